@@ -1,0 +1,1 @@
+# Aliases only: what they do stands in noxfile.py.

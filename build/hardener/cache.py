@@ -1,0 +1,186 @@
+"""Keys, stamps, locks and atomic writes: what makes a killed run harmless and a second run short.
+
+A step's *key* is the hash of all that it reads. Its *stamp* says for which key the step's output stands. A stamp is
+removed before the output is touched and written after the output is complete, so that a run killed anywhere leaves
+either a complete output with its stamp or an output that the next run makes anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.errors import BusyError, StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def home() -> Path:
+    """The user's cache directory for hardener (``$XDG_CACHE_HOME/hardener``, XDG Base Directory 0.8)."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification: a relative path in the variable is invalid and is to be ignored.
+    root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+    return root / "hardener"
+
+
+def key(*parts: Any) -> str:
+    """SHA-256 over the parts (JSON values, bytes as hex, paths as text) in canonical JSON: sorted keys, no spaces."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else os.fspath(value)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_digest_of(module: str) -> str:
+    """Digest of one of our own modules (pass ``__file__``), for the key of the step that it is."""
+    return file_digest(Path(module))
+
+
+def folder_digest(path: Path, *, pattern: str = "**/*") -> str:
+    """SHA-256 over names and contents of the files of a folder that match the glob; a missing folder is an empty one."""
+    files = sorted(file for file in path.glob(pattern) if file.is_file() and "__pycache__" not in file.parts)
+    return key([(file.relative_to(path).as_posix(), file_digest(file)) for file in files])
+
+
+@contextlib.contextmanager
+def full_disk_explained() -> Iterator[None]:
+    """Turn 'no space left', 'quota exceeded' and 'read-only' into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            where = error.filename or "the work area"
+            raise StackError(
+                f"cannot write {where}: {error.strerror}",
+                hint="free some space (a build needs about 4 GB), or remove .work/ and the cache: hardener clean --cache",
+            ) from error
+        raise
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that a killed run leaves the old content or the new, never a half."""
+    with full_disk_explained():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically: sorted keys, two spaces, one line end at the end."""
+    write(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; None when it is missing or damaged (then what it describes counts as not there)."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a new folder beside ``target`` and put it in its place; a killed run leaves the old one or none."""
+    new, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
+    with full_disk_explained():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove(new)
+        remove(old)
+        new.mkdir()
+        try:
+            fill(new)
+        except BaseException:
+            remove(new)
+            raise
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+class Stamp:
+    """Says for which key a step's output stands, and keeps the step's small facts (sizes, counts) with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def facts(self, wanted: str) -> dict[str, Any] | None:
+        """The facts of the output if it stands for that key, else None."""
+        stored = read_json(self.path)
+        if isinstance(stored, dict) and stored.get("key") == wanted and isinstance(stored.get("facts"), dict):
+            return dict(stored["facts"])
+        return None
+
+    def last(self) -> dict[str, Any]:
+        """The facts of the output whatever key it stands for; empty when there is none."""
+        stored = read_json(self.path)
+        return dict(stored["facts"]) if isinstance(stored, dict) and isinstance(stored.get("facts"), dict) else {}
+
+    def clear(self) -> None:
+        """To be called before the output is touched."""
+        self.path.unlink(missing_ok=True)
+
+    def set(self, key: str, facts: dict[str, Any]) -> None:
+        """To be called once the output is complete."""
+        write_json(self.path, {"key": key, "facts": facts})
+
+
+@contextlib.contextmanager
+def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold an exclusive lock on ``path`` (flock: the kernel frees it when its holder dies).
+
+    When another process holds it, ``waiting`` is told who, once, and the call waits; with ``wait=False`` it raises
+    BusyError instead.
+    """
+    with full_disk_explained():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            if not wait:
+                raise BusyError(f"{holder} is at work here ({path})", hint="wait for it, or leave out --no-wait") from None
+            if waiting:
+                waiting(holder)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        file.truncate()
+        file.write(f"hardener, process {os.getpid()}")
+        file.flush()
+        yield

@@ -1,0 +1,56 @@
+"""Step 4: write a patched tree into the work area, fully or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardener import cache
+from hardener.git import Repository, inside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hardener.config import Component
+
+STATE = ".hardener"
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """A component's files in the work area: ``fresh`` says that they were written just now."""
+
+    path: Path
+    tree: str
+    fresh: bool
+
+    def stamp(self, step: str) -> cache.Stamp:
+        """The stamp of a step whose output lies in this tree: it goes when the tree goes."""
+        return cache.Stamp(self.path / STATE / f"{step}.json")
+
+
+def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
+    """Write the tree, less the component's excluded paths and with its generated files, to ``target``.
+
+    A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree that
+    is there already is left alone. Raises StackError when the disk is full.
+    """
+    key = cache.key(tree, component.exclude, component.generate, cache.file_digest_of(__file__))
+    work = WorkTree(target, tree, fresh=False)
+    if work.stamp("tree").facts(key) is not None:
+        return work
+
+    def fill(new: Path) -> None:
+        with Repository(mirror).index(tree) as index:
+            index.drop(path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude))
+            index.checkout(new)
+        for path, content in component.generate:
+            text = content.replace("{commit}", component.commit).replace("{release}", component.release)
+            cache.write(new / path, text.encode())
+        cache.Stamp(new / STATE / "tree.json").set(key, {"tree": tree})
+        modules = target / "node_modules"
+        if modules.is_dir():
+            modules.rename(new / "node_modules")
+
+    cache.replace_folder(target, fill)
+    return WorkTree(target, tree, fresh=True)

@@ -1,0 +1,192 @@
+"""The door: arguments in, exit code out. Human output goes to standard error, ``--json`` to standard output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener import __version__, cache, config, pipeline
+from hardener import doctor as doctors
+from hardener import scan as scanning
+from hardener.errors import HardenerError, UsageError
+from hardener.fetch import chosen_sources
+from hardener.ui import UI, megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BUG = 70  # EX_SOFTWARE of sysexits.h
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code of docs/design.md's table."""
+    arguments = _parser().parse_args(argv)
+    ui = UI(quiet=arguments.quiet)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s"
+    )
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        verb: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
+        answer = verb(arguments, ui)
+    except HardenerError as error:
+        ui.error(error)
+        if arguments.json:
+            print(json.dumps({"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}))
+        return error.exit_code
+    except KeyboardInterrupt:
+        ui.console.print("interrupted; the same command goes on where this one stopped")
+        return 128 + signal.SIGINT
+    except Exception:  # noqa: BLE001 (a bug of ours must be seen as one)
+        ui.console.print(traceback.format_exc(), markup=False)
+        ui.console.print("This is a bug in hardener. Please report it with the lines above: see SECURITY.md and CONTRIBUTING.md.")
+        return BUG
+    if arguments.json:
+        print(json.dumps(answer, indent=2, sort_keys=True))
+    return int(answer.get("exit", 0))
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--project", type=Path, metavar="DIR", help="folder with upstream.toml (default: found from here upwards)")
+    common.add_argument("--json", action="store_true", help="write the result as JSON to standard output")
+    common.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
+    common.add_argument("--verbose", "-v", action="store_true", help="show every command that is run")
+    source = argparse.ArgumentParser(add_help=False)
+    source.add_argument(
+        "--upstream",
+        action="append",
+        default=[],
+        metavar="NAME=WHERE",
+        help="fetch a component from another URL or path that has its pinned commit (also: HARDENER_UPSTREAM)",
+    )
+    parser = argparse.ArgumentParser(prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream.")
+    parser.add_argument("--version", action="version", version=f"hardener {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run: Callable[[argparse.Namespace, UI], dict[str, Any]], text: str, *parents: Any) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = verb("build", _build, "build the hardened archive into dist/", source)
+    sub.add_argument("--toolchain", choices=config.TOOLCHAINS, default="rspack", help="webpack is upstream's own: slow, for fidelity")
+    sub.add_argument("--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison")
+    sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
+    sub = verb("check", _check, "apply all series and overlays without building", source)
+    sub.add_argument("--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml")
+    sub = verb("scan", _scan, "hold every host named in a folder against hosts.toml")
+    sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
+    sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
+    sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
+    sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
+    sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
+    sub.add_argument("--cache", action="store_true", help="remove the user's cache too: mirrors and npm packages")
+    return parser
+
+
+def _project(arguments: argparse.Namespace) -> config.Project:
+    if arguments.project:
+        return config.load(arguments.project)
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / config.NAME).exists():
+            return config.load(folder)
+    raise UsageError(
+        f"there is no {config.NAME} in {here} or above", hint="change into a hardener project, or name one: --project DIR"
+    )
+
+
+def _options(arguments: argparse.Namespace, project: config.Project) -> pipeline.Options:
+    names = tuple(component.name for component in project.components)
+    return pipeline.Options(
+        sources=chosen_sources(tuple(arguments.upstream), names),
+        toolchain=getattr(arguments, "toolchain", "rspack"),
+        unpatched=getattr(arguments, "unpatched", False),
+        wait=not getattr(arguments, "no_wait", False),
+    )
+
+
+def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = _project(arguments)
+    options = _options(arguments, project)
+    ui.print(f"[bold]{project.label}[/bold] ({options.variant}, Node {project.node})")
+    result = pipeline.build(project, options, ui)
+    _summary(project, result, ui)
+    return result.manifest | {"fresh": result.fresh, "dist": os.fspath(result.packaged.site.path.parent)}
+
+
+def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
+    baseline = (cache.read_json(project.root / "baseline.json") or {}).get(project.site.commit, {})
+    rows = []
+    for key, label in (("js", "JavaScript"), ("js.gz", "JavaScript, gzip"), ("css", "CSS"), ("all", "all served files")):
+        size, before = result.packaged.sizes[key], baseline.get(key)
+        change = f"{100 * (size - before) / before:+.1f} %" if before else "unknown"
+        rows.append((label, megabytes(size), megabytes(before) if before else "unknown", change))
+    ui.print()
+    ui.table("Sizes", ("", "this build", "unpatched", "change"), rows)
+    if not baseline:
+        ui.note("no sizes of the unpatched bundle at this pin: nox -s baseline")
+    ui.print()
+    for archive in (result.packaged.site, result.packaged.maps):
+        ui.print(f"{archive.sha256}  {archive.path}")
+    ui.print("[green]done[/green]" if result.fresh else "[green]nothing to do[/green]: the archive is there and its sum is right")
+
+
+def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = _project(arguments)
+    if arguments.tree != "pin" and arguments.tree not in project.trees:
+        raise UsageError(f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}")
+    applied = pipeline.check_series(project, arguments.tree, _options(arguments, project), ui)
+    lines = sum(one.upstream_lines for one in applied)
+    ui.print(f"all patches and overlays fit; {lines} upstream lines touched")
+    return {
+        "tree": arguments.tree,
+        "upstream_lines": lines,
+        "components": [
+            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]} for one in applied
+        ],
+    }
+
+
+def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    hosts = _project(arguments).root / scanning.NAME
+    if arguments.propose:
+        scanned = scanning.scan(arguments.site)
+        print(scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ()), end="")
+        return {"exit": 0}
+    scanned = scanning.check(arguments.site, hosts)
+    ui.print(f"{len(scanned.hosts)} hosts in {scanned.files} files ({megabytes(scanned.size)}): all listed, all counts right")
+    return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts}
+
+
+def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    findings = doctors.examine(_project(arguments), online=not arguments.offline)
+    for finding in findings:
+        mark = {"ok": "[green]ok[/green]  ", "optional": "[yellow]none[/yellow]", "missing": "[red]none[/red]"}[finding.state]
+        ui.console.print(f"  {mark}  {finding.subject:<28} {finding.text}")
+        if finding.remedy:
+            ui.console.print(f"        {finding.remedy}", markup=False)
+    missing = [finding for finding in findings if finding.state == "missing"]
+    ui.print("all that a build needs is here" if not missing else f"{len(missing)} thing(s) missing")
+    return {"exit": 8 if missing else 0, "findings": [vars(finding) for finding in findings]}
+
+
+def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = _project(arguments)
+    removed = [project.work] + ([cache.home()] if arguments.cache else [])
+    for folder in removed:
+        cache.remove(folder)
+        ui.print(f"removed {folder}")
+    return {"removed": [os.fspath(folder) for folder in removed]}

@@ -1,0 +1,124 @@
+"""Step 7: css, sounds, images, languages, static pages and bundles, laid out as upstream deploys them.
+
+Upstream's own Makefile targets copy and compile, upstream's own Debian install list (dh_install(1)) says which of it
+belongs into ``/usr/share/jitsi-meet``: what upstream adds tomorrow flows through.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardener import cache, node
+from hardener.checkout import STATE
+from hardener.errors import BundleError, ConfigError
+from hardener.run import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hardener.bundle import Bundled
+    from hardener.checkout import WorkTree
+    from hardener.config import Component
+    from hardener.install import Installed
+
+# Where Debian's package puts the web files, and so the root of our archive.
+_PREFIX = "usr/share/jitsi-meet/"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The site as it is served: ``key`` identifies it, ``files`` and ``size`` (bytes) count what is in it."""
+
+    path: Path
+    key: str
+    files: int
+    size: int
+    fresh: bool
+
+
+def deploy(component: Component, work: WorkTree, installed: Installed, bundled: Bundled, target: Path) -> Deployed:
+    """Lay out the site in ``target``. Raises BundleError when upstream's Makefile fails, ConfigError for a stale list."""
+    key = cache.key(
+        bundled.key,
+        installed.key,
+        (component.make, component.site, component.site_files),
+        node.recipes_digest(),
+        cache.file_digest_of(__file__),
+    )
+    stamp = cache.Stamp(target.with_suffix(".json"))
+    facts = stamp.facts(key) if target.is_dir() else None
+    if facts is not None:
+        return Deployed(target, key, facts["files"], facts["size"], fresh=False)
+    stamp.clear()
+    _make(component, work)
+    cache.replace_folder(target, lambda new: _lay_out(component, work, new))
+    files = [path for path in target.rglob("*") if path.is_file()]
+    facts = {"files": len(files), "size": sum(path.stat().st_size for path in files)}
+    stamp.set(key, facts)
+    return Deployed(target, key, facts["files"], facts["size"], fresh=True)
+
+
+def _make(component: Component, work: WorkTree) -> None:
+    """Run upstream's Makefile targets; an omitted npm package is an empty folder to them, not an error."""
+    variables = [word.replace("{empty}", str(work.path / STATE / "empty")) for word in component.make]
+    (work.path / STATE / "empty" / "fonts").mkdir(parents=True, exist_ok=True)
+    # Upstream's css calls math.random(): the preload makes the compiler's random numbers the same every time.
+    sass = f"NODE_SASS=node --require {node.RECIPES / 'seed-random.cjs'} node_modules/.bin/sass"
+    done = run(["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path())
+    if done.status:
+        lines = done.complaint.splitlines()
+        raise BundleError(
+            f"{component.name}: upstream's Makefile fails: {lines[-1] if lines else done.status}",
+            hint="hardener --verbose build shows its whole output",
+            details=tuple(lines[-6:-1]),
+        )
+
+
+def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
+    install_list = work.path / component.site
+    pairs = []
+    for line in install_list.read_text("utf-8").splitlines():
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            source, destination = words if len(words) == 2 else (words[0], "")  # noqa: PLR2004
+            if not destination.lstrip("/").startswith(_PREFIX):
+                raise ConfigError(
+                    f"{component.site}: {line.strip()!r} does not go to /{_PREFIX}",
+                    hint="upstream changed its layout: see docs/maintainer.md, 'When the site's layout changes'",
+                )
+            pairs.append((source, destination.lstrip("/").removeprefix(_PREFIX)))
+    pairs += [(pattern, "") for pattern in component.site_files]
+    for pattern, destination in pairs:
+        sources = sorted(work.path.glob(pattern))
+        if not sources:
+            raise BundleError(f"{component.name}: {pattern} of {component.site} matches nothing", hint="was a deploy target left out?")
+        for source in sources:
+            _copy(source, new / destination / source.name)
+    _countries(work.path, new)
+    for folder in sorted((path for path in new.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
+    else:
+        shutil.copy(source, target)
+
+
+def _countries(tree: Path, new: Path) -> None:
+    """Country names per language, which the client loads at run time: upstream's debian/rules copies them by hand."""
+    names, languages = tree / "node_modules/i18n-iso-countries/langs", cache.read_json(tree / "lang/languages.json")
+    if not names.is_dir() or not isinstance(languages, dict):
+        return
+    for language in sorted(languages):
+        if not re.fullmatch(r"[A-Za-z-]+", language):
+            continue
+        found = next((path for path in (names / f"{language}.json", names / f"{language[:2]}.json") if path.exists()), None)
+        if found:
+            _copy(found, new / "lang" / f"countries-{language}.json")

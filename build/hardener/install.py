@@ -1,0 +1,152 @@
+"""Step 5: the npm packages that the web build reads, exactly as upstream locked them.
+
+The set is derived from upstream's package.json and package-lock.json before anything is installed
+(``build/node/webdeps.mjs``): react-native, test and lint packages stay away, versions and integrity stay upstream's.
+``npm ci --ignore-scripts`` installs it once per lock into the user's cache; work trees get hard links to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener import cache, node
+from hardener.errors import InstallError
+from hardener.run import run
+
+if TYPE_CHECKING:
+    from hardener.checkout import WorkTree
+    from hardener.config import Component
+
+_UPSTREAMS_PATCHES = "patches"  # patch-package's folder in upstream's tree
+
+
+@dataclass(frozen=True)
+class Installed:
+    """``packages`` of ``of`` locked packages are installed; ``key`` identifies the node_modules with what we built."""
+
+    key: str
+    packages: int
+    of: int
+    patched: tuple[str, ...]
+    fresh: bool
+
+
+def install(component: Component, work: WorkTree, toolchain: str, built: dict[str, Path]) -> Installed:
+    """Give the work tree its ``node_modules``.
+
+    ``built`` are packages of ours that take the place of upstream's tarballs: npm name -> folder. Raises InstallError
+    for a lock that cannot be honoured, UnreachableError when the registry does not answer.
+    """
+    if component.recipe == "none":
+        return Installed(cache.key("no packages"), 0, 0, (), fresh=False)
+    key = cache.key(
+        work.tree,
+        (component.recipe, component.roots, component.omit, component.tsconfig, toolchain),
+        node.recipes_digest(),
+        cache.file_digest_of(__file__),
+    )
+    provided = {name: cache.folder_digest(path) for name, path in built.items()}
+    modules = work.path / "node_modules"
+    stamp = cache.Stamp(modules / ".hardener.json")
+    facts = stamp.facts(key)
+    fresh = facts is None
+    if facts is None:
+        facts = _derive(component, work, toolchain, tuple(built))
+        before = stamp.last()
+        if before.get("store") == facts["store"]:
+            facts["provided"] = before["provided"]
+        else:
+            _link(node.stored(facts["store"]), modules)
+        stamp.set(key, facts)
+    for name, path in built.items():
+        if facts["provided"].get(name) != provided[name]:
+            stamp.clear()
+            cache.remove(modules / name)
+            shutil.copytree(path, modules / name)
+            facts["provided"][name] = provided[name]
+            stamp.set(key, facts)
+    return Installed(
+        key=cache.key(facts["store"], provided),
+        packages=facts["packages"],
+        of=facts["of"],
+        patched=tuple(facts["patched"]),
+        fresh=fresh,
+    )
+
+
+def _derive(component: Component, work: WorkTree, toolchain: str, built: tuple[str, ...]) -> dict[str, Any]:
+    """Derive the web-only set and make sure that it is in the store; returns the facts for the stamp."""
+    with tempfile.TemporaryDirectory(prefix="hardener-deps-") as folder:
+        derived = node.recipe(
+            "webdeps.mjs",
+            {
+                "root": work.path,
+                "out": folder,
+                "toolchain": toolchain,
+                "config": "webpack.config.js" if component.recipe == "webpack" else None,
+                "roots": component.roots,
+                "provided": built,
+                "omit": component.omit,
+                "types": bool(component.tsconfig),
+            },
+            error=InstallError,
+            hint=f"the lock is {component.name}'s package-lock.json; what is left out stands in upstream.toml",
+        )
+        files = {name: (Path(folder) / name).read_bytes() for name in ("package.json", "package-lock.json")}
+    npmrc = work.path / ".npmrc"
+    files[".npmrc"] = npmrc.read_bytes() if npmrc.exists() else b""
+    theirs = sorted((work.path / _UPSTREAMS_PATCHES).glob("*.patch"))
+
+    def finish(fresh: Path) -> None:
+        for path in theirs:
+            _apply_upstreams(path, fresh)
+
+    store, installed = node.stored_modules(files, finish, salt=cache.key([path.read_bytes() for path in theirs]))
+    return {
+        "store": store.parent.name,
+        "packages": derived["packages"],
+        "of": derived["of"],
+        "patched": [path.name for path in theirs if _concerns(path, store)],
+        "provided": {},
+        "installed": installed,
+    }
+
+
+def _concerns(patch: Path, modules: Path) -> bool:
+    """Whether a patch-package file (``@scope+name+1.2.3.patch``) is for a package that is installed."""
+    parts = patch.name.removesuffix(".patch").split("+")
+    return (modules / "/".join(parts[:-1])).is_dir()
+
+
+def _apply_upstreams(patch: Path, folder: Path) -> None:
+    """Apply one of upstream's own patch-package files: ``--ignore-scripts`` also skips upstream's ``postinstall``."""
+    if not _concerns(patch, folder / "node_modules"):
+        return
+    done = run(["git", "apply", "--whitespace=nowarn", patch], cwd=folder, env={"GIT_CEILING_DIRECTORIES": str(folder.parent)})
+    if done.status:
+        raise InstallError(f"upstream's own patch {patch.name} does not apply: {done.complaint}", hint="check upstream's lock")
+
+
+def _link(store: Path, target: Path) -> None:
+    """Give the work tree the stored packages: hard links where the file system can, copies where it cannot."""
+    new = target.with_name("node_modules.new")
+    cache.remove(new)
+    done = run(["cp", "--archive", "--link", store, new])
+    if done.status and "cross-device" in done.complaint.lower():
+        cache.remove(new)
+        done = run(["cp", "--archive", store, new])
+    if done.status:
+        cache.remove(new)
+        last = done.complaint.splitlines()[-1]
+        with cache.full_disk_explained():
+            if "No space left" in last:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        raise InstallError(f"cannot link the packages into the work tree: {last}", hint="hardener clean")
+    cache.remove(target)
+    new.rename(target)

@@ -1,0 +1,222 @@
+"""One patch file: its header (DEP-3 names) and what its diff touches.
+
+unidiff reads and judges here; it never applies anything. The applier is ``git apply`` (apply.py), so the judgement may
+only be stricter than git's, never laxer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+import unidiff
+
+from hardener.errors import PatchError
+from hardener.git import EXECUTABLE, REGULAR, Identity
+from hardener.series import safe_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FIELDS = (
+    "Reason",
+    "Forwarded",
+    "Upstream-Status",
+    "Applied-Upstream",
+    "Base",
+    "Requires",
+    "Evidence",
+    "Last-Update",
+)
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What a patch does to one file: ``old`` and ``new`` path (None: not there), blob ids where the patch names them."""
+
+    old: str | None
+    new: str | None
+    added: int
+    removed: int
+    hunks: int
+    old_blob: str = ""
+    new_blob: str = ""
+    mode_change: str = ""
+
+    @property
+    def path(self) -> str:
+        """The path to show."""
+        return self.new or self.old or ""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch file as it was read: header and touched files; ``content`` is what git is given, byte for byte."""
+
+    name: str
+    content: bytes
+    author: Identity
+    subject: str
+    description: str
+    fields: dict[str, str]
+    touches: tuple[Touch, ...]
+
+    @property
+    def message(self) -> str:
+        """The commit message that ``git am --keep-non-patch`` would give it."""
+        return f"{self.subject}\n\n{self.description}\n" if self.description else self.subject + "\n"
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Names of the patches that have to be applied before this one."""
+        return tuple(self.fields.get("Requires", "").replace(",", " ").split())
+
+
+def read(path: Path) -> Patch:
+    """Read and judge one patch file.
+
+    Raises PatchError, with the reason, for: an empty or truncated file, lines that belong to no hunk, a path that leaves
+    the tree or reaches into ``.git``, a symbolic link, a submodule, a binary hunk, or a mode other than 100644 and
+    100755. Renames, copies, mode changes and CRLF line ends are allowed and kept as they are.
+    """
+    content = path.read_bytes()
+    try:
+        return parse(path.name, content)
+    except ValueError as error:
+        raise PatchError(f"{path}: {error}", hint="write it anew from a commit: git format-patch --full-index -1") from error
+
+
+def parse(name: str, content: bytes) -> Patch:
+    """Parse the bytes of a patch file; raises ValueError with what is wrong."""
+    if not content.strip():
+        raise ValueError("the file is empty")
+    head, diff = _split(content)
+    subject, description, fields, author = _header(head)
+    # surrogateescape: upstream's bytes need not be UTF-8, and nothing here is written back.
+    text = diff.decode("utf-8", "surrogateescape")
+    _account_for_lines(text)
+    try:
+        patched = unidiff.PatchSet(_lines(text))
+    except unidiff.UnidiffParseError as error:
+        raise ValueError(f"truncated or malformed: {error}") from error
+    touches = tuple(_touch(file) for file in patched)
+    if not touches:
+        raise ValueError("no file is touched: there is no diff in it")
+    return Patch(name, content, author, subject, description, fields, touches)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines that end at \\n alone: str.splitlines would also break at \\r, \\f and others inside a line."""
+    return [line + "\n" for line in text.removesuffix("\n").split("\n")]
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    match = re.search(rb"^(?:diff --git |--- )(?!-)", content, re.MULTILINE)
+    if not match:
+        raise ValueError("no file is touched: there is no diff in it")
+    head = content[: match.start()]
+    # What stands between a '---' line and the diff is a comment for humans (git-am(1)).
+    return re.split(rb"^---[ \t]*\r?\n", head, maxsplit=1, flags=re.MULTILINE)[0], content[match.start() :]
+
+
+def _header(head: bytes) -> tuple[str, str, dict[str, str], Identity]:
+    head = re.sub(rb"\AFrom [0-9a-f]{40} .*\n", b"", head)
+    if not re.match(rb"(?:From|Subject|Date): ", head):
+        raise ValueError("no mail header: it has to start with From:, Date: and Subject:")
+    message = BytesHeaderParser().parsebytes(head)
+    values = {key: str(make_header(decode_header(message.get(key, "")))) for key in ("From", "Date", "Subject")}
+    missing = [key for key, value in values.items() if not value.strip()]
+    if missing:
+        raise ValueError(f"the mail header lacks {', '.join(missing)}")
+    person, email = parseaddr(values["From"])
+    body = head.replace(b"\r\n", b"\n").partition(b"\n\n")[2].decode("utf-8", "replace").strip()
+    fields = {}
+    for key, value in re.findall(r"^([A-Z][\w-]+):[ \t]*(.*)$", body, re.MULTILINE):
+        if key in FIELDS:
+            fields[key] = value.strip()
+    subject = re.sub(r"\s*\n\s*", " ", values["Subject"])
+    return subject, body, fields, Identity(person or email, email, values["Date"])
+
+
+_EXTENDED = re.compile(
+    r"(?:diff --git |index |--- |\+\+\+ |old mode |new mode |new file mode |deleted file mode |similarity index "
+    r"|dissimilarity index |rename from |rename to |copy from |copy to |Binary files |GIT binary patch|literal |delta )"
+)
+_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+
+
+def _account_for_lines(text: str) -> None:
+    """Every line must belong to a header or a hunk: git and unidiff both skip what they do not know, silently."""
+    old = new = 0
+    lines = text.split("\n")
+    binary = False
+    for number, line in enumerate(lines, 1):
+        if line in ("-- ", "") and old == new == 0 and all(not rest or re.fullmatch(r"[\w. ()-]+", rest) for rest in lines[number:]):
+            return  # the signature of format-patch
+        if line.startswith("\\ "):
+            continue
+        if old or new:
+            old -= line[:1] in (" ", "-", "")
+            new -= line[:1] in (" ", "+", "")
+            if line[:1] not in (" ", "-", "+") or old < 0 or new < 0:
+                raise ValueError(f"truncated or malformed: diff line {number} does not belong to the hunk it is in")
+        elif hunk := _HUNK.match(line):
+            old, new = (int(count) if count is not None else 1 for count in hunk.groups())
+        elif _EXTENDED.match(line):
+            binary = binary or line.startswith("GIT binary patch")
+        elif not binary:
+            raise ValueError(f"diff line {number} belongs to no hunk: {line[:60]!r}")
+    if old or new:
+        raise ValueError("truncated: the last hunk is shorter than its header says")
+
+
+def _touch(file: unidiff.PatchedFile) -> Touch:
+    info = str(file.patch_info or "")
+    if file.is_binary_file or "GIT binary patch" in info:
+        raise ValueError(f"{file.path}: binary hunk (put the file into overlays/ instead)")
+    modes = re.findall(r"^(?:old|new|new file|deleted file) mode (\d+)$", info, re.MULTILINE)
+    modes += re.findall(r"^index [0-9a-f]+\.\.[0-9a-f]+ (\d+)$", info, re.MULTILINE)
+    for mode in modes:
+        if mode not in (REGULAR, EXECUTABLE):
+            kind = {"120000": "a symbolic link", "160000": "a submodule"}.get(mode, "not a regular file")
+            raise ValueError(f"{file.path}: mode {mode} is {kind}; only regular files may be patched")
+    old, new = (_path(side, prefix) for side, prefix in ((file.source_file, "a/"), (file.target_file, "b/")))
+    blobs = re.search(r"^index ([0-9a-f]+)\.\.([0-9a-f]+)", info, re.MULTILINE)
+    if not len(file) and not (modes or file.is_rename or old is None or new is None):
+        raise ValueError(f"{file.path}: the diff changes nothing")
+    change = re.search(r"^old mode (\d+)\nnew mode (\d+)$", info, re.MULTILINE)
+    return Touch(
+        old=old,
+        new=new,
+        added=file.added,
+        removed=file.removed,
+        hunks=len(file),
+        old_blob=blobs[1] if blobs else "",
+        new_blob=blobs[2] if blobs else "",
+        mode_change=" -> ".join(change.groups()) if change else "",
+    )
+
+
+def _path(side: str, prefix: str) -> str | None:
+    if side == "/dev/null":
+        return None
+    if side.startswith('"'):
+        side = _unquote(side)
+    path = side.removeprefix(prefix)
+    if path == side or not safe_path(path):
+        raise ValueError(f"the path {side!r} is absolute, leaves the tree, reaches into .git, or lacks its {prefix} prefix")
+    return path
+
+
+def _unquote(text: str) -> str:
+    """Undo git's C-style quoting of unusual path names (core.quotePath in git-config(1)).
+
+    >>> _unquote('"a/\\\\303\\\\244\\\\t"')
+    'a/\u00e4\\t'
+    """
+    raw = text.strip('"').encode("latin-1", "backslashreplace").decode("unicode_escape")
+    return raw.encode("latin-1").decode("utf-8", "surrogateescape")

@@ -1,0 +1,95 @@
+"""The one door to subprocesses.
+
+Everything that hardener starts goes through :func:`run`, so that there is one place that logs argv, directory and
+duration, one place that cleans the environment, and one place that turns a missing program into a clear error.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardener.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+log = logging.getLogger("hardener.run")
+
+# Variables that would change what git, npm or node do without standing in our command lines. Those that only say how
+# to reach the network (proxies, certificate stores, a registry mirror) stay: content is checked by id and integrity.
+_DROPPED = frozenset(
+    "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_PREFIX"
+    " GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT NODE_OPTIONS NODE_ENV NODE_PATH npm_config_omit npm_config_include".split()
+)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A finished process: its exit status, output bytes and wall time in seconds."""
+
+    argv: tuple[str, ...]
+    status: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """Standard output as text, without the line end."""
+        return self.stdout.decode("utf-8", "replace").rstrip("\n")
+
+    @property
+    def complaint(self) -> str:
+        """What the process said on standard error (or, if it was silent there, on standard output)."""
+        return (self.stderr or self.stdout).decode("utf-8", "replace").strip()
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a child: ours, less what would change its behaviour unseen, in a fixed locale."""
+    env = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+    env |= {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    return env | dict(extra or {})
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+) -> Completed:
+    """Run one program to its end and return what it did; a non-zero status is the caller's to judge.
+
+    ``env`` is added to the cleaned environment. The child gets its own process group, so that an interrupt ends its
+    children too. Raises StackError when the program is not there.
+    """
+    words = tuple(str(word) for word in argv)
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env=environment(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise StackError(f"cannot run {words[0]}: {error.strerror}", hint="hardener doctor") from error
+    try:
+        stdout, stderr = process.communicate(stdin)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        raise
+    seconds = time.monotonic() - started
+    log.debug("%s (in %s): status %d, %.2f s", " ".join(words), cwd or ".", process.returncode, seconds)
+    return Completed(words, process.returncode, stdout, stderr, seconds)

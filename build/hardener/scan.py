@@ -1,0 +1,234 @@
+"""Step 8: every host that is named anywhere in the built files, against the reviewed list ``hosts.toml``.
+
+Three spellings are looked for: addresses with a scheme (also JSON-escaped and percent-encoded), ICE servers
+(``stun:``, ``turn:``), and host names that stand alone in a string, because a script may put the address together at run
+time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says: the list
+cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hardener.config import read_toml
+from hardener.errors import ConfigError, ScanError, UsageError
+
+NAME = "hosts.toml"
+CLASSES = ("namespace", "licence", "link", "origin", "comment", "inert")
+MAP_SUFFIX = ".map"
+# Pictures, sounds, fonts and models hold compressed data; text in them is not reachable as an address by the client.
+_BINARY = frozenset(
+    ".png .jpg .jpeg .gif .ico .svgz .webp .mp3 .wav .ogg .opus .m4a .woff .woff2 .ttf .otf .eot .tflite .bin .mp4".split()
+)
+
+_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb")*)"
+# '//' with JSON escapes ('\/\/'), what stands before it is judged by _scheme.
+_SLASHES = re.compile(rb"\\?/\\?/(?:[^\s/@\"'`<>()]{1,64}@)?" + _HOST)
+_BEFORE = re.compile(rb"(?:\b(?:https?|wss?|ftps?):|[\"'`(=])$", re.IGNORECASE)
+_ENCODED = re.compile(rb"(?:https?|wss?)%3A%2F%2F" + _HOST, re.IGNORECASE)
+_ICE = re.compile(rb"\b(?:stun|turn)s?:" + _HOST + rb"(?=[:\"'`?\s,\\]|$)")
+# Top-level domains that a service worth calling has; file names and property chains would drown the others.
+_TLD = rb"(?:com|net|org|io|dev|ai|app|cloud|tech|gg|me|tv|us|eu|de|uk|cn|ru|co|info|invalid|example)"
+_BARE = re.compile(rb"[\"'`]((?:" + _LABEL + rb"\.)+" + _TLD + rb")(?=[\"'`/:?])")
+
+
+@dataclass(frozen=True)
+class Find:
+    """One place where a host is named: file (relative to the site), byte offset and the text around it."""
+
+    host: str
+    file: str
+    offset: int
+    excerpt: str
+
+    @property
+    def in_map(self) -> bool:
+        """Whether it stands in a source map, which is not shipped with the site."""
+        return self.file.endswith(MAP_SUFFIX)
+
+    def __str__(self) -> str:
+        """``file:offset: excerpt``."""
+        return f"{self.file}:{self.offset}: {self.excerpt}"
+
+
+@dataclass(frozen=True)
+class HostEntry:
+    """One ``[[host]]``: ``count`` is how often it stands in served files, ``maps`` in source maps."""
+
+    host: str
+    kind: str
+    reason: str
+    count: int = 0
+    maps: int = 0
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What was looked at (``files``, ``size`` in bytes) and found: all finds and the entries they were held against."""
+
+    files: int
+    size: int
+    finds: tuple[Find, ...]
+    entries: tuple[HostEntry, ...] = ()
+    problems: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    def hosts(self) -> dict[str, tuple[int, int]]:
+        """Host -> how often in served files, how often in source maps."""
+        counts: dict[str, list[int]] = {}
+        for find in self.finds:
+            counts.setdefault(find.host, [0, 0])[find.in_map] += 1
+        return {host: (served, maps) for host, (served, maps) in sorted(counts.items())}
+
+
+def read_hosts(path: Path) -> tuple[HostEntry, ...]:
+    """Read ``hosts.toml``; raises ConfigError that names the entry and what is allowed."""
+    data = read_toml(path)
+    for key in data:
+        if key != "host":
+            raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[host]] tables")
+    entries = tuple(_entry(path, number, entry) for number, entry in enumerate(data.get("host", []), 1))
+    names = [entry.host for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{path}: {name} is there twice", hint="one [[host]] per host")
+    return entries
+
+
+def _entry(path: Path, number: int, entry: Any) -> HostEntry:
+    where = f"{path}: [[host]] {number}"
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{where}: not a table", hint="write [[host]] with keys below it")
+    allowed: dict[str, tuple[type, str]] = {
+        "host": (str, "a host name in lower case"),
+        "class": (str, "one of " + ", ".join(CLASSES)),
+        "reason": (str, "a sentence"),
+        "count": (int, "a whole number"),
+        "maps": (int, "a whole number"),
+    }
+    for key, value in entry.items():
+        if key not in allowed:
+            raise ConfigError(f"{where}: unknown key {key!r}", hint="allowed: " + ", ".join(allowed))
+        if type(value) is not allowed[key][0]:
+            raise ConfigError(f"{where}: {key} = {value!r}", hint=f"allowed: {allowed[key][1]}")
+    for key in ("host", "class", "reason"):
+        if not entry.get(key):
+            raise ConfigError(f"{where}: {key!r} is missing", hint=f"{key} is {allowed[key][1]}")
+    if entry["class"] not in CLASSES:
+        raise ConfigError(f"{where}: class = {entry['class']!r}", hint=f"allowed: {', '.join(CLASSES)}")
+    count, maps = entry.get("count", 0), entry.get("maps", 0)
+    if count < 0 or maps < 0 or not count + maps:
+        raise ConfigError(f"{where}: {entry['host']} expects nothing", hint="give count = N (served files), maps = N, or both")
+    return HostEntry(entry["host"].lower(), entry["class"], entry["reason"], count, maps)
+
+
+def find_hosts(content: bytes, file: str) -> list[Find]:
+    """All hosts that are named in a file's content, in order of offset.
+
+    >>> [str(f) for f in find_hosts(b'fetch("https://t.example/x")', "a.js")]
+    ['a.js:15: fetch("https://t.example/x")']
+    >>> [f.host for f in find_hosts(rb'"wss:\\/\\/a.example" stun:b.example:3478 "c.example" // d.example', "a.js")]
+    ['a.example', 'b.example', 'c.example']
+    """
+    places: dict[int, bytes] = {}
+    for match in _SLASHES.finditer(content):
+        start = match.start()
+        before = content[max(0, start - 8) : start]
+        scheme = _BEFORE.search(before)
+        # Without a scheme ('"//cdn.example/x"') only a dotted name counts: '"//' starts many a comment and regex.
+        if scheme and (before.endswith(b":") or _dotted(match[1])):
+            places[match.start(1)] = match[1]
+    for pattern in (_ENCODED, _ICE, _BARE):
+        for match in pattern.finditer(content):
+            places.setdefault(match.start(1), match[1])
+    return [
+        Find(host.decode("ascii").lower(), file, offset, _excerpt(content, offset, len(host)))
+        for offset, host in sorted(places.items())
+    ]
+
+
+def _dotted(host: bytes) -> bool:
+    return re.fullmatch(rb"(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}", host) is not None
+
+
+def _excerpt(content: bytes, offset: int, length: int) -> str:
+    around = content[max(0, offset - 40) : offset + length + 40].decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else " " for char in around).strip()
+
+
+def _find_in_file(root: str, name: str) -> list[Find]:
+    return find_hosts((Path(root) / name).read_bytes(), name)
+
+
+def scan(site: Path) -> Scanned:
+    """Look through all files below ``site``; nothing is judged yet. Raises UsageError when there is no such folder."""
+    if not site.is_dir():
+        raise UsageError(f"{site} is no folder", hint="name the unpacked site, or build one: hardener build")
+    sizes = {
+        path.relative_to(site).as_posix(): path.stat().st_size
+        for path in site.rglob("*")
+        if path.is_file() and path.suffix.lower() not in _BINARY
+    }
+    largest_first = sorted(sizes, key=lambda name: (-sizes[name], name))
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = pool.map(_find_in_file, [str(site)] * len(sizes), largest_first, chunksize=4)
+        finds = sorted((find for finds in found for find in finds), key=lambda find: (find.file, find.offset))
+    return Scanned(len(sizes), sum(sizes.values()), tuple(finds))
+
+
+def judge(scanned: Scanned, hosts: Path) -> Scanned:
+    """Hold the finds against ``hosts.toml``; what does not fit stands in ``problems``."""
+    entries = {entry.host: entry for entry in read_hosts(hosts)}
+    counts = scanned.hosts
+    problems = []
+    for host, (served, maps) in counts.items():
+        entry = entries.get(host)
+        places = [find for find in scanned.finds if find.host == host]
+        if entry is None:
+            shown = "; ".join(map(str, places[:3])) + (f"; and {len(places) - 3} more" if len(places) > 3 else "")  # noqa: PLR2004
+            problems.append(f"unknown host {host} ({served} served, {maps} in maps): {shown}")
+        elif (served, maps) != (entry.count, entry.maps):
+            problems.append(
+                f"{host}: found {served} times ({maps} in maps), {NAME} expects {entry.count} ({entry.maps}); "
+                f"first at {places[0]}"
+            )
+    problems += [f"{host}: in {NAME}, but nothing names it any more" for host in entries if host not in counts]
+    return Scanned(scanned.files, scanned.size, scanned.finds, tuple(entries.values()), problems=tuple(problems))
+
+
+def check(site: Path, hosts: Path) -> Scanned:
+    """:func:`scan` and :func:`judge`; raises ScanError that lists every host that does not fit."""
+    judged = judge(scan(site), hosts)
+    if judged.problems:
+        raise ScanError(
+            f"the bundle and {NAME} differ in {len(judged.problems)} host(s)",
+            hint=f"remove the host by a patch, or review it and list it: hardener scan {site} --propose",
+            details=judged.problems,
+        )
+    return judged
+
+
+def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
+    """``hosts.toml`` as it would have to be for this site: counts mended, unknown hosts with an empty class to fill in."""
+    known = {entry.host: entry for entry in entries}
+    blocks = []
+    for host, (served, maps) in scanned.hosts.items():
+        entry = known.get(host)
+        first = next(find for find in scanned.finds if find.host == host)
+        kind, reason = (entry.kind, entry.reason) if entry else ("", "")
+        lines = ["[[host]]", f'host = "{host}"', f'class = "{kind}"', f"reason = {_toml(reason)}"]
+        lines += [f"count = {served}"] if served else []
+        lines += [f"maps = {maps}"] if maps else []
+        lines += [] if entry else [f"# {first}"]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

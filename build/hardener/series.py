@@ -1,0 +1,126 @@
+"""Grammars of the two lists in a component's patch folder: ``series`` and ``remove.list``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardener.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SERIES, REMOVALS = "series", "remove.list"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One line of ``remove.list``: a file (or, with a slash at its end, a folder) of upstream that goes, and why.
+
+    ``only`` names the trees (``pin`` or a [tree.NAME] of upstream.toml) that the line is for; empty means all.
+    """
+
+    path: str
+    reason: str
+    only: tuple[str, ...] = ()
+
+
+def parse_series(text: str) -> list[str]:
+    """Patch file names in the order of application.
+
+    Raises ValueError with the line number for a name that is twice there, or is no plain ``*.patch`` file name.
+
+    >>> parse_series("# privacy\\nno-gravatar.patch\\n\\nno-stun.patch  # as of 2.0\\n")
+    ['no-gravatar.patch', 'no-stun.patch']
+    >>> parse_series("../x.patch")
+    Traceback (most recent call last):
+    ValueError: line 1: '../x.patch' is not a patch file name
+    """
+    names: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        name = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
+        if not name:
+            continue
+        if not re.fullmatch(r"[\w+-][\w.+-]*\.patch", name):
+            raise ValueError(f"line {number}: {name!r} is not a patch file name")
+        if name in names:
+            raise ValueError(f"line {number}: {name!r} is there twice")
+        names.append(name)
+    return names
+
+
+def parse_removals(text: str) -> list[Removal]:
+    """The removals, one a line: ``PATH [only=TREE,TREE] # REASON``.
+
+    Raises ValueError with the line number for a line without reason, a path that leaves the tree, or a path twice.
+
+    >>> parse_removals("static/close3.html only=pin # empty upstream")
+    [Removal(path='static/close3.html', reason='empty upstream', only=('pin',))]
+    >>> parse_removals("static/close3.html")
+    Traceback (most recent call last):
+    ValueError: line 1: no reason: write 'PATH # REASON'
+    """
+    removals: list[Removal] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        head, _, reason = (part.strip() for part in line.partition(" #"))
+        if not reason:
+            raise ValueError(f"line {number}: no reason: write 'PATH # REASON'")
+        match = re.fullmatch(r"(?P<path>.*?)(?:\s+only=(?P<only>[\w.,-]+))?", head)
+        path = match["path"] if match else head
+        if not match or not safe_path(path.removesuffix("/")):
+            raise ValueError(f"line {number}: {path!r} is not a path inside the tree")
+        if any(path == other.path for other in removals):
+            raise ValueError(f"line {number}: {path!r} is there twice")
+        removals.append(Removal(path, reason, tuple((match["only"] or "").split(",")) if match["only"] else ()))
+    return removals
+
+
+def safe_path(path: str) -> bool:
+    """Whether a path is relative, stays inside its tree and does not reach into a ``.git`` folder.
+
+    Compared without case, because the work tree may lie on a file system that does not tell cases apart
+    (CVE-2014-9390).
+
+    >>> [safe_path(p) for p in ("a/b", "/a", "a/../../b", "a/.GIT/config", "", "a//b", "a\\\\b")]
+    [True, False, False, False, False, False, False]
+    """
+    parts = path.split("/")
+    return "\\" not in path and "\0" not in path and all(p not in ("", ".", "..") and p.lower() != ".git" for p in parts)
+
+
+def read_series(folder: Path) -> list[Path]:
+    """The patch files of a component, in order; none where there is no series file.
+
+    Raises ConfigError for a malformed series, a patch that is listed but not there, or there but not listed.
+    """
+    path = folder / SERIES
+    if not path.exists():
+        names: list[str] = []
+    else:
+        try:
+            names = parse_series(path.read_text("utf-8"))
+        except ValueError as error:
+            raise ConfigError(f"{path}: {error}", hint="one patch file name a line, in order; # starts a comment") from error
+    for name in names:
+        if not (folder / name).is_file():
+            raise ConfigError(f"{path}: lists {name}, which is not in {folder}", hint="add the file or remove the line")
+    stray = sorted(file.name for file in folder.glob("*.patch") if file.name not in names)
+    if stray:
+        raise ConfigError(
+            f"{folder}: not in the series: {', '.join(stray)}", hint=f"add a line to {path}, or remove the file"
+        )
+    return [folder / name for name in names]
+
+
+def read_removals(folder: Path) -> list[Removal]:
+    """The removals of a component; none where there is no list. Raises ConfigError for a malformed one."""
+    path = folder / REMOVALS
+    if not path.exists():
+        return []
+    try:
+        return parse_removals(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}", hint="the grammar: PATH [only=TREE,TREE] # REASON") from error

@@ -1,0 +1,117 @@
+"""What a person sees: one line a step with its time, progress while it runs, a summary, errors with their hint.
+
+All of it goes to standard error; standard output is for ``--json``. Colour and moving progress are for terminals only
+(``NO_COLOR`` is honoured by rich).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hardener.errors import HardenerError
+
+
+class Line:
+    """One running step: ``tell`` shows how far it is, ``say`` sets what stands on its line when it is done."""
+
+    def __init__(self, move: Callable[[str, float | None], None]) -> None:
+        self._move = move
+        self.text = ""
+
+    def tell(self, text: str, share: float | None = None) -> None:
+        """Show what the step is doing and, from 0 to 1, how far it is."""
+        self._move(text, share)
+
+    def say(self, text: str) -> None:
+        """Set the result that stands on the step's line."""
+        self.text = text
+
+
+class UI:
+    """The terminal. ``quiet`` leaves only errors."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.quiet = quiet
+        self.times: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def step(self, verb: str, subject: str) -> Iterator[Line]:
+        """Run one step under its line; its wall time in seconds is kept in ``times``."""
+        started = time.monotonic()
+        with self._moving(verb, subject) as move:
+            line = Line(move)
+            yield line
+        seconds = time.monotonic() - started
+        self.times[f"{verb} {subject}"] = round(seconds, 3)
+        if not self.quiet:
+            self.console.print(f"  {verb:<9} {subject:<15} {line.text:<58} [dim]{seconds:6.1f} s[/dim]")
+
+    @contextlib.contextmanager
+    def _moving(self, verb: str, subject: str) -> Iterator[Callable[[str, float | None], None]]:
+        if self.quiet or not self.console.is_terminal:
+            yield lambda _text, _share: None
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn(f"{verb:<9} {subject:<15}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task("", total=None)
+
+            def move(text: str, share: float | None) -> None:
+                total = None if share is None else 1.0
+                progress.update(task, description=text[:40], total=total, completed=share or 0.0)
+
+            yield move
+
+    def note(self, text: str) -> None:
+        """Something a person should know, without being an error."""
+        if not self.quiet:
+            self.console.print(f"  [yellow]note[/yellow]      {_plain(text)}")
+
+    def print(self, text: str = "") -> None:
+        """A line of the summary."""
+        if not self.quiet:
+            self.console.print(text)
+
+    def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table; all columns but the first are set to the right."""
+        if self.quiet:
+            return
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2))
+        for number, head in enumerate(heads):
+            table.add_column(head, justify="left" if number == 0 else "right", no_wrap=number == 0)
+        for row in rows:
+            table.add_row(*(_plain(str(cell)) for cell in row))
+        self.console.print(table)
+
+    def error(self, error: HardenerError) -> None:
+        """What went wrong, the details, and what to do."""
+        self.console.print(f"[bold red]error[/bold red]: {_plain(error.message)}")
+        for detail in error.details:
+            self.console.print(f"  {_plain(detail)}")
+        if error.hint:
+            self.console.print(f"[bold]hint[/bold]:  {_plain(error.hint)}")
+
+
+def _plain(text: str) -> str:
+    """Text that is not ours must not be read as markup."""
+    return text.replace("[", "\\[")
+
+
+def megabytes(size: int) -> str:
+    """Bytes as megabytes (1 MB = 1 000 000 bytes) with two decimals."""
+    return f"{size / 1e6:.2f} MB"

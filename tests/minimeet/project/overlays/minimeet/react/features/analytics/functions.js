@@ -1,0 +1,2 @@
+/** Features report what happens. Here nobody listens. */
+export function sendEvent() { /* on purpose */ }

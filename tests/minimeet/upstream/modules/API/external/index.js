@@ -1,0 +1,1 @@
+module.exports = require('./external_api').default;
