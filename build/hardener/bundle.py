@@ -75,7 +75,7 @@ def _run(component: Component, work: WorkTree, aliases: tuple[Alias, ...], toolc
     out = work.path / component.out
     cache.remove(out)
     if component.recipe == "rollup":
-        return node.recipe("rollup.mjs", {"root": work.path, "out": work.path, "outputs": component.deliver}, hint=_MORE)
+        return node.recipe("rollup.mjs", {"root": work.path, "out": out, "outputs": component.deliver}, hint=_MORE)
     result = node.recipe(
         "bundle.cjs",
         {

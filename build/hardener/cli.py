@@ -17,7 +17,7 @@ from hardener import doctor as doctors
 from hardener import scan as scanning
 from hardener.errors import HardenerError, UsageError
 from hardener.fetch import chosen_sources
-from hardener.ui import UI, megabytes
+from hardener.ui import UI, human
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +133,7 @@ def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
     for key, label in (("js", "JavaScript"), ("js.gz", "JavaScript, gzip"), ("css", "CSS"), ("all", "all served files")):
         size, before = result.packaged.sizes[key], baseline.get(key)
         change = f"{100 * (size - before) / before:+.1f} %" if before else "unknown"
-        rows.append((label, megabytes(size), megabytes(before) if before else "unknown", change))
+        rows.append((label, human(size), human(before) if before else "unknown", change))
     ui.print()
     ui.table("Sizes", ("", "this build", "unpatched", "change"), rows)
     if not baseline:
@@ -167,7 +167,7 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         print(scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ()), end="")
         return {"exit": 0}
     scanned = scanning.check(arguments.site, hosts)
-    ui.print(f"{len(scanned.hosts)} hosts in {scanned.files} files ({megabytes(scanned.size)}): all listed, all counts right")
+    ui.print(f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right")
     return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts}
 
 

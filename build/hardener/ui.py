@@ -112,6 +112,10 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def megabytes(size: int) -> str:
-    """Bytes as megabytes (1 MB = 1 000 000 bytes) with two decimals."""
-    return f"{size / 1e6:.2f} MB"
+def human(size: int) -> str:
+    """Bytes as kB or MB (powers of 1000).
+
+    >>> human(44_120), human(17_440_000)
+    ('44.1 kB', '17.44 MB')
+    """
+    return f"{size / 1e6:.2f} MB" if size >= 1_000_000 else f"{size / 1e3:.1f} kB"

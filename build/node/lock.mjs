@@ -6,7 +6,8 @@ import { createRequire } from 'node:module';
 
 const { fail } = createRequire(import.meta.url)('./job.cjs');
 
-const REGISTRY = /^https?:\/\/registry\.npmjs\.org\//;
+// The address of a package in an npm registry, whichever one serves it: .../NAME/-/FILE.tgz. A release tarball has none such.
+const REGISTRY = /^https:\/\/[^/]+\/(?:@[^/]+\/)?[^/]+\/-\/[^/]+\.tgz$/;
 
 export class Lock {
     /** `skip(name)`: is this package not to be followed, as it is left out on purpose or put there by somebody else? */
@@ -93,6 +94,7 @@ export class Lock {
 
     /** Only what the registry serves and a hash vouches for. */
     check(key, entry) {
+        // A lock file may leave the address out: then npm asks the registry.
         const fromRegistry = (entry.resolved === undefined || REGISTRY.test(entry.resolved)) && entry.integrity;
 
         // What a package carries inside its own archive is covered by that archive's hash.
