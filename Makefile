@@ -1,1 +1,48 @@
 # Aliases only: what they do stands in noxfile.py.
+NOX = .venv/bin/nox --no-error-on-missing-interpreters -s
+PYTHON = python3
+UV_VERSION = 0.13.9
+
+.PHONY: help setup build check demo test lint e2e bench baseline doctor clean
+
+help: ## show this list
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+setup: .venv/.ready ## make the environment (.venv) from uv.lock
+
+.venv/.ready: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "hardener needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 8; }
+	@$(PYTHON) -m venv .venv || { echo "hint: apt-get install python3-venv"; exit 8; }
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv/bin/uv sync --locked --quiet
+	@touch $@
+
+build: setup ## build the hardened archive of real Jitsi Meet into dist/
+	@$(NOX) build -- $(ARGS)
+
+check: setup ## apply all patches and overlays without building
+	@$(NOX) check -- $(ARGS)
+
+demo: setup ## run the whole job on the embedded demo upstream
+	@$(NOX) demo -- $(ARGS)
+
+test: setup ## run lint, types and all tests
+	@$(NOX) lint test -- $(ARGS)
+
+lint: setup ## check style and types
+	@$(NOX) lint
+
+e2e: setup ## run the browser tests
+	@$(NOX) e2e -- $(ARGS)
+
+bench: setup ## measure ours against upstream's own way
+	@$(NOX) bench -- $(ARGS)
+
+baseline: setup ## measure upstream as it is, for the summary's comparison
+	@$(NOX) baseline -- $(ARGS)
+
+doctor: setup ## say what is missing on this machine
+	@$(NOX) doctor -- $(ARGS)
+
+clean: setup ## remove the work area
+	@.venv/bin/hardener clean

@@ -22,6 +22,7 @@ from hardener.ui import UI, human
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+BASELINE = "baseline.json"
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("build", _build, "build the hardened archive into dist/", source)
     sub.add_argument("--toolchain", choices=config.TOOLCHAINS, default="rspack", help="webpack is upstream's own: slow, for fidelity")
     sub.add_argument("--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison")
+    sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
     sub = verb("check", _check, "apply all series and overlays without building", source)
     sub.add_argument("--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml")
@@ -122,13 +124,17 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
     options = _options(arguments, project)
     ui.print(f"[bold]{project.label}[/bold] ({options.variant}, Node {project.node})")
+    if arguments.write_baseline and options.variant != "unpatched":
+        raise UsageError("the baseline is upstream as it is", hint="hardener build --unpatched --write-baseline")
     result = pipeline.build(project, options, ui)
+    if arguments.write_baseline:
+        cache.write_json(project.root / BASELINE, {project.site.commit: result.packaged.sizes})
     _summary(project, result, ui)
     return result.manifest | {"fresh": result.fresh, "dist": os.fspath(result.packaged.site.path.parent)}
 
 
 def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
-    baseline = (cache.read_json(project.root / "baseline.json") or {}).get(project.site.commit, {})
+    baseline = (cache.read_json(project.root / BASELINE) or {}).get(project.site.commit, {})
     rows = []
     for key, label in (("js", "JavaScript"), ("js.gz", "JavaScript, gzip"), ("css", "CSS"), ("all", "all served files")):
         size, before = result.packaged.sizes[key], baseline.get(key)

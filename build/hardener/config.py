@@ -154,7 +154,7 @@ COMPONENT_FIELDS: Mapping[str, _Field] = {
     "tsconfig": _Field(_text(_PATH), "a path of the repository"),
     "make": _Field(_texts(r"[\w-]+(?:=.*)?"), "a list of Makefile targets and VARIABLE=value"),
     "site": _Field(_text(_PATH), "the path of a Debian install list of the repository"),
-    "site_files": _Field(_texts(_PATH), "a list of paths or globs"),
+    "site_files": _Field(_texts(_PATH), "a list of paths or globs, each with a folder of the site behind a blank if wanted"),
 }
 
 

@@ -81,16 +81,15 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
     install_list = work.path / component.site
     pairs = []
     for line in install_list.read_text("utf-8").splitlines():
-        words = line.split()
-        if words and not words[0].startswith("#"):
-            source, destination = words if len(words) == 2 else (words[0], "")  # noqa: PLR2004
-            if not destination.lstrip("/").startswith(_PREFIX):
+        if line.strip() and not line.startswith("#"):
+            source, destination = _install_line(line)
+            if not destination.startswith(_PREFIX):
                 raise ConfigError(
                     f"{component.site}: {line.strip()!r} does not go to /{_PREFIX}",
                     hint="upstream changed its layout: see docs/maintainer.md, 'When the site's layout changes'",
                 )
-            pairs.append((source, destination.lstrip("/").removeprefix(_PREFIX)))
-    pairs += [(pattern, "") for pattern in component.site_files]
+            pairs.append((source, destination.removeprefix(_PREFIX)))
+    pairs += map(_install_line, component.site_files)
     for pattern, destination in pairs:
         sources = sorted(work.path.glob(pattern))
         if not sources:
@@ -101,6 +100,16 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
     for folder in sorted((path for path in new.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _install_line(line: str) -> tuple[str, str]:
+    """Source pattern and destination folder of a line of dh_install(1).
+
+    >>> _install_line("libs   /usr/share/jitsi-meet/"), _install_line("config.js")
+    (('libs', 'usr/share/jitsi-meet/'), ('config.js', ''))
+    """
+    source, *destination = line.split()
+    return source, destination[0].lstrip("/") if destination else ""
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -41,12 +41,25 @@ class OverlayFile:
 
 @dataclass(frozen=True)
 class Alias:
-    """One ``[[alias]]``: whoever imports ``module`` gets ``file`` (a path of the tree) instead."""
+    """One ``[[alias]]``: whoever imports ``module`` gets ``file`` (a path of the tree) instead.
+
+    ``module`` follows webpack's rules (resolve.alias): ``name$`` is that module alone, ``name`` also what is below it.
+    """
 
     module: str
     file: str
     reason: str
     only: tuple[str, ...] = ()
+
+    @property
+    def package(self) -> str:
+        """The npm package that the module is of.
+
+        >>> Alias("@jitsi/excalidraw/index.css", "x", "y").package, Alias("react$", "x", "y").package
+        ('@jitsi/excalidraw', 'react')
+        """
+        parts = self.module.removesuffix("$").split("/")
+        return "/".join(parts[: 2 if parts[0].startswith("@") else 1])
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ class Overlays:
 
     def of_packages(self, packages: tuple[str, ...]) -> Overlays:
         """Only the aliases of these npm packages (or of modules inside them), and the files they lead to."""
-        aliases = tuple(a for a in self.aliases if any(a.module == p or a.module.startswith(p + "/") for p in packages))
+        aliases = tuple(a for a in self.aliases if any(a.package == p for p in packages))
         return Overlays(tuple(f for f in self.files if any(f.path == alias.file for alias in aliases)), aliases)
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import __version__, cache, node, overlay
+from hardener import __version__, cache, node, overlay, scan
 from hardener.apply import PIN, Applied, apply
 from hardener.bundle import Bundled, bundle, deliver
 from hardener.checkout import WorkTree, checkout
@@ -18,9 +18,8 @@ from hardener.fetch import Fetched, fetch
 from hardener.git import Repository
 from hardener.install import Installed, install
 from hardener.overlay import Laid, lay
-from hardener.package import Packaged, package, write_records
+from hardener.package import MANIFEST, SUMS, Packaged, package, write_records
 from hardener.scan import NAME as HOSTS
-from hardener.scan import Scanned, check, scan
 from hardener.typecheck import Checked, typecheck, write_base
 
 if TYPE_CHECKING:
@@ -66,7 +65,6 @@ class Result:
 
     components: tuple[Built, ...]
     site: Deployed
-    scanned: Scanned | None
     packaged: Packaged
     manifest: dict[str, Any]
 
@@ -167,11 +165,8 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         site = deploy(last.component, last.work, last.installed, last.bundled, area / "site")
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
     with ui.step("scan", last.component.name) as line:
-        scanned = _scan(project, options, site, area)
-        if scanned is None:
-            line.say("unchanged")
-        else:
-            line.say(f"{len(scanned.hosts)} hosts in {scanned.files} files" + (", not judged" if options.unpatched else ", all listed"))
+        hosts, fresh = _scan(project, options, site, area)
+        line.say(f"{len(hosts)} hosts" + (", not judged" if options.unpatched else ", all listed" if fresh else ", unchanged"))
     with ui.step("package", last.component.name) as line:
         line.tell("compressing")
         dist = project.dist if options.variant == "hardened" else project.dist / options.variant
@@ -179,27 +174,30 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         mtime = Repository(last.fetched.mirror).committed(last.component.commit)
         packaged = package(site.path, label, site.key, mtime, dist, area)
         line.say(f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged"))
-    if packaged.fresh:
-        write_records(dist, packaged, _manifest(project, options, built, scanned, packaged, ui))
-    return Result(built, site, scanned, packaged, cache.read_json(dist / "build-manifest.json") or {})
+    manifest = cache.read_json(dist / MANIFEST)
+    if packaged.fresh or manifest is None or not (dist / SUMS).exists():
+        manifest = _manifest(project, options, built, hosts, packaged, ui)
+        write_records(dist, packaged, manifest)
+    return Result(built, site, packaged, manifest)
 
 
-def _scan(project: Project, options: Options, site: Deployed, area: Path) -> Scanned | None:
-    """Scan what is to be packed; None when this very site was found good already. Upstream as it is is not judged."""
-    if options.unpatched:
-        return scan(site.path)
+def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tuple[dict[str, list[int]], bool]:
+    """Hosts in the site with their counts, and whether they were looked for just now. Upstream as it is is not judged."""
     hosts = project.root / HOSTS
     stamp = cache.Stamp(area / "scan.json")
-    key = cache.key(site.key, cache.file_digest(hosts) if hosts.exists() else "", cache.file_digest_of(check.__code__.co_filename))
-    if stamp.facts(key) is not None:
-        return None
-    scanned = check(site.path, hosts)
-    stamp.set(key, {"hosts": scanned.hosts})
-    return scanned
+    listed = cache.file_digest(hosts) if hosts.exists() else ""
+    key = cache.key(site.key, listed, options.unpatched, cache.file_digest_of(scan.__file__))
+    facts = stamp.facts(key)
+    fresh = facts is None
+    if facts is None:
+        scanned = scan.scan(site.path) if options.unpatched else scan.check(site.path, hosts)
+        facts = {"hosts": {host: list(counts) for host, counts in scanned.hosts.items()}}
+        stamp.set(key, facts)
+    return facts["hosts"], fresh
 
 
 def _manifest(
-    project: Project, options: Options, built: tuple[Built, ...], scanned: Scanned | None, packaged: Packaged, ui: UI
+    project: Project, options: Options, built: tuple[Built, ...], hosts: dict[str, list[int]], packaged: Packaged, ui: UI
 ) -> dict[str, Any]:
     """``build-manifest.json``: what went in, how it was built, what came out."""
     return {
@@ -212,7 +210,7 @@ def _manifest(
         | {name: version for one in built for name, version in one.bundled.versions.items()},
         "components": [_component_record(project, one) for one in built],
         "substitutions": [],
-        "hosts": {host: list(counts) for host, counts in scanned.hosts.items()} if scanned else {},
+        "hosts": hosts,
         "sizes": packaged.sizes,
         "archives": [
             {"file": archive.path.name, "sha256": archive.sha256, "size": archive.size}

@@ -1,0 +1,84 @@
+"""The users' verbs. ``nox -l`` lists them, ``nox -s build -- --help`` shows the options of one.
+
+Every session runs the package in the project's own environment, which uv brings up to date from uv.lock first.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.10.20"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "test"]
+
+ROOT = Path(__file__).parent
+DEMO = ROOT / "tests" / "minimeet"
+
+
+def run(session: nox.Session, *words: str) -> None:
+    """Run a command in the project's environment, as uv.lock says it has to be."""
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if not uv:
+        session.error("uv is not installed. Run 'make setup' (or: pip install uv)")
+    session.run(uv, "run", "--locked", "--project", str(ROOT), *words, external=True, silent=False)
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the hardened archive of real Jitsi Meet into dist/ (options: nox -s build -- --help)."""
+    run(session, "hardener", "build", *session.posargs)
+
+
+@nox.session(default=False)
+def check(session: nox.Session) -> None:
+    """Apply all series and overlays without building (other trees: nox -s check -- --tree master)."""
+    run(session, "hardener", "check", *session.posargs)
+
+
+@nox.session(default=False)
+def doctor(session: nox.Session) -> None:
+    """Say what is missing on this machine, and what mends it."""
+    run(session, "hardener", "doctor", *session.posargs)
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Run the whole job on the embedded demo upstream, with package registries alone."""
+    run(session, "python", str(DEMO / "demo.py"), *session.posargs)
+
+
+@nox.session(default=False)
+def baseline(session: nox.Session) -> None:
+    """Build upstream as it is and write its sizes to baseline.json, which the summary compares with."""
+    run(session, "hardener", "build", "--unpatched", "--write-baseline", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types: ruff, mypy --strict."""
+    run(session, "ruff", "check")
+    run(session, "ruff", "format", "--check")
+    run(session, "mypy")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run all tests; what cannot run here is skipped with its reason and counted."""
+    run(session, "pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def e2e(session: nox.Session) -> None:
+    """Run the browser tests on the built bundle (needs nginx and chromium)."""
+    run(session, "pytest", "tests/e2e", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
+    run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs)

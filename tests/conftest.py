@@ -1,0 +1,26 @@
+"""What holds for all tests: a cache directory of their own, no mirror chosen by the developer's environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_DEVELOPERS_CACHE = os.environ.get("XDG_CACHE_HOME", "")
+
+
+@pytest.fixture(scope="session")
+def developers_cache() -> Path:
+    """The developer's own cache of hardener, for tests marked ``upstream``; they may read it, never write it."""
+    root = Path(_DEVELOPERS_CACHE) if Path(_DEVELOPERS_CACHE).is_absolute() else Path.home() / ".cache"
+    return root / "hardener"
+
+
+@pytest.fixture(autouse=True)
+def cache_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test an empty cache directory, so that no test sees what another one (or a person) left."""
+    folder = tmp_path_factory.mktemp("xdg-cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    monkeypatch.delenv("HARDENER_UPSTREAM", raising=False)
+    return folder / "hardener"

@@ -1,0 +1,31 @@
+"""``make demo``: the whole job on minimeet, with the npm registry and PyPI alone."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from repository import create
+
+from hardener import cli
+
+HERE = Path(__file__).parent
+WORK = HERE.parent.parent / ".work" / "demo"
+
+
+def main() -> int:
+    """Make the upstream repository, copy the project beside it, build there; returns hardener's exit code."""
+    shutil.rmtree(WORK / "upstream.git", ignore_errors=True)
+    create(WORK / "upstream.git")
+    project = WORK / "project"
+    # What earlier demos built stays: the second run shows that nothing is left to do.
+    for name in ("patches", "overlays"):
+        shutil.rmtree(project / name, ignore_errors=True)
+    shutil.copytree(HERE / "project", project, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".work", "dist"))
+    source = f"minimeet={WORK / 'upstream.git'}"
+    return cli.main(["build", "--project", str(project), "--upstream", source, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What holds for unit tests: no network, no git configuration of the developer, repeatable property tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+import pytest_socket
+
+from fakes import FakeUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Repeatable by default; `pytest --hypothesis-profile explore` looks for new examples.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=60)
+hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
+hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _no_network() -> Iterator[None]:
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def user_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a home directory of its own; tests put a hostile .gitconfig there."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "https_proxy", "HTTPS_PROXY", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> FakeUpstream:
+    """An upstream with one release, tagged v1.0."""
+    return FakeUpstream.with_release(tmp_path / "upstream.git")
