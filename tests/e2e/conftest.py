@@ -1,0 +1,167 @@
+"""Fixtures of the browser tests: the built site, unpacked and served with SSI by nginx on loopback, in Debian's Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
+
+from hardener import config, pipeline
+from hardener.fetch import mirror_of
+from hardener.git import Repository
+from hardener.ui import UI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import BrowserContext, Page
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / ".work" / "screenshots"
+
+# The shape of upstream's doc/debian/jitsi-meet/jitsi-meet.example: static folders, and every other path is a room.
+NGINX = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ }}
+http {{
+  access_log off; include /etc/nginx/mime.types;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port}; root {site}; ssi on; ssi_types application/x-javascript application/javascript; index index.html;
+    location = /external_api.js {{ alias {site}/libs/external_api.min.js; }}
+    location ~ ^/([^/?&:'"]+)$ {{ try_files $uri @root_path; }}
+    location @root_path {{ rewrite ^/(.*)$ / break; }}
+  }}
+}}
+"""
+
+
+@dataclass
+class Visit:
+    """A page and all that it said and asked for."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def wait_for(self, selector: str) -> None:
+        """Wait until an element is to be seen; a time-out says what the page said until then."""
+        try:
+            self.page.wait_for_selector(selector)
+        except TimeoutError as error:
+            pytest.fail(f"{selector} never came: {error}\nerrors: {self.errors}\nlast requests: {self.requests[-5:]}")
+
+
+@pytest.fixture(autouse=True)
+def cache_home(developers_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """These tests build the real thing, from the mirrors and packages in the developer's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
+    return developers_cache
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    # Background networking off: the browser's own calls home must not be taken for the page's.
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    arguments += ["--disable-sync", "--no-first-run", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    return browser_type_launch_args | {"executable_path": chromium, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if not path:
+        pytest.skip("nginx is not installed: apt-get install nginx-light")
+    return path
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Callable[[str], str]]:
+    """Build, unpack and serve a variant ('hardened' or 'unpatched'); returns its address."""
+    servers: list[subprocess.Popen[bytes]] = []
+    addresses: dict[str, str] = {}
+
+    def serve(variant: str) -> str:
+        if variant not in addresses:
+            folder = tmp_path_factory.mktemp(variant)
+            with tarfile.open(_archive(variant)) as archive:
+                archive.extractall(folder / "site", filter="data")
+            server, addresses[variant] = _start(nginx, folder)
+            servers.append(server)
+        return addresses[variant]
+
+    yield serve
+    for server in servers:
+        server.terminate()
+        server.wait()
+
+
+def _archive(variant: str) -> Path:
+    project = config.load(ROOT)
+    for component in project.components:
+        mirror = mirror_of(component)
+        if not mirror.exists() or Repository(mirror).commit(component.commit) is None:
+            pytest.skip(f"{mirror} does not hold {component.name} at its pin: run 'make build' (HARDENER_UPSTREAM names mirrors)")
+    result = pipeline.build(project, pipeline.Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
+    return result.packaged.site.path
+
+
+def _start(nginx: str, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    os.chmod(folder, 0o755)  # noqa: PTH101 (nginx's workers are not root)
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.getuid() and parent != Path(parent.root):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    configuration = folder / "nginx.conf"
+    configuration.write_text(NGINX.format(folder=folder, site=folder / "site", port=port))
+    server = subprocess.Popen([nginx, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return server, f"http://127.0.0.1:{port}"
+        if server.poll() is not None:
+            pytest.fail(f"nginx does not start: {(folder / 'error.log').read_text()}")
+
+
+@pytest.fixture
+def visit(cache_home: Path, context: BrowserContext, site: Callable[[str], str]) -> Callable[..., Visit]:
+    """Open a path of a variant; requests to foreign hosts are recorded and aborted."""
+
+    def open_page(variant: str, path: str) -> Visit:
+        address = site(variant)
+        for older in context.pages:
+            older.close()
+        page = context.new_page()
+        seen = Visit(page)
+
+        def route(one: Any) -> None:
+            url = one.request.url
+            seen.requests.append(url)
+            if url.startswith((address, "data:", "blob:")):
+                one.continue_()
+            else:
+                seen.foreign.append(url)
+                one.abort()
+
+        page.route("**/*", route)
+        page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.goto(address + path)
+        return seen
+
+    return open_page
