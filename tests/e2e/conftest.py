@@ -29,7 +29,7 @@ SCREENSHOTS = ROOT / ".work" / "screenshots"
 
 # The shape of upstream's doc/debian/jitsi-meet/jitsi-meet.example: static folders, and every other path is a room.
 NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ }}
 http {{
   access_log off; include /etc/nginx/mime.types;
@@ -123,12 +123,10 @@ def _start(nginx: str, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    os.chmod(folder, 0o755)  # noqa: PTH101 (nginx's workers are not root)
-    for parent in folder.parents:
-        if parent.stat().st_uid == os.getuid() and parent != Path(parent.root):
-            parent.chmod(parent.stat().st_mode | 0o055)
+    # Workers as root, where we are root: pytest's folders are closed to everybody else.
+    user = "user root;" if os.getuid() == 0 else ""
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(folder=folder, site=folder / "site", port=port))
+    configuration.write_text(NGINX.format(user=user, folder=folder, site=folder / "site", port=port))
     server = subprocess.Popen([nginx, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
     while True:
         with socket.socket() as probe:

@@ -39,6 +39,6 @@ def user_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.fixture
-def upstream(tmp_path: Path) -> FakeUpstream:
-    """An upstream with one release, tagged v1.0."""
-    return FakeUpstream.with_release(tmp_path / "upstream.git")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> FakeUpstream:
+    """Return an upstream with one release, tagged v1.0; it does not lie in the test's tmp_path."""
+    return FakeUpstream.with_release(tmp_path_factory.mktemp("upstream") / "upstream.git")

@@ -149,7 +149,7 @@ MISTAKES = {
     "generate holds a number": (changed('"a.txt" = "x"', '"a.txt" = 3'), "generate"),
     "generate leaves the tree": (changed('"a.txt" = "x"', '"../../a.txt" = "x"'), r"\.\./\.\./a\.txt"),
     "generate is absolute": (changed('"a.txt" = "x"', '"/tmp/a.txt" = "x"'), "/tmp/a.txt"),
-    "trees are no table": ("tree = 3\n" + changed("[tree.next]\nsite", "x"), ""),
+    "trees are no table": ("tree = 3\n" + changed(f'[tree.next]\nsite = "{OTHER}"\n', ""), "'tree' is not a table"),
     "one tree is no table": (changed("[tree.next]\nsite", "[tree]\nnext = 3\n#"), r"tree\.next"),
     "tree with an unknown component": (changed(f'site = "{OTHER}"', f'sight = "{OTHER}"'), "sight"),
     "tree with a short commit": (changed(f'site = "{OTHER}"', 'site = "abc"'), r"tree\.next"),

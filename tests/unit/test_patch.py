@@ -80,8 +80,8 @@ BAD = {
     "header lacks the subject": (HEAD.replace(b"Subject: no gravatar\n", b"") + DIFF, "lacks Subject"),
     "date that is none": (HEAD.replace(b"Tue, 14 Nov 2023 22:13:20 +0000", b"some day") + DIFF, "(?i)date"),
     "author without name and address": (HEAD.replace(b"Ada <ada@a.example>", b"<>") + DIFF, "(?i)from|author"),
-    "unknown charset in the header": (HEAD.replace(b"no gravatar", b"=?klingon?q?x?=") + DIFF, ""),
-    "damaged base64 in the header": (HEAD.replace(b"no gravatar", b"=?utf-8?b?x?=") + DIFF, ""),
+    "unknown charset in the header": (HEAD.replace(b"no gravatar", b"=?klingon?q?x?=") + DIFF, "."),
+    "damaged base64 in the header": (HEAD.replace(b"no gravatar", b"=?utf-8?b?x?=") + DIFF, "."),
     "parent folder": (HEAD + DIFF.replace(b"/x", b"/../x"), "leaves the tree"),
     "parent folder within": (HEAD + DIFF.replace(b"/x", b"/s/../../x"), "leaves the tree"),
     "absolute path": (HEAD + DIFF.replace(b" a/x", b" /x").replace(b" b/x", b" /x"), "absolute"),
@@ -112,7 +112,7 @@ BAD = {
     "line after the hunk": (HEAD + DIFF + b"please apply\n", "belongs to no hunk"),
     "lines after the hunk and a blank": (HEAD + DIFF + b"\nplease apply this with care\n", "belongs to no hunk"),
     "second file's hunk behind a blank": (HEAD + DIFF + b"\n@@ -9 +9 @@\n-y\n+z\n", "belongs to no hunk"),
-    "two names that differ": (HEAD + DIFF.replace(b"diff --git a/x b/x", b"diff --git a/y b/y"), ""),
+    "two names that differ": (HEAD + DIFF.replace(b"diff --git a/x b/x", b"diff --git a/y b/y"), "."),
 }
 
 
@@ -204,7 +204,7 @@ class TestMadeByGit:
         assert rb"\303\266" in content
         assert self.touch(content).path == ODD_NAME
 
-    @pytest.mark.parametrize("name", ['quo"te.txt', "tab\tname.txt", "back\\\\slash.txt".replace("\\\\", ""), "ünï.txt"])
+    @pytest.mark.parametrize("name", ['quo"te.txt', "tab\tname.txt", "ünï.txt"])
     def test_names_that_git_quotes(self, upstream: FakeUpstream, name: str) -> None:
         assert self.touch(upstream.patch({name: b"x\n"})).path == name
 
