@@ -44,7 +44,7 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True)
 class PatchResult:
-    """How one patch fitted: ``offsets`` in lines per hunk that moved, ``detail`` in words, ``cause`` an upstream commit."""
+    """How one patch fitted: ``offsets`` in lines per moved hunk, ``detail`` in words, ``cause`` a commit."""
 
     name: str
     subject: str
@@ -197,7 +197,7 @@ def _moved_to(present: dict[str, str], path: str, blob: str) -> str:
 
 
 def _cause(repository: Repository, patch: Patch, base: str) -> str:
-    """The newest upstream commit between the patch's Base and this tree that touched its files, where history is here."""
+    """The newest upstream commit since the patch's Base that touched its files, where history is here."""
     start = patch.fields.get("Base", "")
     if not re.fullmatch(r"[0-9a-f]{40}", start) or start == base or repository.commit(start) is None:
         return ""

@@ -37,12 +37,17 @@ class Bundled:
 
 
 def bundle(
-    component: Component, work: WorkTree, installed: Installed, aliases: tuple[Alias, ...], toolchain: str, work_area: Path
+    component: Component,
+    work: WorkTree,
+    installed: Installed,
+    aliases: tuple[Alias, ...],
+    toolchain: str,
+    work_area: Path,
 ) -> Bundled:
     """Bundle a component inside its work tree (into ``component.out``).
 
-    ``work_area`` keeps the bundler's cache between runs. Raises BundleError with the bundler's first messages, and for an
-    alias or a dropped bundle that upstream no longer has.
+    ``work_area`` keeps the bundler's cache between runs. Raises BundleError with the bundler's first messages, and for
+    an alias that nothing imports any more.
     """
     key = cache.key(
         work.tree,
@@ -71,7 +76,9 @@ def bundle(
     )
 
 
-def _run(component: Component, work: WorkTree, aliases: tuple[Alias, ...], toolchain: str, work_area: Path) -> dict[str, Any]:
+def _run(
+    component: Component, work: WorkTree, aliases: tuple[Alias, ...], toolchain: str, work_area: Path
+) -> dict[str, Any]:
     out = work.path / component.out
     cache.remove(out)
     if component.recipe == "rollup":
@@ -119,7 +126,8 @@ def deliver(component: Component, work: WorkTree, bundled: Bundled, target: Path
             files = sorted(path for path in work.path.glob(pattern) if path.is_file())
             if not files:
                 raise BundleError(
-                    f"{component.name}: {pattern} was not built", hint="check deliver = [...] of this component in upstream.toml"
+                    f"{component.name}: {pattern} was not built",
+                    hint="check deliver = [...] of this component in upstream.toml",
                 )
             for file in files:
                 copy = new / file.relative_to(work.path)

@@ -54,7 +54,7 @@ def file_digest_of(module: str) -> str:
 
 
 def folder_digest(path: Path, *, pattern: str = "**/*") -> str:
-    """SHA-256 over names and contents of the files of a folder that match the glob; a missing folder is an empty one."""
+    """SHA-256 over names and contents of a folder's files that match the glob; a missing folder is empty."""
     files = sorted(file for file in path.glob(pattern) if file.is_file() and "__pycache__" not in file.parts)
     return key([(file.relative_to(path).as_posix(), file_digest(file)) for file in files])
 
@@ -69,7 +69,7 @@ def full_disk_explained() -> Iterator[None]:
             where = error.filename or "the work area"
             raise StackError(
                 f"cannot write {where}: {error.strerror}",
-                hint="free some space (a build needs about 4 GB), or remove .work/ and the cache: hardener clean --cache",
+                hint="free some space (a build needs about 4 GB), or: hardener clean --cache",
             ) from error
         raise
 
@@ -175,7 +175,9 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
             file.seek(0)
             holder = file.read().strip() or "another process"
             if not wait:
-                raise BusyError(f"{holder} is at work here ({path})", hint="wait for it, or leave out --no-wait") from None
+                raise BusyError(
+                    f"{holder} is at work here ({path})", hint="wait for it, or leave out --no-wait"
+                ) from None
             if waiting:
                 waiting(holder)
             fcntl.flock(file, fcntl.LOCK_EX)

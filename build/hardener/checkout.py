@@ -32,8 +32,8 @@ class WorkTree:
 def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
     """Write the tree, less the component's excluded paths and with its generated files, to ``target``.
 
-    A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree that
-    is there already is left alone. Raises StackError when the disk is full.
+    A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree
+    that is there already is left alone. Raises StackError when the disk is full.
     """
     key = cache.key(tree, component.exclude, component.generate, cache.file_digest_of(__file__))
     work = WorkTree(target, tree, fresh=False)
@@ -42,7 +42,9 @@ def checkout(component: Component, mirror: Path, tree: str, target: Path) -> Wor
 
     def fill(new: Path) -> None:
         with Repository(mirror).index(tree) as index:
-            index.drop(path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude))
+            index.drop(
+                path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
+            )
             index.checkout(new)
         for path, content in component.generate:
             text = content.replace("{commit}", component.commit).replace("{release}", component.release)

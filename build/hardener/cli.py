@@ -40,14 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HardenerError as error:
         ui.error(error)
         if arguments.json:
-            print(json.dumps({"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}))
+            print(
+                json.dumps(
+                    {"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}
+                )
+            )
         return error.exit_code
     except KeyboardInterrupt:
         ui.console.print("interrupted; the same command goes on where this one stopped")
         return 128 + signal.SIGINT
     except Exception:  # noqa: BLE001 (a bug of ours must be seen as one)
         ui.console.print(traceback.format_exc(), markup=False)
-        ui.console.print("This is a bug in hardener. Please report it with the lines above: see SECURITY.md and CONTRIBUTING.md.")
+        ui.console.print(
+            "This is a bug in hardener. Please report it with the lines above: see SECURITY.md and CONTRIBUTING.md."
+        )
         return BUG
     if arguments.json:
         print(json.dumps(answer, indent=2, sort_keys=True))
@@ -60,7 +66,9 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--project", type=Path, metavar="DIR", help="folder with upstream.toml (default: found from here upwards)")
+    common.add_argument(
+        "--project", type=Path, metavar="DIR", help="folder with upstream.toml (default: found from here upwards)"
+    )
     common.add_argument("--json", action="store_true", help="write the result as JSON to standard output")
     common.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
     common.add_argument("--verbose", "-v", action="store_true", help="show every command that is run")
@@ -72,18 +80,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=WHERE",
         help="fetch a component from another URL or path that has its pinned commit (also: HARDENER_UPSTREAM)",
     )
-    parser = argparse.ArgumentParser(prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream.")
+    parser = argparse.ArgumentParser(
+        prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream."
+    )
     parser.add_argument("--version", action="version", version=f"hardener {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    def verb(name: str, run: Callable[[argparse.Namespace, UI], dict[str, Any]], text: str, *parents: Any) -> argparse.ArgumentParser:
+    def verb(
+        name: str, run: Callable[[argparse.Namespace, UI], dict[str, Any]], text: str, *parents: Any
+    ) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
         sub.set_defaults(run=run)
         return sub
 
     sub = verb("build", _build, "build the hardened archive into dist/", source)
-    sub.add_argument("--toolchain", choices=config.TOOLCHAINS, default="rspack", help="webpack is upstream's own: slow, for fidelity")
-    sub.add_argument("--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison")
+    sub.add_argument(
+        "--toolchain", choices=config.TOOLCHAINS, default="rspack", help="webpack is upstream's own: slow, for fidelity"
+    )
+    sub.add_argument(
+        "--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison"
+    )
     sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
     sub = verb("check", _check, "apply all series and overlays without building", source)
@@ -106,7 +122,8 @@ def _project(arguments: argparse.Namespace) -> config.Project:
         if (folder / config.NAME).exists():
             return config.load(folder)
     raise UsageError(
-        f"there is no {config.NAME} in {here} or above", hint="change into a hardener project, or name one: --project DIR"
+        f"there is no {config.NAME} in {here} or above",
+        hint="change into a hardener project, or name one: --project DIR",
     )
 
 
@@ -136,7 +153,12 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
     baseline = (cache.read_json(project.root / BASELINE) or {}).get(project.site.commit, {})
     rows = []
-    for key, label in (("js", "JavaScript"), ("js.gz", "JavaScript, gzip"), ("css", "CSS"), ("all", "all served files")):
+    for key, label in (
+        ("js", "JavaScript"),
+        ("js.gz", "JavaScript, gzip"),
+        ("css", "CSS"),
+        ("all", "all served files"),
+    ):
         size, before = result.packaged.sizes[key], baseline.get(key)
         change = f"{100 * (size - before) / before:+.1f} %" if before else "unknown"
         rows.append((label, human(size), human(before) if before else "unknown", change))
@@ -147,13 +169,19 @@ def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
     ui.print()
     for archive in (result.packaged.site, result.packaged.maps):
         ui.print(f"{archive.sha256}  {archive.path}")
-    ui.print("[green]done[/green]" if result.fresh else "[green]nothing to do[/green]: the archive is there and its sum is right")
+    ui.print(
+        "[green]done[/green]"
+        if result.fresh
+        else "[green]nothing to do[/green]: the archive is there and its sum is right"
+    )
 
 
 def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
     if arguments.tree != "pin" and arguments.tree not in project.trees:
-        raise UsageError(f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}")
+        raise UsageError(
+            f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}"
+        )
     applied = pipeline.check_series(project, arguments.tree, _options(arguments, project), ui)
     lines = sum(one.upstream_lines for one in applied)
     ui.print(f"all patches and overlays fit; {lines} upstream lines touched")
@@ -161,7 +189,8 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         "tree": arguments.tree,
         "upstream_lines": lines,
         "components": [
-            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]} for one in applied
+            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]}
+            for one in applied
         ],
     }
 
@@ -173,14 +202,18 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         print(scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ()), end="")
         return {"exit": 0}
     scanned = scanning.check(arguments.site, hosts)
-    ui.print(f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right")
+    ui.print(
+        f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right"
+    )
     return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts}
 
 
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     findings = doctors.examine(_project(arguments), online=not arguments.offline)
     for finding in findings:
-        mark = {"ok": "[green]ok[/green]  ", "optional": "[yellow]none[/yellow]", "missing": "[red]none[/red]"}[finding.state]
+        mark = {"ok": "[green]ok[/green]  ", "optional": "[yellow]none[/yellow]", "missing": "[red]none[/red]"}[
+            finding.state
+        ]
         ui.console.print(f"  {mark}  {finding.subject:<28} {finding.text}")
         if finding.remedy:
             ui.console.print(f"        {finding.remedy}", markup=False)

@@ -137,7 +137,9 @@ PROJECT_FIELDS: Mapping[str, _Field] = {
     "node": _Field(lambda value: type(value) is int and value > 0, "the major version of Node", required=True),
 }
 COMPONENT_FIELDS: Mapping[str, _Field] = {
-    "repository": _Field(_text(r"(?:https://|ssh://|file://|/|\./|\.\./)\S+"), "an https, ssh or file URL", required=True),
+    "repository": _Field(
+        _text(r"(?:https://|ssh://|file://|/|\./|\.\./)\S+"), "an https, ssh or file URL", required=True
+    ),
     "commit": _Field(_text(r"[0-9a-f]{40}"), "a full commit id: 40 lower-case hexadecimal digits", required=True),
     "release": _Field(_text(r"[\w.+-]+"), "the release's label: letters, digits, dot, plus, dash", required=True),
     "ref": _Field(_text(r"refs/\S+"), "a full ref name such as refs/tags/v1.0"),
@@ -154,7 +156,9 @@ COMPONENT_FIELDS: Mapping[str, _Field] = {
     "tsconfig": _Field(_text(_PATH), "a path of the repository"),
     "make": _Field(_texts(r"[\w-]+(?:=.*)?"), "a list of Makefile targets and VARIABLE=value"),
     "site": _Field(_text(_PATH), "the path of a Debian install list of the repository"),
-    "site_files": _Field(_texts(_PATH), "a list of paths or globs, each with a folder of the site behind a blank if wanted"),
+    "site_files": _Field(
+        _texts(_PATH), "a list of paths or globs, each with a folder of the site behind a blank if wanted"
+    ),
 }
 
 
@@ -183,11 +187,13 @@ def load(root: Path) -> Project:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file; raises UsageError when it is missing, ConfigError with line and column when it is malformed."""
+    """Parse a TOML file; raises UsageError when it is missing, ConfigError with line and column when malformed."""
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist", hint="run inside a hardener project, or name one: --project DIR") from error
+        raise UsageError(
+            f"{path} does not exist", hint="run inside a hardener project, or name one: --project DIR"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}", hint="the file must be valid TOML 1.0 in UTF-8") from error
 
@@ -195,7 +201,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 def _component(path: Path, name: str, tables: Mapping[str, Any]) -> Component:
     values = _section(path, tables, name, COMPONENT_FIELDS, prefix="component.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        raise ConfigError(f"{path}: component name {name!r}", hint="allowed: lower-case letters, digits, dots and dashes")
+        raise ConfigError(
+            f"{path}: component name {name!r}", hint="allowed: lower-case letters, digits, dots and dashes"
+        )
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     values["generate"] = tuple(sorted(values.get("generate", {}).items()))
     return Component(name=name, **values)

@@ -40,7 +40,10 @@ class Deployed:
 
 
 def deploy(component: Component, work: WorkTree, installed: Installed, bundled: Bundled, target: Path) -> Deployed:
-    """Lay out the site in ``target``. Raises BundleError when upstream's Makefile fails, ConfigError for a stale list."""
+    """Lay out the site in ``target``.
+
+    Raises BundleError when upstream's Makefile fails, ConfigError for a new layout.
+    """
     key = cache.key(
         bundled.key,
         installed.key,
@@ -93,9 +96,11 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
     for pattern, destination in pairs:
         sources = sorted(work.path.glob(pattern))
         if not sources:
-            raise BundleError(f"{component.name}: {pattern} of {component.site} matches nothing", hint="was a deploy target left out?")
-        for source in sources:
-            _copy(source, new / destination / source.name)
+            raise BundleError(
+                f"{component.name}: {pattern} of {component.site} matches nothing", hint="was a deploy target left out?"
+            )
+        for path in sources:
+            _copy(path, new / destination / path.name)
     _countries(work.path, new)
     for folder in sorted((path for path in new.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
@@ -128,6 +133,8 @@ def _countries(tree: Path, new: Path) -> None:
     for language in sorted(languages):
         if not re.fullmatch(r"[A-Za-z-]+", language):
             continue
-        found = next((path for path in (names / f"{language}.json", names / f"{language[:2]}.json") if path.exists()), None)
+        found = next(
+            (path for path in (names / f"{language}.json", names / f"{language[:2]}.json") if path.exists()), None
+        )
         if found:
             _copy(found, new / "lang" / f"countries-{language}.json")

@@ -87,7 +87,9 @@ def _space(project: Project) -> Finding:
 def _answers(name: str, url: str) -> Finding:
     if not url.startswith("https://"):
         state = "ok" if Path(url.removeprefix("file://")).exists() else "missing"
-        return Finding(f"source of {name}", state, url, "" if state == "ok" else f"HARDENER_UPSTREAM={name}=URL-or-path")
+        return Finding(
+            f"source of {name}", state, url, "" if state == "ok" else f"HARDENER_UPSTREAM={name}=URL-or-path"
+        )
     try:
         answer = requests.get(f"{url}/info/refs", params={"service": "git-upload-pack"}, timeout=10, stream=True)
         answer.close()
@@ -97,7 +99,10 @@ def _answers(name: str, url: str) -> Finding:
         text, ok = f"{url}: {type(error).__name__}", False
     # A mirror or a filled cache does as well, so that an upstream that is out of reach stops nothing by itself.
     return Finding(
-        f"source of {name}", "ok" if ok else "optional", text, "" if ok else f"HARDENER_UPSTREAM={name}=URL-or-path, or a filled cache"
+        f"source of {name}",
+        "ok" if ok else "optional",
+        text,
+        "" if ok else f"HARDENER_UPSTREAM={name}=URL-or-path, or a filled cache",
     )
 
 
@@ -106,4 +111,6 @@ def _registry() -> Finding:
     done = node.node(npm, "ping", "--fetch-retries=0", "--fetch-timeout=10000")
     if done.status == 0:
         return Finding("npm registry", "ok", "answers")
-    return Finding("npm registry", "optional", "does not answer", "npm config get registry; a warm npm cache works offline")
+    return Finding(
+        "npm registry", "optional", "does not answer", "npm config get registry; a warm npm cache works offline"
+    )

@@ -38,7 +38,9 @@ _PERMANENT = re.compile(
     r"|could not read username|returned error: 40[0-9]",
     re.IGNORECASE,
 )
-_UNADVERTISED = re.compile(r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref", re.IGNORECASE)
+_UNADVERTISED = re.compile(
+    r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def sources(given: tuple[str, ...], variable: str, names: tuple[str, ...]) -> di
                 hint=f"NAME is one of: {', '.join(names)}; several entries are separated by blanks",
             )
         if not re.match(r"https://|ssh://|file://|/|\.\.?/", where):
-            raise UsageError(f"{VARIABLE} / --upstream: {where!r} is no source", hint="an https, ssh or file URL, or a path")
+            raise UsageError(
+                f"{VARIABLE} / --upstream: {where!r} is no source", hint="an https, ssh or file URL, or a path"
+            )
         chosen[name] = where
     return chosen
 
@@ -233,7 +237,9 @@ class _Transfer:
                 return str(self.repository.git.execute(["git", verb, *words], istream=file))
             process = self.repository.git.execute(["git", verb, *words], istream=file, as_process=True)
             progress = _Progress(self.tell)
-            git.cmd.handle_process_output(process, None, progress.new_message_handler(), finalizer=None, decode_streams=True)
+            git.cmd.handle_process_output(
+                process, None, progress.new_message_handler(), finalizer=None, decode_streams=True
+            )
             process.wait(stderr="\n".join(progress.error_lines + progress.other_lines))
             return ""
 
@@ -269,6 +275,8 @@ def diagnose(url: str) -> tuple[str, ...]:
         return () if answer.ok else (f"a plain request is answered with HTTP {answer.status_code} {answer.reason}",)
 
 
-def chosen_sources(given: tuple[str, ...], names: tuple[str, ...], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def chosen_sources(
+    given: tuple[str, ...], names: tuple[str, ...], environ: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """:func:`sources` with the environment's value of ``HARDENER_UPSTREAM``."""
     return sources(given, environ.get(VARIABLE, ""), names)

@@ -58,7 +58,9 @@ class Repository:
         """Standard output of a git command that has to succeed."""
         done = self.git(*words, stdin=stdin, env=env)
         if done.status:
-            raise HardenerError(f"git {words[0]} failed in {self.path}: {done.complaint}", hint="hardener clean --cache")
+            raise HardenerError(
+                f"git {words[0]} failed in {self.path}: {done.complaint}", hint="hardener clean --cache"
+            )
         return done.text
 
     def commit(self, name: str) -> str | None:
@@ -154,7 +156,9 @@ class Index:
 
     def checkout(self, target: Path) -> None:
         """Write all files of the index below ``target``."""
-        done = self.repository.git(f"--work-tree={target}", "checkout-index", "--all", "--force", env=self._env, cwd=target)
+        done = self.repository.git(
+            f"--work-tree={target}", "checkout-index", "--all", "--force", env=self._env, cwd=target
+        )
         if done.status:
             with cache.full_disk_explained():
                 if "No space left" in done.complaint:

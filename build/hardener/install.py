@@ -128,9 +128,13 @@ def _apply_upstreams(patch: Path, folder: Path) -> None:
     """Apply one of upstream's own patch-package files: ``--ignore-scripts`` also skips upstream's ``postinstall``."""
     if not _concerns(patch, folder / "node_modules"):
         return
-    done = run(["git", "apply", "--whitespace=nowarn", patch], cwd=folder, env={"GIT_CEILING_DIRECTORIES": str(folder.parent)})
+    done = run(
+        ["git", "apply", "--whitespace=nowarn", patch], cwd=folder, env={"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    )
     if done.status:
-        raise InstallError(f"upstream's own patch {patch.name} does not apply: {done.complaint}", hint="check upstream's lock")
+        raise InstallError(
+            f"upstream's own patch {patch.name} does not apply: {done.complaint}", hint="check upstream's lock"
+        )
 
 
 def _link(store: Path, target: Path) -> None:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _BESIDE = Path(__file__).parent
 # In a checkout the recipes lie beside the package, in a wheel inside it (pyproject.toml, force-include).
 RECIPES = next(path for path in (_BESIDE.parent / "node", _BESIDE / "node") if path.is_dir())
-_NO_NETWORK = re.compile(r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENOTCACHED|ERR_SOCKET_TIMEOUT|network request")
+_NO_NETWORK = re.compile(
+    r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENOTCACHED|ERR_SOCKET_TIMEOUT|network request"
+)
 
 
 def home() -> Path:
@@ -68,17 +70,26 @@ def npm_ci(folder: Path) -> None:
     Works without network when npm's cache is warm. Raises UnreachableError when the registry does not answer,
     InstallError for anything else: a tampered integrity above all.
     """
-    words = ("--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+    words = (
+        "--ignore-scripts",
+        "--prefer-offline",
+        "--no-audit",
+        "--no-fund",
+        "--no-update-notifier",
+        "--loglevel=error",
+    )
     npm = home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     done = node(npm, "ci", *words, cwd=folder)
     if done.status == 0:
         return
     lines = [line.removeprefix("npm error ") for line in done.complaint.splitlines() if "complete log" not in line]
-    message = next((line for line in lines if "EINTEGRITY" in line or "integrity" in line), lines[-1] if lines else "npm ci failed")
+    message = next(
+        (line for line in lines if "EINTEGRITY" in line or "integrity" in line), lines[-1] if lines else "npm ci failed"
+    )
     if "EINTEGRITY" in done.complaint:
         raise InstallError(
             f"npm refuses a package whose content is not what the lock says: {message}",
-            hint="find out who changed the lock or the package: git log -p -- package-lock.json; never edit the integrity",
+            hint="find out who changed the lock or the package, and never edit the integrity",
         )
     if "ENOSPC" in done.complaint:
         raise StackError("npm ci: no space left on the device", hint="free about 2 GB, or hardener clean --cache")
@@ -88,16 +99,20 @@ def npm_ci(folder: Path) -> None:
             hint="check the network or proxy (npm config get registry); a warm npm cache works offline",
             details=tuple(lines[:6]),
         )
-    raise InstallError(f"npm ci failed: {message}", hint="hardener --verbose build shows the whole output", details=tuple(lines[:12]))
+    raise InstallError(
+        f"npm ci failed: {message}", hint="hardener --verbose build shows the whole output", details=tuple(lines[:12])
+    )
 
 
-def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = "") -> tuple[Path, bool]:
-    """A ``node_modules`` installed from these files (package.json, package-lock.json, .npmrc), kept in the user's cache.
+def stored_modules(
+    files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = ""
+) -> tuple[Path, bool]:
+    """A ``node_modules`` installed from package.json, package-lock.json and .npmrc, kept in the user's cache.
 
     Returns its folder and whether it had to be installed. ``finish`` may change the fresh tree before it is stored;
     ``salt`` has to say what it does. The stored tree is read-only, because work trees hard-link to it.
     """
-    name = cache.key({name: content for name, content in files.items()}, salt, node_version(), os.uname().machine)
+    name = cache.key(dict(files), salt, node_version(), os.uname().machine)
     store = cache.home() / "node_modules" / name
     with cache.lock(store.with_suffix(".lock")):
         if (store / "node_modules").is_dir():

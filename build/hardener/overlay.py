@@ -2,7 +2,7 @@
 
 ``overlays.toml`` beside the files says for each one what it does and why. ``add`` brings a file that upstream does not
 have; ``replace`` takes the place of upstream's file, pinned by its blob id, so that upstream's change to it is noticed;
-``merge`` is a JSON fragment that is deep-merged into upstream's file. An ``alias`` sends a module to one of these files.
+``merge`` is a JSON fragment that is deep-merged into upstream's file. An ``alias`` sends a module to one of our files.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def lay(
     """Lay the overlays in ``folder`` over the commit ``patched``, which was made from upstream's ``base``.
 
     With ``only_aliases_of`` (npm names) only the aliases of these packages and their files are laid: what an unpatched
-    build needs to do without a package that cannot be had. Returns the new commit and tree. Raises OverlayError that names every file that does not fit, ConfigError for a
-    malformed overlays.toml.
+    build needs to do without a package that cannot be had. Returns the new commit and tree.
+    Raises OverlayError that names every file that does not fit, ConfigError for a malformed overlays.toml.
     """
     repository = Repository(mirror)
     overlays = read(folder, tree_names)
@@ -176,7 +176,7 @@ def _check(file: OverlayFile, upstream: Mapping[str, Entry], now: Mapping[str, E
     theirs, current = upstream.get(file.path), now.get(file.path)
     if file.action == "add":
         if theirs or current:
-            raise ValueError("upstream has this file: use action = \"replace\" with its blob id")
+            raise ValueError('upstream has this file: use action = "replace" with its blob id')
         clash = next((path for path in now if path.startswith(file.path + "/") or file.path.startswith(path + "/")), "")
         if clash:
             raise ValueError(f"a file cannot also be a folder: upstream has {clash}")
@@ -217,7 +217,9 @@ def merge_json(theirs: bytes, fragment: bytes, override: Iterable[str]) -> bytes
     return (json.dumps(target, indent=len(indent[1]) if indent else 2, ensure_ascii=False) + "\n").encode()
 
 
-def _merge(target: dict[str, Any], ours: dict[str, Any], prefix: str, unused: set[str], override: frozenset[str]) -> None:
+def _merge(
+    target: dict[str, Any], ours: dict[str, Any], prefix: str, unused: set[str], override: frozenset[str]
+) -> None:
     for key, value in ours.items():
         name = prefix + key
         if isinstance(value, dict) and isinstance(target.get(key), dict):
@@ -265,7 +267,9 @@ def _entry(where: str, entry: Any, keys: tuple[str, ...], required: tuple[str, .
             raise ConfigError(f"{where}: unknown key {key!r}", hint="allowed: " + ", ".join(keys))
     for key in required:
         if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise ConfigError(f"{where}: {key!r} is missing or not a text", hint=f"every entry has: {', '.join(required)}")
+            raise ConfigError(
+                f"{where}: {key!r} is missing or not a text", hint=f"every entry has: {', '.join(required)}"
+            )
     values = dict(entry)
     for key in ("replaces", "override", "only"):
         if key in values:

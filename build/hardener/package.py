@@ -1,7 +1,7 @@
 """Step 9: pack the site so that the same input gives the same bytes, with sums and a manifest.
 
 The archive's root is what Debian's package puts into ``/usr/share/jitsi-meet``. Source maps go into an archive of their
-own: they are more than half of the site and only auditors want them; unpacked over the site they are found by a debugger.
+own: they are half of the site and only auditors want them; unpacked over the site they are found by a debugger.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Packaged:
 def package(site: Path, label: str, key: str, mtime: int, dist: Path, work: Path) -> Packaged:
     """Pack ``site`` into ``dist/<label>.tar.gz`` and ``dist/<label>-sourcemaps.tar.gz``.
 
-    ``mtime`` (seconds since 1970: the pin's commit date) is the time of every entry; owner is 0, modes are 0644 and 0755
-    (reproducible-builds.org, "Archive metadata"). Files in ``dist`` appear complete or not at all.
+    ``mtime`` (seconds since 1970: the pin's commit date) is the time of every entry; owner is 0, modes are 0644 and
+    0755 (reproducible-builds.org, "Archive metadata"). Files in ``dist`` appear complete or not at all.
     """
     key = cache.key(key, label, mtime, cache.file_digest_of(__file__), zlib.ZLIB_RUNTIME_VERSION)
     stamp = cache.Stamp(work / "package.json")
@@ -107,7 +107,7 @@ def _entry(name: str, mtime: int, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def measure(files: Iterable[Path]) -> dict[str, int]:
-    """Bytes by kind of file: ``js``, ``js.gz`` (each file compressed by itself, as a web server would), ``css``, ``all``."""
+    """Bytes by kind of file: ``js``, ``js.gz`` (file by file, as a web server does it), ``css``, ``all``."""
     sizes = {"js": 0, "js.gz": 0, "css": 0, "all": 0}
     for file in files:
         content = file.read_bytes()

@@ -13,7 +13,8 @@ from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-import unidiff
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import PatchSet
 
 from hardener.errors import PatchError
 from hardener.git import EXECUTABLE, REGULAR, Identity
@@ -21,6 +22,8 @@ from hardener.series import safe_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from unidiff.patch import PatchedFile
 
 FIELDS = (
     "Reason",
@@ -36,7 +39,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Touch:
-    """What a patch does to one file: ``old`` and ``new`` path (None: not there), blob ids where the patch names them."""
+    """What a patch does to one file: ``old`` and ``new`` path (None: not there), blob ids where it names them."""
 
     old: str | None
     new: str | None
@@ -79,15 +82,17 @@ class Patch:
 def read(path: Path) -> Patch:
     """Read and judge one patch file.
 
-    Raises PatchError, with the reason, for: an empty or truncated file, lines that belong to no hunk, a path that leaves
-    the tree or reaches into ``.git``, a symbolic link, a submodule, a binary hunk, or a mode other than 100644 and
-    100755. Renames, copies, mode changes and CRLF line ends are allowed and kept as they are.
+    Raises PatchError, with the reason, for: an empty or truncated file, lines that belong to no hunk, a path that
+    leaves the tree or reaches into ``.git``, a symbolic link, a submodule, a binary hunk, or a mode other than 100644
+    and 100755. Renames, copies, mode changes and CRLF line ends are allowed and kept as they are.
     """
     content = path.read_bytes()
     try:
         return parse(path.name, content)
     except ValueError as error:
-        raise PatchError(f"{path}: {error}", hint="write it anew from a commit: git format-patch --full-index -1") from error
+        raise PatchError(
+            f"{path}: {error}", hint="write it anew from a commit: git format-patch --full-index -1"
+        ) from error
 
 
 def parse(name: str, content: bytes) -> Patch:
@@ -100,8 +105,8 @@ def parse(name: str, content: bytes) -> Patch:
     text = diff.decode("utf-8", "surrogateescape")
     _account_for_lines(text)
     try:
-        patched = unidiff.PatchSet(_lines(text))
-    except unidiff.UnidiffParseError as error:
+        patched = PatchSet(_lines(text))
+    except UnidiffParseError as error:
         raise ValueError(f"truncated or malformed: {error}") from error
     touches = tuple(_touch(file) for file in patched)
     if not touches:
@@ -155,7 +160,11 @@ def _account_for_lines(text: str) -> None:
     lines = text.split("\n")
     binary = False
     for number, line in enumerate(lines, 1):
-        if line in ("-- ", "") and old == new == 0 and all(not rest or re.fullmatch(r"[\w. ()-]+", rest) for rest in lines[number:]):
+        if (
+            line in ("-- ", "")
+            and old == new == 0
+            and all(not rest or re.fullmatch(r"[\w. ()-]+", rest) for rest in lines[number:])
+        ):
             return  # the signature of format-patch
         if line.startswith("\\ "):
             continue
@@ -174,7 +183,7 @@ def _account_for_lines(text: str) -> None:
         raise ValueError("truncated: the last hunk is shorter than its header says")
 
 
-def _touch(file: unidiff.PatchedFile) -> Touch:
+def _touch(file: PatchedFile) -> Touch:
     info = str(file.patch_info or "")
     if file.is_binary_file or "GIT binary patch" in info:
         raise ValueError(f"{file.path}: binary hunk (put the file into overlays/ instead)")
@@ -208,7 +217,9 @@ def _path(side: str, prefix: str) -> str | None:
         side = _unquote(side)
     path = side.removeprefix(prefix)
     if path == side or not safe_path(path):
-        raise ValueError(f"the path {side!r} is absolute, leaves the tree, reaches into .git, or lacks its {prefix} prefix")
+        raise ValueError(
+            f"the path {side!r} is absolute, leaves the tree, reaches into .git, or lacks its {prefix} prefix"
+        )
     return path
 
 

@@ -42,7 +42,9 @@ class Options:
     @property
     def variant(self) -> str:
         """Name of the work area: variants do not disturb each other."""
-        return ("unpatched" if self.unpatched else "hardened") + ("" if self.toolchain == "rspack" else f"-{self.toolchain}")
+        return ("unpatched" if self.unpatched else "hardened") + (
+            "" if self.toolchain == "rspack" else f"-{self.toolchain}"
+        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def build(project: Project, options: Options, ui: UI) -> Result:
     """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before."""
     node.check_major(project.node)
     area = project.work / options.variant
-    with cache.lock(project.work / "lock", wait=options.wait, waiting=lambda who: ui.note(f"{who} builds here: waiting")):
+    with cache.lock(
+        project.work / "lock", wait=options.wait, waiting=lambda who: ui.note(f"{who} builds here: waiting")
+    ):
         built: dict[str, Built] = {}
         for component in project.components:
             built[component.name] = _build_component(project, component, options, built, area, ui)
@@ -139,14 +143,17 @@ def _source(project: Project, component: Component, options: Options, fetched: F
         applied = apply(component.name, fetched.mirror, component.commit, patches, names)
         offsets = sum(bool(result.offsets) for result in applied.results)
         line.say(
-            f"{len(applied.results)} patches, {len(applied.removed)} files removed" + (f", {offsets} with offset" if offsets else "")
+            f"{len(applied.results)} patches, {len(applied.removed)} files removed"
+            + (f", {offsets} with offset" if offsets else "")
         )
     for result in applied.results:
         if result.offsets:
             ui.note(str(result))
     with ui.step("overlay", component.name) as line:
         keep = component.omit if options.unpatched else None
-        laid = lay(component.name, fetched.mirror, component.commit, applied.commit, overlays, names, only_aliases_of=keep)
+        laid = lay(
+            component.name, fetched.mirror, component.commit, applied.commit, overlays, names, only_aliases_of=keep
+        )
         line.say(f"{len(laid.paths)} files, {len(laid.aliases)} aliases")
     return applied, laid
 
@@ -166,14 +173,19 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
     with ui.step("scan", last.component.name) as line:
         hosts, fresh = _scan(project, options, site, area)
-        line.say(f"{len(hosts)} hosts" + (", not judged" if options.unpatched else ", all listed" if fresh else ", unchanged"))
+        line.say(
+            f"{len(hosts)} hosts"
+            + (", not judged" if options.unpatched else ", all listed" if fresh else ", unchanged")
+        )
     with ui.step("package", last.component.name) as line:
         line.tell("compressing")
         dist = project.dist if options.variant == "hardened" else project.dist / options.variant
         label = project.label if not options.unpatched else f"{project.name}-{last.component.release}-unpatched"
         mtime = Repository(last.fetched.mirror).committed(last.component.commit)
         packaged = package(site.path, label, site.key, mtime, dist, area)
-        line.say(f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged"))
+        line.say(
+            f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
+        )
     manifest = cache.read_json(dist / MANIFEST)
     if packaged.fresh or manifest is None or not (dist / SUMS).exists():
         manifest = _manifest(project, options, built, hosts, packaged, ui)
@@ -182,7 +194,7 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
 
 
 def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tuple[dict[str, list[int]], bool]:
-    """Hosts in the site with their counts, and whether they were looked for just now. Upstream as it is is not judged."""
+    """Hosts in the site with their counts, and whether they were looked for just now; unpatched ones are not judged."""
     hosts = project.root / HOSTS
     stamp = cache.Stamp(area / "scan.json")
     listed = cache.file_digest(hosts) if hosts.exists() else ""
@@ -197,7 +209,12 @@ def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tup
 
 
 def _manifest(
-    project: Project, options: Options, built: tuple[Built, ...], hosts: dict[str, list[int]], packaged: Packaged, ui: UI
+    project: Project,
+    options: Options,
+    built: tuple[Built, ...],
+    hosts: dict[str, list[int]],
+    packaged: Packaged,
+    ui: UI,
 ) -> dict[str, Any]:
     """``build-manifest.json``: what went in, how it was built, what came out."""
     return {
@@ -232,7 +249,12 @@ def _component_record(project: Project, one: Built) -> dict[str, Any]:
         "commit_with_overlays": one.laid.commit,
         "tree": one.laid.tree,
         "patches": [
-            {"name": result.name, "subject": result.subject, "status": result.status.value, "offsets": list(result.offsets)}
+            {
+                "name": result.name,
+                "subject": result.subject,
+                "status": result.status.value,
+                "offsets": list(result.offsets),
+            }
             | {"sha256": cache.file_digest(patches / result.name)}
             for result in one.applied.results
         ],
@@ -261,7 +283,9 @@ def check_series(project: Project, tree: str, options: Options, ui: UI) -> tuple
             laid = overlay.lay(
                 component.name, fetched.mirror, component.commit, series.commit, project.overlays(component), (tree,)
             )
-            line.say(f"{len(series.results)} patches, {len(series.removed)} removals, {len(laid.paths)} overlays fit {tree}")
+            line.say(
+                f"{len(series.results)} patches, {len(series.removed)} removals, {len(laid.paths)} overlays fit {tree}"
+            )
         for result in series.results:
             if result.offsets:
                 ui.note(str(result))

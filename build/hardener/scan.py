@@ -1,9 +1,9 @@
 """Step 8: every host that is named anywhere in the built files, against the reviewed list ``hosts.toml``.
 
 Three spellings are looked for: addresses with a scheme (also JSON-escaped and percent-encoded), ICE servers
-(``stun:``, ``turn:``), and host names that stand alone in a string, because a script may put the address together at run
-time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says: the list
-cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
+(``stun:``, ``turn:``), and host names that stand alone in a string, because a script may put the address together
+at run time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says:
+the list cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLASSES = ("namespace", "licence", "link", "origin", "comment", "inert", "open")
 MAP_SUFFIX = ".map"
 # Pictures, sounds, fonts and models hold compressed data; text in them is not reachable as an address by the client.
 _BINARY = frozenset(
-    ".png .jpg .jpeg .gif .ico .svgz .webp .mp3 .wav .ogg .opus .m4a .woff .woff2 .ttf .otf .eot .tflite .bin .mp4".split()
+    ".png .jpg .jpeg .gif .ico .webp .mp3 .mp4 .wav .ogg .opus .m4a .woff .woff2 .ttf .otf .eot .tflite .bin".split()
 )
 
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
@@ -126,7 +126,9 @@ def _entry(path: Path, number: int, entry: Any) -> HostEntry:
         raise ConfigError(f"{where}: class = {entry['class']!r}", hint=f"allowed: {', '.join(CLASSES)}")
     count, maps = entry.get("count", 0), entry.get("maps", 0)
     if count < 0 or maps < 0 or not count + maps:
-        raise ConfigError(f"{where}: {entry['host']} expects nothing", hint="give count = N (served files), maps = N, or both")
+        raise ConfigError(
+            f"{where}: {entry['host']} expects nothing", hint="give count = N (served files), maps = N, or both"
+        )
     return HostEntry(entry["host"].lower(), entry["class"], entry["reason"], count, maps)
 
 
@@ -217,7 +219,7 @@ def check(site: Path, hosts: Path) -> Scanned:
 
 
 def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
-    """``hosts.toml`` as it would have to be for this site: counts mended, unknown hosts with an empty class to fill in."""
+    """``hosts.toml`` as it would have to be for this site: counts mended, unknown hosts with a class to fill in."""
     known = {entry.host: entry for entry in entries}
     blocks = []
     for host, (served, maps) in scanned.hosts.items():

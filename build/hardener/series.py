@@ -88,7 +88,9 @@ def safe_path(path: str) -> bool:
     [True, False, False, False, False, False, False]
     """
     parts = path.split("/")
-    return "\\" not in path and "\0" not in path and all(p not in ("", ".", "..") and p.lower() != ".git" for p in parts)
+    return (
+        "\\" not in path and "\0" not in path and all(p not in ("", ".", "..") and p.lower() != ".git" for p in parts)
+    )
 
 
 def read_series(folder: Path) -> list[Path]:
@@ -103,7 +105,9 @@ def read_series(folder: Path) -> list[Path]:
         try:
             names = parse_series(path.read_text("utf-8"))
         except ValueError as error:
-            raise ConfigError(f"{path}: {error}", hint="one patch file name a line, in order; # starts a comment") from error
+            raise ConfigError(
+                f"{path}: {error}", hint="one patch file name a line, in order; # starts a comment"
+            ) from error
     for name in names:
         if not (folder / name).is_file():
             raise ConfigError(f"{path}: lists {name}, which is not in {folder}", hint="add the file or remove the line")

@@ -1,8 +1,8 @@
 """Type check, beside the bundler: our files have to type-check in upstream's tree.
 
-Upstream's web tree does not check clean without its native packages, so the judgement is about *our* files: overlay files
-may have no error at all, files that a patch touches may have none that the unpatched tree does not have (error code and
-message are compared, not line numbers).
+Upstream's web tree does not check clean without its native packages, so the judgement is about *our* files: overlay
+files may have no error at all, files that a patch touches may have none that the unpatched tree does not have (error
+code and message are compared, not line numbers).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener import cache, node
@@ -19,11 +18,14 @@ from hardener.git import Repository, inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from pathlib import Path
 
     from hardener.checkout import WorkTree
     from hardener.config import Component
 
-_ERROR = re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),(?P<column>\d+)\): error (?P<code>TS\d+): (?P<text>.*)$", re.MULTILINE)
+_ERROR = re.compile(
+    r"^(?P<file>[^(\n]+)\((?P<line>\d+),(?P<column>\d+)\): error (?P<code>TS\d+): (?P<text>.*)$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -61,7 +63,12 @@ def typecheck(
     if not component.tsconfig or not ours:
         return Checked(0, 0, fresh=False)
     key = cache.key(
-        work.tree, installed_key, ours, component.tsconfig, node.tool_version("typescript"), cache.file_digest_of(__file__)
+        work.tree,
+        installed_key,
+        ours,
+        component.tsconfig,
+        node.tool_version("typescript"),
+        cache.file_digest_of(__file__),
     )
     stamp = work.stamp("typecheck")
     facts = stamp.facts(key)
@@ -96,7 +103,9 @@ def _base_problems(component: Component, work: WorkTree, base: Callable[[Path], 
 def write_base(component: Component, mirror: Path, folder: Path) -> None:
     """Write upstream's unpatched tree: what :func:`typecheck` wants as ``base``."""
     with Repository(mirror).index(component.commit) as index:
-        index.drop(path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude))
+        index.drop(
+            path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
+        )
         index.checkout(folder)
     for path, content in component.generate:
         cache.write(folder / path, content.encode())
@@ -113,8 +122,9 @@ def _run(component: Component, tree: Path) -> list[TypeProblem]:
         TypeProblem(os.path.normpath(match["file"]), match["code"], match["text"]) for match in _ERROR.finditer(output)
     ]
     if done.status and not problems:
+        said = done.complaint.splitlines()[0] if done.complaint else f"status {done.status}"
         raise BundleError(
-            f"{component.name}: the type checker failed: {done.complaint.splitlines()[0] if done.complaint else done.status}",
+            f"{component.name}: the type checker failed: {said}",
             hint=f"check tsconfig = {component.tsconfig!r} in upstream.toml",
         )
     return problems

@@ -118,4 +118,5 @@ def human(size: int) -> str:
     >>> human(44_120), human(17_440_000)
     ('44.1 kB', '17.44 MB')
     """
-    return f"{size / 1e6:.2f} MB" if size >= 1_000_000 else f"{size / 1e3:.1f} kB"
+    megabytes = size / 1e6
+    return f"{megabytes:.2f} MB" if megabytes >= 1 else f"{size / 1e3:.1f} kB"
