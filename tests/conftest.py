@@ -1,11 +1,17 @@
-"""What holds for all tests: a cache directory of their own, no mirror chosen by the developer's environment."""
+"""What holds for all tests: a cache directory of their own, no mirror from the environment, repeatable property tests."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Repeatable by default; `pytest --hypothesis-profile explore` looks for new examples.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=60)
+hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
+hypothesis.settings.load_profile("repeatable")
 
 _DEVELOPERS_CACHE = os.environ.get("XDG_CACHE_HOME", "")
 

@@ -135,10 +135,21 @@ class FakeUpstream:
         env = _person("AUTHOR") | _person("COMMITTER")
         tree = self.rev_parse(after + "^{tree}")
         commit = git(self.path, "commit-tree", tree, "-p", before, "-F", "-", stdin=message.encode(), env=env)
-        words = ("--stdout", "-1", "--keep-subject", "--full-index", "--zero-commit", "--no-signature", "--no-stat", "-M")
+        words = (
+            "--stdout",
+            "-1",
+            "--keep-subject",
+            "--full-index",
+            "--zero-commit",
+            "--no-signature",
+            "--no-stat",
+            "-M",
+        )
         return git(self.path, "format-patch", *words, commit.decode().strip())
 
-    def patch(self, files: Mapping[str, bytes | None], message: str = "Change", *, base: str = "", **more: dict[str, str]) -> bytes:
+    def patch(
+        self, files: Mapping[str, bytes | None], message: str = "Change", *, base: str = "", **more: dict[str, str]
+    ) -> bytes:
         """A patch that makes this change on ``base`` (the newest commit); the upstream is left as it was."""
         start, main = base or self.head, self.head
         after = self.commit(files, parent=start, **more)

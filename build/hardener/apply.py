@@ -169,7 +169,8 @@ def _apply_one(repository: Repository, index: Index, patch: Patch, failed: set[s
 def _classify(index: Index, patch: Patch, complaint: str) -> tuple[Status, str]:
     if index.git("apply", "--cached", "--check", "--reverse", "-", stdin=patch.content).status == 0:
         return Status.MERGED, "the tree has this change already"
-    present = {line.split("\t", 1)[1]: line.split(" ")[1] for line in index.output("ls-files", "-s").splitlines()}
+    listed = [line.split("\t", 1) for line in index.output("ls-files", "-s", "-z").split("\0") if line]
+    present = {path: head.split(" ")[1] for head, path in listed}
     gone = [touch for touch in patch.touches if touch.old and touch.old not in present]
     if not gone:
         failing = re.findall(r"^error: patch failed: (.+:\d+)$", complaint, re.MULTILINE)

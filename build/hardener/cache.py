@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,9 +159,16 @@ class Stamp:
         write_json(self.path, {"key": key, "facts": facts})
 
 
+# Open files of the locks that this process holds. Children inherit them (run.py), so that a lock outlives a killed
+# hardener until the npm or bundler that it left behind has ended too: nobody builds into what they still write.
+held_locks: set[int] = set()
+# Held while a child is started and while a lock is let go: a number must not be passed on after its file is closed.
+spawning = threading.Lock()
+
+
 @contextlib.contextmanager
 def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on ``path`` (flock: the kernel frees it when its holder dies).
+    """Hold an exclusive lock on ``path`` (flock: the kernel frees it when its holder and its holder's children die).
 
     When another process holds it, ``waiting`` is told who, once, and the call waits; with ``wait=False`` it raises
     BusyError instead.
@@ -185,4 +193,10 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
         file.truncate()
         file.write(f"hardener, process {os.getpid()}")
         file.flush()
-        yield
+        held_locks.add(file.fileno())
+        try:
+            yield
+        finally:
+            with spawning:
+                held_locks.discard(file.fileno())
+                file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,13 +30,23 @@ class WorkTree:
         return cache.Stamp(self.path / STATE / f"{step}.json")
 
 
+def generate(component: Component) -> dict[str, str]:
+    """The files that upstream's own build would generate: path -> content, with the placeholders filled in."""
+    values = {"{commit}": component.commit, "{release}": component.release}
+    return {
+        path: functools.reduce(lambda text, name: text.replace(name, values[name]), values, content)
+        for path, content in component.generate
+    }
+
+
 def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
     """Write the tree, less the component's excluded paths and with its generated files, to ``target``.
 
     A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree
     that is there already is left alone. Raises StackError when the disk is full.
     """
-    key = cache.key(tree, component.exclude, component.generate, cache.file_digest_of(__file__))
+    generated = generate(component)
+    key = cache.key(tree, component.exclude, generated, cache.file_digest_of(__file__))
     work = WorkTree(target, tree, fresh=False)
     if work.stamp("tree").facts(key) is not None:
         return work
@@ -46,9 +57,8 @@ def checkout(component: Component, mirror: Path, tree: str, target: Path) -> Wor
                 path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
             )
             index.checkout(new)
-        for path, content in component.generate:
-            text = content.replace("{commit}", component.commit).replace("{release}", component.release)
-            cache.write(new / path, text.encode())
+        for path, content in generated.items():
+            cache.write(new / path, content.encode())
         cache.Stamp(new / STATE / "tree.json").set(key, {"tree": tree})
         modules = target / "node_modules"
         if modules.is_dir():

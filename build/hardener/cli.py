@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ui.console.print("interrupted; the same command goes on where this one stopped")
         return 128 + signal.SIGINT
     except Exception:  # noqa: BLE001 (a bug of ours must be seen as one)
-        ui.console.print(traceback.format_exc(), markup=False)
+        ui.console.print(traceback.format_exc())
         ui.console.print(
             "This is a bug in hardener. Please report it with the lines above: see SECURITY.md and CONTRIBUTING.md."
         )
@@ -140,7 +140,7 @@ def _options(arguments: argparse.Namespace, project: config.Project) -> pipeline
 def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
     options = _options(arguments, project)
-    ui.print(f"[bold]{project.label}[/bold] ({options.variant}, Node {project.node})")
+    ui.print(f"{project.label} ({options.variant}, Node {project.node})", "bold")
     if arguments.write_baseline and options.variant != "unpatched":
         raise UsageError("the baseline is upstream as it is", hint="hardener build --unpatched --write-baseline")
     result = pipeline.build(project, options, ui)
@@ -169,11 +169,7 @@ def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
     ui.print()
     for archive in (result.packaged.site, result.packaged.maps):
         ui.print(f"{archive.sha256}  {archive.path}")
-    ui.print(
-        "[green]done[/green]"
-        if result.fresh
-        else "[green]nothing to do[/green]: the archive is there and its sum is right"
-    )
+    ui.print("done" if result.fresh else "nothing to do: the archive is there and its sum is right", "green")
 
 
 def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
@@ -211,12 +207,7 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     findings = doctors.examine(_project(arguments), online=not arguments.offline)
     for finding in findings:
-        mark = {"ok": "[green]ok[/green]  ", "optional": "[yellow]none[/yellow]", "missing": "[red]none[/red]"}[
-            finding.state
-        ]
-        ui.console.print(f"  {mark}  {finding.subject:<28} {finding.text}")
-        if finding.remedy:
-            ui.console.print(f"        {finding.remedy}", markup=False)
+        ui.finding(finding.state, finding.subject, finding.text, finding.remedy)
     missing = [finding for finding in findings if finding.state == "missing"]
     ui.print("all that a build needs is here" if not missing else f"{len(missing)} thing(s) missing")
     return {"exit": 8 if missing else 0, "findings": [vars(finding) for finding in findings]}

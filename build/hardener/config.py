@@ -123,13 +123,16 @@ def _texts(pattern: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(_text(pattern), value))
 
 
-def _table(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(map(_text(pattern), value.values()))
-
-
 # A relative path that stays inside the tree it is meant for.
 _PATH = r"(?!/)(?!(?:.*/)?\.\.?(?:/|$))[^\0\n\\]+"
 _NPM = r"(?:@[a-z0-9-~][\w.-]*/)?[a-z0-9-~][\w.-]*"
+
+
+def _table(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, dict) and all(map(_text(_PATH), value)) and all(map(_text(pattern), value.values()))
+    )
+
 
 PROJECT_FIELDS: Mapping[str, _Field] = {
     "name": _Field(_text(r"[a-z0-9][a-z0-9.-]*"), "lower-case letters, digits, dots and dashes", required=True),
@@ -152,7 +155,7 @@ COMPONENT_FIELDS: Mapping[str, _Field] = {
     "omit": _Field(_texts(_NPM), "a list of npm package names"),
     "drop": _Field(_texts(r"\S+"), "a list of bundle names"),
     "deliver": _Field(_texts(_PATH), "a list of paths or globs"),
-    "generate": _Field(_table(r"(?s).*"), "a table: path = content"),
+    "generate": _Field(_table(r"(?s).*"), "a table: path of the tree = content"),
     "tsconfig": _Field(_text(_PATH), "a path of the repository"),
     "make": _Field(_texts(r"[\w-]+(?:=.*)?"), "a list of Makefile targets and VARIABLE=value"),
     "site": _Field(_text(_PATH), "the path of a Debian install list of the repository"),
@@ -196,6 +199,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}", hint="the file must be valid TOML 1.0 in UTF-8") from error
+
+
+def tables(path: Path, data: Mapping[str, Any], key: str) -> list[Any]:
+    """The ``[[key]]`` tables of a parsed file; raises ConfigError when there is something else under that name."""
+    found = data.get(key, [])
+    if not isinstance(found, list):
+        raise ConfigError(
+            f"{path}: {key!r} is not a table of the form [[{key}]]", hint=f"write [[{key}]] with keys below it"
+        )
+    return found
 
 
 def _component(path: Path, name: str, tables: Mapping[str, Any]) -> Component:
@@ -248,7 +261,10 @@ def _in_build_order(path: Path, components: Mapping[str, Component]) -> tuple[Co
     try:
         order = list(TopologicalSorter({name: c.needs for name, c in components.items()}).static_order())
     except CycleError as error:
-        raise ConfigError(f"{path}: components need each other in a circle: {' -> '.join(error.args[1])}") from error
+        circle = " -> ".join(error.args[1])
+        raise ConfigError(
+            f"{path}: components need each other in a circle: {circle}", hint="take one name out of a 'needs' list"
+        ) from error
     return tuple(components[name] for name in order)
 
 

@@ -229,13 +229,15 @@ class _Transfer:
         raise AssertionError  # the last round returns or raises
 
     def _once(self, verb: str, words: tuple[str, ...], stdin: str) -> str:
-        environment = {"LC_ALL": "C.UTF-8", "GIT_TERMINAL_PROMPT": "0"}
+        environment = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
+        # noop: that we have a commit must not be told to the server as having its files.
+        command = ["git", "-c", "fetch.negotiationAlgorithm=noop", verb]
         with tempfile.TemporaryFile() as file, self.repository.git.custom_environment(**environment):
             file.write(stdin.encode())
             file.seek(0)
             if verb != "fetch":
-                return str(self.repository.git.execute(["git", verb, *words], istream=file))
-            process = self.repository.git.execute(["git", verb, *words], istream=file, as_process=True)
+                return str(self.repository.git.execute([*command, *words], istream=file))
+            process = self.repository.git.execute([*command, *words], istream=file, as_process=True)
             progress = _Progress(self.tell)
             git.cmd.handle_process_output(
                 process, None, progress.new_message_handler(), finalizer=None, decode_streams=True
@@ -263,7 +265,9 @@ def diagnose(url: str) -> tuple[str, ...]:
     except requests.exceptions.SSLError:
         return ("its TLS certificate is not trusted here: set REQUESTS_CA_BUNDLE and GIT_SSL_CAINFO to your CA file",)
     except requests.exceptions.ProxyError:
-        return (f"the proxy refuses the connection: check https_proxy ({os.environ.get('https_proxy', 'not set')})",)
+        return (
+            f"the proxy refuses the connection: check https_proxy ({_without_password(os.environ.get('https_proxy', 'not set'))})",
+        )
     except requests.exceptions.Timeout:
         return ("the host does not answer within 10 s",)
     except requests.exceptions.ConnectionError as error:
@@ -273,6 +277,10 @@ def diagnose(url: str) -> tuple[str, ...]:
         return (f"a plain request fails too: {error}",)
     with answer:
         return () if answer.ok else (f"a plain request is answered with HTTP {answer.status_code} {answer.reason}",)
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^@/]*@", "//", url)
 
 
 def chosen_sources(

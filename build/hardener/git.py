@@ -21,7 +21,14 @@ from hardener.run import Completed, run
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_PLAIN = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_NO_LAZY_FETCH": "1"}
+# For any git command whose outcome must not depend on whose machine it runs on.
+PLAIN_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+}
+PLAIN_OPTIONS = ("-c", f"core.attributesFile={os.devnull}")
 REGULAR, EXECUTABLE = "100644", "100755"
 
 
@@ -52,7 +59,8 @@ class Repository:
         self, *words: str | Path, env: Mapping[str, str] | None = None, stdin: bytes = b"", cwd: Path | None = None
     ) -> Completed:
         """Run git here; a non-zero status is the caller's to judge."""
-        return run(["git", "--git-dir", self.path, *words], env=_PLAIN | dict(env or {}), stdin=stdin, cwd=cwd)
+        environment = PLAIN_ENVIRONMENT | dict(env or {})
+        return run(["git", *PLAIN_OPTIONS, "--git-dir", self.path, *words], env=environment, stdin=stdin, cwd=cwd)
 
     def output(self, *words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
         """Standard output of a git command that has to succeed."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import cache, node
 from hardener.errors import InstallError
+from hardener.git import PLAIN_ENVIRONMENT, PLAIN_OPTIONS
 from hardener.run import run
 
 if TYPE_CHECKING:
@@ -128,9 +129,8 @@ def _apply_upstreams(patch: Path, folder: Path) -> None:
     """Apply one of upstream's own patch-package files: ``--ignore-scripts`` also skips upstream's ``postinstall``."""
     if not _concerns(patch, folder / "node_modules"):
         return
-    done = run(
-        ["git", "apply", "--whitespace=nowarn", patch], cwd=folder, env={"GIT_CEILING_DIRECTORIES": str(folder.parent)}
-    )
+    environment = PLAIN_ENVIRONMENT | {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    done = run(["git", *PLAIN_OPTIONS, "apply", "--whitespace=nowarn", patch], cwd=folder, env=environment)
     if done.status:
         raise InstallError(
             f"upstream's own patch {patch.name} does not apply: {done.complaint}", hint="check upstream's lock"

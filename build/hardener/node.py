@@ -180,5 +180,9 @@ def recipe(
     if done.status or answer is None:
         lines = [line for line in done.complaint.splitlines() if line.strip()] or [f"status {done.status}, no output"]
         said = next((i for i, line in enumerate(lines) if line.startswith("hardener: ")), len(lines) - 1)
-        raise error(lines[said].removeprefix("hardener: "), hint=hint, details=tuple(lines[said + 1 : said + 15]))
+        raise error(
+            lines[said].removeprefix("hardener: "),
+            hint=hint or f"hardener --verbose shows all that {name} said",
+            details=tuple(lines[said + 1 : said + 15]),
+        )
     return dict(answer)

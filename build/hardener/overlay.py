@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.config import read_toml
+from hardener.config import read_toml, tables
 from hardener.errors import ConfigError, OverlayError
 from hardener.git import EXECUTABLE, REGULAR, Entry, Identity, Repository
 from hardener.series import safe_path
@@ -101,15 +101,15 @@ def read(folder: Path, tree_names: tuple[str, ...]) -> Overlays:
     for key in data:
         if key not in ("file", "alias"):
             raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[file]] and [[alias]] tables")
-    files = [_file(path, number, entry) for number, entry in enumerate(data.get("file", []), 1)]
-    aliases = [_alias(path, number, entry) for number, entry in enumerate(data.get("alias", []), 1)]
+    files = [_file(path, number, entry) for number, entry in enumerate(tables(path, data, "file"), 1)]
+    aliases = [_alias(path, number, entry) for number, entry in enumerate(tables(path, data, "alias"), 1)]
     listed = {file.path for file in files}
     if len(listed) < len(files):
         raise ConfigError(f"{path}: a path is listed twice", hint="one [[file]] per path")
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {NAME, "README.md"}
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {NAME}
     for name in sorted(listed - present):
         raise ConfigError(f"{path}: {name} is not in {folder}", hint="add the file or remove its [[file]]")
-    for name in sorted(present - listed):
+    for name in sorted(present - listed - {"README.md"}):
         raise ConfigError(f"{path}: {folder / name} has no entry", hint="say what it does and why, or remove the file")
     return Overlays(
         tuple(file for file in files if not file.only or set(file.only) & set(tree_names)),
@@ -204,7 +204,7 @@ def merge_json(theirs: bytes, fragment: bytes, override: Iterable[str]) -> bytes
     ValueError: upstream has the key a: add it to 'override' if the change is wanted
     """
     try:
-        target, ours = json.loads(theirs), json.loads(fragment)
+        target, ours = (json.loads(side, object_pairs_hook=_no_key_twice) for side in (theirs, fragment))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"not valid JSON: {error}") from error
     if not isinstance(target, dict) or not isinstance(ours, dict):
@@ -215,6 +215,15 @@ def merge_json(theirs: bytes, fragment: bytes, override: Iterable[str]) -> bytes
         raise ValueError(f"override names keys that are not changed: {', '.join(sorted(unused))}")
     indent = re.search(rb"\n( +)\S", theirs)
     return (json.dumps(target, indent=len(indent[1]) if indent else 2, ensure_ascii=False) + "\n").encode()
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Python's parser would keep the last one and drop the others without a word."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)} is there twice")
+    return members
 
 
 def _merge(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from email.parser import BytesHeaderParser
-from email.utils import parseaddr
+from email.parser import HeaderParser
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from unidiff.errors import UnidiffParseError
@@ -132,40 +133,56 @@ def _header(head: bytes) -> tuple[str, str, dict[str, str], Identity]:
     head = re.sub(rb"\AFrom [0-9a-f]{40} .*\n", b"", head)
     if not re.match(rb"(?:From|Subject|Date): ", head):
         raise ValueError("no mail header: it has to start with From:, Date: and Subject:")
-    message = BytesHeaderParser().parsebytes(head)
-    values = {key: str(make_header(decode_header(message.get(key, "")))) for key in ("From", "Date", "Subject")}
+    text = head.decode("utf-8", "replace").replace("\r\n", "\n")
+    message = HeaderParser().parsestr(text)
+    values = {key: _decoded(key, message.get(key, "")) for key in ("From", "Date", "Subject")}
     missing = [key for key, value in values.items() if not value.strip()]
     if missing:
         raise ValueError(f"the mail header lacks {', '.join(missing)}")
     person, email = parseaddr(values["From"])
-    body = head.replace(b"\r\n", b"\n").partition(b"\n\n")[2].decode("utf-8", "replace").strip()
+    if not email:
+        raise ValueError(f"From: {values['From']!r} names nobody")
+    try:
+        parsedate_to_datetime(values["Date"])
+    except ValueError as error:
+        raise ValueError(f"Date: {values['Date']!r} is no date") from error
+    body = text.partition("\n\n")[2].strip()
     fields = {}
     for key, value in re.findall(r"^([A-Z][\w-]+):[ \t]*(.*)$", body, re.MULTILINE):
         if key in FIELDS:
             fields[key] = value.strip()
-    subject = re.sub(r"\s*\n\s*", " ", values["Subject"])
+    # As git am --keep-non-patch: only the tag that a mailed patch carries goes.
+    subject = re.sub(r"^\[PATCH[^\]]*\]\s*", "", re.sub(r"\s*\n\s*", " ", values["Subject"]))
     return subject, body, fields, Identity(person or email, email, values["Date"])
+
+
+def _decoded(key: str, value: str) -> str:
+    """A header's value with its encoded words (RFC 2047) decoded."""
+    try:
+        return str(make_header(decode_header(value)))
+    except (LookupError, ValueError, HeaderParseError) as error:
+        raise ValueError(f"{key}: cannot be decoded: {error}") from error
 
 
 _EXTENDED = re.compile(
     r"(?:diff --git |index |--- |\+\+\+ |old mode |new mode |new file mode |deleted file mode |similarity index "
     r"|dissimilarity index |rename from |rename to |copy from |copy to |Binary files |GIT binary patch|literal |delta )"
 )
+# Blank lines, or what git format-patch --signature writes at the end.
+_SIGNATURE = re.compile(r"(?:-- \n[^\n]*)?\n*")
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
 def _account_for_lines(text: str) -> None:
     """Every line must belong to a header or a hunk: git and unidiff both skip what they do not know, silently."""
+    if not text.endswith("\n"):
+        raise ValueError("truncated: the last line has no line end")
     old = new = 0
     lines = text.split("\n")
     binary = False
     for number, line in enumerate(lines, 1):
-        if (
-            line in ("-- ", "")
-            and old == new == 0
-            and all(not rest or re.fullmatch(r"[\w. ()-]+", rest) for rest in lines[number:])
-        ):
-            return  # the signature of format-patch
+        if old == new == 0 and _SIGNATURE.fullmatch("\n".join(lines[number - 1 :])):
+            return
         if line.startswith("\\ "):
             continue
         if old or new:
@@ -183,6 +200,10 @@ def _account_for_lines(text: str) -> None:
         raise ValueError("truncated: the last hunk is shorter than its header says")
 
 
+# The null id or the empty blob's: a file that is added or deleted without a line in it.
+_NO_CONTENT = r"0+|e69de29[0-9a-f]*"
+
+
 def _touch(file: PatchedFile) -> Touch:
     info = str(file.patch_info or "")
     if file.is_binary_file or "GIT binary patch" in info:
@@ -195,8 +216,12 @@ def _touch(file: PatchedFile) -> Touch:
             raise ValueError(f"{file.path}: mode {mode} is {kind}; only regular files may be patched")
     old, new = (_path(side, prefix) for side, prefix in ((file.source_file, "a/"), (file.target_file, "b/")))
     blobs = re.search(r"^index ([0-9a-f]+)\.\.([0-9a-f]+)", info, re.MULTILINE)
-    if not len(file) and not (modes or file.is_rename or old is None or new is None):
-        raise ValueError(f"{file.path}: the diff changes nothing")
+    _judge_moves(file.path, info, old, new)
+    if not len(file):
+        if blobs and blobs[1] != blobs[2] and not all(re.fullmatch(_NO_CONTENT, blob) for blob in blobs.groups()):
+            raise ValueError(f"{file.path}: truncated: its content changes, but there is no hunk")
+        if not (modes or file.is_rename or old is None or new is None):
+            raise ValueError(f"{file.path}: the diff changes nothing")
     change = re.search(r"^old mode (\d+)\nnew mode (\d+)$", info, re.MULTILINE)
     return Touch(
         old=old,
@@ -208,6 +233,14 @@ def _touch(file: PatchedFile) -> Touch:
         new_blob=blobs[2] if blobs else "",
         mode_change=" -> ".join(change.groups()) if change else "",
     )
+
+
+def _judge_moves(path: str, info: str, old: str | None, new: str | None) -> None:
+    """The paths that git takes a rename or copy from and to must be those that are judged and shown."""
+    for verb, side, said in re.findall(r"^(rename|copy) (from|to) (.*)$", info, re.MULTILINE):
+        name = _unquote(said) if said.startswith('"') else said
+        if not safe_path(name) or name != (old if side == "from" else new):
+            raise ValueError(f"{path}: {verb} {side} {said!r} is not the path of the diff's first line, or unsafe")
 
 
 def _path(side: str, prefix: str) -> str | None:

@@ -6,6 +6,7 @@ duration, one place that cleans the environment, and one place that turns a miss
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardener import cache
 from hardener.errors import StackError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ log = logging.getLogger("hardener.run")
 # Variables that would change what git, npm or node do without standing in our command lines. Those that only say how
 # to reach the network (proxies, certificate stores, a registry mirror) stay: content is checked by id and integrity.
 _DROPPED = frozenset(
-    "GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_PREFIX"
+    "LANGUAGE GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_PREFIX"
     " GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT NODE_OPTIONS NODE_ENV NODE_PATH npm_config_omit npm_config_include".split()
 )
 
@@ -73,23 +75,26 @@ def run(
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
     try:
-        process = subprocess.Popen(
-            words,
-            cwd=cwd,
-            env=environment(env),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        with cache.spawning:
+            process = subprocess.Popen(
+                words,
+                cwd=cwd,
+                env=environment(env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=tuple(cache.held_locks),
+            )
     except FileNotFoundError as error:
         raise StackError(f"cannot run {words[0]}: {error.strerror}", hint="hardener doctor") from error
-    try:
-        stdout, stderr = process.communicate(stdin)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-        raise
+    with process:  # closes the pipes and waits, whatever happens
+        try:
+            stdout, stderr = process.communicate(stdin)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            raise
     seconds = time.monotonic() - started
     log.debug("%s (in %s): status %d, %.2f s", " ".join(words), cwd or ".", process.returncode, seconds)
     return Completed(words, process.returncode, stdout, stderr, seconds)

@@ -8,6 +8,7 @@ the list cannot rot. What a script computes from pieces is out of reach here and
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from concurrent.futures import ProcessPoolExecutor
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hardener.config import read_toml
+from hardener.config import read_toml, tables
 from hardener.errors import ConfigError, ScanError, UsageError
 
 NAME = "hosts.toml"
@@ -30,11 +31,13 @@ _BINARY = frozenset(
 
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb")*)"
-# '//' with JSON escapes ('\/\/'), what stands before it is judged by _scheme.
-_SLASHES = re.compile(rb"\\?/\\?/(?:[^\s/@\"'`<>()]{1,64}@)?" + _HOST)
-_BEFORE = re.compile(rb"(?:\b(?:https?|wss?|ftps?):|[\"'`(=])$", re.IGNORECASE)
-_ENCODED = re.compile(rb"(?:https?|wss?)%3A%2F%2F" + _HOST, re.IGNORECASE)
-_ICE = re.compile(rb"\b(?:stun|turn)s?:(" + _LABEL + rb"(?:\." + _LABEL + rb")+)(?=[:\"'`?\s,\\]|$)")
+_IPV6 = rb"\[([0-9A-Fa-f:.]{2,45})\]"
+# One of the two slashes of an address, also as JSON, JSON inside JSON, JavaScript and URLs spell it.
+_SLASH = rb"(?:\\{0,3}/|\\{1,3}u002[Ff]|\\{1,3}x2[Ff]|%2[Ff])"
+# What stands before the slashes is judged apart: searching for them first is five times as fast.
+_SLASHES = re.compile(_SLASH + _SLASH + rb"(?:[^\s/@\"'`<>()]{1,64}@)?(?:" + _HOST + rb"|" + _IPV6 + rb")")
+_BEFORE = re.compile(rb"(?:(?:https?|wss?|ftps?)(?::|%3[Aa])|[\"'`(=])$", re.IGNORECASE)
+_ICE = re.compile(rb"(?<![A-Za-z0-9_])(?:stun|turn)s?:(" + _LABEL + rb"(?:\." + _LABEL + rb")+)", re.IGNORECASE)
 # Top-level domains that a service worth calling has; file names and property chains would drown the others.
 _TLD = rb"(?:com|net|org|io|dev|ai|app|cloud|tech|gg|me|tv|us|eu|de|uk|cn|ru|co|info|invalid|example)"
 _BARE = re.compile(rb"[\"'`]((?:" + _LABEL + rb"\.)+" + _TLD + rb")(?=[\"'`/:?])")
@@ -95,7 +98,7 @@ def read_hosts(path: Path) -> tuple[HostEntry, ...]:
     for key in data:
         if key != "host":
             raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[host]] tables")
-    entries = tuple(_entry(path, number, entry) for number, entry in enumerate(data.get("host", []), 1))
+    entries = tuple(_entry(path, number, entry) for number, entry in enumerate(tables(path, data, "host"), 1))
     names = [entry.host for entry in entries]
     for name in names:
         if names.count(name) > 1:
@@ -143,12 +146,12 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
     places: dict[int, bytes] = {}
     for match in _SLASHES.finditer(content):
         start = match.start()
-        before = content[max(0, start - 8) : start]
-        scheme = _BEFORE.search(before)
+        before = content[max(0, start - 10) : start]
+        group = 1 if match[1] else 2
         # Without a scheme ('"//cdn.example/x"') only a dotted name counts: '"//' starts many a comment and regex.
-        if scheme and (before.endswith(b":") or _dotted(match[1])):
-            places[match.start(1)] = match[1]
-    for pattern in (_ENCODED, _ICE, _BARE):
+        if _BEFORE.search(before) and (before.endswith((b":", b"A", b"a")) or _dotted(match[group])):
+            places[match.start(group)] = match[group]
+    for pattern in (_ICE, _BARE):
         for match in pattern.finditer(content):
             places.setdefault(match.start(1), match[1])
     return [
@@ -158,7 +161,7 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
 
 
 def _dotted(host: bytes) -> bool:
-    return re.fullmatch(rb"(?:[A-Za-z0-9_-]+\.)+[A-Za-z]{2,}", host) is not None
+    return re.fullmatch(rb"(?:[A-Za-z0-9_-]+\.)+(?:[A-Za-z]{2,}|[0-9]{1,3})", host) is not None
 
 
 def _excerpt(content: bytes, offset: int, length: int) -> str:
@@ -235,4 +238,5 @@ def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
 
 
 def _toml(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

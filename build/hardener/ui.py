@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,7 @@ class UI:
     """The terminal. ``quiet`` leaves only errors."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self.quiet = quiet
         self.times: dict[str, float] = {}
 
@@ -54,7 +55,7 @@ class UI:
         seconds = time.monotonic() - started
         self.times[f"{verb} {subject}"] = round(seconds, 3)
         if not self.quiet:
-            self.console.print(f"  {verb:<9} {subject:<15} {line.text:<58} [dim]{seconds:6.1f} s[/dim]")
+            self.console.print(Text(f"  {verb:<9} {subject:<15} {line.text:<58} ").append(f"{seconds:6.1f} s", "dim"))
 
     @contextlib.contextmanager
     def _moving(self, verb: str, subject: str) -> Iterator[Callable[[str, float | None], None]]:
@@ -63,9 +64,9 @@ class UI:
             return
         columns = (
             SpinnerColumn(),
-            TextColumn(f"{verb:<9} {subject:<15}"),
+            TextColumn(f"{verb:<9} {subject:<15}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
         )
         with Progress(*columns, console=self.console, transient=True) as progress:
@@ -80,36 +81,40 @@ class UI:
     def note(self, text: str) -> None:
         """Something a person should know, without being an error."""
         if not self.quiet:
-            self.console.print(f"  [yellow]note[/yellow]      {_plain(text)}")
+            self.console.print(Text("  ").append("note", "yellow").append(f"      {text}"))
 
-    def print(self, text: str = "") -> None:
+    def print(self, text: str = "", style: str = "") -> None:
         """A line of the summary."""
         if not self.quiet:
-            self.console.print(text)
+            self.console.print(Text(text, style))
 
     def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table; all columns but the first are set to the right."""
         if self.quiet:
             return
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2))
+        table = Table(
+            title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2)
+        )
         for number, head in enumerate(heads):
             table.add_column(head, justify="left" if number == 0 else "right", no_wrap=number == 0)
         for row in rows:
-            table.add_row(*(_plain(str(cell)) for cell in row))
+            table.add_row(*(Text(str(cell)) for cell in row))
         self.console.print(table)
+
+    def finding(self, state: str, subject: str, text: str, remedy: str) -> None:
+        """One line of ``doctor``: what was looked at, how it is, and below it what mends it."""
+        word, style = {"ok": ("ok", "green"), "optional": ("none", "yellow")}.get(state, ("none", "red"))
+        self.console.print(Text("  ").append(f"{word:<5}", style).append(f" {subject:<24} {text}"))
+        if remedy:
+            self.console.print(Text(f"        {remedy}"))
 
     def error(self, error: HardenerError) -> None:
         """What went wrong, the details, and what to do."""
-        self.console.print(f"[bold red]error[/bold red]: {_plain(error.message)}")
+        self.console.print(Text("error", "bold red").append(f": {error.message}", "not bold default"))
         for detail in error.details:
-            self.console.print(f"  {_plain(detail)}")
+            self.console.print(Text(f"  {detail}"))
         if error.hint:
-            self.console.print(f"[bold]hint[/bold]:  {_plain(error.hint)}")
-
-
-def _plain(text: str) -> str:
-    """Text that is not ours must not be read as markup."""
-    return text.replace("[", "\\[")
+            self.console.print(Text("hint", "bold").append(f":  {error.hint}", "not bold"))
 
 
 def human(size: int) -> str:

@@ -76,7 +76,12 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         pytest.skip("chromium is not installed: apt-get install chromium")
     # Background networking off: the browser's own calls home must not be taken for the page's.
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    arguments += ["--disable-sync", "--no-first-run", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    arguments += [
+        "--disable-sync",
+        "--no-first-run",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+    ]
     return browser_type_launch_args | {"executable_path": chromium, "args": arguments}
 
 
@@ -114,7 +119,9 @@ def _archive(variant: str) -> Path:
     for component in project.components:
         mirror = mirror_of(component)
         if not mirror.exists() or Repository(mirror).commit(component.commit) is None:
-            pytest.skip(f"{mirror} does not hold {component.name} at its pin: run 'make build' (HARDENER_UPSTREAM names mirrors)")
+            pytest.skip(
+                f"{mirror} does not hold {component.name} at its pin: run 'make build' (HARDENER_UPSTREAM names mirrors)"
+            )
     result = pipeline.build(project, pipeline.Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
     return result.packaged.site.path
 

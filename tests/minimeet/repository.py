@@ -21,7 +21,9 @@ def create(target: Path) -> str:
     } | {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _WHO.items()}
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], env=environment, check=True, capture_output=True, text=True, cwd=SOURCE).stdout.strip()
+        return subprocess.run(
+            ["git", *words], env=environment, check=True, capture_output=True, text=True, cwd=SOURCE
+        ).stdout.strip()
 
     target.mkdir(parents=True, exist_ok=True)
     git("init", "--quiet", "--bare", "--initial-branch=main")

@@ -1,10 +1,9 @@
-"""What holds for unit tests: no network, no git configuration of the developer, repeatable property tests."""
+"""What holds for unit tests: no network, no git configuration of the developer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import hypothesis
 import pytest
 import pytest_socket
 
@@ -13,11 +12,6 @@ from fakes import FakeUpstream
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-# Repeatable by default; `pytest --hypothesis-profile explore` looks for new examples.
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=60)
-hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
-hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)

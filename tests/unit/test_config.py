@@ -145,7 +145,10 @@ MISTAKES = {
     "unknown recipe": (changed('recipe = "webpack"', 'recipe = "make"'), "recipe"),
     "package is no npm name": (changed('"lib-meet"', '"Lib Meet"'), "package"),
     "omit is no npm name": (changed('"@scope/pkg"', '"@scope"'), "omit"),
-    "generate is no table": (changed('generate = { "version.txt" = "{commit}", "a.txt" = "x" }', "generate = 3"), "generate"),
+    "generate is no table": (
+        changed('generate = { "version.txt" = "{commit}", "a.txt" = "x" }', "generate = 3"),
+        "generate",
+    ),
     "generate holds a number": (changed('"a.txt" = "x"', '"a.txt" = 3'), "generate"),
     "generate leaves the tree": (changed('"a.txt" = "x"', '"../../a.txt" = "x"'), r"\.\./\.\./a\.txt"),
     "generate is absolute": (changed('"a.txt" = "x"', '"/tmp/a.txt" = "x"'), "/tmp/a.txt"),

@@ -32,5 +32,5 @@ def test_no_class_is_missing_from_the_table() -> None:
 
 def test_an_error_carries_message_hint_and_details() -> None:
     error = errors.PatchError("does not fit", hint="mend it", details=("a.patch", "b.patch"))
-    assert ("does not fit", "mend it", ("a.patch", "b.patch")) == (error.message, error.hint, error.details)
+    assert (error.message, error.hint, error.details) == ("does not fit", "mend it", ("a.patch", "b.patch"))
     assert str(error) == "does not fit"

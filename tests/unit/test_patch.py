@@ -22,11 +22,14 @@ DIFF = b"diff --git a/x b/x\nindex 7898192..6178079 100644\n--- a/x\n+++ b/x\n@@
 
 def new_file(path: bytes, mode: bytes = b"100644") -> bytes:
     """Return a diff that makes a file."""
-    return b"diff --git a/%s b/%s\nnew file mode %s\nindex 0000000..6178079\n--- /dev/null\n+++ b/%s\n@@ -0,0 +1 @@\n+b\n" % (
-        path,
-        path,
-        mode,
-        path,
+    return (
+        b"diff --git a/%s b/%s\nnew file mode %s\nindex 0000000..6178079\n--- /dev/null\n+++ b/%s\n@@ -0,0 +1 @@\n+b\n"
+        % (
+            path,
+            path,
+            mode,
+            path,
+        )
     )
 
 
@@ -37,7 +40,10 @@ def test_header_and_touches_are_read() -> None:
     assert found.fields == {"Reason": "local-policy", "Requires": "a.patch, b", "Evidence": "t1"}
     assert found.requires == ("a.patch", "b")
     assert found.touches == (Touch("x", "x", 1, 1, 1, "7898192", "6178079"),)
-    assert found.message == "no gravatar\n\nAsk nobody for pictures.\n\nReason: local-policy\nRequires: a.patch, b\nEvidence: t1\n"
+    assert (
+        found.message
+        == "no gravatar\n\nAsk nobody for pictures.\n\nReason: local-policy\nRequires: a.patch, b\nEvidence: t1\n"
+    )
 
 
 def test_the_content_is_kept_byte_for_byte() -> None:
@@ -108,7 +114,10 @@ BAD = {
     "truncated after the file's head": (HEAD + DIFF[: DIFF.index(b"@@")], "changes nothing|truncated"),
     "hunk longer than its head": (HEAD + DIFF + b"+c\n", "belongs to no hunk"),
     "hunk shorter than its head": (HEAD + DIFF.replace(b"@@ -1 +1 @@", b"@@ -1,2 +1,2 @@"), "truncated"),
-    "hunk's head mangled": (HEAD + DIFF.replace(b"@@ -1 +1 @@", b"@@ -1 +one @@"), "belongs to no hunk|changes nothing"),
+    "hunk's head mangled": (
+        HEAD + DIFF.replace(b"@@ -1 +1 @@", b"@@ -1 +one @@"),
+        "belongs to no hunk|changes nothing",
+    ),
     "line after the hunk": (HEAD + DIFF + b"please apply\n", "belongs to no hunk"),
     "lines after the hunk and a blank": (HEAD + DIFF + b"\nplease apply this with care\n", "belongs to no hunk"),
     "second file's hunk behind a blank": (HEAD + DIFF + b"\n@@ -9 +9 @@\n-y\n+z\n", "belongs to no hunk"),
@@ -143,7 +152,7 @@ RENAMES = {
 @pytest.mark.parametrize("diff", RENAMES.values(), ids=RENAMES.keys())
 def test_the_path_that_git_would_rename_to_is_the_path_that_is_judged(diff: bytes) -> None:
     """Git takes a rename's paths from its 'rename' lines, whatever 'diff --git' says."""
-    with pytest.raises(ValueError, match="path|rename|differ"):
+    with pytest.raises(ValueError, match=r"path|rename|differ"):
         patch.parse("x.patch", HEAD + diff)
 
 

@@ -42,7 +42,7 @@ def assert_only_value_error(content: bytes) -> None:
     try:
         assert content == patch.parse("x.patch", content).content
     except ValueError as error:
-        assert str(error)
+        assert str(error)  # noqa: PT017
 
 
 @given(st.binary(max_size=200))
@@ -79,12 +79,16 @@ def test_a_patch_cut_off_anywhere_is_refused(length: int) -> None:
     """Only the very last byte, the line end, may be missing."""
     content = (HEAD + DIFF)[:length]
     if length < len(HEAD + DIFF) - 1:
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"."):
             patch.parse("x.patch", content)
 
 
-LINE = st.sampled_from([b"a", b"b", b"", b"-- ", b"--- a/x", b"+++ b/x", b"@@ -1 +1 @@", b"\\ x", b"\ff", b"c\r", b"\xe9", b"\x1cd"])
-TEXT = st.tuples(st.lists(LINE, max_size=10), st.booleans()).map(lambda t: b"\n".join(t[0]) + (b"\n" if t[1] and t[0] else b""))
+LINE = st.sampled_from(
+    [b"a", b"b", b"", b"-- ", b"--- a/x", b"+++ b/x", b"@@ -1 +1 @@", b"\\ x", b"\ff", b"c\r", b"\xe9", b"\x1cd"]
+)
+TEXT = st.tuples(st.lists(LINE, max_size=10), st.booleans()).map(
+    lambda t: b"\n".join(t[0]) + (b"\n" if t[1] and t[0] else b"")
+)
 NAME = st.sampled_from(["x", "a b", "ü/ß.txt", "d/y.js", 'q"q', "b/x"])
 TREE = st.dictionaries(NAME, TEXT, max_size=4)
 

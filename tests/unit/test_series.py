@@ -57,7 +57,9 @@ def test_ordinary_paths_are_safe(path: str) -> None:
     assert safe_path(path)
 
 
-@pytest.mark.parametrize("path", ["", "/", "/a", "a/", "a//b", ".", "..", "a/..", "./a", ".git", "a/.git/x", ".GIT/x", "a\\b", "a\0b"])
+@pytest.mark.parametrize(
+    "path", ["", "/", "/a", "a/", "a//b", ".", "..", "a/..", "./a", ".git", "a/.git/x", ".GIT/x", "a\\b", "a\0b"]
+)
 def test_other_paths_are_not(path: str) -> None:
     assert not safe_path(path)
 

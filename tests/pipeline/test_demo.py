@@ -1,0 +1,221 @@
+"""The whole job on the embedded demo upstream: what comes out, and what must not."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hardener import node
+
+from .conftest import MANIFEST, MAPS, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, unpack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLANTED = (b"tracker.example", b"avatars.example", b"promo.example")
+BUNDLE = "libs/app.bundle.min.js"
+# The button's handler and its text, as they stand in the minified bundle.
+GUEST_DOOR = (b"anonymousDomain", b"login.guest")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo built both ways."""
+
+    minimeet: Minimeet
+    run: Run
+    site: dict[str, bytes]
+    maps: dict[str, bytes]
+    unpatched: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, reference: Reference, shared_cache: Path) -> Demo:
+    """The hardened build, and the same upstream unpatched."""
+    minimeet = Minimeet(tmp_path_factory.mktemp("demo"), shared_cache)
+    run, plain = minimeet.build(), minimeet.build("--unpatched")
+    assert run.code == 0, run.stderr
+    assert plain.code == 0, plain.stderr
+    (name, _) = plain.sums
+    dist = minimeet.dist
+    return Demo(minimeet, run, unpack(dist / SITE), unpack(dist / MAPS), unpack(dist / "unpatched" / name))
+
+
+def test_archives_have_the_sums_that_stand_beside_them(demo: Demo) -> None:
+    """``sha256sum --check`` accepts dist/, and --json says the same sums."""
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", SUMS], cwd=demo.minimeet.dist, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()) == {f"{SITE}: OK", f"{MAPS}: OK"}
+    assert demo.run.sums == {name: digest(demo.minimeet.dist / name) for name in (SITE, MAPS)}
+
+
+def test_dist_holds_two_archives_and_their_records(demo: Demo) -> None:
+    """Nothing but the two archives, sums and manifest; the unpatched build has a folder of its own."""
+    assert {path.name for path in demo.minimeet.dist.iterdir()} == {SITE, MAPS, SUMS, MANIFEST, "unpatched"}
+
+
+def test_pin_of_the_demo_is_the_commit_of_its_upstream(demo: Demo) -> None:
+    """upstream.toml and all Base: lines name the commit that repository.py makes of upstream/."""
+    assert f'commit = "{demo.minimeet.pin}"' in (demo.minimeet.root / "upstream.toml").read_text("utf-8")
+    for patch in demo.minimeet.root.glob("patches/minimeet/*.patch"):
+        assert f"\nBase: {demo.minimeet.pin}\n" in patch.read_text("utf-8")
+
+
+@pytest.mark.parametrize("host", PLANTED, ids=bytes.decode)
+def test_planted_hosts_are_gone(demo: Demo, host: bytes) -> None:
+    """No served file names a planted host; the unpatched build, which is the control, does."""
+    assert [name for name, content in demo.unpatched.items() if host in content]
+    assert [name for name, content in (demo.site | demo.maps).items() if host in content] == []
+
+
+def test_no_guest_door(demo: Demo) -> None:
+    """The code that signs guests in is gone from the bundle; the unpatched build has it."""
+    for trace in GUEST_DOOR:
+        assert trace in demo.unpatched[BUNDLE]
+        assert trace not in demo.site[BUNDLE]
+    assert b"login.personal" in demo.site[BUNDLE]
+    assert b"anonymousDomain" not in demo.site["config.js"]
+
+
+def test_sources_maps_are_of_the_patched_sources(demo: Demo) -> None:
+    """What an auditor reads in the source maps is what was bundled: no guest door there either."""
+    sources = json.loads(demo.maps[BUNDLE + ".map"])["sourcesContent"]
+    assert not [text for text in sources if "anonymousDomain" in text]
+
+
+def test_alias_puts_our_stub_in_place_of_the_crash_reporter(demo: Demo) -> None:
+    """The vendor's code is in the unpatched bundle alone."""
+    assert b"sendBeacon" in demo.unpatched[BUNDLE]
+    assert b"sendBeacon" not in demo.site[BUNDLE]
+
+
+def test_removed_page_is_not_shipped(demo: Demo) -> None:
+    """A line of remove.list takes the file out of the archive."""
+    assert "static/oldpromo.html" in demo.unpatched
+    assert "static/oldpromo.html" not in demo.site
+
+
+def test_texts_are_merged_into_upstreams_german_file(demo: Demo) -> None:
+    """Our two texts are there, all others are upstream's, umlauts are readable."""
+    before, after = (json.loads(site["lang/main-de.json"]) for site in (demo.unpatched, demo.site))
+    assert after["login"].pop("personal") == "Kein Konto? Wenden Sie sich an die Betreiber dieser Seite."
+    assert after["login"].pop("intro") != before["login"].pop("intro")
+    assert after == before
+    assert '    "about": "Über minimeet"'.encode() in demo.site["lang/main-de.json"]
+
+
+def test_excluded_folder_is_neither_fetched_nor_checked_out(apart: Minimeet) -> None:
+    """android/ is in upstream's commit, but its file is not in the mirror and not in the work tree."""
+    assert apart.build().code == 0
+    blob = apart.git("rev-parse", f"{apart.pin}:android/README.txt")
+    assert re.fullmatch("[0-9a-f]{40}", blob)
+    assert apart.git("cat-file", "-t", blob) == ""
+    assert apart.git("cat-file", "-t", apart.git("rev-parse", f"{apart.pin}:app.js")) == "blob"
+    assert (apart.tree / "app.js").exists()
+    assert not (apart.tree / "android").exists()
+
+
+def test_layout_can_replace_usr_share_jitsi_meet(demo: Demo) -> None:
+    """The archive's root is the web root: upstream's install list, complete, and every address in index.html is there."""
+    wanted = {
+        *("index.html", "title.html", "config.js", "interface_config.js", "manifest.json", "css/all.css", BUNDLE),
+        *("libs/external_api.min.js", "lang/main.json", "lang/main-de.json", "images/logo.svg", "sounds/joined.wav"),
+        "static/about.html",
+    }
+    assert wanted <= set(demo.site)
+    page = demo.site["index.html"].decode()
+    addresses = re.findall(r'(?:src|href)="([^"?]+)', page) + re.findall(r'include virtual="/?([^"]+)"', page)
+    assert len(addresses) >= 7
+    assert set(addresses) <= set(demo.site)
+    assert not [name for name in demo.site if name.startswith(("node_modules", ".", "android", "react", "/"))]
+
+
+def test_source_maps_are_an_archive_of_their_own(demo: Demo) -> None:
+    """Maps lie beside their bundles when it is unpacked over the site, and nowhere else."""
+    assert not [name for name in demo.site if name.endswith(".map")]
+    assert BUNDLE + ".map" in demo.maps
+    assert {name.removesuffix(".map") for name in demo.maps} <= set(demo.site)
+
+
+@pytest.mark.parametrize("name", [SITE, MAPS])
+def test_archive_tells_nothing_of_the_machine_that_made_it(demo: Demo, name: str) -> None:
+    """Owner 0, no names, the pin's commit date, sorted, two modes, and a gzip header without name and time."""
+    committed = int(demo.minimeet.git("show", "-s", "--format=%ct", demo.minimeet.pin))
+    assert committed == 1767323045  # 2026-01-02T03:04:05Z
+    path = demo.minimeet.dist / name
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", committed)}
+    assert {m.mode for m in members if m.isfile()} == {0o644}
+    assert {m.mode for m in members if m.isdir()} <= {0o755}
+    assert all(m.isfile() or m.isdir() for m in members)
+    files = [m.name.encode() for m in members if m.isfile()]
+    assert files == sorted(files)
+    head = path.read_bytes()[:10]
+    assert head[3] == 0, "a file name or comment stands in the gzip header"
+    assert head[4:8] == bytes(4)
+
+
+def test_external_api_can_be_required(demo: Demo, tmp_path: Path) -> None:
+    """Upstream's libraryTarget 'umd' is kept: a CommonJS consumer gets the class."""
+    (tmp_path / "api.cjs").write_bytes(demo.site["libs/external_api.min.js"])
+    # 'self' is what webpack calls the global object of a page; Node has none of that name.
+    code = "globalThis.self = globalThis; const api = require('./api.cjs'); typeof api + ' ' + ('dispose' in api.prototype)"
+    done = node.node("-p", code, cwd=tmp_path)
+    assert done.text == "function true", done.complaint
+
+
+def test_manifest_says_what_went_in(demo: Demo) -> None:
+    """Pins, patches with sum and status, overlays with sum, removals, aliases, toolchain."""
+    manifest = json.loads((demo.minimeet.dist / MANIFEST).read_bytes())
+    (component,) = manifest["components"]
+    root = demo.minimeet.root
+    assert (component["commit"], component["release"], component["name"]) == (demo.minimeet.pin, "v1.0", "minimeet")
+    order = ["privacy-tracker-off.patch", "privacy-avatar-own-origin.patch", "access-no-guest-door.patch"]
+    assert [patch["name"] for patch in component["patches"]] == order
+    for patch in component["patches"]:
+        assert patch["sha256"] == digest(root / "patches/minimeet" / patch["name"])
+        assert patch["status"] == "clean"
+        assert f"\nSubject: {patch['subject']}\n" in (root / "patches/minimeet" / patch["name"]).read_text("utf-8")
+    files = [
+        path for path in (root / "overlays/minimeet").rglob("*") if path.is_file() and path.name != "overlays.toml"
+    ]
+    sums = {path.relative_to(root / "overlays/minimeet").as_posix(): digest(path) for path in files}
+    assert {overlay["path"]: overlay["sha256"] for overlay in component["overlays"]} == sums
+    assert component["removed"] == ["static/oldpromo.html"]
+    assert [alias["module"] for alias in component["aliases"]] == ["@minimeet/crash-reporter"]
+    assert component["files_type_checked"] == 7
+    assert manifest["toolchain"]["name"] == "rspack"
+    assert manifest["toolchain"]["node"].removeprefix("v").startswith("24.")
+    assert manifest["toolchain"]["rspack"]
+
+
+def test_manifest_says_what_came_out(demo: Demo) -> None:
+    """Archives with sum and size, sizes by kind of file, hosts, seconds of every step."""
+    manifest = json.loads((demo.minimeet.dist / MANIFEST).read_bytes())
+    dist = demo.minimeet.dist
+    archives = [
+        {"file": name, "sha256": digest(dist / name), "size": (dist / name).stat().st_size} for name in (SITE, MAPS)
+    ]
+    assert manifest["archives"] == archives
+    assert manifest["sizes"]["all"] == sum(map(len, demo.site.values()))
+    assert manifest["sizes"]["js"] == sum(len(content) for name, content in demo.site.items() if name.endswith(".js"))
+    assert manifest["sizes"]["css"] == len(demo.site["css/all.css"])
+    assert manifest["hosts"]["www.w3.org"] == [3, 2]
+    assert set(manifest["seconds"]) == {f"{step} minimeet" for step in STEPS}
+    assert manifest.items() <= demo.run.answer.items()
+
+
+def test_patched_commit_is_a_function_of_pin_and_series(demo: Demo, apart: Minimeet) -> None:
+    """Another mirror in another place gives the same commit ids and tree."""
+    answers = [one.answer["components"][0] for one in (demo.run, apart.build())]
+    first, second = ([answer[key] for key in ("patched_commit", "commit_with_overlays", "tree")] for answer in answers)
+    assert first == second

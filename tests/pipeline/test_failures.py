@@ -1,0 +1,311 @@
+"""What goes wrong for a user: the right exit code, a hint, a JSON error, no traceback, and dist/ as it was before."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from minimeet import repository
+
+from .conftest import Minimeet, Reference, Run, listing, shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PATCHES, OVERLAYS = "patches/minimeet/", "overlays/minimeet/"
+STUB = "react/features/hardened/stub.js"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that goes wrong: how to bring it about, the exit code, and what has to be said."""
+
+    name: str
+    code: int
+    say: tuple[str, ...]
+    prepare: Callable[[Minimeet, pytest.MonkeyPatch], None] = lambda _minimeet, _monkeypatch: None
+    words: tuple[str, ...] = ("build",)
+    env: dict[str, str] = field(default_factory=dict)
+    driver: str = ""
+
+
+def edits(*changes: tuple[str, str, str]) -> Callable[[Minimeet, pytest.MonkeyPatch], None]:
+    """Edit files of the project."""
+
+    def prepare(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
+        for change in changes:
+            minimeet.edit(*change)
+
+    return prepare
+
+
+def moved_ref(minimeet: Minimeet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tag of the pinned release names another commit."""
+    minimeet.move_upstream(monkeypatch, "app.js", "loadTexts()", "loadTexts( )", pin=False)
+
+
+def changed_under_overlay(minimeet: Minimeet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upstream changed the file that an overlay replaces."""
+    minimeet.move_upstream(monkeypatch, "config.js", "What the operator", "What an operator", pin=True)
+
+
+def tampered_integrity(minimeet: Minimeet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody changed what the lock says about one package."""
+    text = (repository.SOURCE / "package-lock.json").read_text("utf-8")
+    found = re.search(r'"node_modules/strophe\.js": \{[^}]*?"integrity": "(sha512-\w{8})', text)
+    assert found
+    minimeet.move_upstream(monkeypatch, "package-lock.json", found[1], "sha512-AAAAAAAA", pin=True)
+
+
+def type_error(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
+    """An overlay in TypeScript that does not type-check."""
+    minimeet.write(OVERLAYS + "react/features/hardened/wrong.ts", "export const answer: number = 'forty-two';\n")
+    entry = '[[file]]\npath = "react/features/hardened/wrong.ts"\naction = "add"\nreason = "for a test"\n\n[[alias]]'
+    minimeet.edit(OVERLAYS + "overlays.toml", "[[alias]]", entry)
+
+
+def stale_removal(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
+    """A line of remove.list for a file that upstream does not have."""
+    minimeet.write(
+        PATCHES + "remove.list", "static/oldpromo.html # links to promo.example\nstatic/never.html # never was\n"
+    )
+
+
+def no_project(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
+    """A folder without upstream.toml."""
+    (minimeet.root / "upstream.toml").unlink()
+
+
+def without_program(name: str) -> Callable[[Minimeet, pytest.MonkeyPatch], None]:
+    """A PATH on which one program is missing."""
+
+    def prepare(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
+        programs = minimeet.folder / "bin"
+        programs.mkdir()
+        for program in {"git", "make", "cp", "rm", "mkdir", "sh", "env", "uname"} - {name}:
+            (programs / program).symlink_to(shutil.which(program))
+        minimeet.env["PATH"] = str(programs)
+
+    return prepare
+
+
+CASES = [
+    Case(
+        "two broken patches, both named",
+        5,
+        ("privacy-tracker-off.patch: conflict", "access-no-guest-door.patch: conflict", "2 of 3 patches"),
+        edits(
+            (PATCHES + "privacy-tracker-off.patch", "-startAnalytics();", "-beginAnalytics();"),
+            (PATCHES + "access-no-guest-door.patch", "-    h('button', {\n", "-    h('a', {\n"),
+        ),
+    ),
+    Case("truncated patch", 5, ("truncated",), edits((PATCHES + "privacy-tracker-off.patch", " loadTexts().then(() => showLogin());\n", ""))),
+    Case("patch that is not there", 3, ("gone.patch", "series"), edits((PATCHES + "series", "privacy-tracker-off", "gone"))),
+    Case("stale line of remove.list", 3, ("remove.list", "static/never.html"), stale_removal),
+    Case("release's ref has moved", 3, ("refs/tags/v1.0 has moved",), moved_ref),
+    Case(
+        "pin that the source does not have",
+        3,
+        ("has no commit", "0123456789abcdef0123456789abcdef01234567", "HARDENER_UPSTREAM"),
+        lambda minimeet, _: (
+            minimeet.edit("upstream.toml", 'ref = "refs/tags/v1.0"\n', ""),
+            minimeet.edit("upstream.toml", minimeet.pin, "0123456789abcdef0123456789abcdef01234567"),
+        ),
+    ),
+    Case("malformed upstream.toml", 3, ("upstream.toml", "line 4"), edits(("upstream.toml", 'name = "minimeet-hardened"', "name = minimeet"))),
+    Case("unknown key in upstream.toml", 3, ("upstream.toml", "omits", "allowed"), edits(("upstream.toml", "omit =", "omits ="))),
+    Case("malformed hosts.toml", 3, ("hosts.toml", "line 4"), edits(("hosts.toml", 'host = "attacker', "host = attacker"))),
+    Case("class that hosts.toml does not know", 3, ("hosts.toml", "'harmless'", "namespace"), edits(("hosts.toml", '"licence"', '"harmless"'))),
+    Case("malformed overlays.toml", 3, ("overlays.toml", "line 2"), edits((OVERLAYS + "overlays.toml", f'path = "{STUB}"', "path = stub"))),
+    Case("overlay whose upstream file changed", 5, ("config.js", "upstream changed it"), changed_under_overlay),
+    Case("text that upstream has already", 5, ("lang/main.json", "login.intro"), edits((OVERLAYS + "overlays.toml", 'override = ["login.intro"]\n', ""))),
+    Case("host that nobody reviewed", 7, ("unknown host planted.example",), edits(
+        (OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "fetch('https://planted.example/x');"))),
+    Case("host that is there once more", 7, ("www.w3.org: found 3 times",), edits(("hosts.toml", "count = 3\nmaps = 2", "count = 2\nmaps = 2"))),
+    Case("listed host that is not there any more", 7, ("gone.example", "nothing names it"), edits(
+        ("hosts.toml", "# Foreign hosts", '[[host]]\nhost = "gone.example"\nclass = "link"\nreason = "none"\ncount = 1\n\n# Foreign hosts'))),
+    Case("type error in an overlay", 6, ("react/features/hardened/wrong.ts", "TS2322"), type_error),
+    Case("syntax error in an overlay", 6, ("functions.js",), edits((OVERLAYS + "react/features/analytics/functions.js", "function sendEvent()", "function sendEvent("))),
+    Case("alias that nothing imports", 6, ("@minimeet/nothing",), edits((OVERLAYS + "overlays.toml", '"@minimeet/crash-reporter"', '"@minimeet/nothing"'))),
+    Case("make is missing", 8, ("make",), without_program("make")),
+    Case("git is missing", 8, ("git",), without_program("git")),
+    Case("unknown verb", 2, ("bake",), words=("bake",)),
+    Case("unknown option", 2, ("--faster",), words=("build", "--faster")),
+    Case("unknown toolchain", 2, ("parcel",), words=("build", "--toolchain", "parcel")),
+    Case("unknown component", 2, ("nomeet",), words=("build", "--upstream", "nomeet=/tmp")),
+    Case("unknown tree", 2, ("mastre",), words=("check", "--tree", "mastre")),
+    Case("no project", 2, ("upstream.toml", "--project"), no_project),
+    Case("other Node than upstream's", 3, ("Node 99",), edits(("upstream.toml", "node = 24", "node = 99"))),
+]  # fmt: skip
+
+
+def failed(run: Run, code: int) -> None:
+    """What holds for every failure."""
+    assert run.code == code, run.stderr
+    assert "Traceback" not in run.stderr
+    assert re.search(r"^hint: +\S", run.stderr, re.MULTILINE), run.stderr
+    answer = run.answer
+    assert answer.keys() == {"error", "hint", "details", "exit"}
+    assert answer["exit"] == code
+    assert answer["error"]
+    assert answer["hint"]
+
+
+@pytest.fixture
+def dist(apart: Minimeet, reference: Reference) -> Path:
+    """What an earlier build left in dist/."""
+    shutil.copytree(reference.minimeet.dist, apart.dist)
+    return apart.dist
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_failure_is_explained_and_leaves_dist_alone(
+    apart: Minimeet, dist: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    """Exit code, hint, JSON error, no traceback, nothing new in dist/."""
+    before = listing(dist)
+    case.prepare(apart, monkeypatch)
+    run = apart.run(*case.words, driver=case.driver, env=case.env)
+    assert listing(dist) == before
+    failed(run, case.code)
+    for text in case.say:
+        assert text in run.stderr
+
+
+def test_unknown_host_is_named_with_file_and_offset(apart: Minimeet) -> None:
+    """The place that the scan names is where the host stands."""
+    apart.edit(
+        OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "fetch('https://planted.example/x');"
+    )
+    run = apart.build()
+    failed(run, 7)
+    name, offset = re.search(r"unknown host planted\.example.*?: (libs/\S+?\.js):(\d+): ", run.stderr).groups()
+    site = apart.root / ".work" / "hardened" / "site"
+    assert (site / name).read_bytes()[int(offset) :].startswith(b"planted.example")
+
+
+def test_unreachable_upstream_names_the_way_out(apart: Minimeet, dist: Path) -> None:
+    """A repository that does not answer: exit code 4, and the hint names the mirror setting and the demo."""
+    before = listing(dist)
+    run = apart.build(
+        "--upstream", "minimeet=https://127.0.0.1:1/x.git", driver="from hardener import fetch; fetch.PAUSES = ()"
+    )
+    failed(run, 4)
+    assert "https://127.0.0.1:1/x.git" in run.answer["error"]
+    assert "HARDENER_UPSTREAM" in run.answer["hint"]
+    assert "make demo" in run.answer["hint"]
+    assert listing(dist) == before
+
+
+def test_repository_of_upstream_toml_that_does_not_answer(apart: Minimeet) -> None:
+    """The same for the address in upstream.toml, which counts when no other is named."""
+    apart.edit("upstream.toml", "./upstream.git", "https://127.0.0.1:1/x.git")
+    driver = "import sys; from hardener import fetch; fetch.PAUSES = (); del sys.argv[-2:]"
+    run = apart.build(driver=driver)
+    failed(run, 4)
+    assert "https://127.0.0.1:1/x.git" in run.answer["error"]
+
+
+def test_unreachable_registry_is_told_from_a_broken_lock(without_packages: Minimeet) -> None:
+    """No registry and no npm cache: exit code 4 and what npm said."""
+    env = {
+        "npm_config_registry": "http://127.0.0.1:1",
+        "npm_config_cache": str(without_packages.folder / "npm"),
+        "npm_config_fetch_retries": "0",
+    }
+    run = without_packages.build(env=env)
+    failed(run, 4)
+    assert "ECONNREFUSED" in run.stderr
+    assert not list((without_packages.cache / "node_modules").glob("*.new"))
+    assert not without_packages.dist.exists()
+
+
+@pytest.mark.slow
+def test_tampered_integrity_is_refused(without_packages: Minimeet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that is not what the lock says: exit code 6, the package is named, nothing is kept."""
+    tampered_integrity(without_packages, monkeypatch)
+    before = set((without_packages.cache / "node_modules").glob("*/node_modules"))
+    run = without_packages.build()
+    failed(run, 6)
+    assert "not what the lock says" in run.answer["error"]
+    assert "strophe.js" in run.stderr or "sha512-AAAAAAAA" in run.stderr
+    assert set((without_packages.cache / "node_modules").glob("*/node_modules")) == before
+    assert not without_packages.dist.exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.98, 0.995, 1.0])
+def test_full_disk_of_the_project(disk: Path, apart: Minimeet, reference: Reference, share: float) -> None:
+    """Exit code 8 wherever the space runs out, and with room enough the same command goes on to the same archives."""
+    minimeet = Minimeet(disk, apart.cache.parent)
+    assert minimeet.build().code == 0
+    needed = shutil.disk_usage(disk).used
+    shutil.rmtree(minimeet.root / ".work")
+    shutil.rmtree(minimeet.dist)
+    empty = shutil.disk_usage(disk).used
+    # The last page that a build takes is one that it cannot do without.
+    shrink(disk, max(int((needed - empty) * share) // 4096 * 4096 - 4096, 0))
+    run = minimeet.build()
+    reference.intact(minimeet.dist)
+    failed(run, 8)
+    assert "space" in run.stderr
+    shrink(disk, 2 * needed)
+    again = minimeet.build()
+    assert again.code == 0, again.stderr
+    assert again.sums == reference.run.sums
+
+
+@pytest.mark.parametrize("free", [0, 100_000, 3_000_000])
+def test_full_disk_of_the_cache(disk: Path, without_packages: Minimeet, reference: Reference, free: int) -> None:
+    """The same where the user's cache lies: git's mirror, then npm's packages."""
+    home = disk / "cache"
+    shutil.copytree(without_packages.cache.parent, home, symlinks=True)
+    minimeet = Minimeet(without_packages.folder / "with a small cache", home)
+    shrink(disk, free)
+    run = minimeet.build()
+    failed(run, 8)
+    shrink(disk, 200_000_000)
+    again = minimeet.build()
+    assert again.code == 0, again.stderr
+    assert again.sums == reference.run.sums
+
+
+def test_full_disk_for_temporary_files(disk: Path, apart: Minimeet) -> None:
+    """The same where temporary files lie: one page is enough for Python to take the folder, and for nothing else."""
+    shrink(disk, 4096)
+    failed(apart.build(env={"TMPDIR": str(disk)}), 8)
+
+
+def test_hint_of_a_failed_bundle_can_be_followed(apart: Minimeet) -> None:
+    """What the hint says to run does run, and shows what the tool said."""
+    apart.edit(OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "import('./nowhere');")
+    run = apart.build()
+    failed(run, 6)
+    assert "./nowhere" in run.stderr
+    words = re.search(r"hardener (.*?build)\b", run.answer["hint"])[1].split()
+    command = [
+        sys.executable,
+        "-m",
+        "hardener",
+        *words,
+        "--project",
+        str(apart.root),
+        "--upstream",
+        f"minimeet={apart.upstream}",
+    ]
+    done = subprocess.run(command, env=apart.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 6, done.stderr
+
+
+def test_reader_that_goes_away_is_no_bug_of_ours(minimeet: Minimeet) -> None:
+    """``hardener build --json | head -0``: no traceback."""
+    # As the shell does it: standard output is a pipe whose other end is closed.
+    run = minimeet.build(driver="import os; read, write = os.pipe(); os.close(read); os.dup2(write, 1)")
+    assert "Traceback" not in run.stderr
+    assert "done" in run.stderr

@@ -1,0 +1,195 @@
+"""A build that is killed anywhere: the same command then makes the same archives, and dist/ never holds a half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from .conftest import MANIFEST, PATIENCE, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, listing
+
+MOMENTS = [round(moment, 3) for moment in random.Random(20261123).choices([n / 1000 for n in range(1, 1000)], k=10)]
+EDIT = ("overlays/minimeet/config.js", "What the operator of a site sets.", "What an operator sets.")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """Seconds that an undisturbed build takes here, from an empty work area."""
+    minimeet = Minimeet(tmp_path_factory.mktemp("undisturbed"), reference.minimeet.cache.parent)
+    start = time.monotonic()
+    assert minimeet.build().code == 0
+    return time.monotonic() - start
+
+
+def heals(minimeet: Minimeet, reference: Reference) -> Run:
+    """The same command again makes what an undisturbed build makes, and leaves nothing else in dist/."""
+    run = minimeet.build()
+    assert run.code == 0, run.stderr
+    assert run.sums == reference.run.sums
+    made = listing(minimeet.dist)
+    assert set(made) == set(reference.files)
+    assert {name: sha256 for name, sha256 in made.items() if name != MANIFEST} == {
+        name: sha256 for name, sha256 in reference.files.items() if name != MANIFEST
+    }
+    return run
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_kill_after_each_step(apart: Minimeet, reference: Reference, step: str) -> None:
+    """SIGKILL as soon as a step's line is there."""
+    with apart.start("build") as running:
+        running.until_said(step)
+        running.kill()
+        reference.intact(apart.dist)
+        heals(apart, reference)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_at_any_moment(apart: Minimeet, reference: Reference, undisturbed: float, moment: float) -> None:
+    """SIGKILL after a share of an undisturbed build's time."""
+    with apart.start("build") as running:
+        deadline = time.monotonic() + moment * undisturbed
+        while (left := deadline - time.monotonic()) > 0 and running.listen(left):
+            pass
+        running.kill()
+        reference.intact(apart.dist)
+        heals(apart, reference)
+
+
+def test_kill_over_and_over(apart: Minimeet, reference: Reference) -> None:
+    """Killed in one step after the other, each time in what the run before left behind."""
+    for step in STEPS:
+        with apart.start("build") as running:
+            running.until_said(step)
+            running.kill()
+            reference.intact(apart.dist)
+    heals(apart, reference)
+
+
+@pytest.mark.slow
+def test_kill_while_npm_installs(without_packages: Minimeet, reference: Reference) -> None:
+    """SIGKILL while packages are unpacked into the cache; npm, which nobody kills, must not be in the next run's way."""
+    store = without_packages.cache / "node_modules"
+    with without_packages.start("build") as running:
+        running.until(lambda: any(store.glob("*.new/node_modules/*")))
+        running.kill()
+        heals(without_packages, reference)
+
+
+@pytest.mark.parametrize("step", ["checkout", "bundle", "scan", "package"])
+def test_kill_with_an_older_build_in_dist(minimeet: Minimeet, reference: Reference, step: str) -> None:
+    """An archive is the older one or the newer one; then the same command brings all four files up to date."""
+    minimeet.edit(*EDIT)
+    older = minimeet.build()
+    assert older.sums[SITE] != reference.run.sums[SITE]
+    name, old, new = EDIT
+    minimeet.edit(name, new, old)
+    with minimeet.start("build") as running:
+        running.until_said(step)
+        running.kill()
+        for archive in reference.run.sums:
+            assert digest(minimeet.dist / archive) in (older.sums[archive], reference.run.sums[archive])
+        heals(minimeet, reference)
+
+
+@pytest.mark.parametrize("place", ["before the records", "between the records"])
+def test_kill_between_archives_and_records(minimeet: Minimeet, reference: Reference, place: str) -> None:
+    """New archives beside the sums and the manifest of an older build: the same command brings these up to date."""
+    minimeet.edit(*EDIT)
+    minimeet.build()
+    name, old, new = EDIT
+    minimeet.edit(name, new, old)
+    target = {"before the records": "pipeline.write_records", "between the records": "package.SUMS"}[place]
+    if target == "pipeline.write_records":
+        driver = "import os; from hardener import pipeline; pipeline.write_records = lambda *_: os.kill(os.getpid(), 9)"
+    else:
+        driver = (
+            "import os; from hardener import cache; write = cache.write\n"
+            f"cache.write = lambda path, content: os.kill(os.getpid(), 9) if path.name == {SUMS!r} else write(path, content)"
+        )
+    assert minimeet.build(driver=driver).code == -signal.SIGKILL
+    assert {name: digest(minimeet.dist / name) for name in reference.run.sums} == reference.run.sums, "the control"
+    run = heals(minimeet, reference)
+    manifest = json.loads((minimeet.dist / MANIFEST).read_bytes())
+    assert manifest["archives"] == reference.run.answer["archives"]
+    assert run.answer["archives"] == manifest["archives"]
+
+
+def test_kill_while_an_archive_is_written(minimeet: Minimeet, reference: Reference) -> None:
+    """No half archive under its name, and what was written beside it does not stay in dist/ for ever."""
+    driver = (
+        "import os; sync = os.fsync\n"
+        "def fsync(number):\n"
+        "    sync(number)\n"
+        "    if '/dist/' in os.readlink(f'/proc/self/fd/{number}'): os.kill(os.getpid(), 9)\n"
+        "os.fsync = fsync"
+    )
+    assert minimeet.build(driver=driver).code == -signal.SIGKILL
+    assert minimeet.dist.exists(), "the control: it was killed in package"
+    reference.intact(minimeet.dist)
+    heals(minimeet, reference)
+
+
+def test_kill_of_the_process_alone_frees_the_lock(minimeet: Minimeet, reference: Reference) -> None:
+    """``kill -9 PID`` during the scan, whose workers live on for a while: the next build starts all the same."""
+    # What a worker does first is to kill its parent, as the kernel does when memory is short.
+    driver = "import os; from hardener import scan; scan.find_hosts = lambda *_: os.kill(os.getppid(), 9) or []"
+    with minimeet.start("build", driver=driver) as running:
+        assert running.process.wait(PATIENCE) == -signal.SIGKILL
+        with minimeet.start("build") as again:
+            again.until_said("fetch", seconds=20)
+            assert again.end().sums == reference.run.sums
+
+
+@pytest.mark.parametrize(
+    ("step", "number"), [("checkout", signal.SIGINT), ("install", signal.SIGINT), ("install", signal.SIGTERM)]
+)
+def test_interrupt_ends_at_once_and_in_order(
+    apart: Minimeet, reference: Reference, number: signal.Signals, step: str
+) -> None:
+    """Ctrl-C or SIGTERM: exit code 130, one line, no traceback; the same command goes on."""
+    with apart.start("build") as running:
+        running.until_said(step)
+        os.kill(running.process.pid, number)
+        run = running.end()
+    assert run.code == 130, run.stderr
+    assert "Traceback" not in run.stderr
+    assert "the same command goes on" in run.stderr
+    heals(apart, reference)
+
+
+def test_two_builds_at_once(minimeet: Minimeet, reference: Reference) -> None:
+    """The second waits and says for whom, or with --no-wait says who is at work and ends with 75."""
+    with minimeet.start("build") as first:
+        first.until_said("patch")
+        first.signal(signal.SIGSTOP)  # it holds the lock for as long as this test likes
+        holder = f"process {first.process.pid}"
+        refused = minimeet.build("--no-wait")
+        assert refused.code == 75
+        assert re.search(r"^hint: +\S", refused.stderr, re.MULTILINE)
+        assert refused.answer["exit"] == 75
+        assert re.search(rf"{holder}\b", refused.answer["error"])
+        with minimeet.start("build") as second:
+            second.until_said("note")
+            assert re.search(rf"{holder}\b.*waiting", second.said)
+            first.signal(signal.SIGCONT)
+            runs = [first.end(), second.end()]
+    assert [run.code for run in runs] == [0, 0], runs[1].stderr
+    assert runs[0].sums == runs[1].sums == reference.run.sums
+    assert runs[1].rebuilt() == []
+
+
+@pytest.mark.slow
+def test_two_projects_at_once_share_one_cold_cache(without_packages: Minimeet, reference: Reference) -> None:
+    """Two projects that start together with an empty mirror and store: both end well, packages are installed once."""
+    other = Minimeet(without_packages.folder / "other", without_packages.cache.parent)
+    with without_packages.start("build") as first, other.start("build") as second:
+        runs = [first.end(), second.end()]
+    assert [run.code for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr
+    assert runs[0].sums == runs[1].sums == reference.run.sums
+    assert len(list((without_packages.cache / "node_modules").glob("*/node_modules"))) == 2  # tools and minimeet's
