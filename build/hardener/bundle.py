@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hardener.install import Installed
     from hardener.overlay import Alias
 
-_MORE = "hardener --verbose build shows the bundler's whole output"
+_MORE = "hardener build --verbose shows the bundler's whole output"
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,11 @@ def _run(
         raise BundleError(
             f"{component.name}: nothing imports {', '.join(unused)} any more",
             hint="remove the [[alias]] from overlays.toml, or say which trees it is for: only = [...]",
+        )
+    if stale := result.get("unusedDrops"):
+        raise BundleError(
+            f"{component.name}: upstream has no bundle {', '.join(stale)} to leave out",
+            hint="mend drop = [...] in upstream.toml",
         )
     return result
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.errors import BusyError, StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 def home() -> Path:
@@ -77,24 +77,39 @@ def full_disk_explained() -> Iterator[None]:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file so that a killed run leaves the old content or the new, never a half."""
+    write_all({path: content})
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write several files, each as :func:`write` does; none is replaced before all have been written beside."""
+    written: list[tuple[Path, Path]] = []
     with full_disk_explained():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+                written.append((Path(name), path))
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).chmod(0o644)
+            for beside, path in written:
+                beside.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            for beside, _ in written:
+                beside.unlink(missing_ok=True)
             raise
 
 
+def json_bytes(value: Any) -> bytes:
+    """A JSON file's content: sorted keys, two spaces, one line end at the end."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically: sorted keys, two spaces, one line end at the end."""
-    write(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    """Write a JSON file atomically."""
+    write(path, json_bytes(value))
 
 
 def read_json(path: Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,22 +29,13 @@ class WorkTree:
         return cache.Stamp(self.path / STATE / f"{step}.json")
 
 
-def generate(component: Component) -> dict[str, str]:
-    """The files that upstream's own build would generate: path -> content, with the placeholders filled in."""
-    values = {"{commit}": component.commit, "{release}": component.release}
-    return {
-        path: functools.reduce(lambda text, name: text.replace(name, values[name]), values, content)
-        for path, content in component.generate
-    }
-
-
 def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
     """Write the tree, less the component's excluded paths and with its generated files, to ``target``.
 
     A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree
     that is there already is left alone. Raises StackError when the disk is full.
     """
-    generated = generate(component)
+    generated = component.generated
     key = cache.key(tree, component.exclude, generated, cache.file_digest_of(__file__))
     work = WorkTree(target, tree, fresh=False)
     if work.stamp("tree").facts(key) is not None:

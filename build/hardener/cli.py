@@ -195,8 +195,10 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     hosts = _project(arguments).root / scanning.NAME
     if arguments.propose:
         scanned = scanning.scan(arguments.site)
-        print(scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ()), end="")
-        return {"exit": 0}
+        proposal = scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ())
+        if not arguments.json:
+            print(proposal, end="")
+        return {"proposal": proposal}
     scanned = scanning.check(arguments.site, hosts)
     ui.print(
         f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right"
@@ -207,7 +209,8 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     findings = doctors.examine(_project(arguments), online=not arguments.offline)
     for finding in findings:
-        ui.finding(finding.state, finding.subject, finding.text, finding.remedy)
+        if finding.state == "missing" or not arguments.quiet:
+            ui.finding(finding.state, finding.subject, finding.text, finding.remedy)
     missing = [finding for finding in findings if finding.state == "missing"]
     ui.print("all that a build needs is here" if not missing else f"{len(missing)} thing(s) missing")
     return {"exit": 8 if missing else 0, "findings": [vars(finding) for finding in findings]}
@@ -216,7 +219,8 @@ def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
     removed = [project.work] + ([cache.home()] if arguments.cache else [])
-    for folder in removed:
-        cache.remove(folder)
-        ui.print(f"removed {folder}")
+    with cache.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):
+        for folder in removed:
+            cache.remove(folder)
+            ui.print(f"removed {folder}")
     return {"removed": [os.fspath(folder) for folder in removed]}

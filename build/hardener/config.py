@@ -51,6 +51,14 @@ class Component:
     site: str = ""
     site_files: tuple[str, ...] = ()
 
+    @property
+    def generated(self) -> dict[str, str]:
+        """The files that upstream's own build would generate: path -> content, with the placeholders filled in."""
+        return {
+            path: content.replace("{commit}", self.commit).replace("{release}", self.release)
+            for path, content in self.generate
+        }
+
     def at(self, commit: str) -> Component:
         """The same component at another commit, whose release ref is not pinned."""
         return replace(self, commit=commit, ref="", release=commit[:12])

@@ -75,7 +75,7 @@ def _make(component: Component, work: WorkTree) -> None:
         lines = done.complaint.splitlines()
         raise BundleError(
             f"{component.name}: upstream's Makefile fails: {lines[-1] if lines else done.status}",
-            hint="hardener --verbose build shows its whole output",
+            hint="hardener build --verbose shows its whole output",
             details=tuple(lines[-6:-1]),
         )
 

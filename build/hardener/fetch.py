@@ -10,37 +10,20 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-import time
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import git
-import requests
+from typing import TYPE_CHECKING
 
 from hardener import cache
-from hardener.errors import PinError, UnreachableError, UsageError
+from hardener.errors import PinError, UsageError
 from hardener.git import Repository, inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from hardener.config import Component
 
 VARIABLE = "HARDENER_UPSTREAM"
-PAUSES = (1.0, 4.0, 16.0)  # seconds before the second, third and fourth try
-_REMOTE = "upstream"
-# A local repository serves us whatever its own settings say; a server's settings are its owner's business.
-_LOCAL_SERVER = "git -c uploadpack.allowFilter=true -c uploadpack.allowAnySHA1InWant=true upload-pack"
-_PERMANENT = re.compile(
-    r"not found|does not exist|does not appear to be a git repository|authentication failed|permission denied"
-    r"|could not read username|returned error: 40[0-9]",
-    re.IGNORECASE,
-)
-_UNADVERTISED = re.compile(
-    r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -53,18 +36,6 @@ class Fetched:
     source: str
     objects: int
     notes: tuple[str, ...] = ()
-
-
-class _Progress(git.RemoteProgress):
-    def __init__(self, tell: Callable[[str, float], None]) -> None:
-        super().__init__()
-        self._tell = tell
-
-    def update(self, op_code: int, cur_count: Any, max_count: Any = None, message: str = "") -> None:
-        stage = op_code & self.OP_MASK
-        if max_count and stage in (self.RECEIVING, self.RESOLVING):
-            text = "receiving" if stage == self.RECEIVING else "resolving"
-            self._tell(f"{text} {message}".strip(), float(cur_count) / float(max_count))
 
 
 def mirror_of(component: Component) -> Path:
@@ -111,28 +82,31 @@ def fetch(
     with cache.lock(mirror.with_suffix(".lock"), waiting=waiting):
         repository = Repository(mirror)
         where = source or component.repository
+        shown = without_password(where)
         wanted = _wanted(repository, component)
         if wanted == []:
             return Fetched(component.name, mirror, component.commit, "cache", 0)
-        transfer = _Transfer(mirror, where, tell)
+        from hardener.transfer import Transfer  # noqa: PLC0415 (GitPython and requests take a quarter of a second to load)
+
+        transfer = Transfer(mirror, where, tell)
         notes = transfer.check_ref(component)
         objects = 0
         if wanted is None:
             transfer.commit(component)
             objects += 1
-            _refuse_other(repository, component, where)
+            _refuse_other(repository, component, shown)
             wanted = _wanted(repository, component) or []
         if wanted:
             transfer.blobs(wanted)
             objects += len(wanted)
         if left := _wanted(repository, component):
             raise PinError(
-                f"{component.name}: {where} lacks {len(left)} files of commit {component.commit}",
+                f"{component.name}: {shown} lacks {len(left)} files of commit {component.commit}",
                 hint=f"fetch from a complete repository: {VARIABLE}={component.name}=URL",
             )
         # A ref keeps git from collecting the commit as garbage.
         repository.output("update-ref", f"refs/hardener/{component.commit}", component.commit)
-    return Fetched(component.name, mirror, component.commit, where, objects, notes)
+    return Fetched(component.name, mirror, component.commit, shown, objects, notes)
 
 
 def _wanted(repository: Repository, component: Component) -> list[str] | None:
@@ -158,133 +132,17 @@ def _refuse_other(repository: Repository, component: Component, where: str) -> N
         )
 
 
-class _Transfer:
-    """Conversations with one source, repeated with growing pauses while the failure may pass."""
-
-    def __init__(self, mirror: Path, where: str, tell: Callable[[str, float], None]) -> None:
-        self.where = where
-        self.tell = tell
-        self.local = not re.match(r"https://|ssh://", where)
-        with cache.full_disk_explained():
-            repository = git.Repo.init(mirror, bare=True, mkdir=True)
-        with repository.config_writer() as config:
-            for section, option, value in (
-                ("gc", "auto", "0"),
-                ("core", "repositoryformatversion", "1"),
-                ("extensions", "partialclone", _REMOTE),
-                (f'remote "{_REMOTE}"', "url", where if "://" in where else str(Path(where).resolve())),
-                (f'remote "{_REMOTE}"', "promisor", "true"),
-                (f'remote "{_REMOTE}"', "partialclonefilter", "blob:none"),
-            ):
-                config.set_value(section, option, value)
-        self.repository = repository
-
-    def check_ref(self, component: Component) -> tuple[str, ...]:
-        """Refuse a release whose ref names another commit at the source than the pin."""
-        if not component.ref:
-            self._talk("ls-remote", _REMOTE, "HEAD")  # only to see that the source answers
-            return ()
-        text = self._talk("ls-remote", _REMOTE, component.ref, component.ref + "^{}")
-        found = {ref: commit for commit, ref in (line.split("\t") for line in text.splitlines() if "\t" in line)}
-        commit = found.get(component.ref + "^{}") or found.get(component.ref)
-        if commit is None:
-            return (f"{component.ref} is not at {self.where}; the pin was checked by its commit id alone",)
-        if commit != component.commit:
-            raise PinError(
-                f"{component.name}: {component.ref} has moved: it names {commit}, the pin is {component.commit}",
-                hint="find out why upstream moved it before you change the pin in upstream.toml",
-            )
-        return ()
-
-    def commit(self, component: Component) -> None:
-        """Fetch the pinned commit without its files."""
-        options = ("--progress", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
-        try:
-            self._talk("fetch", *options, "--depth=1", *self._server(), _REMOTE, component.commit)
-        except UnreachableError as error:
-            if not _UNADVERTISED.search(error.message):
-                raise
-            everything = ("+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")
-            self._talk("fetch", *options, *self._server(), _REMOTE, *everything)
-
-    def blobs(self, ids: list[str]) -> None:
-        """Fetch files by their ids, in one request."""
-        # The options are those of git's own lazy fetch (promisor-remote.c, fetch_objects).
-        options = ("--progress", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
-        self._talk("fetch", *options, *self._server(), "--stdin", _REMOTE, stdin="".join(f"{blob}\n" for blob in ids))
-
-    def _server(self) -> tuple[str, ...]:
-        return (f"--upload-pack={_LOCAL_SERVER}",) if self.local else ()
-
-    def _talk(self, verb: str, *words: str, stdin: str = "") -> str:
-        for pause in (*PAUSES, None):
-            try:
-                return self._once(verb, words, stdin)
-            except git.GitCommandError as error:
-                complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
-                if pause is None or self.local or _PERMANENT.search(complaint) or _UNADVERTISED.search(complaint):
-                    raise self._unreachable(complaint) from error
-                self.tell(f"no answer, next try in {pause:.0f} s", 0.0)
-                time.sleep(pause)
-        raise AssertionError  # the last round returns or raises
-
-    def _once(self, verb: str, words: tuple[str, ...], stdin: str) -> str:
-        environment = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
-        # noop: that we have a commit must not be told to the server as having its files.
-        command = ["git", "-c", "fetch.negotiationAlgorithm=noop", verb]
-        with tempfile.TemporaryFile() as file, self.repository.git.custom_environment(**environment):
-            file.write(stdin.encode())
-            file.seek(0)
-            if verb != "fetch":
-                return str(self.repository.git.execute([*command, *words], istream=file))
-            process = self.repository.git.execute([*command, *words], istream=file, as_process=True)
-            progress = _Progress(self.tell)
-            git.cmd.handle_process_output(
-                process, None, progress.new_message_handler(), finalizer=None, decode_streams=True
-            )
-            process.wait(stderr="\n".join(progress.error_lines + progress.other_lines))
-            return ""
-
-    def _unreachable(self, complaint: str) -> UnreachableError:
-        last = re.sub(r"^.*?(fatal|error|ERROR): ", "", complaint) or "no answer"
-        return UnreachableError(
-            f"cannot fetch from {self.where}: {last}",
-            hint=f"name a mirror: {VARIABLE}=NAME=URL-or-path (or try the whole job without upstream: make demo)",
-            details=() if self.local else diagnose(self.where),
-        )
-
-
-def diagnose(url: str) -> tuple[str, ...]:
-    """What an https source answers to a plain request, in words; () where that says no more than git did."""
-    if not url.startswith("https://"):
-        return ()
-    try:
-        answer = requests.get(
-            f"{url}/info/refs", params={"service": "git-upload-pack"}, timeout=10, stream=True, allow_redirects=True
-        )
-    except requests.exceptions.SSLError:
-        return ("its TLS certificate is not trusted here: set REQUESTS_CA_BUNDLE and GIT_SSL_CAINFO to your CA file",)
-    except requests.exceptions.ProxyError:
-        return (
-            f"the proxy refuses the connection: check https_proxy ({_without_password(os.environ.get('https_proxy', 'not set'))})",
-        )
-    except requests.exceptions.Timeout:
-        return ("the host does not answer within 10 s",)
-    except requests.exceptions.ConnectionError as error:
-        unresolved = "resolve" in str(error).lower() or "Name or service" in str(error)
-        return ("the host name cannot be resolved from here" if unresolved else "the host refuses the connection",)
-    except requests.exceptions.RequestException as error:
-        return (f"a plain request fails too: {error}",)
-    with answer:
-        return () if answer.ok else (f"a plain request is answered with HTTP {answer.status_code} {answer.reason}",)
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^@/]*@", "//", url)
-
-
 def chosen_sources(
     given: tuple[str, ...], names: tuple[str, ...], environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """:func:`sources` with the environment's value of ``HARDENER_UPSTREAM``."""
     return sources(given, environ.get(VARIABLE, ""), names)
+
+
+def without_password(text: str) -> str:
+    """A text in which no URL carries a user name and password any more.
+
+    >>> without_password("cannot reach https://me:secret@git.example/x")
+    'cannot reach https://git.example/x'
+    """
+    return re.sub(r"//[^@/\s]*@", "//", text)

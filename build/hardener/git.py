@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener import cache
-from hardener.errors import HardenerError
+from hardener.errors import StackError
 from hardener.run import Completed, run
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ class Repository:
         """Standard output of a git command that has to succeed."""
         done = self.git(*words, stdin=stdin, env=env)
         if done.status:
-            raise HardenerError(
-                f"git {words[0]} failed in {self.path}: {done.complaint}", hint="hardener clean --cache"
-            )
+            raise StackError(f"git {words[0]} failed in {self.path}: {done.complaint}", hint="hardener clean --cache")
         return done.text
 
     def commit(self, name: str) -> str | None:
@@ -99,7 +97,7 @@ class Repository:
         """The content of a blob."""
         done = self.git("cat-file", "blob", blob)
         if done.status:
-            raise HardenerError(f"{self.path} lacks the object {blob}", hint="hardener clean --cache, then build again")
+            raise StackError(f"{self.path} lacks the object {blob}", hint="hardener clean --cache, then build again")
         return done.stdout
 
     def missing(self, tree: str) -> set[str]:
@@ -171,7 +169,7 @@ class Index:
             with cache.full_disk_explained():
                 if "No space left" in done.complaint:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-            raise HardenerError(f"git checkout-index failed: {done.complaint}", hint="hardener clean --cache")
+            raise StackError(f"git checkout-index failed: {done.complaint}", hint="hardener clean --cache")
 
 
 def inside(path: str, folders: Iterable[str]) -> bool:

@@ -100,7 +100,7 @@ def npm_ci(folder: Path) -> None:
             details=tuple(lines[:6]),
         )
     raise InstallError(
-        f"npm ci failed: {message}", hint="hardener --verbose build shows the whole output", details=tuple(lines[:12])
+        f"npm ci failed: {message}", hint="hardener build --verbose shows the whole output", details=tuple(lines[:12])
     )
 
 
@@ -182,7 +182,7 @@ def recipe(
         said = next((i for i, line in enumerate(lines) if line.startswith("hardener: ")), len(lines) - 1)
         raise error(
             lines[said].removeprefix("hardener: "),
-            hint=hint or f"hardener --verbose shows all that {name} said",
+            hint=hint or f"hardener build --verbose shows all that {name} said",
             details=tuple(lines[said + 1 : said + 15]),
         )
     return dict(answer)

@@ -70,10 +70,11 @@ def package(site: Path, label: str, key: str, mtime: int, dist: Path, work: Path
         }
         sizes = pool.submit(measure, served).result()
         contents = {name: future.result() for name, future in packed.items()}
-    archives = {}
-    for name, content in contents.items():
-        cache.write(paths[name], content)
-        archives[name] = Archive(paths[name], hashlib.sha256(content).hexdigest(), len(content))
+    cache.write_all({paths[name]: content for name, content in contents.items()})
+    archives = {
+        name: Archive(paths[name], hashlib.sha256(content).hexdigest(), len(content))
+        for name, content in contents.items()
+    }
     stamp.set(key, {"sizes": sizes} | {name: archive.sha256 for name, archive in archives.items()})
     return Packaged(archives["site"], archives["maps"], sizes, fresh=True)
 
@@ -122,6 +123,27 @@ def measure(files: Iterable[Path]) -> dict[str, int]:
 
 def write_records(dist: Path, packaged: Packaged, manifest: dict[str, Any]) -> None:
     """Write ``SHA256SUMS`` (format of sha256sum(1)) and ``build-manifest.json`` beside the archives."""
-    lines = [f"{archive.sha256}  {archive.path.name}\n" for archive in (packaged.site, packaged.maps)]
-    cache.write_json(dist / MANIFEST, manifest)
-    cache.write(dist / SUMS, "".join(sorted(lines, key=lambda line: line.split("  ")[1])).encode())
+    cache.write_all({dist / MANIFEST: cache.json_bytes(manifest), dist / SUMS: _sums(packaged)})
+
+
+def read_records(dist: Path, packaged: Packaged) -> dict[str, Any] | None:
+    """The manifest in ``dist``, if it and the sums are there and are about these archives."""
+    manifest, sums = cache.read_json(dist / MANIFEST), dist / SUMS
+    if not isinstance(manifest, dict) or not sums.exists() or sums.read_bytes() != _sums(packaged):
+        return None
+    return manifest if manifest.get("archives") == archive_records(packaged) else None
+
+
+def archive_records(packaged: Packaged) -> list[dict[str, Any]]:
+    """What the manifest says of the archives."""
+    return [
+        {"file": archive.path.name, "sha256": archive.sha256, "size": archive.size}
+        for archive in (packaged.site, packaged.maps)
+    ]
+
+
+def _sums(packaged: Packaged) -> bytes:
+    lines = {
+        archive.path.name: f"{archive.sha256}  {archive.path.name}\n" for archive in (packaged.site, packaged.maps)
+    }
+    return "".join(lines[name] for name in sorted(lines)).encode()

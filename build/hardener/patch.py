@@ -166,7 +166,7 @@ def _decoded(key: str, value: str) -> str:
 
 _EXTENDED = re.compile(
     r"(?:diff --git |index |--- |\+\+\+ |old mode |new mode |new file mode |deleted file mode |similarity index "
-    r"|dissimilarity index |rename from |rename to |copy from |copy to |Binary files |GIT binary patch|literal |delta )"
+    r"|dissimilarity index |rename from |rename to |copy from |copy to |Binary files )"
 )
 # Blank lines, or what git format-patch --signature writes at the end.
 _SIGNATURE = re.compile(r"(?:-- \n[^\n]*)?\n*")
@@ -179,25 +179,22 @@ def _account_for_lines(text: str) -> None:
         raise ValueError("truncated: the last line has no line end")
     old = new = 0
     lines = text.split("\n")
-    binary = False
     for number, line in enumerate(lines, 1):
-        if old == new == 0 and _SIGNATURE.fullmatch("\n".join(lines[number - 1 :])):
-            return
-        if line.startswith("\\ "):
+        if line.startswith("\\ "):  # "\ No newline at end of file"
             continue
         if old or new:
-            old -= line[:1] in (" ", "-", "")
-            new -= line[:1] in (" ", "+", "")
+            old -= line[:1] in (" ", "-")
+            new -= line[:1] in (" ", "+")
             if line[:1] not in (" ", "-", "+") or old < 0 or new < 0:
                 raise ValueError(f"truncated or malformed: diff line {number} does not belong to the hunk it is in")
         elif hunk := _HUNK.match(line):
             old, new = (int(count) if count is not None else 1 for count in hunk.groups())
-        elif _EXTENDED.match(line):
-            binary = binary or line.startswith("GIT binary patch")
-        elif not binary:
+        elif _SIGNATURE.fullmatch("\n".join(lines[number - 1 :])):
+            return
+        elif line.startswith("GIT binary patch"):
+            return  # refused as such, with a better reason, in _touch
+        elif not _EXTENDED.match(line):
             raise ValueError(f"diff line {number} belongs to no hunk: {line[:60]!r}")
-    if old or new:
-        raise ValueError("truncated: the last hunk is shorter than its header says")
 
 
 # The null id or the empty blob's: a file that is added or deleted without a line in it.

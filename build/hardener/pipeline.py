@@ -18,7 +18,7 @@ from hardener.fetch import Fetched, fetch
 from hardener.git import Repository
 from hardener.install import Installed, install
 from hardener.overlay import Laid, lay
-from hardener.package import MANIFEST, SUMS, Packaged, package, write_records
+from hardener.package import Packaged, archive_records, package, read_records, write_records
 from hardener.scan import NAME as HOSTS
 from hardener.typecheck import Checked, typecheck, write_base
 
@@ -180,15 +180,15 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
     with ui.step("package", last.component.name) as line:
         line.tell("compressing")
         dist = project.dist if options.variant == "hardened" else project.dist / options.variant
-        label = project.label if not options.unpatched else f"{project.name}-{last.component.release}-unpatched"
+        label = f"{last.component.name}-{last.component.release}-unpatched" if options.unpatched else project.label
         mtime = Repository(last.fetched.mirror).committed(last.component.commit)
         packaged = package(site.path, label, site.key, mtime, dist, area)
         line.say(
             f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
         )
-    manifest = cache.read_json(dist / MANIFEST)
-    if packaged.fresh or manifest is None or not (dist / SUMS).exists():
-        manifest = _manifest(project, options, built, hosts, packaged, ui)
+    manifest = None if packaged.fresh else read_records(dist, packaged)
+    if manifest is None:
+        manifest = _manifest(project, options, built, hosts, packaged, ui) | {"label": label}
         write_records(dist, packaged, manifest)
     return Result(built, site, packaged, manifest)
 
@@ -198,11 +198,15 @@ def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tup
     hosts = project.root / HOSTS
     stamp = cache.Stamp(area / "scan.json")
     listed = cache.file_digest(hosts) if hosts.exists() else ""
-    key = cache.key(site.key, listed, options.unpatched, cache.file_digest_of(scan.__file__))
+    key = cache.key(site.key, listed, options.variant, cache.file_digest_of(scan.__file__))
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
-        scanned = scan.scan(site.path) if options.unpatched else scan.check(site.path, hosts)
+        scanned = (
+            scan.scan(site.path)
+            if options.unpatched
+            else scan.check(site.path, hosts, exact=options.toolchain == "rspack")
+        )
         facts = {"hosts": {host: list(counts) for host, counts in scanned.hosts.items()}}
         stamp.set(key, facts)
     return facts["hosts"], fresh
@@ -221,7 +225,6 @@ def _manifest(
         "schema": 1,
         "hardener": __version__,
         "name": project.name,
-        "label": project.label,
         "variant": options.variant,
         "toolchain": {"name": options.toolchain, "node": node.node_version(), "recipes": node.recipes_digest()}
         | {name: version for one in built for name, version in one.bundled.versions.items()},
@@ -229,10 +232,7 @@ def _manifest(
         "substitutions": [],
         "hosts": hosts,
         "sizes": packaged.sizes,
-        "archives": [
-            {"file": archive.path.name, "sha256": archive.sha256, "size": archive.size}
-            for archive in (packaged.site, packaged.maps)
-        ],
+        "archives": archive_records(packaged),
         "seconds": ui.times,
     }
 

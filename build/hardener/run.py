@@ -86,8 +86,10 @@ def run(
                 start_new_session=True,
                 pass_fds=tuple(cache.held_locks),
             )
-    except FileNotFoundError as error:
-        raise StackError(f"cannot run {words[0]}: {error.strerror}", hint="hardener doctor") from error
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+        raise StackError(
+            f"cannot run {words[0]} (in {cwd or '.'}): {error.strerror}", hint="hardener doctor"
+        ) from error
     with process:  # closes the pipes and waits, whatever happens
         try:
             stdout, stderr = process.communicate(stdin)
@@ -97,4 +99,7 @@ def run(
             raise
     seconds = time.monotonic() - started
     log.debug("%s (in %s): status %d, %.2f s", " ".join(words), cwd or ".", process.returncode, seconds)
-    return Completed(words, process.returncode, stdout, stderr, seconds)
+    done = Completed(words, process.returncode, stdout, stderr, seconds)
+    if done.status and done.complaint:
+        log.debug("it said:\n%s", done.complaint)
+    return done

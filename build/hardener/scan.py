@@ -8,11 +8,13 @@ the list cannot rot. What a script computes from pieces is out of reach here and
 
 from __future__ import annotations
 
+import functools
 import json
+import multiprocessing
 import os
 import re
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,9 @@ _ICE = re.compile(rb"(?<![A-Za-z0-9_])(?:stun|turn)s?:(" + _LABEL + rb"(?:\." + 
 # Top-level domains that a service worth calling has; file names and property chains would drown the others.
 _TLD = rb"(?:com|net|org|io|dev|ai|app|cloud|tech|gg|me|tv|us|eu|de|uk|cn|ru|co|info|invalid|example)"
 _BARE = re.compile(rb"[\"'`]((?:" + _LABEL + rb"\.)+" + _TLD + rb")(?=[\"'`/:?])")
+
+
+_SHOWN = 3  # places that a message names
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,10 @@ class Scanned:
     size: int
     finds: tuple[Find, ...]
     entries: tuple[HostEntry, ...] = ()
-    problems: tuple[str, ...] = field(default=(), kw_only=True)
+    problems: tuple[str, ...] = ()
+    with_maps: bool = True
 
-    @property
+    @functools.cached_property
     def hosts(self) -> dict[str, tuple[int, int]]:
         """Host -> how often in served files, how often in source maps."""
         counts: dict[str, list[int]] = {}
@@ -183,35 +189,47 @@ def scan(site: Path) -> Scanned:
         if path.is_file() and path.suffix.lower() not in _BINARY
     }
     largest_first = sorted(sizes, key=lambda name: (-sizes[name], name))
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    # Not plain fork: the progress display runs in a thread of this process.
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
         found = pool.map(_find_in_file, [str(site)] * len(sizes), largest_first, chunksize=4)
         finds = sorted((find for finds in found for find in finds), key=lambda find: (find.file, find.offset))
-    return Scanned(len(sizes), sum(sizes.values()), tuple(finds))
+    with_maps = any(name.endswith(MAP_SUFFIX) for name in sizes)
+    return Scanned(len(sizes), sum(sizes.values()), tuple(finds), with_maps=with_maps)
 
 
-def judge(scanned: Scanned, hosts: Path) -> Scanned:
-    """Hold the finds against ``hosts.toml``; what does not fit stands in ``problems``."""
+def judge(scanned: Scanned, hosts: Path, *, exact: bool = True) -> Scanned:
+    """Hold the finds against ``hosts.toml``; what does not fit stands in ``problems``.
+
+    A site without source maps (an installed one, say) is held against the counts of served files only. With
+    ``exact=False`` only unknown hosts in served files are problems: the counts are those of the default toolchain.
+    """
     entries = {entry.host: entry for entry in read_hosts(hosts)}
-    counts = scanned.hosts
+    if not scanned.with_maps:
+        entries = {host: replace(entry, maps=0) for host, entry in entries.items() if entry.count}
     problems = []
-    for host, (served, maps) in counts.items():
+    for host, (served, maps) in scanned.hosts.items():
         entry = entries.get(host)
         places = [find for find in scanned.finds if find.host == host]
-        if entry is None:
-            shown = "; ".join(map(str, places[:3])) + (f"; and {len(places) - 3} more" if len(places) > 3 else "")  # noqa: PLR2004
-            problems.append(f"unknown host {host} ({served} served, {maps} in maps): {shown}")
-        elif (served, maps) != (entry.count, entry.maps):
+        if entry is None and (served or exact):
+            shown = "; ".join(map(str, places[:_SHOWN]))
+            more = f"; and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
+            problems.append(f"unknown host {host} ({served} served, {maps} in maps): {shown}{more}")
+        elif entry and exact and (served, maps) != (entry.count, entry.maps):
             problems.append(
                 f"{host}: found {served} times ({maps} in maps), {NAME} expects {entry.count} ({entry.maps}); "
                 f"first at {places[0]}"
             )
-    problems += [f"{host}: in {NAME}, but nothing names it any more" for host in entries if host not in counts]
-    return Scanned(scanned.files, scanned.size, scanned.finds, tuple(entries.values()), problems=tuple(problems))
+    if exact:
+        problems += [
+            f"{host}: in {NAME}, but nothing names it any more" for host in entries if host not in scanned.hosts
+        ]
+    return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems))
 
 
-def check(site: Path, hosts: Path) -> Scanned:
+def check(site: Path, hosts: Path, *, exact: bool = True) -> Scanned:
     """:func:`scan` and :func:`judge`; raises ScanError that lists every host that does not fit."""
-    judged = judge(scan(site), hosts)
+    judged = judge(scan(site), hosts, exact=exact)
     if judged.problems:
         raise ScanError(
             f"the bundle and {NAME} differ in {len(judged.problems)} host(s)",

@@ -107,7 +107,7 @@ def write_base(component: Component, mirror: Path, folder: Path) -> None:
             path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
         )
         index.checkout(folder)
-    for path, content in component.generate:
+    for path, content in component.generated.items():
         cache.write(folder / path, content.encode())
 
 

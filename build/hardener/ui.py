@@ -123,5 +123,5 @@ def human(size: int) -> str:
     >>> human(44_120), human(17_440_000)
     ('44.1 kB', '17.44 MB')
     """
-    megabytes = size / 1e6
-    return f"{megabytes:.2f} MB" if megabytes >= 1 else f"{size / 1e3:.1f} kB"
+    kilobytes = f"{size / 1e3:.1f} kB"
+    return kilobytes if len(kilobytes) < len("1000.0 kB") else f"{size / 1e6:.2f} MB"

@@ -122,12 +122,9 @@ CASES = [
     Case("malformed upstream.toml", 3, ("upstream.toml", "line 4"), edits(("upstream.toml", 'name = "minimeet-hardened"', "name = minimeet"))),
     Case("unknown key in upstream.toml", 3, ("upstream.toml", "omits", "allowed"), edits(("upstream.toml", "omit =", "omits ="))),
     Case("malformed hosts.toml", 3, ("hosts.toml", "line 4"), edits(("hosts.toml", 'host = "attacker', "host = attacker"))),
-    Case("class that hosts.toml does not know", 3, ("hosts.toml", "'harmless'", "namespace"), edits(("hosts.toml", '"licence"', '"harmless"'))),
     Case("malformed overlays.toml", 3, ("overlays.toml", "line 2"), edits((OVERLAYS + "overlays.toml", f'path = "{STUB}"', "path = stub"))),
     Case("overlay whose upstream file changed", 5, ("config.js", "upstream changed it"), changed_under_overlay),
     Case("text that upstream has already", 5, ("lang/main.json", "login.intro"), edits((OVERLAYS + "overlays.toml", 'override = ["login.intro"]\n', ""))),
-    Case("host that nobody reviewed", 7, ("unknown host planted.example",), edits(
-        (OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "fetch('https://planted.example/x');"))),
     Case("host that is there once more", 7, ("www.w3.org: found 3 times",), edits(("hosts.toml", "count = 3\nmaps = 2", "count = 2\nmaps = 2"))),
     Case("listed host that is not there any more", 7, ("gone.example", "nothing names it"), edits(
         ("hosts.toml", "# Foreign hosts", '[[host]]\nhost = "gone.example"\nclass = "link"\nreason = "none"\ncount = 1\n\n# Foreign hosts'))),
@@ -179,8 +176,9 @@ def test_failure_is_explained_and_leaves_dist_alone(
         assert text in run.stderr
 
 
-def test_unknown_host_is_named_with_file_and_offset(apart: Minimeet) -> None:
-    """The place that the scan names is where the host stands."""
+def test_unknown_host_is_named_with_file_and_offset(apart: Minimeet, dist: Path) -> None:
+    """A host that nobody reviewed: exit code 7, the place that is named is where it stands, and dist/ is left alone."""
+    before = listing(dist)
     apart.edit(
         OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "fetch('https://planted.example/x');"
     )
@@ -189,13 +187,14 @@ def test_unknown_host_is_named_with_file_and_offset(apart: Minimeet) -> None:
     name, offset = re.search(r"unknown host planted\.example.*?: (libs/\S+?\.js):(\d+): ", run.stderr).groups()
     site = apart.root / ".work" / "hardened" / "site"
     assert (site / name).read_bytes()[int(offset) :].startswith(b"planted.example")
+    assert listing(dist) == before
 
 
 def test_unreachable_upstream_names_the_way_out(apart: Minimeet, dist: Path) -> None:
     """A repository that does not answer: exit code 4, and the hint names the mirror setting and the demo."""
     before = listing(dist)
     run = apart.build(
-        "--upstream", "minimeet=https://127.0.0.1:1/x.git", driver="from hardener import fetch; fetch.PAUSES = ()"
+        "--upstream", "minimeet=https://127.0.0.1:1/x.git", driver="from hardener import transfer; transfer.PAUSES = ()"
     )
     failed(run, 4)
     assert "https://127.0.0.1:1/x.git" in run.answer["error"]
@@ -207,7 +206,7 @@ def test_unreachable_upstream_names_the_way_out(apart: Minimeet, dist: Path) -> 
 def test_repository_of_upstream_toml_that_does_not_answer(apart: Minimeet) -> None:
     """The same for the address in upstream.toml, which counts when no other is named."""
     apart.edit("upstream.toml", "./upstream.git", "https://127.0.0.1:1/x.git")
-    driver = "import sys; from hardener import fetch; fetch.PAUSES = (); del sys.argv[-2:]"
+    driver = "import sys; from hardener import transfer; transfer.PAUSES = (); del sys.argv[-2:]"
     run = apart.build(driver=driver)
     failed(run, 4)
     assert "https://127.0.0.1:1/x.git" in run.answer["error"]
@@ -240,7 +239,7 @@ def test_tampered_integrity_is_refused(without_packages: Minimeet, monkeypatch: 
     assert not without_packages.dist.exists()
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.98, 0.995, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.98, 1.0])
 def test_full_disk_of_the_project(disk: Path, apart: Minimeet, reference: Reference, share: float) -> None:
     """Exit code 8 wherever the space runs out, and with room enough the same command goes on to the same archives."""
     minimeet = Minimeet(disk, apart.cache.parent)

@@ -98,7 +98,7 @@ def test_an_interrupted_fetch_is_made_good_by_the_next(upstream: FakeUpstream, m
     """The commit is there, its files are not: as if the first run was killed between its two requests."""
     component = upstream.component()
     with monkeypatch.context() as patched:
-        patched.setattr("hardener.fetch._Transfer.blobs", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("hardener.transfer.Transfer.blobs", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             fetch(component)
     assert fetch(component).objects > 0

@@ -1,4 +1,4 @@
-"""fetch.py when the source is on the network: retries, and what is said about an answer. Nothing is sent here."""
+"""transfer.py when the source is on the network: retries, and what is said about an answer. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import git
 import pytest
 import requests
 
-from hardener import fetch as fetching
+from hardener import transfer
 from hardener.errors import UnreachableError
-from hardener.fetch import diagnose, fetch
+from hardener.fetch import fetch
+from hardener.transfer import diagnose
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fakes import FakeUpstream
 
 URL = "https://git.invalid/x.git"
@@ -38,7 +41,7 @@ class Network:
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     """Return a network that fails in a way that may pass."""
     network = Network(f"fatal: unable to access '{URL}/': Could not resolve host: git.invalid")
-    monkeypatch.setattr(fetching._Transfer, "_once", lambda *words: network.once(*words))  # noqa: PLW0108
+    monkeypatch.setattr(transfer.Transfer, "_once", lambda *words: network.once(*words))  # noqa: PLW0108
     monkeypatch.setattr("time.sleep", network.pauses.append)
     monkeypatch.setattr(requests, "get", lambda *_, **__: (_ for _ in ()).throw(requests.exceptions.Timeout))
     return network
@@ -48,27 +51,34 @@ def test_a_failure_that_may_pass_is_tried_again_after_each_pause(upstream: FakeU
     told: list[str] = []
     with pytest.raises(UnreachableError, match="Could not resolve host") as caught:
         fetch(upstream.component(repository=URL), tell=lambda text, _: told.append(text))
-    assert network.pauses == list(fetching.PAUSES) == [1.0, 4.0, 16.0]
-    assert len(network.tries) == len(fetching.PAUSES) + 1
+    assert network.pauses == list(transfer.PAUSES) == [1.0, 4.0, 16.0]
+    assert len(network.tries) == len(transfer.PAUSES) + 1
     assert told == ["no answer, next try in 1 s", "no answer, next try in 4 s", "no answer, next try in 16 s"]
     assert caught.value.exit_code == 4
     assert "HARDENER_UPSTREAM" in caught.value.hint
     assert caught.value.details == ("the host does not answer within 10 s",)
 
 
-def test_a_failure_that_passes_is_no_failure(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, pauses, failures = fetching._Transfer._once, [], [2]
+def far_away(
+    conversation: transfer.Transfer, *words: object, begin: Callable[..., None] = transfer.Transfer.__init__
+) -> None:
+    """Begin a conversation with a local source that is talked to as if it were on the network."""
+    begin(conversation, *words)
+    conversation.local = False
 
-    def once(transfer: fetching._Transfer, verb: str, words: tuple[str, ...], stdin: str) -> str:
+
+def test_a_failure_that_passes_is_no_failure(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, pauses, failures = transfer.Transfer._once, [], [2]
+
+    def once(one: transfer.Transfer, verb: str, words: tuple[str, ...], stdin: str) -> str:
         if failures[0]:
             failures[0] -= 1
             raise git.GitCommandError(["git", verb], 128, stderr="fatal: the remote end hung up unexpectedly")
-        return real(transfer, verb, words, stdin)
+        return real(one, verb, words, stdin)
 
-    monkeypatch.setattr(fetching._Transfer, "_once", once)
+    monkeypatch.setattr(transfer.Transfer, "_once", once)
     monkeypatch.setattr("time.sleep", pauses.append)
-    # A local source that is talked to as if it were far away.
-    monkeypatch.setattr(fetching.re, "match", lambda *_: True)
+    monkeypatch.setattr(transfer.Transfer, "__init__", far_away)
     assert fetch(upstream.component()).objects > 0
     assert pauses == [1.0, 4.0]
 
