@@ -80,7 +80,8 @@ class Transfer:
         found = {ref: commit for commit, ref in (line.split("\t") for line in text.splitlines() if "\t" in line)}
         commit = found.get(component.ref + "^{}") or found.get(component.ref)
         if commit is None:
-            return (f"{component.ref} is not at {without_password(self.where)}; the pin was checked by its commit id alone",)
+            where = without_password(self.where)
+            return (f"{component.ref} is not at {where}; the pin was checked by its commit id alone",)
         if commit != component.commit:
             raise PinError(
                 f"{component.name}: {component.ref} has moved: it names {commit}, the pin is {component.commit}",
