@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -60,16 +61,29 @@ def folder_digest(path: Path, *, pattern: str = "**/*") -> str:
     return key([(file.relative_to(path).as_posix(), file_digest(file)) for file in files])
 
 
+# What programs print when a write fails with ENOSPC, in the locale that run.py sets.
+NO_SPACE = os.strerror(errno.ENOSPC)
+
+
+def refuse_full_disk(said: str, where: Path | str) -> None:
+    """Raise StackError when a program's output says that it ran out of space while it wrote to ``where``."""
+    if NO_SPACE in said or "ENOSPC" in said:
+        with full_disk_explained():
+            raise OSError(errno.ENOSPC, NO_SPACE, str(where))
+
+
 @contextlib.contextmanager
 def full_disk_explained() -> Iterator[None]:
     """Turn 'no space left', 'quota exceeded' and 'read-only' into an error that says what to do."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        # shutil.Error collects what happened to single files, as text.
+        collected = isinstance(error, shutil.Error) and NO_SPACE in str(error)
+        if collected or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             where = error.filename or "the work area"
             raise StackError(
-                f"cannot write {where}: {error.strerror}",
+                f"cannot write {where}: {error.strerror or NO_SPACE}",
                 hint="free some space (a build needs about 4 GB), or: hardener clean --cache",
             ) from error
         raise
@@ -87,6 +101,8 @@ def write_all(files: Mapping[Path, bytes]) -> None:
         try:
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
+                for left_behind in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}"):  # by a killed run
+                    left_behind.unlink(missing_ok=True)
                 handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
                 written.append((Path(name), path))
                 with os.fdopen(handle, "wb") as file:
@@ -190,24 +206,21 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
     """
     with full_disk_explained():
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        file = path.open("ab+", buffering=0)  # unbuffered: nothing is left to be written when it is closed
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            holder = file.read().strip() or "another process"
+            holder = file.read().decode("utf-8", "replace").strip() or "another process"
             if not wait:
-                raise BusyError(
-                    f"{holder} is at work here ({path})", hint="wait for it, or leave out --no-wait"
-                ) from None
+                raise BusyError(f"{holder} is at work here ({path})", hint="wait, or leave out --no-wait") from None
             if waiting:
                 waiting(holder)
             fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        file.truncate()
-        file.write(f"hardener, process {os.getpid()}")
-        file.flush()
+        with full_disk_explained():
+            file.truncate(0)
+            file.write(f"hardener, process {os.getpid()}".encode())
         held_locks.add(file.fileno())
         try:
             yield

@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hardener import __version__, cache, config, pipeline
 from hardener import doctor as doctors
@@ -28,24 +28,18 @@ BUG = 70  # EX_SOFTWARE of sysexits.h
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code of docs/design.md's table."""
-    arguments = _parser().parse_args(argv)
-    ui = UI(quiet=arguments.quiet)
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose else logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s"
-    )
+    words = sys.argv[1:] if argv is None else list(argv)
+    ui = UI(quiet="--quiet" in words or "-q" in words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        arguments = _parser().parse_args(words)
+        level = logging.DEBUG if arguments.verbose else logging.WARNING
+        logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
         verb: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
         answer = verb(arguments, ui)
     except HardenerError as error:
         ui.error(error)
-        if arguments.json:
-            print(
-                json.dumps(
-                    {"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}
-                )
-            )
-        return error.exit_code
+        answer = {"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}
     except KeyboardInterrupt:
         ui.console.print("interrupted; the same command goes on where this one stopped")
         return 128 + signal.SIGINT
@@ -55,24 +49,41 @@ def main(argv: Sequence[str] | None = None) -> int:
             "This is a bug in hardener. Please report it with the lines above: see SECURITY.md and CONTRIBUTING.md."
         )
         return BUG
-    if arguments.json:
-        print(json.dumps(answer, indent=2, sort_keys=True))
+    if "--json" in words:
+        _print(json.dumps(answer, indent=2, sort_keys=True) + "\n")
     return int(answer.get("exit", 0))
+
+
+def _print(text: str) -> None:
+    """Write to standard output; a reader that has gone away (``| head``) is no mistake of ours."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at exit and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    """Mistakes on the command line become errors like all others: with a hint, and as JSON if that is wanted."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--project", type=Path, metavar="DIR", help="folder with upstream.toml (default: found from here upwards)"
     )
     common.add_argument("--json", action="store_true", help="write the result as JSON to standard output")
     common.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
     common.add_argument("--verbose", "-v", action="store_true", help="show every command that is run")
-    source = argparse.ArgumentParser(add_help=False)
+    source = _Parser(add_help=False)
     source.add_argument(
         "--upstream",
         action="append",
@@ -80,9 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=WHERE",
         help="fetch a component from another URL or path that has its pinned commit (also: HARDENER_UPSTREAM)",
     )
-    parser = argparse.ArgumentParser(
-        prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream."
-    )
+    parser = _Parser(prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream.")
     parser.add_argument("--version", action="version", version=f"hardener {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
@@ -197,7 +206,7 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         scanned = scanning.scan(arguments.site)
         proposal = scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ())
         if not arguments.json:
-            print(proposal, end="")
+            _print(proposal)
         return {"proposal": proposal}
     scanned = scanning.check(arguments.site, hosts)
     ui.print(

@@ -72,6 +72,7 @@ def _make(component: Component, work: WorkTree) -> None:
     sass = f"NODE_SASS=node --require {node.RECIPES / 'seed-random.cjs'} node_modules/.bin/sass"
     done = run(["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path())
     if done.status:
+        cache.refuse_full_disk(done.complaint, work.path)
         lines = done.complaint.splitlines()
         raise BundleError(
             f"{component.name}: upstream's Makefile fails: {lines[-1] if lines else done.status}",

@@ -107,8 +107,7 @@ def _answers(name: str, url: str) -> Finding:
 
 
 def _registry() -> Finding:
-    npm = node.home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    done = node.node(npm, "ping", "--fetch-retries=0", "--fetch-timeout=10000")
+    done = node.node(node.npm_cli(), "ping", "--fetch-retries=0", "--fetch-timeout=10000")
     if done.status == 0:
         return Finding("npm registry", "ok", "answers")
     return Finding(

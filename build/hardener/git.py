@@ -7,7 +7,6 @@ friends would change bytes); only fetching, in fetch.py, keeps it, because it ho
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import tempfile
 from dataclasses import dataclass
@@ -166,9 +165,7 @@ class Index:
             f"--work-tree={target}", "checkout-index", "--all", "--force", env=self._env, cwd=target
         )
         if done.status:
-            with cache.full_disk_explained():
-                if "No space left" in done.complaint:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+            cache.refuse_full_disk(done.complaint, target)
             raise StackError(f"git checkout-index failed: {done.complaint}", hint="hardener clean --cache")
 
 

@@ -7,8 +7,6 @@ The set is derived from upstream's package.json and package-lock.json before any
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -69,7 +67,8 @@ def install(component: Component, work: WorkTree, toolchain: str, built: dict[st
         if facts["provided"].get(name) != provided[name]:
             stamp.clear()
             cache.remove(modules / name)
-            shutil.copytree(path, modules / name)
+            with cache.full_disk_explained():
+                shutil.copytree(path, modules / name)
             facts["provided"][name] = provided[name]
             stamp.set(key, facts)
     return Installed(
@@ -97,7 +96,7 @@ def _derive(component: Component, work: WorkTree, toolchain: str, built: tuple[s
                 "types": bool(component.tsconfig),
             },
             error=InstallError,
-            hint=f"the lock is {component.name}'s package-lock.json; what is left out stands in upstream.toml",
+            hint=f"the tree is {work.path}; what is left out of its package-lock.json stands in upstream.toml",
         )
         files = {name: (Path(folder) / name).read_bytes() for name in ("package.json", "package-lock.json")}
     npmrc = work.path / ".npmrc"
@@ -148,9 +147,7 @@ def _link(store: Path, target: Path) -> None:
     if done.status:
         cache.remove(new)
         last = done.complaint.splitlines()[-1]
-        with cache.full_disk_explained():
-            if "No space left" in last:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        cache.refuse_full_disk(last, target)
         raise InstallError(f"cannot link the packages into the work tree: {last}", hint="hardener clean")
     cache.remove(target)
     new.rename(target)

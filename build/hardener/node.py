@@ -76,23 +76,32 @@ def npm_ci(folder: Path) -> None:
         "--no-audit",
         "--no-fund",
         "--no-update-notifier",
-        "--loglevel=error",
+        "--loglevel=warn",
     )
-    npm = home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    done = node(npm, "ci", *words, cwd=folder)
+    done = node(npm_cli(), "ci", *words, cwd=folder)
+    cache.refuse_full_disk(done.complaint, folder)  # npm ends well even when it could not unpack everything
+    lock = (cache.read_json(folder / "package-lock.json") or {}).get("packages", {})
     if done.status == 0:
+        lost = [path for path, entry in lock.items() if path and not _unpacked(folder / path, entry)]
+        if lost:
+            raise InstallError(
+                f"npm ci left out {', '.join(lost[:5])}", hint="the same command again; or: npm cache verify"
+            )
         return
     lines = [line.removeprefix("npm error ") for line in done.complaint.splitlines() if "complete log" not in line]
-    message = next(
-        (line for line in lines if "EINTEGRITY" in line or "integrity" in line), lines[-1] if lines else "npm ci failed"
-    )
     if "EINTEGRITY" in done.complaint:
+        wanted = re.search(r"wanted (\S+) but got \S+", done.complaint)
+        names = [
+            path.rpartition("node_modules/")[2]
+            for path, entry in lock.items()
+            if wanted and wanted[1] in entry.get("integrity", "")
+        ]
         raise InstallError(
-            f"npm refuses a package whose content is not what the lock says: {message}",
+            f"npm refuses {', '.join(names) or 'a package'}, whose content is not what the lock says"
+            + (f": {wanted[0]}" if wanted else ""),
             hint="find out who changed the lock or the package, and never edit the integrity",
         )
-    if "ENOSPC" in done.complaint:
-        raise StackError("npm ci: no space left on the device", hint="free about 2 GB, or hardener clean --cache")
+    message = lines[-1] if lines else f"status {done.status}"
     if _NO_NETWORK.search(done.complaint):
         raise UnreachableError(
             f"npm cannot reach its registry: {message}",
@@ -102,6 +111,16 @@ def npm_ci(folder: Path) -> None:
     raise InstallError(
         f"npm ci failed: {message}", hint="hardener build --verbose shows the whole output", details=tuple(lines[:12])
     )
+
+
+def npm_cli() -> Path:
+    """The script that is npm."""
+    return home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def _unpacked(folder: Path, entry: Mapping[str, Any]) -> bool:
+    """Whether a locked package lies where it should; those for other machines are rightly left out."""
+    return bool(entry.get("optional") or entry.get("link")) or cache.read_json(folder / "package.json") is not None
 
 
 def stored_modules(

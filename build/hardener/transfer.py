@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+# GitPython would refuse to be imported where there is no git; Transfer has a better message.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 import git
 import requests
 
 from hardener import cache
-from hardener.errors import PinError, UnreachableError
+from hardener.errors import PinError, StackError, UnreachableError
 from hardener.fetch import VARIABLE, without_password
 
 if TYPE_CHECKING:
@@ -57,6 +61,8 @@ class Transfer:
         self.where = where
         self.tell = tell
         self.local = not re.match(r"https://|ssh://", where)
+        if not shutil.which("git"):
+            raise StackError("git is not installed", hint="apt-get install git (hardener doctor looks for more)")
         with cache.full_disk_explained():
             repository = git.Repo.init(mirror, bare=True, mkdir=True)
         with repository.config_writer() as config:
@@ -115,6 +121,7 @@ class Transfer:
                 return self._once(verb, words, stdin)
             except git.GitCommandError as error:
                 complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
+                cache.refuse_full_disk(complaint, str(self.repository.git_dir))
                 if pause is None or self.local or _PERMANENT.search(complaint) or _UNADVERTISED.search(complaint):
                     raise self._unreachable(complaint) from error
                 self.tell(f"no answer, next try in {pause:.0f} s", 0.0)

@@ -61,6 +61,11 @@ function emptyFolder(folder) {
     fs.readdirSync(folder).length && fail(`the output folder ${folder} is not empty: remove what is in it first`);
 }
 
+/** esbuild says in `errors` what is wrong in which file; its message has that below the first line only. */
+function placesOf({ errors = [] }) {
+    return errors.map(({ location, text }) => location ? `${location.file}:${location.line}: ${text}` : text);
+}
+
 /**
  * Runs a recipe: checks the job's keys against `required` and `optional`, calls `main(job)` and writes what it returns.
  * job.root becomes a real path and the current directory, since upstream's configurations look at both.
@@ -84,7 +89,7 @@ async function runJob(required, optional, main) {
     } catch (error) {
         const text = error instanceof Mistake || error.code ? error.message : `${error.name}: ${error.message}`;
 
-        for (const line of [ text, ...error.lines ?? [] ]) {
+        for (const line of [ text, ...error.lines ?? [], ...placesOf(error) ]) {
             console.error(`hardener: ${line.split('\n')[0]}`);
         }
         process.env.HARDENER_DEBUG === '1' && console.error(error.stack);

@@ -73,7 +73,7 @@ COMPLAINTS: dict[str, tuple[str, type[HardenerError], int, str]] = {
     "socket time-out": ("npm error code ERR_SOCKET_TIMEOUT", UnreachableError, 4, "registry"),
     "offline and not in the cache": ("npm error code ENOTCACHED", UnreachableError, 4, "registry"),
     "no name server": ("npm error code EAI_AGAIN", UnreachableError, 4, "registry"),
-    "disk full": ("npm error code ENOSPC\nnpm error no space left on device, write", StackError, 8, "no space"),
+    "disk full": ("npm error code ENOSPC\nnpm error no space left on device, write", StackError, 8, "No space"),
     "lock and package.json differ": (
         (
             "npm error code EUSAGE\nnpm error `npm ci` can only install packages when they are in sync\n"
