@@ -31,18 +31,41 @@ _BINARY = frozenset(
     ".png .jpg .jpeg .gif .ico .webp .mp3 .mp4 .wav .ogg .opus .m4a .woff .woff2 .ttf .otf .eot .tflite .bin".split()
 )
 
-_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
-_HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb")*)"
-_IPV6 = rb"\[([0-9A-Fa-f:.]{2,45})\]"
+# All patterns are for content in lower case: lowering it once costs less than ignoring case in every search.
+_LABEL = rb"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_DOTTED = rb"(?:" + _LABEL + rb"\.)+"
+_IPV6 = rb"\[([0-9a-f:.]{2,45})\]"
 # One of the two slashes of an address, also as JSON, JSON inside JSON, JavaScript and URLs spell it.
-_SLASH = rb"(?:\\{0,3}/|\\{1,3}u002[Ff]|\\{1,3}x2[Ff]|%2[Ff])"
-# What stands before the slashes is judged apart: searching for them first is five times as fast.
-_SLASHES = re.compile(_SLASH + _SLASH + rb"(?:[^\s/@\"'`<>()]{1,64}@)?(?:" + _HOST + rb"|" + _IPV6 + rb")")
-_BEFORE = re.compile(rb"(?:(?:https?|wss?|ftps?)(?::|%3[Aa])|[\"'`(=])$", re.IGNORECASE)
-_ICE = re.compile(rb"(?<![A-Za-z0-9_])(?:stun|turn)s?:(" + _LABEL + rb"(?:\." + _LABEL + rb")+)", re.IGNORECASE)
+_SLASH = rb"(?:\\{0,3}/|\\{1,3}u002f|\\{1,3}x2f|%2f)"
+_USER = rb"(?:[^\s/@\"'`<>()]{1,64}@)?"
+_ADDRESS = re.compile(
+    rb"(?:https?|wss?|ftps?)(?::|%3a)"
+    + _SLASH
+    + _SLASH
+    + _USER
+    + rb"(?:("
+    + _LABEL
+    + rb"(?:\."
+    + _LABEL
+    + rb")*)|"
+    + _IPV6
+    + rb")"
+)
+# Without a scheme ('"//cdn.example/x"') only a dotted name counts: '"//' starts many a comment and regular expression.
+_RELATIVE = re.compile(
+    rb"[\"'`(=]"
+    + _SLASH
+    + _SLASH
+    + _USER
+    + rb"("
+    + _DOTTED
+    + rb"(?:[a-z]{2,}|[0-9]{1,3})(?![a-z0-9_-])(?:\.[a-z0-9_-]+)*)"
+)
+_ICE = (b"stun:", b"stuns:", b"turn:", b"turns:")
+_ICE_HOST = re.compile(_DOTTED + _LABEL)
 # Top-level domains that a service worth calling has; file names and property chains would drown the others.
 _TLD = rb"(?:com|net|org|io|dev|ai|app|cloud|tech|gg|me|tv|us|eu|de|uk|cn|ru|co|info|invalid|example)"
-_BARE = re.compile(rb"[\"'`]((?:" + _LABEL + rb"\.)+" + _TLD + rb")(?=[\"'`/:?])")
+_BARE = re.compile(rb"[\"'`](" + _DOTTED + _TLD + rb")(?=[\"'`/:?])")
 
 
 _SHOWN = 3  # places that a message names
@@ -149,25 +172,23 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
     >>> [f.host for f in find_hosts(rb'"wss:\\/\\/a.example" stun:b.example:3478 "c.example" // d.example', "a.js")]
     ['a.example', 'b.example', 'c.example']
     """
+    low = content.lower()
     places: dict[int, bytes] = {}
-    for match in _SLASHES.finditer(content):
-        start = match.start()
-        before = content[max(0, start - 10) : start]
-        group = 1 if match[1] else 2
-        # Without a scheme ('"//cdn.example/x"') only a dotted name counts: '"//' starts many a comment and regex.
-        if _BEFORE.search(before) and (before.endswith((b":", b"A", b"a")) or _dotted(match[group])):
-            places[match.start(group)] = match[group]
-    for pattern in (_ICE, _BARE):
-        for match in pattern.finditer(content):
-            places.setdefault(match.start(1), match[1])
+    for pattern in (_ADDRESS, _RELATIVE, _BARE):
+        for match in pattern.finditer(low):
+            group = match.lastindex or 1
+            places.setdefault(match.start(group), match[group])
+    for prefix in _ICE:
+        at = low.find(prefix)
+        while at >= 0:
+            match = _ICE_HOST.match(low, at + len(prefix))
+            if match and not low[at - 1 : at].isalnum() and low[at - 1 : at] != b"_":
+                places.setdefault(match.start(), match[0])
+            at = low.find(prefix, at + 1)
     return [
-        Find(host.decode("ascii").lower(), file, offset, _excerpt(content, offset, len(host)))
+        Find(host.decode("ascii"), file, offset, _excerpt(content, offset, len(host)))
         for offset, host in sorted(places.items())
     ]
-
-
-def _dotted(host: bytes) -> bool:
-    return re.fullmatch(rb"(?:[A-Za-z0-9_-]+\.)+(?:[A-Za-z]{2,}|[0-9]{1,3})", host) is not None
 
 
 def _excerpt(content: bytes, offset: int, length: int) -> str:
