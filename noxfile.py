@@ -79,6 +79,12 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def ablate(session: nox.Session) -> None:
+    """Leave out one patch at a time and see its test go red (needs nginx and chromium; about half a minute a patch)."""
+    run(session, "hardener", "ablate", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
     run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs)

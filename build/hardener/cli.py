@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hardener import __version__, cache, config, pipeline
+from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
-from hardener.errors import HardenerError, UsageError
+from hardener.errors import HardenerError, ScanError, UsageError
 from hardener.fetch import chosen_sources
 from hardener.ui import UI, human
 
@@ -116,6 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("scan", _scan, "hold every host named in a folder against hosts.toml")
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
+    sub = verb("ablate", _ablate, "leave out one patch at a time: the test that it names has to go red")
+    sub.add_argument("patches", nargs="*", metavar="PATCH", help="patch files (default: all of the project)")
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -213,6 +216,15 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right"
     )
     return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts}
+
+
+def _ablate(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    results = ablation.ablate(_project(arguments), tuple(arguments.patches), ui)
+    ui.table("Ablation", ("without", "its test", "is"), [(r.patch, r.evidence, r.verdict) for r in results])
+    bad = [result for result in results if result.verdict != "red"]
+    for result in bad:
+        ui.note(f"{result.patch}: {result.detail}")
+    return {"exit": ScanError.exit_code if bad else 0, "patches": [vars(result) for result in results]}
 
 
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

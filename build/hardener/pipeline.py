@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a build may be told: where to fetch from, which toolchain, and whether upstream is left as it is."""
+    """What a build may be told: where to fetch from, which toolchain, and whether upstream is left as it is.
+
+    ``judged=False`` counts the hosts of the site without holding them against hosts.toml.
+    """
 
     sources: Mapping[str, str]
     toolchain: str = "rspack"
     unpatched: bool = False
+    judged: bool = True
     wait: bool = True
 
     @property
@@ -198,15 +202,13 @@ def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tup
     hosts = project.root / HOSTS
     stamp = cache.Stamp(area / "scan.json")
     listed = cache.file_digest(hosts) if hosts.exists() else ""
-    key = cache.key(site.key, listed, options.variant, cache.file_digest_of(scan.__file__))
+    judged = options.judged and not options.unpatched
+    key = cache.key(site.key, listed, options.variant, judged, cache.file_digest_of(scan.__file__))
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
-        scanned = (
-            scan.scan(site.path)
-            if options.unpatched
-            else scan.check(site.path, hosts, exact=options.toolchain == "rspack")
-        )
+        exact = options.toolchain == "rspack"
+        scanned = scan.check(site.path, hosts, exact=exact) if judged else scan.scan(site.path)
         facts = {"hosts": {host: list(counts) for host, counts in scanned.hosts.items()}}
         stamp.set(key, facts)
     return facts["hosts"], fresh

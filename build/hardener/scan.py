@@ -181,9 +181,9 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
     for prefix in _ICE:
         at = low.find(prefix)
         while at >= 0:
-            match = _ICE_HOST.match(low, at + len(prefix))
-            if match and not low[at - 1 : at].isalnum() and low[at - 1 : at] != b"_":
-                places.setdefault(match.start(), match[0])
+            host = _ICE_HOST.match(low, at + len(prefix))
+            if host and not low[at - 1 : at].isalnum() and low[at - 1 : at] != b"_":
+                places.setdefault(host.start(), host[0])
             at = low.find(prefix, at + 1)
     return [
         Find(host.decode("ascii"), file, offset, _excerpt(content, offset, len(host)))

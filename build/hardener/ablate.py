@@ -1,0 +1,106 @@
+"""Ablation: leave out one patch at a time, and see the test that it names go red.
+
+A patch whose absence no test notices is either not needed or not proven. The test stands in the patch's ``Evidence:``
+header; it is run on a site that is built without the patch (and without those that require it), and has to fail there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hardener import cache, config, pipeline
+from hardener import patch as patches
+from hardener.errors import HardenerError, UsageError
+from hardener.run import run
+from hardener.series import SERIES, read_series
+from hardener.ui import UI
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hardener.config import Project
+
+# Tells the browser tests which archive is 'hardened' (tests/e2e/conftest.py).
+VARIABLE = "HARDENER_ARCHIVE"
+_PYTEST_FAILED = 1
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What happened without one patch: ``red`` is what has to be, ``green`` and ``unproven`` are findings."""
+
+    patch: str
+    evidence: str
+    verdict: str
+    detail: str = ""
+
+
+def ablate(project: Project, only: tuple[str, ...], ui: UI) -> tuple[Ablation, ...]:
+    """Leave out each patch of the project (or those named in ``only``) in turn and run its test.
+
+    Raises UsageError for a name that is no patch.
+    """
+    found = [path for component in project.components for path in read_series(project.patches(component))]
+    unknown = sorted(set(only) - {path.name for path in found})
+    if unknown:
+        raise UsageError(f"no series has {', '.join(unknown)}", hint="name the patch files as they stand in the series")
+    results = []
+    for path in found:
+        if not only or path.name in only:
+            with ui.step("ablate", path.parent.name) as line:
+                line.tell(path.name)
+                result = _without(project, path)
+                line.say(f"{path.name}: {result.verdict}")
+            results.append(result)
+    return tuple(results)
+
+
+def _without(project: Project, path: Path) -> Ablation:
+    evidence = patches.read(path).fields.get("Evidence", "")
+    if not evidence:
+        return Ablation(path.name, "", "unproven", "it names no test (Evidence: in its header)")
+    reduced = _copy(project, path)
+    try:
+        options = pipeline.Options(sources={}, judged=False)
+        archive = pipeline.build(reduced, options, UI(quiet=True)).packaged.site.path
+    except HardenerError as error:
+        return Ablation(path.name, evidence, "red", f"does not build without it: {error.message}")
+    words = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", evidence)
+    done = run(words, cwd=project.root, env={VARIABLE: os.fspath(archive)})
+    last = done.text.splitlines()[-1] if done.text else done.complaint[-200:]
+    if done.status == 0:
+        skipped = "passed" not in last
+        return Ablation(path.name, evidence, "unproven" if skipped else "green", last)
+    return Ablation(path.name, evidence, "red" if done.status == _PYTEST_FAILED else "unproven", last)
+
+
+def _copy(project: Project, left_out: Path) -> Project:
+    """The project without one patch and those that require it; its work area stays, so that little is built anew."""
+    root = project.work / "ablate"
+    for name in ("patches", "overlays"):
+        cache.remove(root / name)
+        if (project.root / name).is_dir():
+            shutil.copytree(project.root / name, root / name)
+    shutil.copy(project.root / config.NAME, root / config.NAME)
+    copied = replace(config.load(root), name="ablated")
+    folder = root / "patches" / left_out.parent.name
+    gone = set(_with_dependents(folder, left_out.name))
+    lines = (folder / SERIES).read_text("utf-8").splitlines(keepends=True)
+    cache.write(folder / SERIES, "".join(line for line in lines if line.split("#")[0].strip() not in gone).encode())
+    for name in gone:
+        (folder / name).unlink()
+    return copied
+
+
+def _with_dependents(folder: Path, name: str) -> Iterator[str]:
+    gone = {name.removesuffix(".patch")}
+    yield name
+    for path in read_series(folder):
+        if path.name != name and gone & {need.removesuffix(".patch") for need in patches.read(path).requires}:
+            gone.add(path.name.removesuffix(".patch"))
+            yield path.name
