@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .conftest import SNIPPETS
+from .test_lib import HELPERS, server  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -362,3 +363,54 @@ def test_page_that_opened_us_has_no_hold_on_us(context: BrowserContext, site: Ca
         openers[variant] = popup.value.evaluate("Boolean(window.opener)")
 
     assert openers == {"bare": True, "headers": False}
+
+
+@pytest.mark.usefixtures("server")
+def test_encrypted_conference_breaks_no_rule(watched: Callable[[str, str], tuple[Visit, list[str]]]) -> None:
+    """Log in, and make a conference with end-to-end encryption: a worker of our own origin, and WebAssembly."""
+    seen, complaints = watched("headers", "/")
+    seen.wait_for("#enter_room_field")
+    seen.page.evaluate(HELPERS)
+    supported = seen.page.evaluate(
+        """async () => {
+            const connection = connectionTo({ serviceUrl: `ws://${location.host}/xmpp-websocket` });
+            await login(connection, 'password');
+            const conference = connection.initJitsiConference('room', {});
+            await new Promise(resolve => setTimeout(resolve, 1000));
+            return conference.isE2EESupported();
+        }"""
+    )
+
+    assert supported
+    assert any("lib-jitsi-meet.e2ee-worker.js" in url for url in seen.requests)
+    assert any("olm.wasm" in url for url in seen.requests)
+    assert seen.page.evaluate("violations") == []
+    assert complaints == []
+
+
+def test_settings_and_blurred_background_break_no_rule(
+    watched: Callable[[str, str], tuple[Visit, list[str]]], context: BrowserContext
+) -> None:
+    """Every tab of the settings, and the camera's picture with a background: WebAssembly, and a timer in a worker."""
+    context.add_init_script(
+        """window.workers = [];
+        window.Worker = new Proxy(Worker, { construct: (target, words) => {
+            workers.push(words[0].split(':')[0]);
+            return new target(...words);
+        } });"""
+    )
+    seen, complaints = watched("headers", "/SomeRoom")
+    seen.wait_for(READY["/SomeRoom"])
+    seen.page.get_by_role("button", name="Select Background").click()
+    with seen.page.expect_request("**/*.tflite"):
+        seen.page.get_by_role("radio", name="Blur", exact=True).click()
+    seen.page.wait_for_timeout(1500)
+    for tab in seen.page.get_by_role("tab").all():
+        tab.click()
+        seen.page.wait_for_timeout(200)
+    seen.page.locator("#modal-dialog-ok-button").click()
+    seen.page.wait_for_timeout(500)
+
+    assert "blob" in seen.page.evaluate("workers")
+    assert seen.page.evaluate("violations") == []
+    assert complaints == []
