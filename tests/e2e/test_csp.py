@@ -22,7 +22,7 @@ from .test_lib import HELPERS, server  # noqa: F401 (a fixture)
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import BrowserContext, Route
 
     from .conftest import Visit
 
@@ -414,3 +414,37 @@ def test_settings_and_blurred_background_break_no_rule(
     assert "blob" in seen.page.evaluate("workers")
     assert seen.page.evaluate("violations") == []
     assert complaints == []
+
+
+WORDS = [
+    "'wasm-unsafe-eval'",
+    *re.findall("'sha256-[^']+'", HEADERS["Content-Security-Policy"]),
+    "data:",
+    "blob:",
+    "base-uri 'self'",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[str], str], word: str) -> None:
+    """Each word of the policy that is not plain 'self' is needed: what is not may go."""
+    context.add_init_script(WATCH)
+    address = site("headers")
+    page = context.new_page()
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        policy = response.headers["content-security-policy"]
+        stricter = policy.replace(word, "base-uri 'none'" if word.startswith("base") else "")
+        route.fulfill(response=response, headers=response.headers | {"content-security-policy": stricter})
+
+    page.route("**/SomeRoom", answer)
+    page.goto(f"{address}/SomeRoom")
+    page.wait_for_selector(READY["/SomeRoom"])
+    page.get_by_role("button", name="Select Background").click()
+    page.get_by_role("radio", name="Blur", exact=True).click()
+    page.wait_for_timeout(1500)
+    page.locator("#modal-dialog-ok-button").click()
+    page.wait_for_timeout(500)
+
+    assert page.evaluate("violations") != []
