@@ -45,6 +45,29 @@ http {{
 }}
 """
 
+# The same site served with build/nginx, as docs/csp.md says; behind /http-bind a server that allows every origin.
+NGINX_WITH_SNIPPETS = """
+{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ }}
+http {{
+  access_log off; include /etc/nginx/mime.types;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port}; root {site};
+    set $hardener_xmpp http://unix:{folder}/xmpp:; set $hardener_bridge http://127.0.0.1:9;
+    include hardener/site.conf;
+  }}
+  server {{
+    listen unix:{folder}/xmpp; default_type text/xml;
+    location / {{ add_header Access-Control-Allow-Origin *; return 200 "<body/>"; }}
+  }}
+}}
+"""
+SNIPPETS = ROOT / "build" / "nginx"
+# Files that are still to be merged into jitsi-meet's overlays; nothing is done once the folder is gone.
+PROPOSAL = ROOT / "proposals" / "jitsi-meet"
+
 
 @dataclass
 class Visit:
@@ -96,16 +119,24 @@ def nginx() -> str:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Callable[[str], str]]:
-    """Build, unpack and serve a variant ('hardened' or 'unpatched'); returns its address."""
+    """Build, unpack and serve a variant; returns its address.
+
+    'hardened' and 'unpatched' are served plainly, 'headers' is the hardened one with build/nginx,
+    and 'bare' is the same with an empty file of headers.
+    """
     servers: list[subprocess.Popen[bytes]] = []
     addresses: dict[str, str] = {}
 
     def serve(variant: str) -> str:
         if variant not in addresses:
             folder = tmp_path_factory.mktemp(variant)
-            with tarfile.open(_archive(variant)) as archive:
+            with tarfile.open(_archive("unpatched" if variant == "unpatched" else "hardened")) as archive:
                 archive.extractall(folder / "site", filter="data")
-            server, addresses[variant] = _start(nginx, folder)
+            template = NGINX
+            if variant in {"headers", "bare"}:
+                template = NGINX_WITH_SNIPPETS
+                _with_snippets(folder, headers=variant == "headers")
+            server, addresses[variant] = _start(nginx, folder, template)
             servers.append(server)
         return addresses[variant]
 
@@ -129,14 +160,25 @@ def _archive(variant: str) -> Path:
     return result.packaged.site.path
 
 
-def _start(nginx: str, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _with_snippets(folder: Path, *, headers: bool) -> None:
+    shutil.copytree(SNIPPETS, folder / "hardener")
+    if not headers:
+        (folder / "hardener" / "security-headers.conf").write_text("")
+    if PROPOSAL.exists():
+        ignored = shutil.ignore_patterns("*.fragment")
+        shutil.copytree(PROPOSAL, folder / "site", dirs_exist_ok=True, ignore=ignored)
+        for line in (PROPOSAL / "remove.list.fragment").read_text().splitlines():
+            (folder / "site" / line.split()[0]).unlink(missing_ok=True)
+
+
+def _start(nginx: str, folder: Path, template: str) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # Workers as root, where we are root: pytest's folders are closed to everybody else.
     user = "user root;" if os.getuid() == 0 else ""
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX.format(user=user, folder=folder, site=folder / "site", port=port))
+    configuration.write_text(template.format(user=user, folder=folder, site=folder / "site", port=port))
     server = subprocess.Popen([nginx, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
     while True:
         with socket.socket() as probe:
