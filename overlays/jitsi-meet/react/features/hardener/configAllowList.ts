@@ -3,7 +3,9 @@
  * what is allowed, too, but some two hundred keys, among them those that switch third parties back on and protection off.
  * Here is only what changes the look, or makes somebody quieter; everything else is the operator's to decide, in config.js.
  * To add a key: it must not load, send, store, show or hide anything that matters to privacy or safety, and the rule beside
- * it must refuse every value that could. tests/e2e/test_overrides.py tries all of upstream's keys against this list.
+ * it must refuse every value that could. Values are never objects: the IFrame API's overwriteConfig replaces an object as a
+ * whole, and with it what the operator has configured beside the key.
+ * tests/e2e/test_overrides.py tries all of upstream's keys against this list.
  */
 
 type Rule = (value: unknown) => boolean;
