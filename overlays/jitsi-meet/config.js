@@ -60,13 +60,14 @@ var config = {
         stunServers: []
     },
 
-    // EN: Upstream: off, but anything may be turned on. The code is not in this build; this says it to those who read.
-    // DE: Upstream: aus, aber einschaltbar. Der Code fehlt in diesem Bau; hier steht es für Lesende.
+    // EN: Upstream: off or unset, but anything may be turned on. The code is not in this build; this says it to those who
+    //     read. disableThirdPartyRequests is not set: what is left for it to switch off are avatars from the own server.
+    // DE: Upstream: aus oder ungesetzt, aber einschaltbar. Der Code fehlt in diesem Bau; hier steht es für Lesende.
+    //     disableThirdPartyRequests ist nicht gesetzt: es würde nur noch Avatare vom eigenen Server abschalten.
     analytics: {
         disabled: true,
         rtcstatsEnabled: false
     },
-    disableThirdPartyRequests: true,
     gravatar: { disabled: true },
     giphy: { enabled: false },
     faceLandmarks: {},
