@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import Visit
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -33,13 +33,17 @@ def _hosts(seen: Visit) -> set[str]:
 def _token() -> str:
     """An unsigned token: the client believes it until a server looks at it."""
     claims = {
-        "context": {"user": {"name": "X", "email": "x@example.org", "avatar": "https://avatars.invalid/a.png", "id": "1"}},
+        "context": {
+            "user": {"name": "X", "email": "x@example.org", "avatar": "https://avatars.invalid/a.png", "id": "1"}
+        },
         "aud": "jitsi",
         "iss": "x",
         "sub": "x",
         "room": "*",
     }
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "none"}, claims)]
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({"alg": "none"}, claims)
+    ]
     return ".".join([*parts, ""])
 
 
@@ -62,7 +66,17 @@ def test_avatar_component_draws_no_foreign_picture(visit: Callable[..., Visit]) 
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.wait_for(READY)
-        seen.page.evaluate(UPDATE, {"loadableAvatarUrl": "https://avatars.invalid/drawn.png"})
-        hosts[variant] = _hosts(seen)
+        # The picture is drawn, or not, at once; it is waited for there, and our own one, which is asked for later, here.
+        with seen.page.expect_request(f"**/{'drawn' if variant == 'unpatched' else 'images/avatar'}.png?canary"):
+            seen.page.evaluate(
+                """() => {
+                    const { local } = APP.store.getState()['features/base/participants'];
+                    APP.store.dispatch({ type: 'SET_LOADABLE_AVATAR_URL', participant: {
+                        id: local.id, loadableAvatarUrl: 'https://avatars.invalid/drawn.png?canary' } });
+                }"""
+            )
+            seen.page.wait_for_selector(".premeeting-screen-avatar")
+            seen.page.evaluate(f"({UPDATE})({{ avatarURL: `${{location.origin}}/images/avatar.png?canary` }})")
+        hosts[variant] = {url.split("/")[2] for url in seen.foreign}
 
     assert hosts == {"unpatched": {"avatars.invalid"}, "hardened": set()}

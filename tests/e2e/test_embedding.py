@@ -52,7 +52,8 @@ def _foreign(address: str) -> str:
 def _frame(page: Page, address: str) -> Frame:
     """A meeting in a frame of the page."""
     page.evaluate(
-        "src => document.body.append(Object.assign(document.createElement('iframe'), { src, width: 900, height: 600 }))", address
+        "src => document.body.append(Object.assign(document.createElement('iframe'), { src, width: 900, height: 600 }))",
+        address,
     )
     page.wait_for_function("() => frames.length")
     frame = page.frames[-1]
@@ -105,7 +106,9 @@ def test_an_embedding_page_of_our_own_is_heard_and_hears(context: BrowserContext
         page = _page(context, address)
         frame = _frame(page, address + ROOM)
         page.wait_for_function("() => heard.includes('ready')")
-        frame.evaluate("APP.store.dispatch({ type: 'UPDATE_CONFIG', config: { p2p: { stunServers: [ { urls: 'stun:own' } ] } } })")
+        frame.evaluate(
+            "APP.store.dispatch({ type: 'UPDATE_CONFIG', config: { p2p: { stunServers: [ { urls: 'stun:own' } ] } } })"
+        )
         page.evaluate(SEND, {"p2p": {"enabled": True}, "hideConferenceTimer": True})
         frame.wait_for_function("() => APP.store.getState()['features/base/config'].hideConferenceTimer")
         servers[variant] = frame.evaluate("APP.store.getState()['features/base/config'].p2p.stunServers ?? null")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import Visit
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -27,7 +27,9 @@ def test_no_foreign_links_by_default(visit: Callable[..., Visit]) -> None:
         seen.page.wait_for_function(LOADED)
         apps = seen.page.evaluate("JSON.stringify(APP.store.getState()['features/base/config'].deeplinking)")
         code = seen.page.evaluate(BUNDLE)
-        defaults = re.findall(r"https://(?:jitsi\.org/meet|jitsi\.org/security|web-cdn\.jitsi\.net|jaas\.8x8\.vc)", code)
+        defaults = re.findall(
+            r"https://(?:jitsi\.org/meet|jitsi\.org/security|web-cdn\.jitsi\.net|jaas\.8x8\.vc)", code
+        )
         hosts[variant] = {*re.findall(r"https://([\w.-]+)", apps), *defaults}
 
     assert {"itunes.apple.com", "play.google.com", "f-droid.org", "github.com"} < hosts["unpatched"]
@@ -41,7 +43,9 @@ def test_pages_link_to_nobody(visit: Callable[..., Visit], path: str) -> None:
         seen = visit(variant, path)
         if path == "/":
             seen.wait_for("#enter_room_field")
-        foreign[variant] = seen.page.evaluate("[ ...document.links ].filter(a => a.origin !== location.origin).map(a => a.href)")
+        foreign[variant] = seen.page.evaluate(
+            "[ ...document.links ].filter(a => a.origin !== location.origin).map(a => a.href)"
+        )
 
     assert foreign["unpatched"]
     assert foreign["hardened"] == []
@@ -77,5 +81,7 @@ def test_manifest_names_no_app_of_a_store(visit: Callable[..., Visit]) -> None:
         manifest[variant] = json.loads(seen.page.evaluate("() => fetch('/manifest.json').then(r => r.text())"))
 
     assert "related_applications" in manifest["unpatched"]
-    assert not {"related_applications", "prefer_related_applications", "android_package_name"} & set(manifest["hardened"])
+    assert not {"related_applications", "prefer_related_applications", "android_package_name"} & set(
+        manifest["hardened"]
+    )
     assert manifest["hardened"]["icons"] == manifest["unpatched"]["icons"]

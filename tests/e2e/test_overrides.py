@@ -27,8 +27,17 @@ UPSTREAM = {
 ALLOW_LIST = ROOT / "overlays/jitsi-meet/react/features/hardener/configAllowList.ts"
 
 # For each rule: a value that it accepts, and one that it refuses.
-SAMPLES = {"on": (True, False), "flag": (True, "yes"), "size": (3, "3"), "text": ("sentinel", {}), "oneOf": ("nocrop", "x")}
+SAMPLES = {
+    "on": (True, False),
+    "flag": (True, "yes"),
+    "size": (3, "3"),
+    "text": ("sentinel", {}),
+    "oneOf": ("nocrop", "x"),
+}
 SENTINEL = "hardener-sentinel"
+
+# Keys that upstream's client does not start with if they are texts.
+SENTINELS: dict[str, Any] = {"disabledSounds": [SENTINEL], "e2ee": {"sentinel": SENTINEL}}
 ROOM = "/HardenerTestRoom"
 
 # The configuration is complete when it is in the store; links have been read by then.
@@ -60,7 +69,9 @@ def _allowed(name: str) -> dict[str, str]:
     return dict(re.findall(r"^\s+(\w+): (\w+)", body[1], re.MULTILINE))
 
 
-def _values(visit: Callable[..., Visit], variant: str, name: str, link: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+def _values(
+    visit: Callable[..., Visit], variant: str, name: str, link: dict[str, Any], keys: list[str]
+) -> dict[str, Any]:
     """What the configuration says under these keys after a visit with a link that sets some."""
     fragment = "&".join(f"{name}.{key}={quote(json.dumps(value))}" for key, value in link.items())
     seen = visit(variant, f"{ROOM}#{fragment}" if fragment else ROOM)
@@ -79,7 +90,10 @@ def test_a_link_sets_the_allowed_keys_only(visit: Callable[..., Visit], name: st
     plain = _values(visit, "hardened", name, {}, keys)
 
     for number in range(0, len(keys), 50):
-        link = {key: SAMPLES[rules[key]][0] if key in rules else SENTINEL for key in keys[number : number + 50]}
+        link = {
+            key: SAMPLES[rules[key]][0] if key in rules else SENTINELS.get(key, SENTINEL)
+            for key in keys[number : number + 50]
+        }
         there = _values(visit, "unpatched", name, link, list(link))
         here = _values(visit, "hardened", name, link, list(link))
 
@@ -114,7 +128,9 @@ def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: C
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.page.wait_for_function(LOADED)
-        seen.page.wait_for_function("() => APP.store.getState()['features/dynamic-branding'].logoImageUrl.endsWith('canary')")
+        seen.page.wait_for_function(
+            "() => APP.store.getState()['features/dynamic-branding'].logoImageUrl.endsWith('canary')"
+        )
         state = seen.page.evaluate(
             """() => {
                 const all = APP.store.getState();

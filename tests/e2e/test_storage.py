@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import Visit
 from .test_avatars import _token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 

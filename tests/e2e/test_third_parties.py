@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import Visit
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -22,6 +22,7 @@ SHARE = """async () => {
     const conference = new Proxy({ addCommandListener: (name, listener) => { listeners[name] = listener; } },
         { get: (target, key) => key === 'then' ? undefined : target[key] ?? (() => undefined) });
     try {
+        APP.store.dispatch({ type: 'CONFERENCE_WILL_JOIN', conference });
         APP.store.dispatch({ type: 'CONFERENCE_JOIN_IN_PROGRESS', conference });
     } catch (error) { /* of those who need a real room */ }
     listeners['shared-video']?.(
@@ -40,13 +41,17 @@ def test_a_video_that_a_participant_shares_is_not_loaded(visit: Callable[..., Vi
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.wait_for(READY)
-        listens[variant] = seen.page.evaluate(SHARE)
-        with seen.page.expect_request("**/images/avatar.png?canary"):
+        # There the thumbnail is the first to be asked for. Avatars are looked up one after the other, so that here it would
+        # have been asked for before our own picture is.
+        expected = "https://img.youtube.com/**" if variant == "unpatched" else "**/images/avatar.png?canary"
+        with seen.page.expect_request(expected):
+            listens[variant] = seen.page.evaluate(SHARE)
             seen.page.evaluate(OWN_PICTURE)
         hosts[variant] = {url.split("/")[2] for url in seen.foreign}
 
     assert listens == {"unpatched": True, "hardened": False}
-    assert hosts == {"unpatched": {"img.youtube.com"}, "hardened": set()}
+    assert hosts["unpatched"] & {"img.youtube.com", "www.youtube.com"}
+    assert hosts["hardened"] == set()
 
 
 def test_no_calendar_even_where_it_is_configured(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
