@@ -75,7 +75,6 @@ def test_avatar_component_draws_no_foreign_picture(visit: Callable[..., Visit]) 
                         id: local.id, loadableAvatarUrl: 'https://avatars.invalid/drawn.png?canary' } });
                 }"""
             )
-            seen.page.wait_for_selector(".premeeting-screen-avatar")
             seen.page.evaluate(f"({UPDATE})({{ avatarURL: `${{location.origin}}/images/avatar.png?canary` }})")
         hosts[variant] = {url.split("/")[2] for url in seen.foreign}
 

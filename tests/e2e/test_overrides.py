@@ -40,6 +40,9 @@ SENTINEL = "hardener-sentinel"
 SENTINELS: dict[str, Any] = {"disabledSounds": [SENTINEL], "e2ee": {"sentinel": SENTINEL}}
 ROOM = "/HardenerTestRoom"
 
+# Made by upstream from keys that are on our list (disableJoinLeaveSounds and disableIncomingMessageSound).
+DERIVED = {"disabledSounds"}
+
 # The configuration is complete when it is in the store; links have been read by then.
 LOADED = "() => window.APP?.store?.getState()['features/base/config']?.hosts"
 VALUES = """([ name, paths ]) => {
@@ -97,7 +100,9 @@ def test_a_link_sets_the_allowed_keys_only(visit: Callable[..., Visit], name: st
         there = _values(visit, "unpatched", name, link, list(link))
         here = _values(visit, "hardened", name, link, list(link))
 
-        assert here == {key: value if key in rules else plain[key] for key, value in link.items()}
+        assert SENTINEL not in str(here)
+        expected = {key: value if key in rules else plain[key] for key, value in link.items()}
+        assert {key for key in link if here[key] != expected[key]} <= DERIVED
         # Upstream takes some keys in frames alone, and some are rewritten on the way.
         assert sum(there[key] == value for key, value in link.items()) > 0.7 * len(link)
 
