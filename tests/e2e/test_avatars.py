@@ -66,16 +66,20 @@ def test_avatar_component_draws_no_foreign_picture(visit: Callable[..., Visit]) 
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.wait_for(READY)
-        # The picture is drawn, or not, at once; it is waited for there, and our own one, which is asked for later, here.
-        with seen.page.expect_request(f"**/{'drawn' if variant == 'unpatched' else 'images/avatar'}.png?canary"):
+        # Components are drawn within a frame or two; the own picture, which is always asked for, comes after that.
+        expected = "**/drawn.png?canary" if variant == "unpatched" else "**/images/avatar.png?canary"
+        with seen.page.expect_request(expected):
             seen.page.evaluate(
-                """() => {
+                """async () => {
                     const { local } = APP.store.getState()['features/base/participants'];
                     APP.store.dispatch({ type: 'SET_LOADABLE_AVATAR_URL', participant: {
                         id: local.id, loadableAvatarUrl: 'https://avatars.invalid/drawn.png?canary' } });
+                    for (let frames = 0; frames < 5; frames++) {
+                        await new Promise(requestAnimationFrame);
+                    }
+                    new Image().src = '/images/avatar.png?canary';
                 }"""
             )
-            seen.page.evaluate(f"({UPDATE})({{ avatarURL: `${{location.origin}}/images/avatar.png?canary` }})")
         hosts[variant] = {url.split("/")[2] for url in seen.foreign}
 
     assert hosts == {"unpatched": {"avatars.invalid"}, "hardened": set()}

@@ -91,6 +91,7 @@ def test_a_link_sets_the_allowed_keys_only(visit: Callable[..., Visit], name: st
     assert len(keys) > {"config": 200, "interfaceConfig": 40}[name]
     assert set(rules) <= set(keys), "a key on our list that upstream does not have"
     plain = _values(visit, "hardened", name, {}, keys)
+    arrived = 0
 
     for number in range(0, len(keys), 50):
         link = {
@@ -103,8 +104,10 @@ def test_a_link_sets_the_allowed_keys_only(visit: Callable[..., Visit], name: st
         assert SENTINEL not in str(here)
         expected = {key: value if key in rules else plain[key] for key, value in link.items()}
         assert {key for key in link if here[key] != expected[key]} <= DERIVED
-        # Upstream takes some keys in frames alone, and some are rewritten on the way.
-        assert sum(there[key] == value for key, value in link.items()) > 0.7 * len(link)
+        arrived += sum(there[key] == value for key, value in link.items())
+
+    # Upstream takes some keys in frames alone, and some are rewritten on the way.
+    assert arrived > 0.8 * len(keys)
 
 
 @pytest.mark.parametrize("name", UPSTREAM)
