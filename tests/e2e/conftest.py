@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -215,3 +216,16 @@ def visit(cache_home: Path, context: BrowserContext, site: Callable[[str], str])
         return seen
 
     return open_page
+
+
+@pytest.fixture
+def configure(context: BrowserContext) -> Callable[..., None]:
+    """Set keys of config.js as an operator would, on every page from now on."""
+
+    def add(**keys: Any) -> None:
+        context.add_init_script(
+            "(keys => { let kept; Object.defineProperty(window, 'config', { configurable: true, get: () => kept,"
+            " set: value => { kept = Object.assign(value, kept ? {} : keys); } }); })(" + json.dumps(keys) + ")"
+        )
+
+    return add

@@ -10,6 +10,11 @@ export function ownOriginAvatarURL(url?: string): string | null {
         return null;
     }
 
+    // Upstream passes icons, which are components, where it passes addresses.
+    if (typeof url !== 'string') {
+        return url;
+    }
+
     try {
         const { origin, protocol } = new URL(url, window.location.href);
 

@@ -1,0 +1,108 @@
+/* eslint-disable comma-dangle, no-unused-vars, no-var, prefer-template, vars-on-top */
+
+/*
+ * Hardened configuration / Gehärtete Konfiguration.
+ *
+ * EN: This file takes the place of upstream's config.js. What is not here has upstream's default. Each setting that departs
+ *     from upstream says why. It works without changes where bosh and websocket are served by the host of the page.
+ *     Links, embedding pages and branding cannot override it, except for the looks: see docs/privacy.md.
+ * DE: Diese Datei steht an der Stelle von Upstreams config.js. Was hier fehlt, hat Upstreams Vorgabe. Jede Einstellung, die
+ *     davon abweicht, sagt warum. Sie gilt unverändert, wo bosh und websocket vom Host der Seite kommen.
+ *     Links, einbettende Seiten und Branding können sie nicht übersteuern, außer im Aussehen: siehe docs/privacy.de.md.
+ */
+
+var subdir = '<!--# echo var="subdir" default="" -->';
+var subdomain = '<!--# echo var="subdomain" default="" -->';
+
+if (subdomain) {
+    subdomain = subdomain.substr(0, subdomain.length - 1).split('.')
+        .join('_')
+        .toLowerCase() + '.';
+}
+
+// In case of no ssi provided by the webserver, use empty strings
+if (subdir.startsWith('<!--')) {
+    subdir = '';
+}
+if (subdomain.startsWith('<!--')) {
+    subdomain = '';
+}
+
+// EN: The host of the page, not a name written into the file. Without SSI this file is run in a worker, where only the
+//     origin tells it.
+// DE: Der Host der Seite statt eines festen Namens. Ohne SSI läuft diese Datei in einem Worker, wo nur der Ursprung ihn nennt.
+var pageOrigin = self.location.origin;
+var pageHost = new URL(pageOrigin).hostname;
+
+var config = {
+    hosts: {
+        domain: pageHost,
+        muc: 'conference.' + subdomain + pageHost
+    },
+    bosh: pageOrigin + '/' + subdir + 'http-bind',
+    websocket: pageOrigin.replace(/^http/, 'ws') + '/' + subdir + 'xmpp-websocket',
+
+    // As upstream / wie Upstream
+    bridgeChannel: {},
+    testing: {},
+    enableNoAudioDetection: true,
+    enableNoisyMicDetection: true,
+    channelLastN: -1,
+    mouseMoveCallbackInterval: 1000,
+
+    p2p: {
+        enabled: true,
+
+        // EN: Upstream: a STUN server of 8x8. Whoever asks it tells it the own address, and that there is a call now. The
+        //     server announces its own STUN and TURN (XEP-0215), where there are some.
+        // DE: Upstream: ein STUN-Server von 8x8. Wer ihn fragt, verrät ihm die eigene Adresse und dass gerade telefoniert
+        //     wird. Der eigene Server nennt seine STUN- und TURN-Dienste selbst (XEP-0215), wo es welche gibt.
+        stunServers: []
+    },
+
+    // EN: Upstream: off or unset, but anything may be turned on. The code is not in this build; this says it to those who
+    //     read. disableThirdPartyRequests is not set: what is left for it to switch off are avatars from the own server.
+    // DE: Upstream: aus oder ungesetzt, aber einschaltbar. Der Code fehlt in diesem Bau; hier steht es für Lesende.
+    //     disableThirdPartyRequests ist nicht gesetzt: es würde nur noch Avatare vom eigenen Server abschalten.
+    analytics: {
+        disabled: true,
+        rtcstatsEnabled: false
+    },
+    gravatar: { disabled: true },
+    giphy: { enabled: false },
+    faceLandmarks: {},
+    whiteboard: { enabled: false },
+    liveStreaming: { enabled: false },
+    virtualBackground: { enableV2: false },
+
+    // EN: Upstream: on. The room's address is not kept, and the e-mail address, which everybody in a room receives, is not
+    //     asked for.
+    // DE: Upstream: an. Die Adresse des Raums wird nicht gemerkt; nach der E-Mail-Adresse, die alle im Raum bekommen, wird
+    //     nicht gefragt.
+    doNotStoreRoom: true,
+    hideEmailInSettings: true,
+
+    // EN: Upstream: off. The name and e-mail are not put into statistics.
+    // DE: Upstream: aus. Name und E-Mail kommen nicht in Statistiken.
+    enableDisplayNameInStats: false,
+    enableEmailInStats: false,
+
+    // EN: Upstream: on. A mobile browser is not sent to an app or a store, and the address of the room to no other program.
+    // DE: Upstream: an. Mobile Browser werden weder zu einer App noch zu einem Store geschickt, die Adresse des Raums an kein
+    //     anderes Programm.
+    deeplinking: { disabled: true },
+
+    // EN: Upstream: may be turned on by a link. Logs hold names and addresses.
+    // DE: Upstream: per Link einschaltbar. Protokolle enthalten Namen und Adressen.
+    enableSaveLogs: false,
+
+    // EN: A key of ours: the origins of pages that may embed the meeting and steer it (IFrame API), beside its own.
+    //     Upstream: any page, and any page that opens a meeting in a new window.
+    // DE: Ein eigener Schlüssel: Ursprünge von Seiten, die die Konferenz einbetten und steuern dürfen (IFrame API), neben dem
+    //     eigenen. Upstream: jede Seite, auch jede, die eine Konferenz in einem neuen Fenster öffnet.
+    embeddingAllowedOrigins: [],
+
+    // EN: Upstream: pages of jitsi.org and 8x8. Name your own: { privacy: '...', terms: '...', helpCentre: '...' }
+    // DE: Upstream: Seiten von jitsi.org und 8x8. Die eigenen nennen: { privacy: '...', terms: '...', helpCentre: '...' }
+    legalUrls: {}
+};

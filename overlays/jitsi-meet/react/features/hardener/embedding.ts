@@ -1,0 +1,78 @@
+import { PostMessageTransportBackend } from '@jitsi/js-utils/transport';
+
+/**
+ * The origins whose pages may embed us and use the IFrame API: our own, and those that config.js names in
+ * `embeddingAllowedOrigins`. That key is not on the list of what a link may set.
+ *
+ * @returns {string[]}
+ */
+function allowedOrigins(): string[] {
+    const configured = (window as any).config?.embeddingAllowedOrigins;
+
+    return [ window.location.origin, ...Array.isArray(configured) ? configured : [] ];
+}
+
+/**
+ * The origin of the page that embeds us, where the browser says so.
+ *
+ * @returns {string|undefined}
+ */
+function embedderOrigin(): string | undefined {
+    const { ancestorOrigins } = window.location as any;
+
+    if (ancestorOrigins) {
+        return ancestorOrigins[0];
+    }
+
+    try {
+        return new URL(document.referrer).origin;
+    } catch {
+        return undefined;
+    }
+}
+
+/**
+ * The channel to the page that embeds us. Upstream speaks with whoever has opened the page or embeds it, without a look at
+ * who that is: names, chat and logs go there, and commands come from there. Here it is the embedding page alone, never an
+ * opener; every message is addressed to an allowed origin, and those from elsewhere are not read.
+ *
+ * @param {Object} postisOptions - Upstream's options for the channel.
+ * @returns {Object|undefined} The channel, or undefined where nobody is there to speak with.
+ */
+export function createEmbedderBackend(postisOptions: Object): PostMessageTransportBackend | undefined {
+    const { parent } = window;
+    const origins = allowedOrigins();
+    const embedder = embedderOrigin();
+
+    if (parent === window || (embedder && !origins.includes(embedder))) {
+        return undefined;
+    }
+
+    const listeners = new Map<EventListener, EventListener>();
+
+    return new PostMessageTransportBackend({
+        postisOptions: {
+            ...postisOptions,
+            window: {
+                postMessage: (message: string) => origins.forEach(origin => parent.postMessage(message, origin))
+            },
+            windowForEventListening: {
+                addEventListener(type: string, listener: EventListener) {
+                    const guarded = (event: Event) => {
+                        const { origin, source } = event as MessageEvent;
+
+                        source === parent && origins.includes(origin) && listener(event);
+                    };
+
+                    listeners.set(listener, guarded);
+                    window.addEventListener(type, guarded);
+                },
+                removeEventListener(type: string, listener: EventListener) {
+                    const guarded = listeners.get(listener);
+
+                    guarded && window.removeEventListener(type, guarded);
+                }
+            }
+        } as any
+    });
+}

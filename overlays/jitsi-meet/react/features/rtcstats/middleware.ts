@@ -1,0 +1,4 @@
+/*
+ * hardener: nothing is sent to rtcstats.
+ */
+export {};

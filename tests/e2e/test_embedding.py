@@ -1,0 +1,150 @@
+"""Whom a meeting speaks with: pages that embed or open it. 'unpatched' is the control."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserContext, Frame, Page
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+ROOM = "/HardenerTestRoom#jitsi_meet_external_api_id=0"
+READY = '[data-testid="prejoin.joinMeeting"]'
+
+# A page that listens as external_api.js does: it answers the handshake, and keeps the names of all that comes.
+LISTEN = """() => {
+    window.heard = [];
+    window.addEventListener('message', ({ data, source }) => {
+        if (data === 'canary') {
+            return window.heard.push(data);
+        }
+        const message = JSON.parse(data);
+
+        if (message.scope === 'jitsi_meet_external_api_0') {
+            message.method === '__ready__' ? source.postMessage(data, '*') : window.heard.push(message.params.data?.name);
+        }
+    });
+}"""
+SEND = """config => frames[0].postMessage(JSON.stringify({ postis: true, scope: 'jitsi_meet_external_api_0', method: 'message',
+    params: { type: 'event', data: { name: 'overwrite-config', data: [ config ] } } }), '*')"""
+
+
+def _page(context: BrowserContext, address: str) -> Page:
+    """A page of ours with nothing on it; as 'localhost' it is foreign to the site, which we visit by its number."""
+    page = context.new_page()
+    page.goto(f"{address}/static/offline.html")
+    page.evaluate(LISTEN)
+    return page
+
+
+def _foreign(address: str) -> str:
+    return address.replace("127.0.0.1", "localhost")
+
+
+def _frame(page: Page, address: str) -> Frame:
+    """A meeting in a frame of the page."""
+    page.evaluate(
+        "src => document.body.append(Object.assign(document.createElement('iframe'), { src, width: 900, height: 600 }))",
+        address,
+    )
+    page.wait_for_function("() => frames.length")
+    frame = page.frames[-1]
+    frame.wait_for_selector(READY)
+    return frame
+
+
+def _heard(page: Page, meeting: Page | Frame, target: str) -> list[Any]:
+    """What the page heard until our own message, which the meeting sends last."""
+    meeting.evaluate(f"{target}.postMessage('canary', '*')")
+    page.wait_for_function("() => heard.includes('canary')")
+    heard: list[Any] = page.evaluate("heard")
+    return heard
+
+
+@pytest.fixture
+def everywhere(cache_home: Path, site: Callable[[str], str]) -> dict[str, str]:
+    return {variant: site(variant) for variant in ("unpatched", "hardened")}
+
+
+def test_an_opener_gets_no_messages(context: BrowserContext, everywhere: dict[str, str]) -> None:
+    heard = {}
+    for variant, address in everywhere.items():
+        page = _page(context, _foreign(address))
+        with page.expect_popup() as opened:
+            page.evaluate("address => { window.open(address); }", address + ROOM)
+        meeting = opened.value
+        meeting.wait_for_selector(READY)
+        heard[variant] = _heard(page, meeting, "opener")
+        meeting.close()
+
+    assert "ready" in heard["unpatched"]
+    assert heard["hardened"] == ["canary"]
+
+
+def test_a_foreign_embedding_page_gets_no_messages(context: BrowserContext, everywhere: dict[str, str]) -> None:
+    heard = {}
+    for variant, address in everywhere.items():
+        page = _page(context, _foreign(address))
+        heard[variant] = _heard(page, _frame(page, address + ROOM), "parent")
+
+    assert "ready" in heard["unpatched"]
+    assert heard["hardened"] == ["canary"]
+
+
+def test_an_embedding_page_of_our_own_is_heard_and_hears(context: BrowserContext, everywhere: dict[str, str]) -> None:
+    """The IFrame API still works where it may; what it overrides is the looks, and no more."""
+    servers = {}
+    for variant, address in everywhere.items():
+        page = _page(context, address)
+        frame = _frame(page, address + ROOM)
+        page.wait_for_function("() => heard.includes('ready')")
+        frame.evaluate(
+            "APP.store.dispatch({ type: 'UPDATE_CONFIG', config: { p2p: { stunServers: [ { urls: 'stun:own' } ] } } })"
+        )
+        page.evaluate(SEND, {"p2p": {"enabled": True}, "hideConferenceTimer": True})
+        frame.wait_for_function("() => APP.store.getState()['features/base/config'].hideConferenceTimer")
+        servers[variant] = frame.evaluate("APP.store.getState()['features/base/config'].p2p.stunServers ?? null")
+
+    assert servers == {"unpatched": None, "hardened": [{"urls": "stun:own"}]}
+
+
+def test_a_foreign_embedding_page_is_heard_where_it_is_configured(
+    context: BrowserContext, configure: Callable[..., None], everywhere: dict[str, str]
+) -> None:
+    address = everywhere["hardened"]
+    configure(embeddingAllowedOrigins=[_foreign(address)])
+    page = _page(context, _foreign(address))
+    _frame(page, address + ROOM)
+
+    page.wait_for_function("() => heard.includes('ready')")
+
+
+def test_ice_servers_of_the_address_are_ignored(context: BrowserContext, everywhere: dict[str, str]) -> None:
+    """A meeting in a frame, whose address names ICE servers."""
+    replace = json.dumps([{"target": "turn:.*", "replace": "turn:turn.invalid"}])
+    taken = {}
+    for variant, address in everywhere.items():
+        page = _page(context, address)
+        frame = _frame(page, f"{address}{ROOM}&iceServers.replace={quote(replace)}")
+        frame.evaluate(
+            """() => {
+                const { JitsiConnection } = JitsiMeetJS;
+                JitsiMeetJS.JitsiConnection = function(appID, token, options) {
+                    window.options = options;
+                    return new JitsiConnection(appID, token, options);
+                };
+            }"""
+        )
+        frame.click(READY)
+        frame.wait_for_function("() => window.options?.hosts")
+        taken[variant] = frame.evaluate("() => JSON.stringify(options).includes('turn.invalid')")
+
+    assert taken == {"unpatched": True, "hardened": False}

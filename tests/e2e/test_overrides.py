@@ -1,0 +1,151 @@
+"""What a link, an embedding page and a branding service may set in the configuration. 'unpatched' is the control."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pytest
+
+from hardener import config
+from hardener.fetch import mirror_of
+from hardener.git import Repository
+
+from .conftest import ROOT, Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+UPSTREAM = {
+    "config": ("configWhitelist.ts", "isEmbeddedConfigWhitelist.ts"),
+    "interfaceConfig": ("interfaceConfigWhitelist.ts", "isEmbeddedInterfaceConfigWhitelist.ts"),
+}
+ALLOW_LIST = ROOT / "overlays/jitsi-meet/react/features/hardener/configAllowList.ts"
+
+# For each rule: a value that it accepts, and one that it refuses.
+SAMPLES = {
+    "on": (True, False),
+    "flag": (True, "yes"),
+    "size": (3, "3"),
+    "text": ("sentinel", {}),
+    "oneOf": ("nocrop", "x"),
+}
+SENTINEL = "hardener-sentinel"
+
+# Keys that upstream's client does not start with if they are texts.
+SENTINELS: dict[str, Any] = {"disabledSounds": [SENTINEL], "e2ee": {"sentinel": SENTINEL}}
+ROOM = "/HardenerTestRoom"
+
+# Made by upstream from keys that are on our list (disableJoinLeaveSounds and disableIncomingMessageSound).
+DERIVED = {"disabledSounds"}
+
+# The configuration is complete when it is in the store; links have been read by then.
+LOADED = "() => window.APP?.store?.getState()['features/base/config']?.hosts"
+VALUES = """([ name, paths ]) => {
+    const all = name === 'config' ? APP.store.getState()['features/base/config'] : interfaceConfig;
+    return Object.fromEntries(paths.map(path => [ path, path.split('.').reduce((o, key) => o?.[key], all) ?? null ]));
+}"""
+
+
+def _upstream_keys(name: str) -> list[str]:
+    """The keys that upstream's own lists have at the pin, read from its source."""
+    component = next(c for c in config.load(ROOT).components if c.name == "jitsi-meet")
+    repository = Repository(mirror_of(component))
+    found: list[str] = []
+    for file in UPSTREAM[name]:
+        text = repository.output("show", f"{component.commit}:react/features/base/config/{file}")
+        body = re.sub(r"/\*.*?\*/", "", text[text.index("export default [") :], flags=re.DOTALL)
+        found += re.findall(r"^\s*'([\w.]+)'", body, re.MULTILINE)
+    return found
+
+
+def _allowed(name: str) -> dict[str, str]:
+    """The keys on our list, each with the name of its rule."""
+    table = {"config": "CONFIG", "interfaceConfig": "INTERFACE_CONFIG"}[name]
+    text = ALLOW_LIST.read_text(encoding="utf-8")
+    body = re.search(rf"const {table}: Record<string, Rule> = {{(.*?)\n}};", text, re.DOTALL)
+    assert body
+    return dict(re.findall(r"^\s+(\w+): (\w+)", body[1], re.MULTILINE))
+
+
+def _values(
+    visit: Callable[..., Visit], variant: str, name: str, link: dict[str, Any], keys: list[str]
+) -> dict[str, Any]:
+    """What the configuration says under these keys after a visit with a link that sets some."""
+    fragment = "&".join(f"{name}.{key}={quote(json.dumps(value))}" for key, value in link.items())
+    seen = visit(variant, f"{ROOM}#{fragment}" if fragment else ROOM)
+    seen.page.wait_for_function(LOADED)
+    values: dict[str, Any] = seen.page.evaluate(VALUES, [name, keys])
+    return values
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_a_link_sets_the_allowed_keys_only(visit: Callable[..., Visit], name: str) -> None:
+    """Each of upstream's keys in a link: there they arrive, here those alone that are on our list."""
+    keys = _upstream_keys(name)
+    rules = _allowed(name)
+    assert len(keys) > {"config": 200, "interfaceConfig": 40}[name]
+    assert set(rules) <= set(keys), "a key on our list that upstream does not have"
+    plain = _values(visit, "hardened", name, {}, keys)
+    arrived = 0
+
+    for number in range(0, len(keys), 50):
+        link = {
+            key: SAMPLES[rules[key]][0] if key in rules else SENTINELS.get(key, SENTINEL)
+            for key in keys[number : number + 50]
+        }
+        there = _values(visit, "unpatched", name, link, list(link))
+        here = _values(visit, "hardened", name, link, list(link))
+
+        assert SENTINEL not in str(here)
+        expected = {key: value if key in rules else plain[key] for key, value in link.items()}
+        assert {key for key in link if here[key] != expected[key]} <= DERIVED
+        arrived += sum(there[key] == value for key, value in link.items())
+
+    # Upstream takes some keys in frames alone, and some are rewritten on the way.
+    assert arrived > 0.8 * len(keys)
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_an_allowed_key_takes_fit_values_only(visit: Callable[..., Visit], name: str) -> None:
+    """Somebody who has configured muted microphones cannot be overruled by a link, for example."""
+    rules = _allowed(name)
+    plain = _values(visit, "hardened", name, {}, list(rules))
+    link = {key: SAMPLES[rule][1] for key, rule in rules.items()}
+
+    assert _values(visit, "hardened", name, link, list(rules)) == plain
+    there = _values(visit, "unpatched", name, link, list(rules))
+    assert sum(there[key] == value for key, value in link.items()) > 0.7 * len(link)
+
+
+def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
+    branding = {
+        "backgroundImageUrl": "https://brand.invalid/background.png",
+        "premeetingBackground": "url(https://brand.invalid/premeeting.png)",
+        "avatarBackgrounds": ["url(//brand.invalid/avatar.png)", "#FFF"],
+        "etherpadBase": "https://brand.invalid/pad",
+        "preCallTest": {"enabled": True, "iceUrl": "https://brand.invalid/ice"},
+        "logoImageUrl": "images/watermark.svg?canary",
+    }
+    configure(dynamicBrandingUrl="data:application/json," + quote(json.dumps(branding)))
+    found = {}
+    for variant in ("unpatched", "hardened"):
+        seen = visit(variant, ROOM)
+        seen.page.wait_for_function(LOADED)
+        seen.page.wait_for_function(
+            "() => APP.store.getState()['features/dynamic-branding'].logoImageUrl.endsWith('canary')"
+        )
+        state = seen.page.evaluate(
+            """() => {
+                const all = APP.store.getState();
+                return JSON.stringify([ all['features/dynamic-branding'], { ...all['features/base/config'],
+                    dynamicBrandingUrl: '' } ]);
+            }"""
+        )
+        found[variant] = sorted(set(re.findall(r"//brand\.invalid/(\w+)", state)))
+
+    assert found == {"unpatched": ["avatar", "background", "ice", "pad", "premeeting"], "hardened": []}
