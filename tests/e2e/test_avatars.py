@@ -64,8 +64,10 @@ def test_avatar_component_draws_no_foreign_picture(visit: Callable[..., Visit]) 
     """An address that has got around the look-up is not drawn either."""
     hosts = {}
     for variant in ("unpatched", "hardened"):
-        seen = visit(variant, ROOM)
+        # Without a picture of the camera, so that the avatar is to be seen.
+        seen = visit(variant, f"{ROOM}#config.startWithVideoMuted=true")
         seen.wait_for(READY)
+        seen.page.wait_for_selector(".premeeting-screen-avatar", state="attached")
         # Components are drawn within a frame or two; the own picture, which is always asked for, comes after that.
         expected = "**/drawn.png?canary" if variant == "unpatched" else "**/images/avatar.png?canary"
         with seen.page.expect_request(expected):
