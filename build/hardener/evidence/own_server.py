@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hardener.evidence import network, websocket
+from hardener.evidence import canaries, network, websocket
 from hardener.evidence.xmpp_stub import Conversation
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ class OwnServer:
         name = PurePosixPath(unquote(path).lstrip("/") or "index.html")
         if str(name) == "external_api.js":
             name = PurePosixPath("libs/external_api.min.js")
-        if str(name).startswith(("canary/", "http-bind")):
+        if path.startswith(canaries.FOLDER):
+            planted = canaries.body(name.name)
+            return (200, planted[0], planted[1].encode()) if planted else (404, "text/plain", b"")
+        if str(name).startswith("http-bind"):
             return 404, "text/plain", b""
         file = (self.site / name).resolve()
         if not file.is_relative_to(self.site) or not file.is_file():

@@ -22,6 +22,13 @@
             construct(target, words) { tell('webtransport', { url: String(words[0]) }); return new target(...words); }
         });
     }
+    const hints = nodes => nodes.forEach(node => {
+        if (node.tagName === 'LINK' && /preconnect|dns-prefetch|prefetch|preload/i.test(node.rel) && /^(https?:)?\/\//.test(node.href)) {
+            tell('hint', { url: node.href });
+        }
+    });
+    new MutationObserver(changes => changes.forEach(one => hints(one.addedNodes)))
+        .observe(document, { childList: true, subtree: true });
     const open = window.open;
     window.open = function(url) { tell('window-open', { url: url ? new URL(url, location.href).href : '' }); return open.apply(window, arguments); };
 })();
