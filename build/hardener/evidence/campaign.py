@@ -78,7 +78,7 @@ def run(site: Path, out: Path, ui: UI, only: Sequence[str] = ()) -> Result:
                 _walk(watched, journey, attack, name_of(journey, attack), number)
             _walk(watched, Journey("canary", "planted requests", canary), NONE, "canary 2")
             line.say(f"{len(pairs)} runs, {record.count} events")
-            version, targets = watched.browser_version, sorted(watched.listener.kinds)
+            version, targets = watched.browser_version, sorted(watched.targets)
     finally:
         record.close()
     expected = {attack.name: attack.expects for _journey, attack in pairs if attack.expects}
@@ -102,14 +102,13 @@ def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number:
         scene.mallory = HARMLESS
     record.add("harness", "start", address=attack.address("/"))
     ok, text = True, ""
-    context = watched.context(permissions=["camera", "microphone"], **journey.profile)
     try:
-        journey.walk(Visit(context, attack, f"room{number}", record))
+        with watched.browser(permissions=["camera", "microphone"], **journey.profile) as context:
+            journey.walk(Visit(context, attack, f"room{number}", record))
     except Missed as error:
         ok, text = False, str(error)
     except Exception as error:  # noqa: BLE001 (a page that crashes under attack is a result, not our end)
         ok, text = False, f"{type(error).__name__}: {str(error)[:200]}"
-    context.close()
     time.sleep(SETTLE)
     record.add("harness", "end", ok=ok, text=text)
     record.run = ""

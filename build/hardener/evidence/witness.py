@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import ssl
@@ -22,7 +23,9 @@ from hardener.evidence.sinkhole import Names, Sinkhole
 from hardener.run import run
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+    from collections.abc import Iterator
+
+    from playwright.sync_api import BrowserContext, Page, Playwright, Request
 
     from hardener.evidence.record import Recorder
 
@@ -63,6 +66,7 @@ class Watched:
         self.site, self.record = site, record
         self.scene = own_server.Scene()
         self.browser_version = ""
+        self.targets: set[str] = set()
 
     def __enter__(self) -> Watched:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -81,29 +85,43 @@ class Watched:
             stack.callback(server.close)
             sinkhole = Sinkhole(net, self.names, self.record, tls)
             stack.callback(sinkhole.close)
-            playwright: Playwright = stack.enter_context(sync_playwright())
-            launcher = net.launcher(chromium, folder)
-            self.browser: Browser = playwright.chromium.launch(executable_path=launcher, args=list(FLAGS))
-            stack.callback(self.browser.close)
-            self.browser_version = self.browser.version
-            self.listener = cdp.Listener(net, self.record)
-            stack.callback(self.listener.close)
+            self._playwright: Playwright = stack.enter_context(sync_playwright())
+            self._launcher = net.launcher(chromium, folder)
+            self._folder, self._net = folder, net
+            self.browser_version = run((chromium, "--version")).text
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def context(self, **settings: Any) -> BrowserContext:
-        """A fresh profile that is watched."""
+    @contextlib.contextmanager
+    def browser(self, **settings: Any) -> Iterator[BrowserContext]:
+        """A browser of its own with a fresh profile, watched.
+
+        Not one of Playwright's light contexts: those are incognito profiles, and Chromium does not preconnect in them.
+        """
         wanted = {"ignore_https_errors": True, "viewport": {"width": 1280, "height": 800}} | settings
-        context = self.browser.new_context(**wanted)
-        context.set_default_timeout(6000)
-        context.expose_binding("__hardenerWitness", self._spied)
-        context.add_init_script(path=Path(__file__).with_name("spy.js"))
-        context.on("request", lambda one: self.listener.url("request", one.url, "playwright", method=one.method))
-        context.on("page", self._page)
-        return context
+        profile = tempfile.mkdtemp(prefix="profile-", dir=self._folder)
+        context = self._playwright.chromium.launch_persistent_context(
+            profile, executable_path=self._launcher, args=list(FLAGS), **wanted
+        )
+        self.listener = cdp.Listener(self._net, self.record)
+        try:
+            context.set_default_timeout(6000)
+            context.expose_binding("__hardenerWitness", self._spied)
+            context.add_init_script(path=Path(__file__).with_name("spy.js"))
+            context.on("request", self._request)
+            context.on("page", self._page)
+            yield context
+        finally:
+            context.close()
+            self.listener.close()
+            self.targets |= self.listener.kinds
+            shutil.rmtree(profile, ignore_errors=True)
+
+    def _request(self, request: Request) -> None:
+        self.listener.url("request", request.url, "playwright", method=request.method)
 
     def _page(self, page: Page) -> None:
         page.on("websocket", lambda one: self.listener.url("websocket", one.url, "playwright"))
