@@ -75,7 +75,7 @@ TOOLBAR_TIMEOUT UNSUPPORTED_BROWSERS VERTICAL_FILMSTRIP VIDEO_LAYOUT_FIT VIDEO_Q
 """.split()
 )
 
-SIZE = 12
+SIZE = 16
 # These end a call before it begins; they go last, among themselves, so that they do not hide what the others do.
 BREAKERS = frozenset(
     """
