@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hardener import cache
 from hardener.errors import UsageError
 from hardener.evidence import judge, report
-from hardener.evidence.attacks import ATTACKS, HARMLESS, NONE, Attack
-from hardener.evidence.journeys import JOURNEYS, Journey, Missed, Visit, canary
+from hardener.evidence.attack import HARMLESS, NONE, Attack
+from hardener.evidence.attacks import ATTACKS
+from hardener.evidence.journeys import JOURNEYS, Journey, canary
 from hardener.evidence.record import Recorder, read
+from hardener.evidence.visit import Missed, Visit
 from hardener.evidence.witness import Watched
 
 if TYPE_CHECKING:
@@ -86,7 +88,9 @@ def run(site: Path, out: Path, ui: UI, only: Sequence[str] = ()) -> Result:
     summary["site"] = str(site)
     summary["browser"] = version
     summary["targets"] = targets
-    summary["keys_tried"] = sum(len(one.config) + len(one.interface) for one in ATTACKS if one.name.startswith(("keys", "interface")))
+    summary["keys_tried"] = sum(
+        len(one.config) + len(one.interface) for one in ATTACKS if one.name.startswith(("keys", "interface"))
+    )
     summary["seconds"] = round(time.time() - started, 1)
     summary["date"] = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(started))
     cache.write_json(out / "summary.json", summary)
@@ -112,4 +116,3 @@ def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number:
     time.sleep(SETTLE)
     record.add("harness", "end", ok=ok, text=text)
     record.run = ""
-

@@ -39,7 +39,10 @@ CANARIES = (
     _canary("address", "request", "tcp request", ADDRESS),
 )
 
-_WORKER = "fetch('https://worker.{0}/').catch(() => 0); try {{ new WebSocket('wss://worker-websocket.{0}/'); }} catch (_) {{}}"
+_WORKER = """
+fetch('https://worker.%s/').catch(() => 0);
+new WebSocket('wss://worker-websocket.%s/');
+"""
 _SERVICE_WORKER = """
 self.addEventListener('install', event => { self.skipWaiting();
     event.waitUntil(fetch('https://service-worker.%s/').catch(() => 0)); });
@@ -67,6 +70,6 @@ def body(name: str) -> tuple[str, str] | None:
     """Content type and text of a file of the canary page; None where there is no such file."""
     return {
         "page.html": ("text/html", _PAGE % (json.dumps(DOMAIN), ADDRESS)),
-        "worker.js": ("text/javascript", _WORKER.format(DOMAIN)),
+        "worker.js": ("text/javascript", _WORKER % (DOMAIN, DOMAIN)),
         "service-worker.js": ("text/javascript", _SERVICE_WORKER % DOMAIN),
     }.get(name)

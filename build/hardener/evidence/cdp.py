@@ -53,7 +53,7 @@ class Listener:
                     answer += more
                     if b"}" in answer:
                         break
-                return urlsplit(json.loads(answer.split(b"\r\n\r\n", 1)[1])["webSocketDebuggerUrl"]).path
+                return urlsplit(str(json.loads(answer.split(b"\r\n\r\n", 1)[1])["webSocketDebuggerUrl"])).path
             time.sleep(0.1)
         raise StackError("Chromium's debugging port does not answer", hint="is another Chromium using its profile?")
 

@@ -164,7 +164,9 @@ def _void(runs: Sequence[Mapping[str, Any]], canaries: Sequence[Mapping[str, Any
     reasons = [] if canaries else ["no canaries were planted"]
     for one in canaries:
         reasons += [
-            f"{one['run']}: {row['kind']} was not seen ({', '.join(row['missing'])})" for row in one["rows"] if row["missing"]
+            f"{one['run']}: {row['kind']} was not seen ({', '.join(row['missing'])})"
+            for row in one["rows"]
+            if row["missing"]
         ]
     if not any(one["run"] for one in runs):
         reasons.append("no journey was made")

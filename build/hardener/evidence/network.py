@@ -15,7 +15,7 @@ import shutil
 import socket
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from hardener.errors import StackError
 from hardener.run import run
@@ -42,7 +42,7 @@ class SealedNetwork:
         self.browser, self.wire = f"{name}b", f"{name}w"
         self.cable = f"{name}v"[:15]
 
-    def __enter__(self) -> SealedNetwork:
+    def __enter__(self) -> Self:
         ip = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
         if not ip:
             raise StackError("iproute2 is not installed", hint=_HINT)

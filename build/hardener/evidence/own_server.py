@@ -85,7 +85,7 @@ class OwnServer:
             connection.settimeout(120)
             stream = self.tls.wrap_socket(connection, server_side=True)
             handler = type("Bound", (_Handler,), {"owner": self})
-            handler(stream, peer, None)  # type: ignore[arg-type]
+            handler(stream, peer, None)
 
     def body(self, host: str, path: str) -> tuple[int, str, bytes]:
         """What a GET returns: status, content type, bytes."""

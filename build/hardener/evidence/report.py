@@ -49,11 +49,11 @@ def page(summary: Mapping[str, Any]) -> str:
         ("Site / Seite", summary.get("site", "")),
         ("Browser", summary.get("browser", "")),
         ("Date / Datum", summary.get("date", "")),
-        ("Runs (journey × hostile input) / Läufe", f"{totals['runs']}, of which completed: {totals['completed']}"),
+        ("Runs (journeys by hostile inputs) / Läufe", f"{totals['runs']}, of which completed: {totals['completed']}"),
         ("Journeys / Wege", totals["journeys"]),
         ("Hostile inputs / Angriffe", totals["attacks"]),
         ("Runs with contacts / Läufe mit Kontakten", totals["runs_with_contacts"]),
-        ("Contacts (run × host): browser's word, wire's word", f"{totals['browser']}, {totals['transport']}"),
+        ("Contacts (a run and a host): browser's word, wire's word", f"{totals['browser']}, {totals['transport']}"),
         ("Witnesses disagree / Zeugen uneins", totals["disagreements"]),
         ("Targets watched / Beobachtete Ziele", ", ".join(summary.get("targets", ()))),
         ("Events / Ereignisse", totals["events"]),
@@ -65,7 +65,7 @@ def page(summary: Mapping[str, Any]) -> str:
         f'<p class="verdict {style}">{escape(words)}</p>',
         "".join(f"<p class=bad>{escape(one)}</p>" for one in summary["void_because"]),
         table(("", ""), ((cell(name), cell(value)) for name, value in facts)),
-        "<h2>Journeys × hostile inputs / Wege × Angriffe</h2>",
+        "<h2>Journeys by hostile inputs / Wege und Angriffe</h2>",
         "<p><small>Foreign hosts contacted; ✉: told to a foreign page; (n): the run ended before its end.</small></p>",
         _matrix(summary["runs"]),
         "<h2>Canaries / Gegenproben</h2>",
@@ -118,7 +118,10 @@ def _canaries(canaries: Mapping[str, Any]) -> str:
             cell(row["host"]),
             cell(", ".join(row["browser"])),
             cell(", ".join(row["transport"])),
-            cell("missing: " + ", ".join(row["missing"]) if row["missing"] else "seen", "bad" if row["missing"] else "good"),
+            cell(
+                "missing: " + ", ".join(row["missing"]) if row["missing"] else "seen",
+                "bad" if row["missing"] else "good",
+            ),
         )
         for row in canaries["rows"]
     )
@@ -139,7 +142,13 @@ def _contacts(runs: Sequence[Mapping[str, Any]]) -> str:
         for contact in one["contacts"]
     ]
     rows += [
-        (cell(one["run"]), cell("a foreign page", "bad"), cell(f"{one['messages']} messages"), cell("no packet"), cell(""))
+        (
+            cell(one["run"]),
+            cell("a foreign page", "bad"),
+            cell(f"{one['messages']} messages"),
+            cell("no packet"),
+            cell(""),
+        )
         for one in runs
         if one["messages"]
     ]
@@ -202,13 +211,13 @@ def _own(runs: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Rows of a table with two summaries side by side: totals first, then each run in which either had contacts."""
 
     def verdict(one: Mapping[str, Any], key: str) -> str:
         return str(one["totals"][key])
 
-    rows = [("verdict", str(left["verdict"]), str(right["verdict"]))]
+    rows: list[tuple[str, ...]] = [("verdict", str(left["verdict"]), str(right["verdict"]))]
     names = "runs completed runs_with_contacts contacts browser transport disagreements runs_with_messages".split()
     rows += [(name.replace("_", " "), verdict(left, name), verdict(right, name)) for name in names]
     rows.append(("different hosts", *(str(len(one["totals"]["hosts"])) for one in (left, right))))
@@ -226,5 +235,7 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
 def _hosts(run: Mapping[str, Any] | None) -> str:
     if run is None:
         return "not run"
-    hosts = [contact["host"] for contact in run["contacts"]] + (["message to a foreign page"] if run["messages"] else [])
+    hosts = [contact["host"] for contact in run["contacts"]] + (
+        ["message to a foreign page"] if run["messages"] else []
+    )
     return ", ".join(hosts) or ("-" if run["completed"] or not run["run"] else "incomplete")

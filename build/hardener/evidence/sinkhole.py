@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
-import ssl
 import threading
 from typing import TYPE_CHECKING
 
 from hardener.evidence import network, packets
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
     from hardener.evidence.record import Recorder

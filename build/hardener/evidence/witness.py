@@ -13,7 +13,7 @@ import ssl
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from hardener.errors import StackError
@@ -68,7 +68,7 @@ class Watched:
         self.browser_version = ""
         self.targets: set[str] = set()
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> Self:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
         if not chromium:
             raise StackError("chromium is not installed", hint="apt-get install chromium")
@@ -101,7 +101,7 @@ class Watched:
 
         Not one of Playwright's light contexts: those are incognito profiles, and Chromium does not preconnect in them.
         """
-        wanted = {"ignore_https_errors": True, "viewport": {"width": 1280, "height": 800}} | settings
+        wanted: dict[str, Any] = {"ignore_https_errors": True, "viewport": {"width": 1280, "height": 800}} | settings
         profile = tempfile.mkdtemp(prefix="profile-", dir=self._folder)
         context = self._playwright.chromium.launch_persistent_context(
             profile, executable_path=self._launcher, args=list(FLAGS), **wanted
@@ -142,10 +142,9 @@ class Watched:
 
 def _tls(folder: Path) -> ssl.SSLContext:
     key, certificate = own_server.certificate_paths(folder)
-    done = run(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hardener-evidence".split()
-        + ["-addext", f"subjectAltName=DNS:{own_server.HOST},DNS:{own_server.STAGE}", "-keyout", key, "-out", certificate]
-    )
+    names = f"subjectAltName=DNS:{own_server.HOST},DNS:{own_server.STAGE}"
+    kind = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hardener-evidence".split()
+    done = run(("openssl", "req", "-x509", *kind, "-addext", names, "-keyout", key, "-out", certificate))
     if done.status:
         raise StackError(f"no certificate for the own server: {done.complaint}", hint="apt-get install openssl")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

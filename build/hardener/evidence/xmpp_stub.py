@@ -69,7 +69,8 @@ class Conversation:
             "presence": self._presence,
             "close": lambda _stanza: (f"<close xmlns='{FRAMING}'/>",),
         }
-        return handlers.get(name, lambda _stanza: ())(stanza)
+        handler = handlers.get(name)
+        return handler(stanza) if handler else ()
 
     def _open(self, _stanza: ET.Element) -> Iterable[str]:
         yield f"<open xmlns='{FRAMING}' from='{self.domain}' id='{uuid.uuid4()}' version='1.0'/>"
@@ -150,7 +151,9 @@ class Conversation:
             features.append("urn:xmpp:extdisco:2")
         node = f" node={quoteattr(child.get('node') or '')}" if child.get("node") else ""
         listed = "".join(f"<feature var='{one}'/>" for one in features)
-        return f"<query xmlns='{space}'{node}><identity category='{kind[0]}' type='{kind[1]}' name='x'/>{listed}</query>"
+        return (
+            f"<query xmlns='{space}'{node}><identity category='{kind[0]}' type='{kind[1]}' name='x'/>{listed}</query>"
+        )
 
     def _presence(self, stanza: ET.Element) -> Iterable[str]:
         to = stanza.get("to") or ""
@@ -191,8 +194,9 @@ class Conversation:
 def scram(password: str, salt: str, message: str) -> tuple[str, str]:
     """The client's proof and the server's signature of SCRAM-SHA-1 (RFC 5802), as base64.
 
-    >>> message = "n=user,r=fyko+d2lbbFgONRv9qkxdawL,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096"
-    >>> scram("pencil", "QSXCR+Q6sek8bf92", message + ",c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j")
+    >>> nonce = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j"
+    >>> message = f"n=user,r=fyko+d2lbbFgONRv9qkxdawL,{nonce},s=QSXCR+Q6sek8bf92,i=4096,c=biws,{nonce}"
+    >>> scram("pencil", "QSXCR+Q6sek8bf92", message)
     ('v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=', 'rmF9pqV8S7suAoZWja4dJRkFsKQ=')
     """
 
