@@ -16,6 +16,8 @@ from hardener import __version__, cache, config, pipeline
 from hardener import doctor as doctors
 from hardener import scan as scanning
 from hardener.errors import HardenerError, UsageError
+from hardener.evidence import campaign
+from hardener.evidence import report as reporting
 from hardener.fetch import chosen_sources
 from hardener.ui import UI, human
 
@@ -107,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("scan", _scan, "hold every host named in a folder against hosts.toml")
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
+    sub = verb("evidence", _evidence, "visit a built site in a sealed network and write down whom it talks to")
+    sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
+    sub.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
+    sub.add_argument("--only", nargs="+", default=[], metavar="NAME", help="journeys, attacks or JOURNEY+ATTACK")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where the record goes (default: .work/evidence)")
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -204,6 +211,26 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right"
     )
     return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts}
+
+
+def _evidence(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    out = arguments.out or _project(arguments).work / "evidence"
+    result = campaign.run(arguments.site, out / "site", ui, arguments.only)
+    answer = {"site": result.summary, "exit": 0 if result.clean else 7}
+    sides = [result.summary]
+    if arguments.control:
+        control = campaign.run(arguments.control, out / "control", ui, arguments.only)
+        answer["control"] = control.summary
+        sides.append(control.summary)
+        for problem in campaign.weak_control(control.summary):
+            ui.print(problem, "red")
+            answer["exit"] = 7
+    heads = ("", "site", "control")[: len(sides) + 1]
+    ui.table("Whom the browser talked to", heads, [row[: len(heads)] for row in reporting.compare(sides[0], sides[-1])])
+    for reason in result.summary["void_because"]:
+        ui.print(reason, "red")
+    ui.print(f"{result.summary['verdict']}: {out / 'site' / 'index.html'}", "green" if result.clean else "red")
+    return answer
 
 
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

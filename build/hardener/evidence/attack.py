@@ -30,7 +30,6 @@ class Attack:
     storage: dict[str, Any] = field(default_factory=dict)  # what an earlier visit left
     script: str = ""  # of the embedding or opening page
     expects: tuple[str, ...] = ()
-    extra_keys: int = 0
 
     def address(self, path: str) -> str:
         """The link to a page of the site that carries this attack."""

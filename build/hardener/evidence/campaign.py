@@ -116,3 +116,16 @@ def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number:
     time.sleep(SETTLE)
     record.add("harness", "end", ok=ok, text=text)
     record.run = ""
+
+
+def weak_control(summary: dict[str, Any]) -> list[str]:
+    """What is wrong with a run on the unpatched site, where leaks must be found: nothing, or the reasons."""
+    reasons = [f"the control is void: {one}" for one in summary["void_because"]]
+    reasons += [
+        f"the control did not see what {one['attack']} does to upstream as it is: {', '.join(one['missing'])}"
+        for one in summary["control"]
+        if one["missing"]
+    ]
+    if not summary["totals"]["contacts"]:
+        reasons.append("the control found no contact at all")
+    return reasons
