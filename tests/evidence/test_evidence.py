@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hardener.errors import StackError
-from hardener.evidence import campaign, cdp
+from hardener.evidence import campaign, cdp, xmpp_stub
 from hardener.evidence.record import read
 from hardener.ui import UI
 
@@ -50,6 +50,16 @@ def test_an_opener_is_told_what_is_said(tmp_path: Path) -> None:
     summary = run("unpatched", tmp_path / "out", "opener")
     assert summary["totals"]["runs_with_messages"] == 1
     assert "av.evil.example" in hosts(summary)
+
+
+def test_signing_in_leaves_no_secret_in_the_record(tmp_path: Path) -> None:
+    summary = run("unpatched", tmp_path / "out", "login")
+    assert summary["totals"]["completed"] == 1
+    text = (tmp_path / "out" / "events.ndjson").read_text(encoding="utf-8")
+    assert "SCRAM-SHA-1" in text
+    assert "[redacted]</auth>" in text
+    assert "[redacted]</response>" in text
+    assert xmpp_stub.PASSWORD not in text
 
 
 def test_a_blind_witness_voids_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,11 @@ def test_a_journey_without_attack_must_come_to_its_end() -> None:
     assert judge(events(ok=False))["verdict"] == "void"
 
 
+def test_an_attack_that_ended_early_is_named() -> None:
+    summary = judge(events(run="call-mallory + keys-01", ok=False))
+    assert (summary["verdict"], summary["unproven"]) == ("clean", ["call-mallory + keys-01"])
+
+
 def test_contacts_between_runs_count() -> None:
     summary = judge([*events(), {"t": 99.0, "run": "", "witness": "transport", "kind": "dns", "host": "late.example"}])
     assert summary["totals"]["hosts"] == ["late.example"]

@@ -55,6 +55,14 @@ def test_scram(password: str, *, ok: bool) -> None:
     assert hmac.new(b"", b"", hashlib.sha1).digest_size == 20
 
 
+def test_nobody_without_an_account_where_accounts_are_wanted() -> None:
+    talk = Conversation(DOMAIN, features=frozenset({"accounts"}))
+    _open, features = say(talk, f"<open xmlns='{xmpp_stub.FRAMING}' to='{DOMAIN}'/>")
+    assert [one.text for one in features.iter(f"{{{xmpp_stub.SASL}}}mechanism")] == ["SCRAM-SHA-1"]
+    (failure,) = say(talk, f"<auth xmlns='{xmpp_stub.SASL}' mechanism='ANONYMOUS'/>")
+    assert failure.tag.endswith("failure")
+
+
 def test_unknown_mechanism_is_refused() -> None:
     (failure,) = say(Conversation(DOMAIN), f"<auth xmlns='{xmpp_stub.SASL}' mechanism='PLAIN'>x</auth>")
     assert failure[0].tag.endswith("invalid-mechanism")

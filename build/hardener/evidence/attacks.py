@@ -72,6 +72,15 @@ ATTACKS: tuple[Attack, ...] = (
     ),
     _peer("mallory-etherpad", "etherpad command, Markdown picture", Mallory(presence_after=_PAD, chat=(_MARKDOWN,))),
     Attack(
+        "query-unlock",
+        "link",
+        "undoes the operator's lock in the query",
+        CALLS,
+        query="&".join(f"config.{key}=false" for key in _UNLOCK),
+        settings=LOCKED,
+        mallory=Mallory(presence=_AVATAR + _MAIL),
+    ),
+    Attack(
         "locked-avatar",
         "link",
         "undoes disableThirdPartyRequests; avatar and e-mail",
@@ -236,6 +245,11 @@ ATTACKS: tuple[Attack, ...] = (
                 "defaultLogoUrl": f"https://logo.{EVIL}/l.png",
                 "customToolbarButtons": [{"icon": f"https://icon.{EVIL}/i.svg", "id": "x", "text": "x"}],
                 "toolbarButtons": ["x", "microphone"],
+                "deploymentUrls": {
+                    "userDocumentationURL": f"https://doc.{EVIL}/",
+                    "downloadAppsUrl": f"https://{EVIL}/",
+                },
+                "liveStreaming": {"enabled": True, "termsLink": f"https://terms.{EVIL}/"},
             }
         },
         expects=(f"logo.{EVIL}",),

@@ -102,7 +102,8 @@ def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number:
     record, scene = watched.record, watched.scene
     record.run = name
     scene.settings, scene.page, scene.mallory = attack.settings, attack.script, attack.mallory
-    if journey.name == "call-mallory" and attack is NONE:
+    scene.features = journey.server
+    if journey.name in {"call-mallory", "own-stun"} and attack is NONE:
         scene.mallory = HARMLESS
     record.add("harness", "start", address=attack.address("/"))
     ok, text = True, ""

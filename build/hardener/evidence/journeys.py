@@ -183,13 +183,14 @@ def canary(visit: Visit) -> None:
 
 @dataclass(frozen=True)
 class Journey:
-    """A way through the site. ``alone``: it is made without any attack as well."""
+    """A way through the site. ``alone``: it is made without any attack as well. ``server``: how the stub is then."""
 
     name: str
     text: str
     walk: Callable[[Visit], None]
     alone: bool = True
     profile: dict[str, Any] = field(default_factory=dict)
+    server: frozenset[str] = frozenset()
 
 
 _PHONE = {"viewport": {"width": 412, "height": 860}, "is_mobile": True, "has_touch": True}
@@ -199,6 +200,8 @@ JOURNEYS = {
         Journey("welcome", "welcome page", _welcome),
         Journey("prejoin", "page before the call", _prejoin),
         Journey("call", "join and stay alone in the call", _call),
+        Journey("login", "sign in with an account and join", _call, server=frozenset({"accounts"})),
+        Journey("own-stun", "join; the own server names its STUN server", _call, server=frozenset({"extdisco"})),
         Journey("call-mallory", "join; a second participant is there; chat open", _call_mallory),
         Journey("settings", "all tabs of the settings", _settings),
         Journey("calendar", "settings from the welcome page", _calendar),

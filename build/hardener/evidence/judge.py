@@ -55,6 +55,7 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
         "void_because": reasons,
         "canaries": canaries,
         "runs": runs,
+        "unproven": [one["run"] for one in walked if not one["completed"]],
         "control": [_control(attack, hosts, runs) for attack, hosts in sorted((expected or {}).items())],
         "totals": {
             "runs": len(walked),

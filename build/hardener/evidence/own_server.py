@@ -81,11 +81,11 @@ class OwnServer:
                 threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
 
     def _serve(self, connection: socket.socket, peer: tuple[str, int]) -> None:
-        with contextlib.suppress(OSError, ValueError, EOFError):
+        with contextlib.suppress(OSError, ValueError, EOFError), connection:
             connection.settimeout(120)
-            stream = self.tls.wrap_socket(connection, server_side=True)
-            handler = type("Bound", (_Handler,), {"owner": self})
-            handler(stream, peer, None)
+            with self.tls.wrap_socket(connection, server_side=True) as stream:
+                handler = type("Bound", (_Handler,), {"owner": self})
+                handler(stream, peer, None)
 
     def body(self, host: str, path: str) -> tuple[int, str, bytes]:
         """What a GET returns: status, content type, bytes."""

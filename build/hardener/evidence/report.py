@@ -50,6 +50,7 @@ def page(summary: Mapping[str, Any]) -> str:
         ("Browser", summary.get("browser", "")),
         ("Date / Datum", summary.get("date", "")),
         ("Runs (journeys by hostile inputs) / Läufe", f"{totals['runs']}, of which completed: {totals['completed']}"),
+        ("Ended early / Vorzeitig beendet", ", ".join(summary["unproven"]) or _NONE),
         ("Journeys / Wege", totals["journeys"]),
         ("Hostile inputs / Angriffe", totals["attacks"]),
         ("Runs with contacts / Läufe mit Kontakten", totals["runs_with_contacts"]),

@@ -136,8 +136,9 @@ class Sinkhole:
             if name or first[0] == 22:  # noqa: PLR2004 (a TLS handshake)
                 self.record.add("transport", "tls", host=host, port=port, sni=name)
                 stream = self.tls.wrap_socket(connection, server_side=True)
-            request = stream.recv(8192).decode("latin-1")
-            if request:
-                line = request.split("\r\n", 1)[0][:600]
-                self.record.add("transport", "request", host=host, port=port, request=line)
-                stream.sendall(_ANSWER)
+            with stream:
+                request = stream.recv(8192).decode("latin-1")
+                if request:
+                    line = request.split("\r\n", 1)[0][:600]
+                    self.record.add("transport", "request", host=host, port=port, request=line)
+                    stream.sendall(_ANSWER)

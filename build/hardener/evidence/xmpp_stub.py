@@ -49,7 +49,7 @@ class Conversation:
 
     domain: str
     mallory: Mallory | None = None
-    features: frozenset[str] = frozenset()  # e.g. extdisco
+    features: frozenset[str] = frozenset()  # accounts: nobody without one; extdisco: STUN of its own
     later: list[str] = field(default_factory=list)  # what to send some seconds after the join
     joined: bool = False
     heard: list[tuple[str, str]] = field(default_factory=list)  # (kind, value) of what the client gives away
@@ -79,7 +79,7 @@ class Conversation:
                 "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>"
             )
         else:
-            names = ("ANONYMOUS", "SCRAM-SHA-1")
+            names = ("SCRAM-SHA-1",) if "accounts" in self.features else ("ANONYMOUS", "SCRAM-SHA-1")
             inner = "".join(f"<mechanism>{name}</mechanism>" for name in names)
             inner = f"<mechanisms xmlns='{SASL}'>{inner}</mechanisms>"
         yield (
@@ -89,7 +89,7 @@ class Conversation:
 
     def _auth(self, stanza: ET.Element) -> Iterable[str]:
         mechanism = stanza.get("mechanism")
-        if mechanism == "ANONYMOUS":
+        if mechanism == "ANONYMOUS" and "accounts" not in self.features:
             self._jid = f"{uuid.uuid4()}@{self.domain}/x"
             return self._success("")
         if mechanism == "SCRAM-SHA-1":
