@@ -8,6 +8,7 @@ import pytest
 
 from evidence_events import events, seen
 from hardener.evidence import report
+from hardener.evidence.canaries import CANARIES
 from hardener.evidence.judge import judge
 
 HOSTILE = "<img src=https://evil.example/x onerror=alert(1)>"
@@ -46,7 +47,8 @@ def test_an_incomplete_run_is_not_green() -> None:
 
 
 def test_side_by_side() -> None:
+    n = len(CANARIES)
     rows = report.compare(judge(events()), judge(events(seen("browser", "request"), seen("transport", "dns"))))
     assert ("verdict", "clean", "contacts") in rows
     assert ("call + none", "-", "tracker.example") in rows
-    assert ("canaries seen", "12/12", "12/12") in rows
+    assert ("canaries seen", f"{n}/{n}", f"{n}/{n}") in rows

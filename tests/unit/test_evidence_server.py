@@ -55,7 +55,7 @@ def test_the_stage_and_the_canaries(server: own_server.OwnServer) -> None:
     assert server.body(own_server.STAGE, "/anything")[2] == b"<p>stage"
     pages = b"".join(
         server.body(own_server.HOST, canaries.FOLDER + name)[2]
-        for name in ("page.html", "worker.js", "service-worker.js")
+        for name in ("page.html", "worker.js", "service-worker.js", "shared-worker.js")
     )
     assert b"'https://fetch.' + D" in pages
     for one in canaries.CANARIES:

@@ -35,7 +35,12 @@ CANARIES = (
     _canary("worker-websocket", "websocket", "dns tcp request"),
     _canary("beacon", "beacon", "dns tcp request"),
     _canary("preconnect", "hint", "dns tcp"),
+    _canary("dns-prefetch", "hint", "dns"),
+    _canary("shared-worker", "request", "dns tcp request"),
+    _canary("window", "window-open", "dns tcp request"),
+    _canary("webtransport", "webtransport", "dns udp"),
     _canary("stun", "ice", "dns stun"),
+    _canary("late-stun", "ice", "dns stun"),
     _canary("address", "request", "tcp request", ADDRESS),
 )
 
@@ -56,13 +61,21 @@ put('img', { src: 'https://%s/' });
 put('script', { src: 'https://script.' + D + '/' });
 put('iframe', { src: 'https://frame.' + D + '/' });
 put('link', { rel: 'preconnect', href: 'https://preconnect.' + D + '/' });
+put('link', { rel: 'dns-prefetch', href: 'https://dns-prefetch.' + D + '/' });
 new Worker('worker.js');
+new SharedWorker('shared-worker.js');
+window.open('https://window.' + D + '/');
+try { new WebTransport('https://webtransport.' + D + '/').ready.catch(() => 0); } catch (_) { /* not there */ }
 navigator.serviceWorker.register('service-worker.js').catch(error => document.title = error);
 new WebSocket('wss://websocket.' + D + '/');
 navigator.sendBeacon('https://beacon.' + D + '/', 'x');
 const peer = new RTCPeerConnection({ iceServers: [{ urls: 'stun:stun.' + D + ':3478' }] });
 peer.createDataChannel('x');
 peer.createOffer().then(offer => peer.setLocalDescription(offer));
+const late = new RTCPeerConnection();
+late.setConfiguration({ iceServers: [{ urls: ['stun:late-stun.' + D + ':3478'] }] });
+late.createDataChannel('x');
+late.createOffer().then(offer => late.setLocalDescription(offer));
 </script>"""
 
 
@@ -71,5 +84,6 @@ def body(name: str) -> tuple[str, str] | None:
     return {
         "page.html": ("text/html", _PAGE % (json.dumps(DOMAIN), ADDRESS)),
         "worker.js": ("text/javascript", _WORKER % (DOMAIN, DOMAIN)),
+        "shared-worker.js": ("text/javascript", f"fetch('https://shared-worker.{DOMAIN}/').catch(() => 0);"),
         "service-worker.js": ("text/javascript", _SERVICE_WORKER % DOMAIN),
     }.get(name)

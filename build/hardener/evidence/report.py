@@ -12,7 +12,8 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: #1a1a1a; }
 table { border-collapse: collapse; margin: .5rem 0 2rem; width: 100%; }
 th, td { border: 1px solid #c8c8c8; padding: .25rem .5rem; text-align: left; vertical-align: top; }
-th { background: #f0f0f0; } .matrix td { text-align: center; } .matrix td:first-child { text-align: left; }
+th { background: #f0f0f0; } .matrix td { text-align: center; }
+.matrix td:first-child { text-align: left; white-space: nowrap; }
 .good { background: #dff0d8; } .bad { background: #f6d5d5; } .part { background: #fdf3d0; }
 .verdict { font-size: 1.4rem; padding: .5rem 1rem; } code { font-size: .85em; overflow-wrap: anywhere; }
 small { color: #555; } svg { width: 100%; height: auto; border: 1px solid #c8c8c8; }
