@@ -30,6 +30,7 @@ class Attack:
     storage: dict[str, Any] = field(default_factory=dict)  # what an earlier visit left
     script: str = ""  # of the embedding or opening page
     expects: tuple[str, ...] = ()
+    server: frozenset[str] = frozenset()  # how our stub is then
 
     def address(self, path: str) -> str:
         """The link to a page of the site that carries this attack."""

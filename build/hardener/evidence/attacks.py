@@ -41,8 +41,9 @@ def _shares(video: str) -> Mallory:
     return Mallory(presence_after=command)
 
 
-def _embedded(name: str, text: str, options: dict[str, Any], then: str = "", **more: Any) -> Attack:
-    return Attack(name, "embedded", text, ("embedded",), script=embedding(options, then), mallory=HARMLESS, **more)
+def _embedded(name: str, text: str, options: dict[str, Any], then: str = "", *, first: str = "", **more: Any) -> Attack:
+    script = embedding(options, then, first)
+    return Attack(name, "embedded", text, ("embedded",), script=script, mallory=HARMLESS, **more)
 
 
 def _groups() -> list[Attack]:
@@ -265,6 +266,8 @@ ATTACKS: tuple[Attack, ...] = (
                 ]
             }
         },
+        expects=(f"stun.{EVIL}", f"turn.{EVIL}"),
+        server=frozenset({"extdisco"}),
     ),
     _embedded(
         "embed-overwrite",
@@ -279,8 +282,9 @@ ATTACKS: tuple[Attack, ...] = (
     _embedded(
         "embed-storage",
         "seeds localStorage",
-        {"configOverwrite": {"useHostPageLocalStorage": True}, "appData": {"localStorageContent": json.dumps(SEED)}},
-        expects=("www.gravatar.com",),
+        {"configOverwrite": {"useHostPageLocalStorage": True}},
+        first=f"localStorage.setItem('jitsiLocalStorage', {json.dumps(json.dumps(SEED))});",
+        expects=("www.gravatar.com", f"av.{EVIL}"),
     ),
     Attack(
         "opener",

@@ -102,7 +102,7 @@ def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number:
     record, scene = watched.record, watched.scene
     record.run = name
     scene.settings, scene.page, scene.mallory = attack.settings, attack.script, attack.mallory
-    scene.features = journey.server
+    scene.features = journey.server | attack.server
     if journey.name in {"call-mallory", "own-stun"} and attack is NONE:
         scene.mallory = HARMLESS
     record.add("harness", "start", address=attack.address("/"))

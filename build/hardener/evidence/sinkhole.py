@@ -12,7 +12,7 @@ from hardener.evidence import network, packets
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from hardener.evidence.record import Recorder
 
@@ -27,11 +27,11 @@ _ANSWER = (
 class Names:
     """Which address stands for which name: own names share the own server, every foreign one gets its own."""
 
-    def __init__(self, own: Iterable[str]) -> None:
+    def __init__(self, own: Sequence[str]) -> None:
         self.own = frozenset(own)
         self._lock = threading.Lock()
         self._addresses: dict[str, str] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[str, str] = {network.OWN: own[0]}
 
     def address(self, name: str) -> str:
         """The address of a name (a new one for a name never asked for)."""

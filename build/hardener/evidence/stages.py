@@ -33,13 +33,14 @@ def token() -> str:
     return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}.x"
 
 
-def embedding(options: dict[str, Any], then: str = "") -> str:
+def embedding(options: dict[str, Any], then: str = "", first: str = "") -> str:
     """An embedding page that uses the IFrame API, and says what it is told."""
     wanted = {"roomName": "ROOM", "width": 1200, "height": 760} | options
     return f"""<!doctype html><meta charset=utf-8><title>Stage</title><body><div id=here></div>
 <script src="https://{HOST}/external_api.js"></script><script>
 addEventListener('message', event => {{ if (event.origin === 'https://{HOST}') {{
     __hardenerWitness('message', JSON.stringify({{ text: JSON.stringify(event.data).slice(0, 200) }})); }} }});
+{first}
 const options = {json.dumps(wanted)}; options.parentNode = document.getElementById('here');
 options.roomName = location.hash.slice(1) || 'stage';
 const api = new JitsiMeetExternalAPI('{HOST}', options);

@@ -132,10 +132,9 @@ class Conversation:
         elif name == "query" and space.endswith("disco#info"):
             inner = self._disco(space, child, stanza.get("to") or "")
         elif name == "services" and "extdisco" in self.features:
-            inner = (
-                f"<services xmlns='{space}'><service type='stun' host='{self.domain}' port='3478' transport='udp'/>"
-                "</services>"
-            )
+            where = f"host='{self.domain}' port='3478' transport='udp'"
+            turn = f"<service type='turn' {where} username='u' password='p'/>"
+            inner = f"<services xmlns='{space}'><service type='stun' {where}/>{turn}</services>"
         head = f"<iq xmlns='jabber:client' id={quoteattr(stanza.get('id') or '')} to={quoteattr(self._jid)}"
         to = f" from={quoteattr(stanza.get('to') or self.domain)}"
         if inner is None:
