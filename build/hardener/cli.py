@@ -227,6 +227,8 @@ def _evidence(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
             answer["exit"] = 7
     heads = ("", "site", "control")[: len(sides) + 1]
     ui.table("Whom the browser talked to", heads, [row[: len(heads)] for row in reporting.compare(sides[0], sides[-1])])
+    for name, *hosts in reporting.contacts(sides[0], sides[-1]):
+        ui.print(f"{name}\n    site:    {hosts[0]}" + (f"\n    control: {hosts[1]}" if arguments.control else ""))
     if result.summary["unproven"]:
         ui.note(f"ended early, so they prove less: {', '.join(result.summary['unproven'])}")
     for reason in result.summary["void_because"]:

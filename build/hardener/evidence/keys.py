@@ -76,10 +76,11 @@ TOOLBAR_TIMEOUT UNSUPPORTED_BROWSERS VERTICAL_FILMSTRIP VIDEO_LAYOUT_FIT VIDEO_Q
 )
 
 SIZE = 16
-# These end a call before it begins; they go last, among themselves, so that they do not hide what the others do.
+FEW = 4
+# Some of these end a call before it begins; they go last, a few at a time, so that they do not hide what others do.
 BREAKERS = frozenset(
     """
-disableFocus disableInitialGUM iAmRecorder iAmSipGateway iAmSpot preferBosh preferVisitor replaceParticipant
+enableInsecureRoomNameWarning disableFocus disableInitialGUM iAmRecorder iAmSipGateway iAmSpot preferBosh preferVisitor replaceParticipant
 forceTurnRelay reducedUIEnabled disableDeepLinking deeplinking.disabled deeplinking.desktop.enabled requireDisplayName
 constraints flags testing p2p.iceTransportPolicy toolbarConfig
 OPTIMAL_BROWSERS UNSUPPORTED_BROWSERS
@@ -169,8 +170,8 @@ def hostile(key: str) -> Any:
 
 
 def groups(keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """All keys, a dozen at a time, those that end calls last."""
+    """All keys, some at a time, those that may end calls last."""
     tame = [key for key in keys if key not in BREAKERS]
-    for some in (tame, [key for key in keys if key in BREAKERS]):
-        for at in range(0, len(some), SIZE):
-            yield tuple(some[at : at + SIZE])
+    for some, size in ((tame, SIZE), ([key for key in keys if key in BREAKERS], FEW)):
+        for at in range(0, len(some), size):
+            yield tuple(some[at : at + size])

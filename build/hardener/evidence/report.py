@@ -214,7 +214,7 @@ def _own(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Rows of a table with two summaries side by side: totals first, then each run in which either had contacts."""
+    """Rows of a table with the totals of two summaries side by side."""
 
     def verdict(one: Mapping[str, Any], key: str) -> str:
         return str(one["totals"][key])
@@ -226,6 +226,12 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
     rows.append(
         ("canaries seen", *(", ".join(f"{c['seen']}/{c['of']}" for c in one["canaries"]) for one in (left, right)))
     )
+    return rows
+
+
+def contacts(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Two summaries side by side: each run in which either had contacts, and whom it talked to."""
+    rows: list[tuple[str, ...]] = []
     by_name = [{run["run"]: run for run in one["runs"]} for one in (left, right)]
     for name in dict.fromkeys([*by_name[0], *by_name[1]]):
         texts = [_hosts(one.get(name)) for one in by_name]
