@@ -80,7 +80,8 @@ FEW = 4
 # Some of these end a call before it begins; they go last, a few at a time, so that they do not hide what others do.
 BREAKERS = frozenset(
     """
-enableInsecureRoomNameWarning disableFocus disableInitialGUM iAmRecorder iAmSipGateway iAmSpot preferBosh preferVisitor replaceParticipant
+enableInsecureRoomNameWarning
+disableFocus disableInitialGUM iAmRecorder iAmSipGateway iAmSpot preferBosh preferVisitor replaceParticipant
 forceTurnRelay reducedUIEnabled disableDeepLinking deeplinking.disabled deeplinking.desktop.enabled requireDisplayName
 constraints flags testing p2p.iceTransportPolicy toolbarConfig
 OPTIMAL_BROWSERS UNSUPPORTED_BROWSERS
