@@ -85,6 +85,15 @@ def ablate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def evidence(session: nox.Session) -> None:
+    """Prove in a sealed network whom the hardened bundle talks to, and that the unpatched one leaks there (root)."""
+    run(session, "hardener", "build")
+    run(session, "hardener", "build", "--unpatched")
+    sites = (".work/hardened/site", "--control", ".work/unpatched/site")
+    run(session, "hardener", "evidence", *sites, *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
     run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs)

@@ -9,12 +9,14 @@ import { jitsiLocalStorage } from '@jitsi/js-utils/jitsi-local-storage';
 /** What upstream's client, or a version without this file, has left behind. */
 const LEFT_BEHIND = [
     '__AMDID',
+    'billingId',
     'callStatsUserName',
     'displayname',
     'email',
     'hide_chrome_extension_banner',
     'jitsiLocalStorage',
     'jitsiMeetId',
+    'sessionId',
     'virtualBackgrounds',
     'xmpp_conference_password_override',
     'xmpp_password_override',

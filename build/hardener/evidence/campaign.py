@@ -1,0 +1,132 @@
+"""The evidence run: canaries, every journey alone, every attack on its journeys, canaries again; then the verdict."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hardener import cache
+from hardener.errors import UsageError
+from hardener.evidence import judge, report
+from hardener.evidence.attack import HARMLESS, NONE, Attack
+from hardener.evidence.attacks import ATTACKS
+from hardener.evidence.journeys import JOURNEYS, Journey, canary
+from hardener.evidence.record import Recorder, read
+from hardener.evidence.visit import Missed, Visit
+from hardener.evidence.witness import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hardener.ui import UI
+
+SETTLE = 0.4  # seconds after a run in which what it sent still counts as its own
+
+
+@dataclass(frozen=True)
+class Result:
+    """The verdict and where everything lies."""
+
+    summary: dict[str, Any]
+    folder: Path
+
+    @property
+    def clean(self) -> bool:
+        """No contact seen by either witness, and every canary seen by both."""
+        return bool(self.summary["verdict"] == "clean")
+
+
+def plan(only: Sequence[str] = ()) -> list[tuple[Journey, Attack]]:
+    """What is to be walked. ``only`` names journeys, attacks, or ``JOURNEY+ATTACK``."""
+    pairs = [(journey, NONE) for journey in JOURNEYS.values() if journey.alone]
+    pairs += [(JOURNEYS[name], attack) for attack in ATTACKS for name in attack.journeys]
+    if not only:
+        return pairs
+    wanted = {name.replace(" ", "") for name in only}
+    known = {name for journey, attack in pairs for name in _names(journey, attack)}
+    if unknown := sorted(wanted - known):
+        raise UsageError(
+            f"there is no journey or attack {', '.join(unknown)}", hint=f"there are: {', '.join(sorted(known))}"
+        )
+    return [(journey, attack) for journey, attack in pairs if wanted & _names(journey, attack)]
+
+
+def _names(journey: Journey, attack: Attack) -> set[str]:
+    if attack is NONE:
+        return {journey.name, f"{journey.name}+none"}
+    return {attack.name, f"{journey.name}+{attack.name}"}
+
+
+def name_of(journey: Journey, attack: Attack) -> str:
+    """How a run is called in the record."""
+    return f"{journey.name} + {attack.name}"
+
+
+def run(site: Path, out: Path, ui: UI, only: Sequence[str] = ()) -> Result:
+    """Walk the plan on a built site; writes events.ndjson, summary.json and index.html."""
+    if not (site / "index.html").is_file():
+        raise UsageError(f"{site} holds no index.html", hint="give the folder of an unpacked site")
+    pairs = plan(only)
+    out.mkdir(parents=True, exist_ok=True)
+    record = Recorder(out / "events.ndjson")
+    started = time.time()
+    try:
+        with ui.step("evidence", site.parent.name or site.name) as line, Watched(site, record) as watched:
+            _walk(watched, Journey("canary", "planted requests", canary), NONE, "canary 1")
+            for number, (journey, attack) in enumerate(pairs):
+                line.tell(name_of(journey, attack), number / len(pairs))
+                _walk(watched, journey, attack, name_of(journey, attack), number)
+            _walk(watched, Journey("canary", "planted requests", canary), NONE, "canary 2")
+            line.say(f"{len(pairs)} runs, {record.count} events")
+            version, targets = watched.browser_version, sorted(watched.targets)
+    finally:
+        record.close()
+    expected = {attack.name: attack.expects for _journey, attack in pairs if attack.expects}
+    summary = judge.judge(read(out / "events.ndjson"), expected)
+    summary["site"] = str(site)
+    summary["browser"] = version
+    summary["targets"] = targets
+    summary["keys_tried"] = sum(
+        len(one.config) + len(one.interface) for one in ATTACKS if one.name.startswith(("keys", "interface"))
+    )
+    summary["seconds"] = round(time.time() - started, 1)
+    summary["date"] = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(started))
+    cache.write_json(out / "summary.json", summary)
+    (out / "index.html").write_text(report.page(summary), encoding="utf-8", newline="")
+    return Result(summary, out)
+
+
+def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number: int = 0) -> None:
+    record, scene = watched.record, watched.scene
+    record.run = name
+    scene.settings, scene.page, scene.mallory = attack.settings, attack.script, attack.mallory
+    scene.features = journey.server | attack.server
+    if journey.name in {"call-mallory", "own-stun"} and attack is NONE:
+        scene.mallory = HARMLESS
+    record.add("harness", "start", address=attack.address("/"))
+    ok, text = True, ""
+    try:
+        with watched.browser(permissions=["camera", "microphone"], **journey.profile) as context:
+            journey.walk(Visit(context, attack, f"room{number}", record))
+    except Missed as error:
+        ok, text = False, str(error)
+    except Exception as error:  # noqa: BLE001 (a page that crashes under attack is a result, not our end)
+        ok, text = False, f"{type(error).__name__}: {str(error)[:200]}"
+    time.sleep(SETTLE)
+    record.add("harness", "end", ok=ok, text=text)
+    record.run = ""
+
+
+def weak_control(summary: dict[str, Any]) -> list[str]:
+    """What is wrong with a run on the unpatched site, where leaks must be found: nothing, or the reasons."""
+    reasons = [f"the control is void: {one}" for one in summary["void_because"]]
+    reasons += [
+        f"the control did not see what {one['attack']} does to upstream as it is: {', '.join(one['missing'])}"
+        for one in summary["control"]
+        if one["missing"]
+    ]
+    if not summary["totals"]["contacts"]:
+        reasons.append("the control found no contact at all")
+    return reasons

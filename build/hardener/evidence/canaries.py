@@ -1,0 +1,89 @@
+"""Planted requests, one of each kind: what the witnesses do not see here, they would not see of the bundle either."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+DOMAIN = "canary.example"
+ADDRESS = "192.0.2.77"  # a contact without a name
+FOLDER = "/canary/"
+
+
+@dataclass(frozen=True)
+class Canary:
+    """One kind of request, the host it goes to, and what each witness must have seen of it."""
+
+    kind: str
+    host: str
+    browser: frozenset[str]
+    transport: frozenset[str]
+
+
+def _canary(kind: str, browser: str, transport: str = "dns tcp", host: str = "") -> Canary:
+    return Canary(kind, host or f"{kind}.{DOMAIN}", frozenset(browser.split()), frozenset(transport.split()))
+
+
+CANARIES = (
+    _canary("fetch", "request", "dns tcp request"),
+    _canary("image", "request", "dns tcp request"),
+    _canary("script", "request", "dns tcp request"),
+    _canary("frame", "request", "dns tcp request"),
+    _canary("worker", "request", "dns tcp request"),
+    _canary("service-worker", "request", "dns tcp request"),
+    _canary("websocket", "websocket", "dns tcp request"),
+    _canary("worker-websocket", "websocket", "dns tcp request"),
+    _canary("beacon", "beacon", "dns tcp request"),
+    _canary("preconnect", "hint", "dns tcp"),
+    _canary("dns-prefetch", "hint", "dns"),
+    _canary("shared-worker", "request", "dns tcp request"),
+    _canary("window", "window-open", "dns tcp request"),
+    _canary("webtransport", "webtransport", "dns udp"),
+    _canary("stun", "ice", "dns stun"),
+    _canary("late-stun", "ice", "dns stun"),
+    _canary("address", "request", "tcp request", ADDRESS),
+)
+
+_WORKER = """
+fetch('https://worker.%s/').catch(() => 0);
+new WebSocket('wss://worker-websocket.%s/');
+"""
+_SERVICE_WORKER = """
+self.addEventListener('install', event => { self.skipWaiting();
+    event.waitUntil(fetch('https://service-worker.%s/').catch(() => 0)); });
+"""
+_PAGE = """<!doctype html><meta charset=utf-8><title>Canaries</title><body><script>
+const D = %s;
+const put = (tag, facts) => document.body.appendChild(Object.assign(document.createElement(tag), facts));
+fetch('https://fetch.' + D + '/').catch(() => 0);
+put('img', { src: 'https://image.' + D + '/' });
+put('img', { src: 'https://%s/' });
+put('script', { src: 'https://script.' + D + '/' });
+put('iframe', { src: 'https://frame.' + D + '/' });
+put('link', { rel: 'preconnect', href: 'https://preconnect.' + D + '/' });
+put('link', { rel: 'dns-prefetch', href: 'https://dns-prefetch.' + D + '/' });
+new Worker('worker.js');
+new SharedWorker('shared-worker.js');
+window.open('https://window.' + D + '/');
+try { new WebTransport('https://webtransport.' + D + '/').ready.catch(() => 0); } catch (_) { /* not there */ }
+navigator.serviceWorker.register('service-worker.js').catch(error => document.title = error);
+new WebSocket('wss://websocket.' + D + '/');
+navigator.sendBeacon('https://beacon.' + D + '/', 'x');
+const peer = new RTCPeerConnection({ iceServers: [{ urls: 'stun:stun.' + D + ':3478' }] });
+peer.createDataChannel('x');
+peer.createOffer().then(offer => peer.setLocalDescription(offer));
+const late = new RTCPeerConnection();
+late.setConfiguration({ iceServers: [{ urls: ['stun:late-stun.' + D + ':3478'] }] });
+late.createDataChannel('x');
+late.createOffer().then(offer => late.setLocalDescription(offer));
+</script>"""
+
+
+def body(name: str) -> tuple[str, str] | None:
+    """Content type and text of a file of the canary page; None where there is no such file."""
+    return {
+        "page.html": ("text/html", _PAGE % (json.dumps(DOMAIN), ADDRESS)),
+        "worker.js": ("text/javascript", _WORKER % (DOMAIN, DOMAIN)),
+        "shared-worker.js": ("text/javascript", f"fetch('https://shared-worker.{DOMAIN}/').catch(() => 0);"),
+        "service-worker.js": ("text/javascript", _SERVICE_WORKER % DOMAIN),
+    }.get(name)

@@ -1,0 +1,34 @@
+// Runs in every page and frame before any other script: tells the witness what the network events do not show.
+(() => {
+    const tell = (kind, detail) => { try { window.__hardenerWitness(kind, JSON.stringify(detail)); } catch (_) { /* gone */ } };
+    const ice = configuration => ((configuration || {}).iceServers || []).flatMap(one => [].concat(one.urls || one.url || []));
+    const Peer = window.RTCPeerConnection;
+    if (Peer) {
+        const told = configuration => tell('ice', { servers: ice(configuration) });
+        const Spied = new Proxy(Peer, {
+            construct(target, words, asked) { told(words[0]); return Reflect.construct(target, words, asked === Spied ? target : asked); }
+        });
+        const set = Peer.prototype.setConfiguration;
+        Peer.prototype.setConfiguration = function(configuration) { told(configuration); return set.apply(this, arguments); };
+        window.RTCPeerConnection = Spied;
+        if (window.webkitRTCPeerConnection) { window.webkitRTCPeerConnection = Spied; }
+    }
+    const beacon = navigator.sendBeacon;
+    if (beacon) {
+        navigator.sendBeacon = function(url) { tell('beacon', { url: new URL(url, location.href).href }); return beacon.apply(navigator, arguments); };
+    }
+    if (window.WebTransport) {
+        window.WebTransport = new Proxy(window.WebTransport, {
+            construct(target, words) { tell('webtransport', { url: String(words[0]) }); return new target(...words); }
+        });
+    }
+    const hints = nodes => nodes.forEach(node => {
+        if (node.tagName === 'LINK' && /preconnect|dns-prefetch|prefetch|preload/i.test(node.rel) && /^(https?:)?\/\//.test(node.href)) {
+            tell('hint', { url: node.href });
+        }
+    });
+    new MutationObserver(changes => changes.forEach(one => hints(one.addedNodes)))
+        .observe(document, { childList: true, subtree: true });
+    const open = window.open;
+    window.open = function(url) { tell('window-open', { url: url ? new URL(url, location.href).href : '' }); return open.apply(window, arguments); };
+})();

@@ -1,0 +1,85 @@
+"""A small evidence run end to end, on the unpatched site: what leaks there must be seen by both witnesses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardener.errors import StackError
+from hardener.evidence import campaign, cdp, xmpp_stub
+from hardener.evidence.canaries import CANARIES
+from hardener.evidence.record import read
+from hardener.ui import UI
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+WORK = Path(__file__).parents[2] / ".work"
+
+
+def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
+    """Run a selection on a built site; skipped, with the reason, where that is not possible."""
+    site = WORK / variant / "site"
+    if not (site / "index.html").exists():
+        pytest.skip(f"{site} is not there: hardener build{' --unpatched' if variant == 'unpatched' else ''}")
+    try:
+        return campaign.run(site, out, UI(quiet=True), only).summary
+    except StackError as error:
+        pytest.skip(f"{error.message} ({error.hint})")
+
+
+def hosts(summary: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
+    """Who was contacted, and whether the browser and the transport saw it."""
+    contacts = [contact for one in summary["runs"] for contact in one["contacts"]]
+    return {one["host"]: (bool(one["browser"]), bool(one["transport"])) for one in contacts}
+
+
+def test_mallorys_avatar_and_stun_are_seen_by_both(tmp_path: Path) -> None:
+    summary = run("unpatched", tmp_path / "out", "mallory-avatar")
+    assert not summary["void_because"]
+    assert [(one["seen"], one["of"]) for one in summary["canaries"]] == [(len(CANARIES), len(CANARIES))] * 2
+    assert hosts(summary) == {"tracker.evil.example": (True, True), "meet-jit-si-turnrelay.jitsi.net": (True, True)}
+    assert summary["verdict"] == "contacts"
+    assert not campaign.weak_control(summary)
+    assert {"page", "worker", "service_worker"} <= set(summary["targets"])
+    kinds = {(event["witness"], event["kind"]) for event in read(tmp_path / "out" / "events.ndjson")}
+    assert {("transport", "stun"), ("browser", "ice"), ("browser", "request"), ("transport", "tls")} <= kinds
+
+
+def test_an_opener_is_told_what_is_said(tmp_path: Path) -> None:
+    summary = run("unpatched", tmp_path / "out", "opener")
+    assert summary["totals"]["runs_with_messages"] == 1
+    assert "av.evil.example" in hosts(summary)
+
+
+def test_signing_in_leaves_no_secret_in_the_record(tmp_path: Path) -> None:
+    summary = run("unpatched", tmp_path / "out", "login")
+    assert summary["totals"]["completed"] == 1
+    text = (tmp_path / "out" / "events.ndjson").read_text(encoding="utf-8")
+    assert "SCRAM-SHA-1" in text
+    assert "[redacted]</auth>" in text
+    assert "[redacted]</response>" in text
+    assert xmpp_stub.PASSWORD not in text
+
+
+def test_a_blind_witness_voids_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdp.Listener, "url", lambda *_words, **_facts: None)
+    summary = run("unpatched", tmp_path / "out", "welcome+none")
+    assert summary["verdict"] == "void"
+    assert any("fetch was not seen (browser:request)" in reason for reason in summary["void_because"])
+
+
+def test_welcome_page_of_the_hardened_site_is_clean(tmp_path: Path) -> None:
+    summary = run("hardened", tmp_path / "out", "welcome+none")
+    assert (summary["verdict"], hosts(summary)) == ("clean", {})
+
+
+def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.fspath(tmp_path))
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").touch()
+    with pytest.raises(StackError):
+        campaign.run(site, tmp_path / "out", UI(quiet=True))
+    assert not (tmp_path / "out" / "summary.json").exists()

@@ -1,0 +1,74 @@
+"""The record holds no secrets, and says in which run a thing was seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hardener.evidence import record
+from hardener.evidence.stages import token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "hunter2secret"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://host/room?jwt={SECRET}",
+        f"https://host/room?x=1&jwt={SECRET}&y=2",
+        f"https://host/room#config.subject=1&config.watchRTCConfigParams.rtcToken={SECRET}",
+        f"https://host/#password={SECRET}",
+        f"GET /xmpp-websocket?token={SECRET}&room=r HTTP/1.1",
+        f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{SECRET}</auth>",
+        f"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{SECRET}</response>",
+        f"<x xmlns='http://jabber.org/protocol/muc'><password>{SECRET}</password></x>",
+        f"<transport pwd='{SECRET}'/>",
+        f"a=ice-pwd:{SECRET}",
+    ],
+)
+def test_secrets_are_redacted(text: str) -> None:
+    assert SECRET in text
+    assert SECRET not in record.redact(text)
+    assert record.HIDDEN in record.redact(text)
+
+
+def test_a_token_is_redacted_wherever_it_stands() -> None:
+    assert token() not in record.redact(f"Joining with {token()} now")
+
+
+@pytest.mark.parametrize(
+    "text", ["https://i.giphy.com/media/abc123/giphy.gif", "<presence><nick>Mallory</nick></presence>"]
+)
+def test_evidence_stays(text: str) -> None:
+    assert record.redact(text) == text
+
+
+def test_values_under_secret_names_are_hidden_at_any_depth() -> None:
+    value = {"servers": [{"urls": "turn:host", "credential": SECRET, "username": "u"}], "jwt": SECRET, "n": 1}
+    assert record.clean(value) == {
+        "servers": [{"urls": "turn:host", "credential": record.HIDDEN, "username": "u"}],
+        "jwt": record.HIDDEN,
+        "n": 1,
+    }
+
+
+def test_events_say_their_run_and_come_back_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    one = record.Recorder(path)
+    one.run = "call + none"
+    one.add("browser", "request", host="a.example", url=f"https://a.example/?jwt={SECRET}")
+    one.run = ""
+    one.add("transport", "dns", host="b.example\n")
+    one.close()
+    one.add("transport", "dns", host="late.example")
+    events = record.read(path)
+    assert [(event["run"], event["witness"], event["kind"], event["host"]) for event in events] == [
+        ("call + none", "browser", "request", "a.example"),
+        ("", "transport", "dns", "b.example\n"),
+    ]
+    assert SECRET not in path.read_text(encoding="utf-8")
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2

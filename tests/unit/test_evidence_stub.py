@@ -1,0 +1,114 @@
+"""The XMPP stub's stanzas: signing in, the focus, the room, and Mallory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from hardener.evidence import xmpp_stub
+from hardener.evidence.xmpp_stub import Conversation, Mallory
+
+DOMAIN = "meet.example"
+ROOM = f"room@conference.{DOMAIN}"
+JOIN = f"<presence xmlns='jabber:client' to='{ROOM}/a1b2c3d4'><x xmlns='http://jabber.org/protocol/muc'/><stats-id>Ada-x1</stats-id></presence>"
+
+
+def say(talk: Conversation, text: str) -> list[ET.Element]:
+    return [ET.fromstring(one) for one in talk.answer(text)]
+
+
+def signed_in(mallory: Mallory | None = None) -> Conversation:
+    talk = Conversation(DOMAIN, mallory)
+    say(talk, f"<open xmlns='{xmpp_stub.FRAMING}' to='{DOMAIN}'/>")
+    (success,) = say(talk, f"<auth xmlns='{xmpp_stub.SASL}' mechanism='ANONYMOUS'/>")
+    assert success.tag == f"{{{xmpp_stub.SASL}}}success"
+    return talk
+
+
+def test_features_before_and_after_signing_in() -> None:
+    talk = Conversation(DOMAIN)
+    _open, features = say(talk, f"<open xmlns='{xmpp_stub.FRAMING}' to='{DOMAIN}'/>")
+    assert [one.text for one in features.iter(f"{{{xmpp_stub.SASL}}}mechanism")] == ["ANONYMOUS", "SCRAM-SHA-1"]
+    say(talk, f"<auth xmlns='{xmpp_stub.SASL}' mechanism='ANONYMOUS'/>")
+    _open, features = say(talk, f"<open xmlns='{xmpp_stub.FRAMING}' to='{DOMAIN}'/>")
+    assert features[0].tag.endswith("bind")
+
+
+@pytest.mark.parametrize(("password", "ok"), [(xmpp_stub.PASSWORD, True), ("wrong", False)])
+def test_scram(password: str, *, ok: bool) -> None:
+    talk = Conversation(DOMAIN)
+    first = base64.b64encode(b"n,,n=alice,r=abc").decode()
+    (challenge,) = say(talk, f"<auth xmlns='{xmpp_stub.SASL}' mechanism='SCRAM-SHA-1'>{first}</auth>")
+    server = base64.b64decode(challenge.text or "").decode()
+    parts = dict(one.split("=", 1) for one in server.split(","))
+    without = f"c=biws,r={parts['r']}"
+    proof, signature = xmpp_stub.scram(password, parts["s"], f"n=alice,r=abc,{server},{without}")
+    final = base64.b64encode(f"{without},p={proof}".encode()).decode()
+    (answer,) = say(talk, f"<response xmlns='{xmpp_stub.SASL}'>{final}</response>")
+    assert answer.tag.endswith("success" if ok else "failure")
+    if ok:
+        assert base64.b64decode(answer.text or "").decode() == f"v={signature}"
+    assert hmac.new(b"", b"", hashlib.sha1).digest_size == 20
+
+
+def test_nobody_without_an_account_where_accounts_are_wanted() -> None:
+    talk = Conversation(DOMAIN, features=frozenset({"accounts"}))
+    _open, features = say(talk, f"<open xmlns='{xmpp_stub.FRAMING}' to='{DOMAIN}'/>")
+    assert [one.text for one in features.iter(f"{{{xmpp_stub.SASL}}}mechanism")] == ["SCRAM-SHA-1"]
+    (failure,) = say(talk, f"<auth xmlns='{xmpp_stub.SASL}' mechanism='ANONYMOUS'/>")
+    assert failure.tag.endswith("failure")
+
+
+def test_unknown_mechanism_is_refused() -> None:
+    (failure,) = say(Conversation(DOMAIN), f"<auth xmlns='{xmpp_stub.SASL}' mechanism='PLAIN'>x</auth>")
+    assert failure[0].tag.endswith("invalid-mechanism")
+
+
+def test_the_focus_is_ready() -> None:
+    talk = signed_in()
+    (iq,) = say(
+        talk,
+        f"<iq xmlns='jabber:client' type='set' id='1' to='focus.{DOMAIN}'><conference xmlns='{xmpp_stub.FOCUS}'"
+        f" room='{ROOM}' machine-uid='42'/></iq>",
+    )
+    assert (iq.get("type"), iq.get("id"), iq[0].get("ready"), iq[0].get("room")) == ("result", "1", "true", ROOM)
+    assert ("machine-uid", "42") in talk.heard
+
+
+def test_what_is_not_known_is_an_error() -> None:
+    (iq,) = say(signed_in(), "<iq xmlns='jabber:client' type='get' id='1'><query xmlns='jabber:iq:roster'/></iq>")
+    assert iq.get("type") == "error"
+    assert say(signed_in(), "<iq xmlns='jabber:client' type='result' id='1'/>") == []
+
+
+def test_join_alone() -> None:
+    talk = signed_in()
+    focus, own, subject = say(talk, JOIN)
+    assert focus.get("from") == f"{ROOM}/focus"
+    assert [one.get("code") for one in own.iter("{http://jabber.org/protocol/muc#user}status")] == ["110", "100"]
+    assert subject.get("type") == "groupchat"
+    assert ("stats-id", "Ada-x1") in talk.heard
+    assert not talk.later
+
+
+def test_mallory_comes_and_says_her_things_later() -> None:
+    talk = signed_in(
+        Mallory("<Mallory>", "<avatar-url>https://evil.example/</avatar-url>", ("gif[x]", "<b>"), "<cmd/>")
+    )
+    mallory = say(talk, JOIN)[-1]
+    assert mallory.get("from") == f"{ROOM}/{xmpp_stub.MALLORY}"
+    assert mallory.findtext("{http://jabber.org/protocol/nick}nick") == "<Mallory>"
+    assert mallory.findtext("{jabber:client}avatar-url") == "https://evil.example/"
+    later = [ET.fromstring(one) for one in talk.later]
+    assert [one.findtext("{jabber:client}body") for one in later[:2]] == ["gif[x]", "<b>"]
+    assert later[2].find("{jabber:client}cmd") is not None
+
+
+def test_an_update_of_the_presence_comes_back_once() -> None:
+    talk = signed_in(Mallory())
+    say(talk, JOIN)
+    assert len(say(talk, JOIN)) == 1
