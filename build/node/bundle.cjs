@@ -127,6 +127,38 @@ function finish(job, { bundler, version, configs }, packageName) {
     });
 }
 
+/**
+ * Several bundles import the same icons, and each compiler would have SVGR transform them anew: a quarter of the time of a
+ * cold build. The loader stays where it is, as module ids are made from its path; only its work is remembered.
+ */
+function transformIconsOnce(root) {
+    const fromTree = createRequire(path.join(root, 'package.json'));
+    let file;
+
+    try {
+        file = fromTree.resolve('@svgr/webpack');
+    } catch {
+        return; // a component without icons
+    }
+    const original = fromTree(file);
+    const svgr = original.default ?? original;
+    const results = new Map();
+
+    function once(source) {
+        const done = this.async();
+        const key = JSON.stringify([ this.resource, this.getOptions(), String(source) ]);
+
+        results.has(key) || results.set(key, new Promise((resolve, reject) => {
+            const async = () => (error, result) => error ? reject(error) : resolve(result);
+
+            svgr.call(Object.create(this, { async: { value: async } }), source);
+        }));
+        results.get(key).then(result => done(null, result), done);
+    }
+
+    require.cache[file].exports = Object.assign(once, { default: once });
+}
+
 function compile(bundler, configs) {
     return new Promise((resolve, reject) => {
         const compiler = bundler(configs);
@@ -195,6 +227,7 @@ runJob([ 'tools', 'out', 'toolchain', 'config' ], [ 'cache', 'alias', 'drop', 'd
     emptyFolder(job.out);
     const tool = toolchain(job, packageName);
     const { kept, unused } = dropEntries(tool.configs, drop);
+    job.toolchain === 'rspack' && transformIconsOnce(job.root);
     const { stats: all } = await compile(tool.bundler, finish(job, { ...tool, configs: kept }, packageName));
     const errors = all.flatMap(stats => stats.toJson({ all: false, errors: true }).errors
         .map(error => finding(job.root, stats.compilation.name, error)));
