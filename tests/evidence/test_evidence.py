@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
     if not (site / "index.html").exists():
         pytest.skip(f"{site} is not there: hardener build{' --unpatched' if variant == 'unpatched' else ''}")
     try:
-        return campaign.run(site, out, UI(quiet=True), only).summary
+        # In a thread: pytest-playwright, which the browser tests use, keeps an event loop in this one for the whole session.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(campaign.run, site, out, UI(quiet=True), only).result().summary
     except StackError as error:
         pytest.skip(f"{error.message} ({error.hint})")
 
