@@ -29,26 +29,30 @@ class WorkTree:
         return cache.Stamp(self.path / STATE / f"{step}.json")
 
 
+def write_tree(component: Component, mirror: Path, tree: str, folder: Path) -> None:
+    """Write a tree (or commit), less the component's excluded paths and with its generated files, to a folder."""
+    with Repository(mirror).index(tree) as index:
+        index.drop(
+            path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
+        )
+        index.checkout(folder)
+    for path, content in component.generated.items():
+        cache.write(folder / path, content.encode())
+
+
 def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
     """Write the tree, less the component's excluded paths and with its generated files, to ``target``.
 
     A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree
     that is there already is left alone. Raises StackError when the disk is full.
     """
-    generated = component.generated
-    key = cache.key(tree, component.exclude, generated, cache.file_digest_of(__file__))
+    key = cache.key(tree, component.exclude, component.generated, cache.file_digest_of(__file__))
     work = WorkTree(target, tree, fresh=False)
     if work.stamp("tree").facts(key) is not None:
         return work
 
     def fill(new: Path) -> None:
-        with Repository(mirror).index(tree) as index:
-            index.drop(
-                path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
-            )
-            index.checkout(new)
-        for path, content in generated.items():
-            cache.write(new / path, content.encode())
+        write_tree(component, mirror, tree, new)
         cache.Stamp(new / STATE / "tree.json").set(key, {"tree": tree})
         modules = target / "node_modules"
         if modules.is_dir():

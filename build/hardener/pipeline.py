@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hardener import __version__, cache, node, overlay, scan
 from hardener.apply import PIN, Applied, apply
 from hardener.bundle import Bundled, bundle, deliver
-from hardener.checkout import WorkTree, checkout
+from hardener.checkout import WorkTree, checkout, write_tree
 from hardener.deploy import Deployed, deploy
 from hardener.fetch import Fetched, fetch
 from hardener.git import Repository
@@ -20,7 +20,7 @@ from hardener.install import Installed, install
 from hardener.overlay import Laid, lay
 from hardener.package import Packaged, archive_records, package, read_records, write_records
 from hardener.scan import NAME as HOSTS
-from hardener.typecheck import Checked, typecheck, write_base
+from hardener.typecheck import Checked, typecheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ def _build_component(
             installed.key,
             laid.paths,
             Repository(fetched.mirror).changed(component.commit, applied.commit),
-            lambda folder: write_base(component, fetched.mirror, folder),
+            lambda folder: write_tree(component, fetched.mirror, component.commit, folder),
         )
         bundled = bundle(component, work, installed, laid.aliases, options.toolchain, home)
         checked = checking.result()

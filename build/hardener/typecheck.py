@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from hardener import cache, node
 from hardener.errors import BundleError
-from hardener.git import Repository, inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -98,17 +97,6 @@ def _base_problems(component: Component, work: WorkTree, base: Callable[[Path], 
         return set(_run(component, folder))
     finally:
         cache.remove(folder)
-
-
-def write_base(component: Component, mirror: Path, folder: Path) -> None:
-    """Write upstream's unpatched tree: what :func:`typecheck` wants as ``base``."""
-    with Repository(mirror).index(component.commit) as index:
-        index.drop(
-            path for path in index.output("ls-files", "-z").split("\0") if path and inside(path, component.exclude)
-        )
-        index.checkout(folder)
-    for path, content in component.generated.items():
-        cache.write(folder / path, content.encode())
 
 
 def _run(component: Component, tree: Path) -> list[TypeProblem]:
