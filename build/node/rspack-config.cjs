@@ -3,9 +3,10 @@
  * options that it does not know, without a word. So whatever upstream may write is listed here, and the build stops with
  * the name of anything else: then this file has to learn what it means.
  */
+const fs = require('node:fs');
 const path = require('node:path');
 
-const { fail, readJsonWithComments } = require('./job.cjs');
+const { fail, readJson, readJsonWithComments } = require('./job.cjs');
 
 const KNOWN = {
     '': [ 'devServer', 'devtool', 'entry', 'mode', 'module', 'node', 'optimization', 'output', 'performance', 'plugins', 'resolve' ],
@@ -100,7 +101,34 @@ function moduleRules(root, rules) {
     rules.forEach(rule => checkKeys('rule', rule));
     unknown.length && fail(`upstream uses the unknown loader ${unknown.join(', ')}: teach rspack-config.cjs about it`);
 
-    return [ ...swcRules(root, rules), ...rest ];
+    const scripts = swcRules(root, rules);
+
+    return [ ...scripts, ...rest.map(rule => iconRule(root, rule, scripts)) ];
+}
+
+/**
+ * SVGR makes a component of an icon, and then has Babel translate it. That is left to swc, with what upstream wants of its own
+ * components, for the time it takes. SVGR would also look for a configuration in every folder from the icon up to the root of
+ * the file system: what lies above the tree would get into the bundle. Upstream has none; should it get one, the build stops.
+ */
+function iconRule(root, rule, scripts) {
+    const isSvgr = use => use.loader === '@svgr/webpack';
+
+    if (!rule.use?.some?.(isSvgr)) {
+        return rule;
+    }
+    const jsx = scripts.find(({ test }) => test.test('icon.jsx')) ?? fail('upstream has icons, but no rule for JSX');
+    const found = fs.readdirSync(root).find(name => /^(\.svgrrc|svgr\.config|svgo\.config)(\..*)?$/.test(name))
+        ?? ('svgr' in readJson(path.join(root, 'package.json')) && 'package.json');
+
+    found && fail(`upstream has a configuration of SVGR in ${found}: teach rspack-config.cjs about it`);
+
+    return {
+        ...rule,
+        use: rule.use.flatMap(use => isSvgr(use)
+            ? [ { loader: jsx.loader, options: jsx.options }, { ...use, options: { ...use.options, babel: false, runtimeConfig: false } } ]
+            : [ use ])
+    };
 }
 
 function plugin(rspack, { kind, options }) {
