@@ -66,8 +66,6 @@ http {{
 }}
 """
 SNIPPETS = ROOT / "build" / "nginx"
-# Files that are still to be merged into jitsi-meet's overlays; nothing is done once the folder is gone.
-PROPOSAL = ROOT / "proposals" / "jitsi-meet"
 
 
 @dataclass
@@ -85,6 +83,19 @@ class Visit:
             self.page.wait_for_selector(selector)
         except TimeoutError as error:
             pytest.fail(f"{selector} never came: {error}\nerrors: {self.errors}\nlast requests: {self.requests[-5:]}")
+
+    def come_to_rest(self) -> None:
+        """Wait until the page has had nothing to fetch for half a second, and time to draw: what it does by itself is done."""
+        self.page.wait_for_load_state("networkidle")
+        self.page.evaluate("() => new Promise(done => requestIdleCallback(done))")
+
+    def wait_until(self, happened: Callable[[], bool], what: str) -> None:
+        """Wait until something holds on our side, such as a request that was seen."""
+        for _ in range(1000):
+            if happened():
+                return
+            self.page.wait_for_timeout(20)  # lets events through
+        pytest.fail(f"{what} never came\nerrors: {self.errors}\nlast requests: {self.requests[-5:]}")
 
 
 @pytest.fixture(autouse=True)
@@ -165,11 +176,6 @@ def _with_snippets(folder: Path, *, headers: bool) -> None:
     shutil.copytree(SNIPPETS, folder / "hardener")
     if not headers:
         (folder / "hardener" / "security-headers.conf").write_text("")
-    if PROPOSAL.exists():
-        ignored = shutil.ignore_patterns("*.fragment")
-        shutil.copytree(PROPOSAL, folder / "site", dirs_exist_ok=True, ignore=ignored)
-        for line in (PROPOSAL / "remove.list.fragment").read_text().splitlines():
-            (folder / "site" / line.split()[0]).unlink(missing_ok=True)
 
 
 def _start(nginx: str, folder: Path, template: str) -> tuple[subprocess.Popen[bytes], str]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Error, expect
 
-from .conftest import SNIPPETS
+from .conftest import SNIPPETS, Visit
 from .test_lib import HELPERS, server  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext, Route
 
-    from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -214,7 +214,7 @@ READY = {
 def test_page_breaks_no_rule(watched: Callable[[str, str], tuple[Visit, list[str]]], path: str) -> None:
     seen, complaints = watched("headers", path)
     seen.wait_for(READY[path])
-    seen.page.wait_for_timeout(1000)
+    seen.come_to_rest()
 
     assert seen.page.evaluate("violations") == []
     assert complaints == []
@@ -287,12 +287,18 @@ def test_planted_violation_is_blocked(watched: Callable[[str, str], tuple[Visit,
         seen.page.evaluate(ADD)
         # In a timer: what Playwright itself evaluates is not subject to the policy's rule about eval.
         seen.page.evaluate(f"() => {{ setTimeout(() => {{ {code} }}) }}")
-        seen.page.wait_for_timeout(500)
-        planted, violations = seen.page.evaluate(
-            "[ Boolean(window.planted), violations.map(one => one.split(' ')[0]) ]"
-        )
-        done[variant] = planted or any("evil.invalid" in url for url in seen.foreign)
-        blocked[variant] = directive in violations
+
+        def happened(seen: Visit = seen) -> tuple[bool, bool]:
+            try:
+                planted, violations = seen.page.evaluate(
+                    "[ Boolean(window.planted), violations.map(one => one.split(' ')[0]) ]"
+                )
+            except Error:  # the form leaves the page
+                planted, violations = False, []
+            return planted or any("evil.invalid" in url for url in seen.foreign), directive in violations
+
+        seen.wait_until(lambda: any(happened()), f"{name}, done or blocked,")
+        done[variant], blocked[variant] = happened()
 
     assert done == {"bare": True, "headers": False}
     assert blocked == {"bare": False, "headers": True}
@@ -319,9 +325,8 @@ def test_what_the_site_needs_is_not_blocked(
     seen, complaints = watched("headers", "/static/404.html")
     seen.page.evaluate(ADD)
     seen.page.evaluate(f"() => {{ setTimeout(() => {{ {code} }}) }}")
-    seen.page.wait_for_timeout(500)
+    seen.wait_until(lambda: seen.page.evaluate("Boolean(window.planted) || violations.length > 0"), name)
 
-    assert seen.page.evaluate("Boolean(window.planted)")
     assert seen.page.evaluate("violations") == []
     assert complaints == []
 
@@ -335,10 +340,10 @@ def test_only_the_own_origin_may_frame_a_page(context: BrowserContext, site: Cal
             page.route("**/parent", lambda route: route.fulfill(body="<body>", content_type="text/html"))
             page.goto(site(parent) + path)
             page.evaluate(
-                "url => document.body.append(Object.assign(document.createElement('iframe'), { src: url }))",
+                """url => new Promise(onload => document.body.append(
+                    Object.assign(document.createElement('iframe'), { src: url, onload })))""",  # also when refused
                 f"{site(variant)}/static/offline.html",
             )
-            page.wait_for_timeout(1000)
             framed[variant, parent == variant] = page.frames[1].url.startswith("http")
             page.close()
 
@@ -375,15 +380,14 @@ def test_encrypted_conference_breaks_no_rule(watched: Callable[[str, str], tuple
         """async () => {
             const connection = connectionTo({ serviceUrl: `ws://${location.host}/xmpp-websocket` });
             await login(connection, 'password');
-            const conference = connection.initJitsiConference('room', {});
-            await new Promise(resolve => setTimeout(resolve, 1000));
-            return conference.isE2EESupported();
+            return connection.initJitsiConference('room', {}).isE2EESupported();
         }"""
     )
+    for name in ("lib-jitsi-meet.e2ee-worker.js", "olm.wasm"):
+        seen.wait_until(lambda name=name: any(name in url for url in seen.requests), name)
+    seen.come_to_rest()
 
     assert supported
-    assert any("lib-jitsi-meet.e2ee-worker.js" in url for url in seen.requests)
-    assert any("olm.wasm" in url for url in seen.requests)
     assert seen.page.evaluate("violations") == []
     assert complaints == []
 
@@ -404,14 +408,15 @@ def test_settings_and_blurred_background_break_no_rule(
     seen.page.get_by_role("button", name="Select Background").click()
     with seen.page.expect_request("**/*.tflite"):
         seen.page.get_by_role("radio", name="Blur", exact=True).click()
-    seen.page.wait_for_timeout(1500)
+    seen.wait_until(lambda: "blob" in seen.page.evaluate("workers"), "a worker from a blob")
     for tab in seen.page.get_by_role("tab").all():
         tab.click()
-        seen.page.wait_for_timeout(200)
+        expect(tab).to_have_attribute("aria-selected", "true")
+        seen.come_to_rest()
     seen.page.locator("#modal-dialog-ok-button").click()
-    seen.page.wait_for_timeout(500)
+    expect(seen.page.locator("#modal-dialog-ok-button")).to_be_hidden()
+    seen.come_to_rest()
 
-    assert "blob" in seen.page.evaluate("workers")
     assert seen.page.evaluate("violations") == []
     assert complaints == []
 
@@ -442,8 +447,4 @@ def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[st
     page.wait_for_selector(READY["/SomeRoom"])
     page.get_by_role("button", name="Select Background").click()
     page.get_by_role("radio", name="Blur", exact=True).click()
-    page.wait_for_timeout(1500)
-    page.locator("#modal-dialog-ok-button").click()
-    page.wait_for_timeout(500)
-
-    assert page.evaluate("violations") != []
+    Visit(page).wait_until(lambda: page.evaluate("violations") != [], "a violation")
