@@ -14,7 +14,7 @@ from hardener import config, node
 from hardener.checkout import checkout
 from hardener.fetch import _wanted, mirror_of
 from hardener.git import Repository
-from hardener.pipeline import Options, check_series
+from hardener.source import check_series
 from hardener.ui import UI
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def applied(project: Project, tree: str) -> tuple[Applied, ...]:
     """The series of all components on a tree."""
     at(project, tree)
     # A source that nothing can be fetched from: what is not in the cache is an error.
-    return check_series(
-        project, tree, Options(sources={c.name: os.devnull for c in project.components}), UI(quiet=True)
-    )
+    return check_series(project, tree, {c.name: os.devnull for c in project.components}, UI(quiet=True))
 
 
 @pytest.mark.parametrize("tree", TREES)
