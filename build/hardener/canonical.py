@@ -13,9 +13,10 @@ from hardener.git import Identity, Repository
 from hardener.patch import Patch, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
-    from hardener.git import Entry, Index
+    from hardener.git import Index
 
 EXPORT = (
     "format-patch --stdout -1 --keep-subject --zero-commit --full-index --no-stat --no-signature --no-numbered"
@@ -47,7 +48,7 @@ class Canon:
         ``required`` are all patches that have to be in before, in order. Raises DoesNotApplyError when it, or one of
         them, does not fit; ValueError when its message would not come back from the file as it is.
         """
-        with self.repository.small_index(self._touched((*required, patch))) as index:
+        with self.index((*required, patch)) as index:
             for one in required:
                 _apply(index, one)
             before = self.repository.commit_tree(index.tree(), self.base, "before", _NOBODY, _NOBODY)
@@ -58,11 +59,13 @@ class Canon:
             raise ValueError("its message cannot be written as a patch: no line of it may look like a diff or be '---'")
         return content
 
-    def _touched(self, patches: Iterable[Patch]) -> Mapping[str, Entry]:
+    def index(self, patches: Iterable[Patch]) -> AbstractContextManager[Index]:
+        """A temporary index with the files of the base that these patches touch."""
         paths = {path for patch in patches for touch in patch.touches for path in (touch.old, touch.new) if path}
         # A file that stands where a patch wants a folder has to be seen as well.
         parents = {path[:end] for path in paths for end, sign in enumerate(path) if sign == "/"}
-        return {path: self.entries[path] for path in sorted(paths | parents) if path in self.entries}
+        entries = {path: self.entries[path] for path in sorted(paths | parents) if path in self.entries}
+        return self.repository.small_index(entries)
 
 
 def _apply(index: Index, patch: Patch) -> None:

@@ -12,14 +12,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, config, pipeline
+from hardener import __version__, cache, cli_series, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
 from hardener.arguments import project_of as _project
 from hardener.arguments import sources_of
 from hardener.errors import HardenerError, ScanError, StackError, UsageError
-from hardener.source import check_series
 from hardener.ui import UI, human
 
 if TYPE_CHECKING:
@@ -123,8 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
-    sub = verb("check", _check, "apply all series and overlays without building", source, extra)
-    sub.add_argument("--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml")
+    cli_series.register(verb, source, extra)
     sub = verb("scan", _scan, "hold every host named in a folder against hosts.toml")
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
@@ -184,25 +182,6 @@ def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
     for archive in (result.packaged.site, result.packaged.maps):
         ui.print(f"{archive.sha256}  {archive.path}")
     ui.print("done" if result.fresh else "nothing to do: the archive is there and its sum is right", "green")
-
-
-def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    project = _project(arguments)
-    if arguments.tree != "pin" and arguments.tree not in project.trees:
-        raise UsageError(
-            f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}"
-        )
-    applied = check_series(project, arguments.tree, sources_of(arguments, project), ui)
-    lines = sum(one.upstream_lines for one in applied)
-    ui.print(f"all patches and overlays fit; {lines} upstream lines touched")
-    return {
-        "tree": arguments.tree,
-        "upstream_lines": lines,
-        "components": [
-            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]}
-            for one in applied
-        ],
-    }
 
 
 def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

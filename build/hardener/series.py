@@ -37,17 +37,34 @@ def parse_series(text: str) -> list[str]:
     Traceback (most recent call last):
     ValueError: line 1: '../x.patch' is not a patch file name
     """
-    names: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        name = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
-        if not name:
-            continue
-        if not re.fullmatch(r"[\w+-][\w.+-]*\.patch", name):
-            raise ValueError(f"line {number}: {name!r} is not a patch file name")
-        if name in names:
-            raise ValueError(f"line {number}: {name!r} is there twice")
-        names.append(name)
+    names, problems = judge_series(text)
+    if problems:
+        raise ValueError(problems[0])
     return names
+
+
+def judge_series(text: str) -> tuple[list[str], list[str]]:
+    """The patch file names of a series, and everything that is wrong with its lines.
+
+    >>> judge_series("a.patch\na.patch\nb.diff\n")
+    (['a.patch'], ["line 2: 'a.patch' is there twice", "line 3: 'b.diff' is not a patch file name"])
+    """
+    names: list[str] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        name = series_name(line)
+        if name and not re.fullmatch(r"[\w+-][\w.+-]*\.patch", name):
+            problems.append(f"line {number}: {name!r} is not a patch file name")
+        elif name in names:
+            problems.append(f"line {number}: {name!r} is there twice")
+        elif name:
+            names.append(name)
+    return names, problems
+
+
+def series_name(line: str) -> str:
+    """What a line of the series names; empty for a blank line or a comment."""
+    return re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
 
 
 def parse_removals(text: str) -> list[Removal]:

@@ -93,7 +93,7 @@ def source(project: Project, component: Component, mirror: Path, ui: UI, *, unpa
                 f"{layer}{len(applied.results)} patches, {len(applied.removed)} files removed"
                 + (f", {offsets} with offset" if offsets else "")
             )
-        _tell_offsets(applied, ui)
+        tell_offsets(applied, ui)
         with ui.step("overlay", component.name) as line:
             keep = component.omit if unpatched else None
             laid = lay(component.name, mirror, base, applied.commit, layer.overlays, names, only_aliases_of=keep)
@@ -123,45 +123,14 @@ def refuse_clashes(layer: Layer, before: list[Layered], names: tuple[str, ...]) 
             )
 
 
-def check_series(project: Project, tree: str, sources: Mapping[str, str], ui: UI) -> tuple[Applied, ...]:
-    """Apply all layers of all components to a tree (``pin`` or a [tree.NAME]) without building anything.
-
-    Returns what the patches came to, one for each component and layer. Raises HardenerError when a patch or overlay
-    does not fit.
-    """
-    return tuple(
-        applied
-        for component in components_at(project, tree)
-        for applied in check_component(project, component, tree, fetch_pinned(component, sources, ui), ui)
-    )
-
-
 def components_at(project: Project, tree: str) -> tuple[Component, ...]:
     """The components with the commits of a tree; those that it does not name stay at their pin."""
     commits = {} if tree == PIN else project.trees[tree]
     return tuple(c.at(commits[c.name]) if c.name in commits else c for c in project.components)
 
 
-def check_component(project: Project, component: Component, tree: str, fetched: Fetched, ui: UI) -> tuple[Applied, ...]:
-    """As :func:`check_series`, for one component that has been fetched."""
-    base = component.commit
-    layers: list[Layered] = []
-    for layer in layers_of(project, component):
-        with ui.step("check", component.name) as line:
-            refuse_clashes(layer, layers, (tree,))
-            applied = apply(component.name, fetched.mirror, base, layer.patches, (tree,), upstream=component.commit)
-            laid = lay(component.name, fetched.mirror, base, applied.commit, layer.overlays, (tree,))
-            line.say(
-                f"{layer}{len(applied.results)} patches, {len(applied.removed)} removals, "
-                f"{len(laid.paths)} overlays fit {tree}"
-            )
-        _tell_offsets(applied, ui)
-        layers.append(Layered(layer, applied, laid))
-        base = laid.commit
-    return tuple(one.applied for one in layers)
-
-
-def _tell_offsets(applied: Applied, ui: UI) -> None:
+def tell_offsets(applied: Applied, ui: UI) -> None:
+    """Name each patch that fits with an offset."""
     for result in applied.results:
         if result.offsets:
             ui.note(str(result))
