@@ -59,6 +59,28 @@ class Canon:
             raise ValueError("its message cannot be written as a patch: no line of it may look like a diff or be '---'")
         return content
 
+    def needed(self, patch: Patch, before: Sequence[Patch], said: Sequence[Patch]) -> list[Patch] | None:
+        """Which of the patches ``before`` it this one does not apply without; None when it does not apply at all.
+
+        ``said`` are those that it requires already: they stay.
+        """
+        try:
+            self.patch(patch, before)
+        except ValueError:
+            return None
+        needed = list(before)
+        for one in before:
+            fewer = [other for other in needed if other is not one]
+            if one not in said and self._applies(patch, fewer):
+                needed = fewer
+        return needed
+
+    def _applies(self, patch: Patch, required: Sequence[Patch]) -> bool:
+        try:
+            return bool(self.patch(patch, required))
+        except ValueError:
+            return False
+
     def index(self, patches: Iterable[Patch]) -> AbstractContextManager[Index]:
         """A temporary index with the files of the base that these patches touch."""
         paths = {path for patch in patches for touch in patch.touches for path in (touch.old, touch.new) if path}

@@ -18,7 +18,8 @@ from hardener import doctor as doctors
 from hardener import scan as scanning
 from hardener.arguments import project_of as _project
 from hardener.arguments import sources_of
-from hardener.errors import HardenerError, ScanError, StackError, UsageError
+from hardener.edittree import unsaved
+from hardener.errors import HardenerError, ScanError, StackError, UnfinishedError, UsageError
 from hardener.ui import UI, human
 
 if TYPE_CHECKING:
@@ -249,6 +250,11 @@ def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
+    if unfinished := unsaved(project.work / cli_series.EDIT):
+        raise UnfinishedError(
+            f"{unfinished[0]} holds work that is in no series",
+            hint=f"hardener regen, or throw it away: rm -r {unfinished[0]}",
+        )
     removed = [project.work] + ([cache.home()] if arguments.cache else [])
     with cache.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):
         for folder in removed:

@@ -191,21 +191,10 @@ class _Judge:
         self, canon: Canon, patch: Patch, series: Sequence[Patch], needs: Mapping[str, list[Patch]], said: str
     ) -> None:
         """Name the earlier patches that it cannot do without, or say that it fits nowhere."""
-        before = series[: series.index(patch)]
-        try:
-            canon.patch(patch, before)
-        except ValueError:
+        needed = canon.needed(patch, series[: series.index(patch)], needs[patch.name])
+        if needed is None:
             self.find(patch.name, "fit", f"does not apply on {canon.base[:12]} ({said})", self.command("edit"))
             return
-        needed = list(before)
-        for one in before:
-            if one not in needs[patch.name]:
-                fewer = [other for other in needed if other is not one]
-                try:
-                    canon.patch(patch, fewer)
-                except ValueError:
-                    continue
-                needed = fewer
         names = " ".join(one.name.removesuffix(".patch") for one in needed)
         self.find(
             patch.name,

@@ -5,7 +5,7 @@ Part of the flow (it calls steps); pipeline.py builds what comes out, and ``hard
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hardener import overlay
@@ -101,6 +101,14 @@ def source(project: Project, component: Component, mirror: Path, ui: UI, *, unpa
         layers.append(Layered(layer, applied, laid))
         base = laid.commit
     return Source(tuple(layers))
+
+
+def ground(project: Project, component: Component, layer: Layer, mirror: Path, ui: UI) -> str:
+    """The commit that a layer's patches apply to: the pin for ours, for another what the layers below it make."""
+    below = project.extras[: [one.name for one in layers_of(project, component)].index(layer.name)]
+    if not layer.name:
+        return component.commit
+    return source(replace(project, extras=below[:-1]), component, mirror, ui).last.laid.commit
 
 
 def refuse_clashes(layer: Layer, before: list[Layered], names: tuple[str, ...]) -> None:
