@@ -69,7 +69,7 @@ class Canon:
         except ValueError:
             return None
         needed = list(before)
-        for one in before:
+        for one in reversed(before):  # what requires another goes before it
             fewer = [other for other in needed if other is not one]
             if one not in said and self._applies(patch, fewer):
                 needed = fewer

@@ -67,7 +67,7 @@ def regen(component: Component, mirror: Path, base: str, layer: Layer, area: Pat
         new = _canonical(canon, component.commit, _commits(tree, base, old))
         new = _dated(canon, new, old, today)
         _prove(scratch, base, new, tree)
-        result, contents = _compare(component.name, "work tree", layer.patches, new)
+        result, contents = _compare(component.name, "work tree", layer.patches, new, state.files)
         kept = {name: digest for name, digest in fingerprint(layer.patches).items() if name not in result.dropped}
         target = kept | {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         tree.remember(replace(state, target=target))
@@ -254,8 +254,14 @@ def _prove(scratch: Repository, base: str, new: Sequence[Patch], tree: EditTree)
             )
 
 
-def _compare(component: str, source: str, folder: Path, new: Sequence[Patch]) -> tuple[Regenerated, dict[str, bytes]]:
-    """What is to be written, and how to tell it."""
+def _compare(
+    component: str, source: str, folder: Path, new: Sequence[Patch], imported: Mapping[str, str] | None = None
+) -> tuple[Regenerated, dict[str, bytes]]:
+    """What is to be written, and how to tell it.
+
+    ``imported`` are the files that the work tree was made from: a killed run may have left one that has no commit and,
+    in the series that it wrote, no line any more.
+    """
     contents = {patch.name: patch.content for patch in new}
     path = folder / SERIES
     text = path.read_bytes() if path.exists() else b""
@@ -268,12 +274,14 @@ def _compare(component: str, source: str, folder: Path, new: Sequence[Patch]) ->
         if not (folder / name).is_file() or (folder / name).read_bytes() != content
     }
     names = [patch.name for patch in new]
+    left = (name for name in imported or () if name.endswith(".patch") and (folder / name).exists())
+    known = dict.fromkeys([*listed, *left])
     result = Regenerated(
         component,
         source,
         written=tuple(name for name in names if name in differing and name in listed),
         added=tuple(name for name in names if name not in listed),
-        dropped=tuple(name for name in listed if name not in names),
+        dropped=tuple(name for name in known if name not in names),
         kept=sum(name not in differing for name in names),
         reordered=[name for name in listed if name in names] != [name for name in names if name in listed],
     )
