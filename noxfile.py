@@ -36,8 +36,20 @@ def build(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def check(session: nox.Session) -> None:
-    """Apply all series and overlays without building (other trees: nox -s check -- --tree master)."""
+    """Apply all series and overlays and judge every patch, without building (nox -s check -- --tree master)."""
     run(session, "hardener", "check", *session.posargs)
+
+
+@nox.session(default=False)
+def edit(session: nox.Session) -> None:
+    """Open a component's series as commits, to change with plain git (nox -s edit -- jitsi-meet)."""
+    run(session, "hardener", "edit", *session.posargs)
+
+
+@nox.session(default=False)
+def regen(session: nox.Session) -> None:
+    """Write the series back in canonical form, and the table of patches/README.md."""
+    run(session, "hardener", "regen", *session.posargs)
 
 
 @nox.session(default=False)

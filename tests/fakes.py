@@ -168,6 +168,37 @@ def _person(role: str) -> dict[str, str]:
     return {f"GIT_{role}_NAME": name, f"GIT_{role}_EMAIL": email, f"GIT_{role}_DATE": f"{START} +0000"}
 
 
+def standard(subject: str, base: str, **fields: str) -> str:
+    """A commit message by the header standard: ``standard("Do it", pin, Upstream_Status="Pending")``; "" leaves out."""
+    values = {
+        "Reason": "local-policy",
+        "Forwarded": "not-needed",
+        "Upstream-Status": "Inappropriate ours alone",
+        "Base": base,
+        "Evidence": "tests/test_it.py::test_it",
+        "Last-Update": "2023-11-15",
+    } | {name.replace("_", "-"): value for name, value in fields.items()}
+    block = "".join(f"{name}: {value}\n" for name, value in values.items() if value)
+    return f"{subject}\n\nUpstream does this, and we want that.\n\n{block}"
+
+
+def write_project(root: Path, upstream: FakeUpstream, **component: str) -> Path:
+    """A project that pins the upstream's newest commit as component ``fake``, with the test that patches name."""
+    more = "".join(f"{key} = {value}\n" for key, value in component.items())
+    text = f"""[project]
+name = "fake"
+revision = 1
+node = 24
+[component.fake]
+repository = "{upstream.path}"
+commit = "{upstream.head}"
+release = "v1.0"
+{more}[tree.next]
+fake = "{upstream.head}"
+"""
+    return write_files(root, {"upstream.toml": text, "tests/test_it.py": "def test_it():\n    assert True\n"})
+
+
 def write_series(folder: Path, patches: Mapping[str, bytes], removals: str = "") -> Path:
     """A component's patch folder: the patches in this order, and ``remove.list`` where there is one."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hardener import cache, config, pipeline
 from hardener import patch as patches
 from hardener.errors import HardenerError, UsageError
+from hardener.layers import extend, layers_of
 from hardener.run import run
 from hardener.series import SERIES, read_series
 from hardener.ui import UI
@@ -45,7 +46,12 @@ def ablate(project: Project, only: tuple[str, ...], ui: UI) -> tuple[Ablation, .
 
     Raises UsageError for a name that is no patch.
     """
-    found = [path for component in project.components for path in read_series(project.patches(component))]
+    found = [
+        path
+        for component in project.components
+        for layer in layers_of(project, component)
+        for path in read_series(layer.patches)
+    ]
     unknown = sorted(set(only) - {path.name for path in found})
     if unknown:
         raise UsageError(f"no series has {', '.join(unknown)}", hint="name the patch files as they stand in the series")
@@ -71,7 +77,8 @@ def _without(project: Project, path: Path) -> Ablation:
     except HardenerError as error:
         return Ablation(path.name, evidence, "red", f"does not build without it: {error.message}")
     words = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", evidence)
-    done = run(words, cwd=project.root, env={VARIABLE: os.fspath(archive)})
+    # Evidence of an operator's patch is a test of the operator's folder: DIR/patches/COMPONENT/NAME.patch.
+    done = run(words, cwd=path.parents[2], env={VARIABLE: os.fspath(archive)})
     last = done.text.splitlines()[-1] if done.text else done.complaint[-200:]
     if done.status == 0:
         skipped = "passed" not in last
@@ -82,19 +89,28 @@ def _without(project: Project, path: Path) -> Ablation:
 def _copy(project: Project, left_out: Path) -> Project:
     """The project without one patch and those that require it; its work area stays, so that little is built anew."""
     root = project.work / "ablate"
-    for name in ("patches", "overlays"):
-        cache.remove(root / name)
-        if (project.root / name).is_dir():
-            shutil.copytree(project.root / name, root / name)
+    cache.remove(root / "extra")
+    for source, target in _folders(project, root):
+        for name in ("patches", "overlays"):
+            cache.remove(target / name)
+            if (source / name).is_dir():
+                shutil.copytree(source / name, target / name)
     shutil.copy(project.root / config.NAME, root / config.NAME)
-    copied = replace(config.load(root), name="ablated")
-    folder = root / "patches" / left_out.parent.name
+    extras = [target for _, target in _folders(project, root)][1:]
+    copied = extend(replace(config.load(root), name="ablated"), extras)
+    home = dict(_folders(project, root))[left_out.parents[2]]
+    folder = home / "patches" / left_out.parent.name
     gone = set(_with_dependents(folder, left_out.name))
     lines = (folder / SERIES).read_text("utf-8").splitlines(keepends=True)
     cache.write(folder / SERIES, "".join(line for line in lines if line.split("#")[0].strip() not in gone).encode())
     for name in gone:
         (folder / name).unlink()
     return copied
+
+
+def _folders(project: Project, root: Path) -> list[tuple[Path, Path]]:
+    """The folders with patches and overlays (ours, then the extras), each with the place of its copy."""
+    return [(project.root, root), *((folder, root / "extra" / folder.name) for folder in project.extras)]
 
 
 def _with_dependents(folder: Path, name: str) -> Iterator[str]:

@@ -78,13 +78,16 @@ class Applied:
         return bool(self.commit)
 
 
-def apply(component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,)) -> Applied:
+def apply(
+    component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,), *, upstream: str = ""
+) -> Applied:
     """Apply the series in ``folder`` to the commit ``base``; a folder that does not exist is an empty series.
 
-    ``tree_names`` are the names under which ``remove.list`` knows this tree. Raises PatchError that names all patches
-    that do not fit, or that are no valid patches; ConfigError for a malformed or stale list.
+    ``tree_names`` are the names under which ``remove.list`` knows this tree. ``upstream`` is upstream's commit below
+    ``base``, where that is one of ours: only upstream's commits are named as causes. Raises PatchError
+    that names all patches that do not fit, or that are no valid patches; ConfigError for a malformed or stale list.
     """
-    applied = try_apply(component, mirror, base, folder, tree_names)
+    applied = try_apply(component, mirror, base, folder, tree_names, upstream=upstream)
     bad = [str(result) for result in applied.results if not result.status.fits]
     if bad:
         raise PatchError(
@@ -95,7 +98,9 @@ def apply(component: str, mirror: Path, base: str, folder: Path, tree_names: tup
     return applied
 
 
-def try_apply(component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,)) -> Applied:
+def try_apply(
+    component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,), *, upstream: str = ""
+) -> Applied:
     """As :func:`apply`, but patches that do not fit are only reported in the results."""
     repository = Repository(mirror)
     series = _read_all(folder)
@@ -106,7 +111,7 @@ def try_apply(component: str, mirror: Path, base: str, folder: Path, tree_names:
         commit = base
         failed: set[str] = set()
         for patch in series:
-            result = _apply_one(repository, index, patch, failed, base)
+            result = _apply_one(repository, index, patch, failed, upstream or base)
             results.append(result)
             if result.status.fits:
                 commit = repository.commit_tree(index.tree(), commit, patch.message, patch.author, committer)

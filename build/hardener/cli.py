@@ -12,12 +12,14 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, config, pipeline
+from hardener import __version__, cache, cli_series, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
-from hardener.errors import HardenerError, ScanError, StackError, UsageError
-from hardener.fetch import chosen_sources
+from hardener.arguments import project_of as _project
+from hardener.arguments import sources_of
+from hardener.edittree import unsaved
+from hardener.errors import HardenerError, ScanError, StackError, UnfinishedError, UsageError
 from hardener.ui import UI, human
 
 if TYPE_CHECKING:
@@ -92,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=WHERE",
         help="fetch a component from another URL or path that has its pinned commit (also: HARDENER_UPSTREAM)",
     )
+    extra = _Parser(add_help=False)
+    extra.add_argument(
+        "--extra",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="own patches/ and overlays/ after the project's (several: in this order); the archive's name says so",
+    )
     parser = _Parser(prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream.")
     parser.add_argument("--version", action="version", version=f"hardener {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
@@ -103,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=run)
         return sub
 
-    sub = verb("build", _build, "build the hardened archive into dist/", source)
+    sub = verb("build", _build, "build the hardened archive into dist/", source, extra)
     sub.add_argument(
         "--toolchain", choices=config.TOOLCHAINS, default="rspack", help="webpack is upstream's own: slow, for fidelity"
     )
@@ -112,12 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
-    sub = verb("check", _check, "apply all series and overlays without building", source)
-    sub.add_argument("--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml")
+    cli_series.register(verb, source, extra)
     sub = verb("scan", _scan, "hold every host named in a folder against hosts.toml")
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
-    sub = verb("ablate", _ablate, "leave out one patch at a time: the test that it names has to go red")
+    sub = verb("ablate", _ablate, "leave out one patch at a time: the test that it names has to go red", extra)
     sub.add_argument("patches", nargs="*", metavar="PATCH", help="patch files (default: all of the project)")
     sub = verb("evidence", _evidence, "visit a built site in a sealed network and write down whom it talks to")
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
@@ -131,23 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _project(arguments: argparse.Namespace) -> config.Project:
-    if arguments.project:
-        return config.load(arguments.project)
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / config.NAME).exists():
-            return config.load(folder)
-    raise UsageError(
-        f"there is no {config.NAME} in {here} or above",
-        hint="change into a hardener project, or name one: --project DIR",
-    )
-
-
 def _options(arguments: argparse.Namespace, project: config.Project) -> pipeline.Options:
-    names = tuple(component.name for component in project.components)
     return pipeline.Options(
-        sources=chosen_sources(tuple(arguments.upstream), names),
+        sources=sources_of(arguments, project),
         toolchain=getattr(arguments, "toolchain", "rspack"),
         unpatched=getattr(arguments, "unpatched", False),
         wait=not getattr(arguments, "no_wait", False),
@@ -187,25 +183,6 @@ def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
     for archive in (result.packaged.site, result.packaged.maps):
         ui.print(f"{archive.sha256}  {archive.path}")
     ui.print("done" if result.fresh else "nothing to do: the archive is there and its sum is right", "green")
-
-
-def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    project = _project(arguments)
-    if arguments.tree != "pin" and arguments.tree not in project.trees:
-        raise UsageError(
-            f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}"
-        )
-    applied = pipeline.check_series(project, arguments.tree, _options(arguments, project), ui)
-    lines = sum(one.upstream_lines for one in applied)
-    ui.print(f"all patches and overlays fit; {lines} upstream lines touched")
-    return {
-        "tree": arguments.tree,
-        "upstream_lines": lines,
-        "components": [
-            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]}
-            for one in applied
-        ],
-    }
 
 
 def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
@@ -273,6 +250,11 @@ def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
+    if unfinished := unsaved(project.work / cli_series.EDIT):
+        raise UnfinishedError(
+            f"{unfinished[0]} holds work that is in no series",
+            hint=f"hardener regen, or throw it away: rm -r {unfinished[0]}",
+        )
     removed = [project.work] + ([cache.home()] if arguments.cache else [])
     with cache.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):
         for folder in removed:

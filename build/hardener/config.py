@@ -69,7 +69,7 @@ class Project:
     """A folder with ``upstream.toml``, ``patches/``, ``overlays/`` and ``hosts.toml``.
 
     ``components`` stand in build order; the last one is the site that is packed. ``trees`` are further commits that the
-    series must fit: tree name -> component name -> commit.
+    series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see layers.py.
     """
 
     root: Path
@@ -78,6 +78,7 @@ class Project:
     node: int
     components: tuple[Component, ...]
     trees: Mapping[str, Mapping[str, str]]
+    extras: tuple[Path, ...] = ()
 
     @property
     def site(self) -> Component:
@@ -96,8 +97,13 @@ class Project:
 
     @property
     def label(self) -> str:
-        """Name of the archive without its extension: ``<name>-<release>+<revision>``."""
-        return f"{self.name}-{self.site.release}+{self.revision}"
+        """Name of the archive without its extension: ``<name>-<release>+<revision>``, and behind it each extra."""
+        return f"{self.name}-{self.site.release}+{self.revision}{self.mark}"
+
+    @property
+    def mark(self) -> str:
+        """What tells a build with extras from one without: a dot and the folder's name for each."""
+        return "".join(f".{folder.name}" for folder in self.extras)
 
     def component(self, name: str) -> Component:
         """The component of that name; raises UsageError."""

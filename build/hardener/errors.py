@@ -55,6 +55,12 @@ class PatchError(HardenerError):
     exit_code = 5
 
 
+class UnfinishedError(HardenerError):
+    """A person's work is in the way: it has to be finished, taken over or put aside first. Nothing was touched."""
+
+    exit_code = 5
+
+
 class OverlayError(HardenerError):
     """An overlay does not fit the patched tree."""
 

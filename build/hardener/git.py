@@ -51,14 +51,25 @@ class Identity:
 class Repository:
     """A bare repository, driven through git's plumbing commands."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, env: Mapping[str, str] | None = None) -> None:
         self.path = path
+        self._env = dict(env or {})
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Repository]:
+        """The same repository, whose new objects go into a temporary folder and are gone when the block ends."""
+        with tempfile.TemporaryDirectory(prefix="hardener-objects-") as folder:
+            objects = {
+                "GIT_OBJECT_DIRECTORY": folder,
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fspath(self.path.absolute() / "objects"),
+            }
+            yield Repository(self.path, objects)
 
     def git(
         self, *words: str | Path, env: Mapping[str, str] | None = None, stdin: bytes = b"", cwd: Path | None = None
     ) -> Completed:
         """Run git here; a non-zero status is the caller's to judge."""
-        environment = PLAIN_ENVIRONMENT | dict(env or {})
+        environment = PLAIN_ENVIRONMENT | self._env | dict(env or {})
         return run(["git", *PLAIN_OPTIONS, "--git-dir", self.path, *words], env=environment, stdin=stdin, cwd=cwd)
 
     def output(self, *words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
@@ -115,6 +126,15 @@ class Repository:
         with tempfile.TemporaryDirectory(prefix="hardener-index-") as folder:
             index = Index(self, Path(folder) / "index")
             index.output("read-tree", tree)
+            yield index
+
+    @contextlib.contextmanager
+    def small_index(self, entries: Mapping[str, Entry]) -> Iterator[Index]:
+        """A temporary index that holds only these files: what is enough for patches that touch no others."""
+        with tempfile.TemporaryDirectory(prefix="hardener-index-") as folder:
+            index = Index(self, Path(folder) / "index")
+            lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in entries.items())
+            index.output("update-index", "-z", "--index-info", stdin=lines.encode("utf-8", "surrogateescape"))
             yield index
 
     def commit_tree(self, tree: str, parent: str, message: str, author: Identity, committer: Identity) -> str:

@@ -115,6 +115,15 @@ def parse(name: str, content: bytes) -> Patch:
     return Patch(name, content, author, subject, description, fields, touches)
 
 
+def context_lines(content: bytes) -> int:
+    """How many lines of upstream a patch file shows that it does not change.
+
+    >>> context_lines(b"--- a/x\\n+++ b/x\\n@@ -1,2 +1,1 @@\\n one\\n-two\\n")
+    1
+    """
+    return len(re.findall(rb"^ ", content.partition(b"\n@@ ")[2], re.MULTILINE))
+
+
 def _lines(text: str) -> list[str]:
     """Lines that end at \\n alone: str.splitlines would also break at \\r, \\f and others inside a line."""
     return [line + "\n" for line in text.removesuffix("\n").split("\n")]

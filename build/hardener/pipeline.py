@@ -9,17 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import __version__, cache, node, overlay, scan
-from hardener.apply import PIN, Applied, apply
+from hardener import __version__, cache, node, scan
 from hardener.bundle import Bundled, bundle, deliver
 from hardener.checkout import WorkTree, checkout, write_tree
 from hardener.deploy import Deployed, deploy
-from hardener.fetch import Fetched, fetch
 from hardener.git import Repository
 from hardener.install import Installed, install
-from hardener.overlay import Laid, lay
 from hardener.package import Packaged, archive_records, package, read_records, write_records
 from hardener.scan import NAME as HOSTS
+from hardener.source import Layered, Source, fetch_pinned, source
 from hardener.typecheck import Checked, typecheck
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hardener.config import Component, Project
+    from hardener.fetch import Fetched
     from hardener.ui import UI
 
 
@@ -57,8 +56,7 @@ class Built:
 
     component: Component
     fetched: Fetched
-    applied: Applied
-    laid: Laid
+    source: Source
     work: WorkTree
     installed: Installed
     bundled: Bundled
@@ -83,7 +81,7 @@ class Result:
 def build(project: Project, options: Options, ui: UI) -> Result:
     """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before."""
     node.check_major(project.node)
-    area = project.work / options.variant
+    area = project.work / (options.variant + project.mark)
     with cache.lock(
         project.work / "lock", wait=options.wait, waiting=lambda who: ui.note(f"{who} builds here: waiting")
     ):
@@ -97,11 +95,12 @@ def _build_component(
     project: Project, component: Component, options: Options, built: Mapping[str, Built], area: Path, ui: UI
 ) -> Built:
     home = area / component.name
-    fetched = _fetch(component, options, ui)
-    applied, laid = _source(project, component, options, fetched, ui)
+    fetched = fetch_pinned(component, options.sources, ui)
+    sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched)
+    tree = sources.last.laid.tree
     with ui.step("checkout", component.name) as line:
-        work = checkout(component, fetched.mirror, laid.tree, home / "tree")
-        line.say(f"tree {laid.tree[:12]}" + ("" if work.fresh else ", unchanged"))
+        work = checkout(component, fetched.mirror, tree, home / "tree")
+        line.say(f"tree {tree[:12]}" + ("" if work.fresh else ", unchanged"))
     with ui.step("install", component.name) as line:
         line.tell("npm packages")
         installed = install(component, work, options.toolchain, _packages(component, built, area))
@@ -113,53 +112,18 @@ def _build_component(
             component,
             work,
             installed.key,
-            laid.paths,
-            Repository(fetched.mirror).changed(component.commit, applied.commit),
+            sources.paths,
+            Repository(fetched.mirror).changed(component.commit, sources.last.applied.commit),
             lambda folder: write_tree(component, fetched.mirror, component.commit, folder),
         )
-        bundled = bundle(component, work, installed, laid.aliases, options.toolchain, home)
+        bundled = bundle(component, work, installed, sources.aliases, options.toolchain, home)
         checked = checking.result()
         size = sum(size for name, size in bundled.sizes.items() if name.endswith(".js"))
         text = f"{len(bundled.sizes)} assets, {size / 1e6:.2f} MB JS; {checked.ours} files of ours type-checked"
         line.say(text if bundled.fresh or checked.fresh else "unchanged")
     for warning in bundled.warnings if bundled.fresh else ():
         ui.note(warning)
-    return Built(component, fetched, applied, laid, work, installed, bundled, checked)
-
-
-def _fetch(component: Component, options: Options, ui: UI) -> Fetched:
-    with ui.step("fetch", component.name) as line:
-        waiting = lambda who: line.tell(f"{who} fetches here: waiting")  # noqa: E731
-        fetched = fetch(component, options.sources.get(component.name, ""), tell=line.tell, waiting=waiting)
-        state = f"{fetched.objects} objects from {fetched.source}" if fetched.objects else "in the cache"
-        line.say(f"{component.release} ({component.commit[:12]}) {state}")
-    for note in fetched.notes:
-        ui.note(note)
-    return fetched
-
-
-def _source(project: Project, component: Component, options: Options, fetched: Fetched, ui: UI) -> tuple[Applied, Laid]:
-    patches, overlays = project.patches(component), project.overlays(component)
-    names = (PIN,)
-    with ui.step("patch", component.name) as line:
-        if options.unpatched:
-            patches = project.root / "no patches"
-        applied = apply(component.name, fetched.mirror, component.commit, patches, names)
-        offsets = sum(bool(result.offsets) for result in applied.results)
-        line.say(
-            f"{len(applied.results)} patches, {len(applied.removed)} files removed"
-            + (f", {offsets} with offset" if offsets else "")
-        )
-    for result in applied.results:
-        if result.offsets:
-            ui.note(str(result))
-    with ui.step("overlay", component.name) as line:
-        keep = component.omit if options.unpatched else None
-        laid = lay(
-            component.name, fetched.mirror, component.commit, applied.commit, overlays, names, only_aliases_of=keep
-        )
-        line.say(f"{len(laid.paths)} files, {len(laid.aliases)} aliases")
-    return applied, laid
+    return Built(component, fetched, sources, work, installed, bundled, checked)
 
 
 def _packages(component: Component, built: Mapping[str, Built], area: Path) -> dict[str, Path]:
@@ -183,7 +147,8 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         )
     with ui.step("package", last.component.name) as line:
         line.tell("compressing")
-        dist = project.dist if options.variant == "hardened" else project.dist / options.variant
+        variant = options.variant + project.mark
+        dist = project.dist if variant == "hardened" else project.dist / variant
         label = f"{last.component.name}-{last.component.release}-unpatched" if options.unpatched else project.label
         mtime = Repository(last.fetched.mirror).committed(last.component.commit)
         packaged = package(site.path, label, site.key, mtime, dist, area)
@@ -191,7 +156,8 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
             f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
         )
     manifest = None if packaged.fresh else read_records(dist, packaged)
-    if manifest is None:
+    # A header that changed alone gives the same archive, but not the same record of it.
+    if manifest is None or _inputs(manifest["components"]) != _inputs([_component_record(one) for one in built]):
         manifest = _manifest(project, options, built, hosts, packaged, ui) | {"label": label}
         write_records(dist, packaged, manifest)
     return Result(built, site, packaged, manifest)
@@ -201,14 +167,15 @@ def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tup
     """Hosts in the site with their counts, and whether they were looked for just now; unpatched ones are not judged."""
     hosts = project.root / HOSTS
     stamp = cache.Stamp(area / "scan.json")
-    listed = cache.file_digest(hosts) if hosts.exists() else ""
+    more = [path for folder in project.extras if (path := folder / HOSTS).exists()]
+    listed = [cache.file_digest(path) for path in (hosts, *more) if path.exists()]
     judged = options.judged and not options.unpatched
     key = cache.key(site.key, listed, options.variant, judged, cache.file_digest_of(scan.__file__))
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
         exact = options.toolchain == "rspack"
-        scanned = scan.check(site.path, hosts, exact=exact) if judged else scan.scan(site.path)
+        scanned = scan.check(site.path, hosts, exact=exact, downstream=more) if judged else scan.scan(site.path)
         facts = {"hosts": {host: list(counts) for host, counts in scanned.hosts.items()}}
         stamp.set(key, facts)
     return facts["hosts"], fresh
@@ -230,7 +197,7 @@ def _manifest(
         "variant": options.variant,
         "toolchain": {"name": options.toolchain, "node": node.node_version(), "recipes": node.recipes_digest()}
         | {name: version for one in built for name, version in one.bundled.versions.items()},
-        "components": [_component_record(project, one) for one in built],
+        "components": [_component_record(one) for one in built],
         "substitutions": [],
         "hosts": hosts,
         "sizes": packaged.sizes,
@@ -239,17 +206,35 @@ def _manifest(
     }
 
 
-def _component_record(project: Project, one: Built) -> dict[str, Any]:
-    component, patches, overlays = one.component, project.patches(one.component), project.overlays(one.component)
+def _inputs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What went in, whichever source it was fetched from."""
+    return [record | {"fetched_from": ""} for record in records]
+
+
+def _component_record(one: Built) -> dict[str, Any]:
+    component = one.component
+    ours, *downstream = one.source.layers
     return {
         "name": component.name,
         "repository": component.repository,
         "commit": component.commit,
         "release": component.release,
         "fetched_from": one.fetched.source,
-        "patched_commit": one.applied.commit,
-        "commit_with_overlays": one.laid.commit,
-        "tree": one.laid.tree,
+        "patched_commit": ours.applied.commit,
+        "commit_with_overlays": ours.laid.commit,
+        "tree": one.source.last.laid.tree,
+        "downstream": [{"name": layer.layer.name, "commit": layer.laid.commit} | _layer(layer) for layer in downstream],
+        "omitted": list(component.omit),
+        "packages": one.installed.packages,
+        "upstreams_own_patches": list(one.installed.patched),
+        "files_type_checked": one.checked.ours,
+    } | _layer(ours)
+
+
+def _layer(one: Layered) -> dict[str, Any]:
+    """What one owner brought: ours, or a downstream layer."""
+    patches, overlays = one.layer.patches, one.layer.overlays
+    return {
         "patches": [
             {
                 "name": result.name,
@@ -263,33 +248,4 @@ def _component_record(project: Project, one: Built) -> dict[str, Any]:
         "removed": list(one.applied.removed),
         "overlays": [{"path": path, "sha256": cache.file_digest(overlays / path)} for path in one.laid.paths],
         "aliases": [asdict(alias) for alias in one.laid.aliases],
-        "omitted": list(component.omit),
-        "packages": one.installed.packages,
-        "upstreams_own_patches": list(one.installed.patched),
-        "files_type_checked": one.checked.ours,
     }
-
-
-def check_series(project: Project, tree: str, options: Options, ui: UI) -> tuple[Applied, ...]:
-    """Apply the series of all components to a tree (``pin`` or a [tree.NAME]) without building anything.
-
-    Raises HardenerError when a patch or overlay does not fit.
-    """
-    commits = {} if tree == PIN else project.trees[tree]
-    applied = []
-    for pinned in project.components:
-        component = pinned.at(commits[pinned.name]) if pinned.name in commits else pinned
-        fetched = _fetch(component, options, ui)
-        with ui.step("check", component.name) as line:
-            series = apply(component.name, fetched.mirror, component.commit, project.patches(component), (tree,))
-            laid = overlay.lay(
-                component.name, fetched.mirror, component.commit, series.commit, project.overlays(component), (tree,)
-            )
-            line.say(
-                f"{len(series.results)} patches, {len(series.removed)} removals, {len(laid.paths)} overlays fit {tree}"
-            )
-        for result in series.results:
-            if result.offsets:
-                ui.note(str(result))
-        applied.append(series)
-    return tuple(applied)

@@ -16,10 +16,13 @@ import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hardener.config import read_toml, tables
 from hardener.errors import ConfigError, ScanError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAME = "hosts.toml"
 # What a host is doing in the bundle. 'open' is a network target whose removal is still to be done: it is listed so that
@@ -121,13 +124,18 @@ class Scanned:
         return {host: (served, maps) for host, (served, maps) in sorted(counts.items())}
 
 
-def read_hosts(path: Path) -> tuple[HostEntry, ...]:
-    """Read ``hosts.toml``; raises ConfigError that names the entry and what is allowed."""
+def read_hosts(path: Path, *, downstream: bool = False) -> tuple[HostEntry, ...]:
+    """Read ``hosts.toml``; raises ConfigError that names the entry and what is allowed.
+
+    A ``downstream`` list may also say of a host that it is gone (no count): it changes ours.
+    """
     data = read_toml(path)
     for key in data:
         if key != "host":
             raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[host]] tables")
-    entries = tuple(_entry(path, number, entry) for number, entry in enumerate(tables(path, data, "host"), 1))
+    entries = tuple(
+        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(tables(path, data, "host"), 1)
+    )
     names = [entry.host for entry in entries]
     for name in names:
         if names.count(name) > 1:
@@ -135,7 +143,7 @@ def read_hosts(path: Path) -> tuple[HostEntry, ...]:
     return entries
 
 
-def _entry(path: Path, number: int, entry: Any) -> HostEntry:
+def _entry(path: Path, number: int, entry: Any, *, downstream: bool) -> HostEntry:
     where = f"{path}: [[host]] {number}"
     if not isinstance(entry, dict):
         raise ConfigError(f"{where}: not a table", hint="write [[host]] with keys below it")
@@ -157,7 +165,7 @@ def _entry(path: Path, number: int, entry: Any) -> HostEntry:
     if entry["class"] not in CLASSES:
         raise ConfigError(f"{where}: class = {entry['class']!r}", hint=f"allowed: {', '.join(CLASSES)}")
     count, maps = entry.get("count", 0), entry.get("maps", 0)
-    if count < 0 or maps < 0 or not count + maps:
+    if count < 0 or maps < 0 or not (count + maps or downstream):
         raise ConfigError(
             f"{where}: {entry['host']} expects nothing", hint="give count = N (served files), maps = N, or both"
         )
@@ -219,13 +227,17 @@ def scan(site: Path) -> Scanned:
     return Scanned(len(sizes), sum(sizes.values()), tuple(finds), with_maps=with_maps)
 
 
-def judge(scanned: Scanned, hosts: Path, *, exact: bool = True) -> Scanned:
+def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
     """Hold the finds against ``hosts.toml``; what does not fit stands in ``problems``.
+
+    An entry of a ``downstream`` list takes the place of ours for the same host.
 
     A site without source maps (an installed one, say) is held against the counts of served files only. With
     ``exact=False`` only unknown hosts in served files are problems: the counts are those of the default toolchain.
     """
     entries = {entry.host: entry for entry in read_hosts(hosts)}
+    entries |= {entry.host: entry for path in downstream for entry in read_hosts(path, downstream=True)}
+    entries = {host: entry for host, entry in entries.items() if entry.count or entry.maps}
     if not scanned.with_maps:
         entries = {host: replace(entry, maps=0) for host, entry in entries.items() if entry.count}
     problems = []
@@ -248,9 +260,9 @@ def judge(scanned: Scanned, hosts: Path, *, exact: bool = True) -> Scanned:
     return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems))
 
 
-def check(site: Path, hosts: Path, *, exact: bool = True) -> Scanned:
+def check(site: Path, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
     """:func:`scan` and :func:`judge`; raises ScanError that lists every host that does not fit."""
-    judged = judge(scan(site), hosts, exact=exact)
+    judged = judge(scan(site), hosts, exact=exact, downstream=downstream)
     if judged.problems:
         raise ScanError(
             f"the bundle and {NAME} differ in {len(judged.problems)} host(s)",

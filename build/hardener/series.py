@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hardener.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SERIES, REMOVALS = "series", "remove.list"
@@ -37,17 +38,62 @@ def parse_series(text: str) -> list[str]:
     Traceback (most recent call last):
     ValueError: line 1: '../x.patch' is not a patch file name
     """
-    names: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        name = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
-        if not name:
-            continue
-        if not re.fullmatch(r"[\w+-][\w.+-]*\.patch", name):
-            raise ValueError(f"line {number}: {name!r} is not a patch file name")
-        if name in names:
-            raise ValueError(f"line {number}: {name!r} is there twice")
-        names.append(name)
+    names, problems = judge_series(text)
+    if problems:
+        raise ValueError(problems[0])
     return names
+
+
+def judge_series(text: str) -> tuple[list[str], list[str]]:
+    """The patch file names of a series, and everything that is wrong with its lines.
+
+    >>> judge_series("a.patch\na.patch\nb.diff\n")
+    (['a.patch'], ["line 2: 'a.patch' is there twice", "line 3: 'b.diff' is not a patch file name"])
+    """
+    names: list[str] = []
+    problems: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        name = series_name(line)
+        if name and not re.fullmatch(r"[\w+-][\w.+-]*\.patch", name):
+            problems.append(f"line {number}: {name!r} is not a patch file name")
+        elif name in names:
+            problems.append(f"line {number}: {name!r} is there twice")
+        elif name:
+            names.append(name)
+    return names, problems
+
+
+def rewrite_series(text: str, names: Sequence[str]) -> str:
+    """The series with these names in this order; comments above a name stay with it.
+
+    Those of a name that goes pass to the next one. A new name comes without any.
+
+    >>> rewrite_series("# first\na.patch\n\n# second\nb.patch # b\nc.patch\n", ["c.patch", "b.patch", "n.patch"])
+    '# first\n\nc.patch\n# second\nb.patch # b\nn.patch\n'
+    """
+    kept = set(names)
+    above: dict[str, list[str]] = {}
+    pending: list[str] = []
+    for line in text.splitlines():
+        name = series_name(line)
+        if name in kept:
+            above[name] = [*pending, line]
+            pending = []
+        elif not name:
+            pending.append(line)
+    # What opens the file is about the series, not about the patch that happens to be first.
+    opening: list[str] = []
+    first = next(iter(above), "")
+    if first and names and first != names[0] and above[first][0].startswith("#"):
+        blank = next((place for place, line in enumerate(above[first]) if not line.strip()), -1)
+        opening, above[first] = above[first][: blank + 1], above[first][blank + 1 :]
+    lines = [*opening, *(line for name in names for line in above.get(name, [name])), *pending]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def series_name(line: str) -> str:
+    """What a line of the series names; empty for a blank line or a comment."""
+    return re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
 
 
 def parse_removals(text: str) -> list[Removal]:

@@ -108,6 +108,11 @@ class UI:
         if remedy:
             self.console.print(Text(f"        {remedy}"))
 
+    def problem(self, text: str, mend: str) -> None:
+        """One thing that is wrong, and below it what mends it; shown even where only errors are."""
+        self.console.print(Text("error", "bold red").append(f": {text}", "not bold default"))
+        self.console.print(Text("  mend", "bold").append(f": {mend}", "not bold"))
+
     def error(self, error: HardenerError) -> None:
         """What went wrong, the details, and what to do."""
         self.console.print(Text("error", "bold red").append(f": {error.message}", "not bold default"))

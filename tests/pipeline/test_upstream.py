@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import re
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hardener import config, node
+from hardener.checking import check
 from hardener.checkout import checkout
 from hardener.fetch import _wanted, mirror_of
 from hardener.git import Repository
-from hardener.pipeline import Options, check_series
 from hardener.ui import UI
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def applied(project: Project, tree: str) -> tuple[Applied, ...]:
     """The series of all components on a tree."""
     at(project, tree)
     # A source that nothing can be fetched from: what is not in the cache is an error.
-    return check_series(
-        project, tree, Options(sources={c.name: os.devnull for c in project.components}), UI(quiet=True)
-    )
+    nowhere = {c.name: os.devnull for c in project.components}
+    checked = check(project, tree, nowhere, dt.datetime.now(dt.UTC).date(), UI(quiet=True))
+    assert checked.findings == ()
+    return checked.applied
 
 
 @pytest.mark.parametrize("tree", TREES)

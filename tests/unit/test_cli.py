@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fakes import FakeUpstream, lines, write_files, write_series
+from fakes import FakeUpstream, lines, standard, write_files, write_project, write_series
 from hardener import __version__, cli, doctor, pipeline
 from hardener.errors import PatchError
 
@@ -34,18 +34,7 @@ def _process_state() -> Iterator[None]:
 @pytest.fixture
 def project(upstream: FakeUpstream, tmp_path: Path) -> Path:
     """Return a project that pins the fake upstream."""
-    text = f"""[project]
-name = "fake"
-revision = 1
-node = 24
-[component.fake]
-repository = "{upstream.path}"
-commit = "{upstream.head}"
-release = "v1.0"
-[tree.next]
-fake = "{upstream.head}"
-"""
-    return write_files(tmp_path / "project", {"upstream.toml": text})
+    return write_project(tmp_path / "project", upstream)
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -179,10 +168,11 @@ class TestCheck:
     def test_a_series_that_fits(
         self, capsys: pytest.CaptureFixture[str], project: Path, upstream: FakeUpstream
     ) -> None:
-        write_series(project / "patches/fake", {"a.patch": upstream.patch({"src/app.js": lines(l9="nine")})})
+        message = standard("Say nine", upstream.head)
+        write_series(project / "patches/fake", {"a.patch": upstream.patch({"src/app.js": lines(l9="nine")}, message)})
         code, out, err = run(capsys, "check", "--json", "--project", project)
-        assert code == 0
-        assert "all patches and overlays fit; 2 upstream lines touched" in err
+        assert code == 0, err
+        assert "all patches and overlays fit; 2 upstream lines touched, 6 shown as context" in err
         assert json.loads(out)["components"] == [{"name": "fake", "base": upstream.head, "results": ["a.patch: clean"]}]
 
     def test_a_series_that_does_not_fit_is_code_5(

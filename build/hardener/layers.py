@@ -1,0 +1,76 @@
+"""Whose patches and overlays: the project's own, and after them those of an operator (``--extra DIR``)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hardener.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from hardener.config import Component, Project
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Patches and overlays of one owner for one component: ours, or an operator's (``--extra DIR``).
+
+    ``name`` is empty for ours, the folder's name for others; ``root`` is what the tests in ``Evidence:`` start from.
+    """
+
+    name: str
+    root: Path
+    patches: Path
+    overlays: Path
+
+    @property
+    def owner(self) -> str:
+        """Who it is, for a message."""
+        return f"the extra folder {self.name}" if self.name else "the project"
+
+    def __str__(self) -> str:
+        """What a line of the terminal starts with."""
+        return f"{self.name}: " if self.name else ""
+
+
+def layers_of(project: Project, component: Component) -> tuple[Layer, ...]:
+    """Ours first, then each extra folder, in the order of application."""
+    return tuple(
+        Layer(name, root, root / "patches" / component.name, root / "overlays" / component.name)
+        for name, root in (("", project.root), *((folder.name, folder) for folder in project.extras))
+    )
+
+
+def extend(project: Project, folders: Iterable[Path]) -> Project:
+    """The project with an operator's folders (``--extra``) after its own patches and overlays.
+
+    Each has the project's layout: ``patches/COMPONENT/``, ``overlays/COMPONENT/`` and, if the built site names more
+    hosts, ``hosts.toml``. Raises UsageError for a folder that has none of it, a name that cannot stand in the archive's
+    name or is there twice, and for a component that the project does not have.
+    """
+    extras: list[Path] = list(project.extras)
+    for folder in folders:
+        path = folder.resolve()
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", path.name):
+            raise UsageError(
+                f"--extra {folder}: its name goes into the archive's name",
+                hint="call the folder by lower-case letters, digits and dashes",
+            )
+        if any(path.name == other.name for other in extras):
+            raise UsageError(f"--extra {folder}: there is another one of this name", hint="rename one of them")
+        parts = [part for name in ("patches", "overlays") if (part := path / name).is_dir()]
+        if not parts:
+            raise UsageError(
+                f"--extra {folder}: there is neither patches/ nor overlays/ in it",
+                hint="it is laid out as the project: patches/COMPONENT/series, overlays/COMPONENT/overlays.toml",
+            )
+        for part in parts:
+            for inner in sorted(part.iterdir()):
+                if inner.is_dir():
+                    project.component(inner.name)
+        extras.append(path)
+    return replace(project, extras=tuple(extras))
