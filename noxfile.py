@@ -53,6 +53,12 @@ def regen(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def explain(session: nox.Session) -> None:
+    """Say what of ours a host, file, patch, configuration key or module is about (nox -s explain -- WORD)."""
+    run(session, "hardener", "explain", *session.posargs)
+
+
+@nox.session(default=False)
 def doctor(session: nox.Session) -> None:
     """Say what is missing on this machine, and what mends it."""
     run(session, "hardener", "doctor", *session.posargs)

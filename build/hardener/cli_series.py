@@ -12,6 +12,7 @@ from hardener.catalogue import catalogue
 from hardener.checking import check
 from hardener.edit import edit
 from hardener.errors import PatchError, UsageError
+from hardener.explain import explain
 from hardener.layers import layers_of
 from hardener.regen import regen
 from hardener.series import SERIES
@@ -37,6 +38,8 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: A
     sub.add_argument("--restart", action="store_true", help="make it anew; what was done is kept on a branch saved/N")
     sub = verb("regen", _regen, "write series in canonical form, from their work trees if there are any", source, extra)
     sub.add_argument("components", nargs="*", metavar="COMPONENT", help="components of upstream.toml (default: all)")
+    sub = verb("explain", _explain, "say what of ours a host, file, patch, configuration key or module is about", extra)
+    sub.add_argument("words", nargs="+", metavar="WORD", help="HOST, FILE, PATCH, KEY or MODULE; or: COMPONENT PATH")
 
 
 def today() -> dt.date:
@@ -137,3 +140,17 @@ def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _undo(name: str, layer: Layer) -> str:
     return f"if that was not wanted: git checkout -- {layer.patches / name} {layer.patches / SERIES}"
+
+
+def _explain(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    *component, word = arguments.words
+    if len(component) > 1:
+        raise UsageError("one word, or a component and a path of it", hint="hardener explain COMPONENT PATH")
+    finds = explain(project_of(arguments), word, *component)
+    for find in finds:
+        ui.print(f"{find.kind} {find.name}", "bold")
+        rows = (("", find.how), ("why", find.why), ("test", find.test), ("upstream", find.upstream), ("in", find.where))
+        for label, text in rows:
+            if text:
+                ui.print(f"  {label:<9}{text}")
+    return {"word": word, "finds": [asdict(find) for find in finds]}

@@ -124,11 +124,17 @@ def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
         if len(parents) > 1:
             problems.append(f"{where}: a merge; a series is a line: git rebase hardener/base")
             continue
+        content = tree.repository.git(*EXPORT, commit).stdout
+        if not content:
+            problems.append(f"{where}: changes nothing: drop it")
+            continue
         try:
-            patch = patches.parse("x.patch", tree.repository.git(*EXPORT, commit).stdout)
+            patch = patches.parse("x.patch", content)
         except ValueError as error:
             problems.append(f"{where}: {error}")
             continue
+        if patch.description != tree.output("show", "-s", "--format=%b", commit).strip():
+            problems.append(f"{where}: its message cannot be written as a patch: a line is '---' or looks like a diff")
         if _UNFOLDED.match(patch.subject):
             problems.append(f"{where}: not folded in yet: git rebase -i --autosquash hardener/base")
         wanted = re.findall(rf"^{NAME_FIELD}:[ \t]*(.*?)[ \t]*$", patch.description, re.MULTILINE)
