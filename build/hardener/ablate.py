@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hardener import cache, config, pipeline
+from hardener import cache, config, header, pipeline
 from hardener import patch as patches
 from hardener.errors import HardenerError, UsageError
 from hardener.layers import extend, layers_of
@@ -78,7 +78,7 @@ def _without(project: Project, path: Path) -> Ablation:
         return Ablation(path.name, evidence, "red", f"does not build without it: {error.message}")
     words = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", evidence)
     # Evidence of an operator's patch is a test of the operator's folder: DIR/patches/COMPONENT/NAME.patch.
-    done = run(words, cwd=path.parents[2], env={VARIABLE: os.fspath(archive)})
+    done = run(words, cwd=header.tests_of(path.parents[2], evidence), env={VARIABLE: os.fspath(archive)})
     last = done.text.splitlines()[-1] if done.text else done.complaint[-200:]
     if done.status == 0:
         skipped = "passed" not in last

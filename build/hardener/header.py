@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from hardener.patch import Patch
 
@@ -101,6 +102,15 @@ def meant(name: str) -> str:
     plain = {re.sub(r"\W|_", "", field).lower(): field for field in GRAMMAR}
     close = difflib.get_close_matches(re.sub(r"\W|_", "", name).lower(), plain, n=1, cutoff=0.86)
     return plain[close[0]] if close else ""
+
+
+def tests_of(root: Path, evidence: str) -> Path:
+    """The folder from which an Evidence is named: the project's own, or one above it that has the file.
+
+    (The demo is a project inside of ours, whose tests are ours.)
+    """
+    name = evidence.partition("::")[0]
+    return next((folder for folder in (root, *root.parents) if (folder / name).is_file()), root)
 
 
 def problems(patch: Patch, earlier: Mapping[str, int], place: int, today: dt.date) -> Iterator[str]:
