@@ -106,6 +106,12 @@ def evidence(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def stack(session: nox.Session) -> None:
+    """Run the bundle with an XMPP server in containers: nox -s stack -- up|down|logs|status."""
+    run(session, "hardener", "stack", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
     run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs)

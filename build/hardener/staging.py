@@ -1,0 +1,59 @@
+"""From a project to its test stack: which site, upstream's Prosody plugins at the pin, and then the stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardener import stack
+from hardener.fetch import fetch
+from hardener.git import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hardener.config import Project
+    from hardener.ui import UI
+
+PLUGINS = "resources/prosody-plugins/"
+
+
+def folder(project: Project, name: str) -> Path:
+    """Where a stack's state is kept."""
+    return project.work / "stack" / name
+
+
+def plugins(project: Project, sources: Mapping[str, str]) -> dict[str, bytes]:
+    """Upstream's Prosody plugins of the pinned commit: path below their folder -> content."""
+    component = project.site
+    repository = Repository(fetch(component, sources.get(component.name, "")).mirror)
+    entries = repository.entries(component.commit)
+    found = {path.removeprefix(PLUGINS): entry.blob for path, entry in entries.items() if path.startswith(PLUGINS)}
+    return {path: repository.blob(blob) for path, blob in found.items()}
+
+
+def up(
+    project: Project,
+    name: str,
+    ui: UI,
+    *,
+    site: Path | None = None,
+    sources: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    port: int = 0,
+    users: tuple[str, ...] = stack.USERS,
+) -> stack.Stack:
+    """Start a project's stack with a site (default: the one that the last build left).
+
+    Raises StackError when Docker, an image or a healthy container cannot be had, UsageError when there is no site,
+    UnreachableError when upstream's plugins have to be fetched and cannot be.
+    """
+    where = site or project.work / "hardened" / "site"
+    with ui.step("stack", name) as line:
+        with stack.lock(lambda who: line.tell(f"{who} is at work: waiting")):
+            running = stack.up(
+                name, folder(project, name), where, plugins(project, sources or {}),
+                settings=settings, port=port, users=users, tell=line.tell,
+            )  # fmt: skip
+        line.say(f"{running.url} ({running.flavour})" + ("" if running.fresh else ", unchanged"))
+    return running
