@@ -24,6 +24,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("up", "down", "logs", "status"), help="what to do with the stack")
     parser.add_argument("--name", default="", help="several stacks run side by side (default: one for this checkout)")
     parser.add_argument(
+        "--flavour", choices=tuple(stack.FLAVOURS), default=os.environ.get(stack.VARIABLE, "local"),
+        help="local: Debian's packages and a stand-in for jicofo; official: upstream's images",
+    )  # fmt: skip
+    parser.add_argument(
         "--site", type=Path, metavar="DIR", help="folder or archive to serve (default: what the last build made)"
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
@@ -73,7 +77,15 @@ def _up(project: Project, name: str, given: argparse.Namespace, ui: UI) -> dict[
     sources = chosen_sources(tuple(given.upstream), tuple(component.name for component in project.components))
     users = tuple(given.user) or stack.USERS
     running = staging.up(
-        project, name, ui, site=given.site, sources=sources, settings=settings, port=given.port, users=users
+        project,
+        name,
+        ui,
+        site=given.site,
+        sources=sources,
+        flavour=given.flavour,
+        settings=settings,
+        port=given.port,
+        users=users,
     )
     _tell(running, staging.folder(project, name), ui)
     return asdict(running)

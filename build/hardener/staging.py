@@ -32,6 +32,12 @@ def plugins(project: Project, sources: Mapping[str, str]) -> dict[str, bytes]:
     return {path: repository.blob(blob) for path, blob in found.items()}
 
 
+def upstream_images(project: Project) -> dict[str, str]:
+    """Upstream's published images of the pinned release; release 2.0.10978 has the tag ``stable-10978``."""
+    tag = "stable-" + project.site.release.rpartition(".")[2]
+    return {role: f"docker.io/jitsi/{role}:{tag}" for role in ("prosody", "jicofo", "jvb")}
+
+
 def up(
     project: Project,
     name: str,
@@ -39,6 +45,7 @@ def up(
     *,
     site: Path | None = None,
     sources: Mapping[str, str] | None = None,
+    flavour: str = "local",
     settings: Mapping[str, str] | None = None,
     port: int = 0,
     users: tuple[str, ...] = stack.USERS,
@@ -53,7 +60,8 @@ def up(
         with stack.lock(lambda who: line.tell(f"{who} is at work: waiting")):
             running = stack.up(
                 name, folder(project, name), where, plugins(project, sources or {}),
-                settings=settings, port=port, users=users, tell=line.tell,
+                flavour=flavour, upstream=upstream_images(project), settings=settings, port=port, users=users,
+                tell=line.tell,
             )  # fmt: skip
         line.say(f"{running.url} ({running.flavour})" + ("" if running.fresh else ", unchanged"))
     return running

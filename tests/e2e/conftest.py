@@ -212,15 +212,22 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
     """
     project = config.load(ROOT)
     started: dict[str, Path] = {}
+    known: dict[str, Stack] = {}
 
     def start(variant: str = "hardened", suffix: str = "", **words: Any) -> Stack:
         name = stack_module.default_name(ROOT) + suffix
+        words = {"flavour": os.environ.get(stack_module.VARIABLE, "local")} | words
+        key = f"{name} {variant} {words}"
+        if key in known:
+            return known[key]
         try:
             running = staging.up(project, name, UI(quiet=True), site=_archive(variant), **words)
         except StackError as error:
             if os.environ.get("HARDENER_REQUIRE_STACK") == "1":
                 raise
             pytest.skip(f"no stack: {error.message} ({error.hint})")
+        known.clear()  # a stack of the same name may just have been replaced
+        known[key] = running
         if running.fresh:
             started[name] = staging.folder(project, name)
         return running

@@ -92,6 +92,14 @@ class Participant:
         """Wait until that many frames are decoded and bytes of audio received in all; returns :meth:`received`."""
         return dict(self.page.evaluate(_ENOUGH, [frames, audio, 60_000]))
 
+    def wait_until_shown(self) -> None:
+        """Wait until the large picture of another participant stands on the page, and not their initials."""
+        self.page.wait_for_function(
+            "() => { const video = document.getElementById('largeVideo');"
+            " return video && video.videoWidth > 0 && video.checkVisibility({ opacityProperty: true }); }",
+            timeout=60_000,
+        )
+
     def say(self, text: str) -> None:
         """Write into the chat."""
         if not self.page.locator("#chat-input textarea").is_visible():

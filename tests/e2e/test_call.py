@@ -40,7 +40,7 @@ def test_two_see_and_hear_each_other(stack: Stack, participant: Callable[[str], 
         before = one.wait_until_received(frames=1, audio=1)
         after = one.wait_until_received(frames=before["frames"] + 30, audio=before["audio"] + 3000)
         assert after["state"] == "connected"
-    for one in people:
+        one.wait_until_shown()
         one.photograph(SCREENSHOTS / f"call-{one.name}.png")
 
 

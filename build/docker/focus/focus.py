@@ -5,8 +5,11 @@ modules/xmpp/moderator.ts sends and reads it): a client asks for a conference, f
 "focus", which creates it, and answers that it is ready. Focus stays until the last participant has left.
 
 It grants no roles. In a deployment jicofo may make somebody owner of a room; here nobody becomes moderator unless a
-module of Prosody says so, so that a test of roles never tests this file. There is no bridge: two participants reach
-each other directly (P2P), three or more see no media.
+module of Prosody says so, so that a test of roles never tests this file.
+
+There is no bridge: two participants reach each other directly (P2P), three or more see no media. But clients publish
+which cameras and microphones they have (the SourceInfo of their presence) only when they answer a bridge's offer; until
+then a picture is received and not shown. So each is offered a session whose bridge has no address, and never connects.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import ssl
 import sys
 import xml.etree.ElementTree as ET
@@ -27,7 +31,42 @@ FOCUS = "http://jitsi.org/protocol/focus"
 MUC = "http://jabber.org/protocol/muc"
 CLIENT = "jabber:client"
 NICK = "focus"
+JINGLE = "urn:xmpp:jingle:1"
 ENTERING = 10  # seconds until a room has to have let us in
+
+# The offer of a bridge that cannot be reached (XEP-0166, -0167, -0176, -0320): no candidate among its transports.
+# lib-jitsi-meet wants two payload types a medium and two codecs of video.
+TRANSPORT = """<transport xmlns="urn:xmpp:jingle:transports:ice-udp:1" ufrag="{ufrag}" pwd="{pwd}"><rtcp-mux/>
+  <fingerprint xmlns="urn:xmpp:jingle:apps:dtls:0" hash="sha-256" setup="actpass">{fingerprint}</fingerprint>
+</transport>"""
+FEEDBACK = "".join(
+    f'<rtcp-fb xmlns="urn:xmpp:jingle:apps:rtp:rtcp-fb:0" type="{kind}"{more}/>'
+    for kind, more in (("nack", ""), ("nack", ' subtype="pli"'), ("ccm", ' subtype="fir"'), ("transport-cc", ""))
+)
+# What a bridge itself sends: clients look for the source of each stream that is announced.
+SOURCE = """<source xmlns="urn:xmpp:jingle:apps:rtp:ssma:0" ssrc="{ssrc}" name="jvb-{medium[0]}0">
+  <ssrc-info xmlns="http://jitsi.org/jitmeet" owner="jvb"/>
+  <parameter name="msid" value="mixedmslabel mixedlabel{medium}0"/>
+</source>"""
+OFFER = f"""<jingle xmlns="{JINGLE}" action="session-initiate" initiator="{{me}}" sid="{{sid}}">
+<group xmlns="urn:xmpp:jingle:apps:grouping:0" semantics="BUNDLE"><content name="audio"/><content name="video"/></group>
+<content creator="initiator" name="audio" senders="both">
+  <description xmlns="urn:xmpp:jingle:apps:rtp:1" media="audio">
+    <payload-type id="111" name="opus" clockrate="48000" channels="2"/>
+    <payload-type id="126" name="telephone-event" clockrate="8000" channels="1"/>
+    <rtcp-mux/>{SOURCE.format(ssrc=1, medium="audio")}
+  </description>{TRANSPORT}
+</content>
+<content creator="initiator" name="video" senders="both">
+  <description xmlns="urn:xmpp:jingle:apps:rtp:1" media="video">
+    <payload-type id="100" name="VP8" clockrate="90000">{FEEDBACK}</payload-type>
+    <payload-type id="101" name="VP9" clockrate="90000">{FEEDBACK}</payload-type>
+    <payload-type id="96" name="rtx" clockrate="90000"><parameter name="apt" value="100"/></payload-type>
+    <rtcp-mux/>{SOURCE.format(ssrc=2, medium="video")}
+  </description>{TRANSPORT}
+</content>
+<bridge-session xmlns="{FOCUS}" id="{{sid}}"/>
+</jingle>"""
 
 log = logging.getLogger("focus")
 
@@ -58,6 +97,8 @@ class Focus(slixmpp.ClientXMPP):
         self.add_event_handler("disconnected", lambda _event: self.lost())
         request = MatchXPath(f"{{{CLIENT}}}iq/{{{FOCUS}}}conference")
         self.register_handler(CoroutineCallback("conference request", request, self.on_request))
+        jingle = MatchXPath(f"{{{CLIENT}}}iq/{{{JINGLE}}}jingle")
+        self.register_handler(Callback("jingle", jingle, lambda iq: iq.reply().send()))
         self.register_handler(Callback("presence", MatchXPath(f"{{{CLIENT}}}presence"), self.on_presence))
 
     def begin(self, _event: object) -> None:
@@ -140,8 +181,22 @@ class Focus(slixmpp.ClientXMPP):
             if not room.occupants:
                 self.send_presence(pto=f"{occupant.bare}/{NICK}", ptype="unavailable")
                 del self.rooms[occupant.bare]
-        else:
+        elif occupant.resource not in room.occupants:
             room.occupants.add(occupant.resource)
+            self.offer(occupant)
+
+    def offer(self, occupant: slixmpp.JID) -> None:
+        """Offer a session with a bridge that cannot be reached; what the client answers does not matter."""
+        iq = self.make_iq_set(ito=occupant)
+        text = OFFER.format(
+            me=self.boundjid.full,
+            sid=secrets.token_hex(6),
+            ufrag=secrets.token_hex(4),
+            pwd=secrets.token_hex(12),
+            fingerprint=secrets.token_bytes(32).hex(":").upper(),
+        )
+        iq.xml.append(ET.fromstring(text))  # noqa: S314 (our own text)
+        self.send(iq)  # and not iq.send, which would wait for the answer
 
 
 def main() -> None:

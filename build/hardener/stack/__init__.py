@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import ipaddress
-import json
 import os
+import re
 import secrets
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -21,13 +21,33 @@ import requests
 from hardener import cache
 from hardener.errors import StackError, UsageError
 from hardener.run import run
-from hardener.stack import contexts, docker, images
+from hardener.stack import docker, images
+from hardener.stack.containers import containers, health, remove
+from hardener.stack.flavours import FLAVOURS, prepare
+
+__all__ = [
+    "FLAVOURS",
+    "SETTINGS",
+    "USERS",
+    "VARIABLE",
+    "Gone",
+    "Stack",
+    "default_name",
+    "docker",
+    "down",
+    "health",
+    "lock",
+    "logs",
+    "read",
+    "up",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 DOMAIN = "meet.jitsi"
+VARIABLE = "HARDENER_STACK"  # names the flavour, for the command line and the tests
 USERS = ("alice", "bob", "carol", "dave")
 # What may be set from outside: names of docker-jitsi-meet's variables, so that both flavours are set alike.
 SETTINGS = (
@@ -36,7 +56,6 @@ SETTINGS = (
 )  # fmt: skip
 HEALTHY = 120  # seconds until all containers have to be healthy
 EDGE = ipaddress.IPv4Network("198.18.0.0/15")  # for tests between networks (RFC 2544): nobody's real ones
-PROJECT = "com.docker.compose.project"  # Compose's own label on all that belongs to a stack
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,8 @@ def up(
     site: Path,
     plugins: dict[str, bytes],
     *,
+    flavour: str = "local",
+    upstream: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
     port: int = 0,
     users: tuple[str, ...] = USERS,
@@ -85,46 +106,29 @@ def up(
     """Start the stack, or return the one that runs if it is the same.
 
     ``folder`` keeps its state (0700: passwords stand there), ``site`` is a folder or an archive, ``plugins`` are
-    upstream's Prosody plugins of the pin. ``port`` 0 lets Docker choose a free one. Raises StackError (exit code 8)
-    when Docker, an image or a healthy container cannot be had; UsageError for an unknown setting or a missing site.
+    upstream's Prosody plugins of the pin, ``upstream`` its images for the flavour 'official'. ``port`` 0 lets Docker
+    choose a free one. Raises StackError (exit code 8) when Docker, an image or a healthy container cannot be had;
+    UsageError for an unknown setting, an impossible user name or a missing site.
     """
     settings = dict(settings or {})
-    for setting in settings:
-        if setting not in SETTINGS:
-            raise UsageError(f"there is no setting {setting!r}", hint="the settings are: " + ", ".join(SETTINGS))
+    _refuse_strange(settings, users)
     tell("asking Docker")
     docker.ensure()
-    on = images.base(tell)
-    made = {}
-    for role, files in (
-        ("web", contexts.web(contexts.read_site(site))),
-        ("prosody", contexts.prosody(plugins)),
-        ("focus", contexts.focus()),
-    ):
-        tell(f"image of {role}")
-        made[role], _ = images.build(role, files, on)
+    kind = FLAVOURS[flavour]
+    made = prepare(kind, site, plugins, upstream or {}, tell)
     compose = [*images.compose(tell), "--project-name", name]
-    for file in ("compose.yml", "compose.local.yml"):
-        compose += ["--file", os.fspath(contexts.DOCKER / file)]
-    key = cache.key(
-        made,
-        settings,
-        port,
-        users,
-        [(contexts.DOCKER / file).read_text("utf-8") for file in ("compose.yml", "compose.local.yml")],
-    )
+    for file in kind.files:
+        compose += ["--file", os.fspath(file)]
+    key = cache.key(flavour, made, settings, port, users, [cache.file_digest(file) for file in kind.files])
     if running := _running(name, folder, key):
         return running
     remove(name)
-    passwords = {user: secrets.token_urlsafe(12) for user in users}
-    _keep(folder, {"name": name, "complete": False})
-    environment = settings | _edge(name) | {
-        "WEB_IMAGE": made["web"], "PROSODY_IMAGE": made["prosody"], "FOCUS_IMAGE": made["focus"], "WEB_PORT": str(port),
-        "JICOFO_AUTH_PASSWORD": secrets.token_urlsafe(24), "JVB_AUTH_PASSWORD": secrets.token_urlsafe(24),
-    }  # fmt: skip
+    cache.remove(folder)
+    secret = {"JICOFO_AUTH_PASSWORD": secrets.token_urlsafe(24), "JVB_AUTH_PASSWORD": secrets.token_urlsafe(24)}
     tell("starting containers")
     started = run(
-        [*compose, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY), "--quiet-pull"], env=environment
+        [*compose, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY)],
+        env=made | settings | secret | _edge(name) | {"WEB_PORT": str(port)},
     )
     if started.status:
         raise StackError(
@@ -133,16 +137,25 @@ def up(
             details=tuple(started.complaint.splitlines()[-8:]),
         )
     tell("accounts")
-    server = containers(name)["prosody"]
+    found = containers(name)
+    passwords = {user: secrets.token_urlsafe(12) for user in users}
     for user, password in passwords.items():
-        docker.output(
-            "exec", server, "prosodyctl", "--config", "/etc/prosody/prosody.cfg.lua", "register", user, DOMAIN, password
-        )
-    published = docker.output("port", containers(name)["web"], "8080/tcp").splitlines()[0]
-    stack = Stack(name, "local", f"http://{published}", DOMAIN, passwords, key, os.fspath(site), made)
+        register = ("prosodyctl", "--config", kind.configuration, "register", user, DOMAIN, password)
+        docker.output("exec", found["prosody"], *register)
+    published = docker.output("port", found["web"], "8080/tcp").splitlines()[0]
+    stack = Stack(name, flavour, f"http://{published}", DOMAIN, passwords, key, os.fspath(site), made)
     _answers(stack)
-    _keep(folder, asdict(stack) | {"complete": True})
+    _keep(folder, asdict(stack))
     return stack
+
+
+def _refuse_strange(settings: Mapping[str, str], users: tuple[str, ...]) -> None:
+    for setting in settings:
+        if setting not in SETTINGS:
+            raise UsageError(f"there is no setting {setting!r}", hint="the settings are: " + ", ".join(SETTINGS))
+    for user in users:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", user):
+            raise UsageError(f"{user!r} is no user name", hint="lower-case letters, digits, dot, dash, underscore")
 
 
 def _edge(name: str) -> dict[str, str]:
@@ -173,11 +186,10 @@ def _keep(folder: Path, state: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> Stack | None:
-    """The stack that ``up`` left complete, whether or not it still runs."""
+    """The stack that ``up`` left there, whether or not it still runs; it writes this down last."""
     told = cache.read_json(folder / "stack.json")
-    if not isinstance(told, dict) or not told.pop("complete", False):
-        return None
-    return Stack(**told)
+    names = {one.name for one in fields(Stack)}
+    return Stack(**told) if isinstance(told, dict) and set(told) == names else None
 
 
 def _running(name: str, folder: Path, key: str) -> Stack | None:
@@ -185,53 +197,9 @@ def _running(name: str, folder: Path, key: str) -> Stack | None:
     if stack is None or stack.key != key or stack.name != name:
         return None
     states = health(name)
-    if set(states) == {"web", "prosody", "jicofo"} and set(states.values()) == {"healthy"}:
+    if set(states) == FLAVOURS[stack.flavour].services and set(states.values()) == {"healthy"}:
         return Stack(**asdict(stack) | {"fresh": False})
     return None
-
-
-def containers(name: str) -> dict[str, str]:
-    """The containers of a stack: service -> container id."""
-    listed = docker.output(
-        "ps",
-        "--all",
-        "--no-trunc",
-        "--filter",
-        f"label={PROJECT}={name}",
-        "--format",
-        '{{.Label "com.docker.compose.service"}} {{.ID}}',
-    )
-    return {service: container for service, _, container in (line.partition(" ") for line in listed.splitlines())}
-
-
-def health(name: str) -> dict[str, str]:
-    """How the containers of a stack are: service -> healthy, starting, unhealthy, or their state."""
-    ids = containers(name)
-    if not ids:
-        return {}
-    told = json.loads(docker.output("inspect", *ids.values()))
-    return {
-        one["Config"]["Labels"]["com.docker.compose.service"]: one["State"].get("Health", {}).get("Status", "")
-        if one["State"]["Status"] == "running"
-        else one["State"]["Status"]
-        for one in told
-    }
-
-
-def remove(name: str) -> int:
-    """Remove all containers, networks and volumes of a stack, whoever left them; returns how many things that were."""
-    count = 0
-    label = f"label={PROJECT}={name}"
-    for listing, removal in (
-        (("ps", "--all", "--quiet"), ("rm", "--force", "--volumes")),
-        (("network", "ls", "--quiet"), ("network", "rm")),
-        (("volume", "ls", "--quiet"), ("volume", "rm", "--force")),
-    ):
-        found = docker.output(*listing, "--filter", label).split()
-        if found:
-            docker.output(*removal, *found)
-        count += len(found)
-    return count
 
 
 @dataclass(frozen=True)

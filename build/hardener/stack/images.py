@@ -52,12 +52,17 @@ def identity(name: str) -> str | None:
     return done.text if done.status == 0 else None
 
 
+def pull(reference: str, seconds: int) -> Completed:
+    """Pull an image, within that many seconds (a network that swallows packets would hold us up for minutes)."""
+    return run(["timeout", str(seconds), "docker", "pull", "--quiet", reference])
+
+
 def base(tell: Callable[[str], None]) -> str:
     """Make sure that the base image is here; returns its id. Raises StackError when it can be had in no way."""
     if found := identity(BASE):
         return found
     tell(f"pulling {BASE}")
-    pulled = run(["timeout", str(PULLING), "docker", "pull", "--quiet", BASE])
+    pulled = pull(BASE, PULLING)
     if pulled.status:
         _debootstrap(tell, pulled)
     return docker.output("image", "inspect", "--format", "{{.Id}}", BASE)

@@ -1,10 +1,16 @@
--- Closes a virtual host to web clients: loaded on the host of the service accounts, which come by TCP from the inside.
+-- Closes virtual hosts to web clients. Prosody lets a stream over BOSH or WebSocket name any of its hosts, not only the
+-- one that these modules are loaded on: so the whole internet may try the passwords of the service accounts (focus, jvb)
+-- through the public /xmpp-websocket. They come from the inside, by TCP; this module refuses all others.
 --
--- BOSH and WebSocket are loaded on the host of the participants, but Prosody lets a stream over them name any of its
--- hosts. Without this module the whole internet may try passwords of focus and jvb through the public /xmpp-websocket.
--- Works with Prosody 0.12 and 13. Nothing to configure.
+-- Either load it on the hosts that are to be closed, or globally, and name the hosts that stay open:
+--     open_to_web = { "meet.example.org" }
+-- Works with Prosody 0.12 and 13.
 
 local st = require "util.stanza";
+
+if module:get_option_set("open_to_web", {}):contains(module.host) then
+    return;
+end
 
 local function from_web(session)
     return session.websocket_request or session.bosh_version;
