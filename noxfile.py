@@ -86,7 +86,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the browser tests on the built bundle (needs nginx and chromium)."""
+    """Run the browser tests on the built bundle (needs nginx and chromium; for calls, Docker: docs/stack.md)."""
     run(session, "pytest", "tests/e2e", *session.posargs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import requests
 
 from hardener import config, staging
 from hardener import stack as stack_module
+from hardener.run import run
 from hardener.stack import docker, images
 from hardener.stack.containers import PROJECT, containers, health
 
@@ -109,6 +111,22 @@ def test_site_is_served_with_the_headers_of_build_nginx(stack: Stack) -> None:
     )
     assert {name: answer.headers.get(name) for name, _ in wanted} == dict(wanted)
     assert stack.domain in requests.get(f"{stack.url}/config.js", timeout=10).text
+
+
+@pytest.mark.parametrize("flavour", stack_module.FLAVOURS)
+def test_compose_files_of_each_flavour_are_well_formed(stack: Stack, flavour: str) -> None:
+    command = images.compose(lambda _text: None)
+    for file in stack_module.FLAVOURS[flavour].files:
+        command += ["--file", os.fspath(file)]
+    wanted = ("WEB_IMAGE", "PROSODY_IMAGE", "FOCUS_IMAGE", "JVB_IMAGE", "JICOFO_AUTH_PASSWORD", "JVB_AUTH_PASSWORD")
+    done = run([*command, "config", "--format", "json"], env=dict.fromkeys(wanted, "x"))
+    assert done.status == 0, done.complaint
+    told = json.loads(done.stdout)
+    assert set(told["services"]) == stack_module.FLAVOURS[flavour].services
+    assert [name for name, one in told["services"].items() if one.get("ports")] == ["web"]
+    outside = {name: set(one["networks"]) - {"meet.jitsi"} for name, one in told["services"].items()}
+    assert outside == dict.fromkeys(outside, set()) | {"web": {"edge"}}
+    assert told["networks"]["meet.jitsi"]["internal"] is True
 
 
 def test_service_accounts_are_closed_to_websockets(stack: Stack, page: Page) -> None:
