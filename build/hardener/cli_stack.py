@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import stack, staging
-from hardener.errors import UsageError
+from hardener.errors import StackError, UsageError
 from hardener.fetch import chosen_sources
 
 if TYPE_CHECKING:
@@ -64,7 +64,10 @@ def run(project: Project, given: argparse.Namespace, ui: UI, write: Callable[[st
         _tell(running, folder, ui)
     elif not states:
         ui.print(f"the stack {name} does not run")
-    return {"name": name, "services": states, "stack": asdict(running) if running else None}
+    wanted = stack.FLAVOURS[running.flavour].services if running else {"all"}
+    well = set(states) == wanted and set(states.values()) == {"healthy"}
+    told = {"name": name, "services": states, "stack": asdict(running) if running else None}
+    return told | {"exit": 0 if well else StackError.exit_code}
 
 
 def _up(project: Project, name: str, given: argparse.Namespace, ui: UI) -> dict[str, Any]:

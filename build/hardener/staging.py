@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from hardener import stack
+from hardener import cache, stack
 from hardener.fetch import fetch
 from hardener.git import Repository
 
@@ -56,8 +57,10 @@ def up(
     UnreachableError when upstream's plugins have to be fetched and cannot be.
     """
     where = site or project.work / "hardened" / "site"
+    # What the last build left must not change while it is read; an archive or a folder of the user's own is theirs.
+    quiet = contextlib.nullcontext() if site else cache.lock(project.work / "lock")
     with ui.step("stack", name) as line:
-        with stack.lock(lambda who: line.tell(f"{who} is at work: waiting")):
+        with stack.lock(lambda who: line.tell(f"{who} is at work: waiting")), quiet:
             running = stack.up(
                 name, folder(project, name), where, plugins(project, sources or {}),
                 flavour=flavour, upstream=upstream_images(project), settings=settings, port=port, users=users,

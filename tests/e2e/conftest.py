@@ -18,9 +18,9 @@ from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 from hardener import config, pipeline, staging
 from hardener import stack as stack_module
 from hardener.ablate import VARIABLE
-from hardener.errors import StackError
 from hardener.fetch import mirror_of
 from hardener.git import Repository
+from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
 
 from .meeting import Participant
@@ -222,7 +222,7 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
             return known[key]
         try:
             running = staging.up(project, name, UI(quiet=True), site=_archive(variant), **words)
-        except StackError as error:
+        except NoDockerError as error:
             if os.environ.get("HARDENER_REQUIRE_STACK") == "1":
                 raise
             pytest.skip(f"no stack: {error.message} ({error.hint})")

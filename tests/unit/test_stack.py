@@ -15,7 +15,7 @@ from hardener import cache, stack
 from hardener.errors import StackError, UsageError
 from hardener.stack import contexts, docker, images
 from hardener.stack.containers import health
-from hardener.stack.docker import Process
+from hardener.stack.docker import NoDockerError, Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ DOWN = "echo 'Cannot connect to the Docker daemon' >&2; exit 1"
 
 
 def test_without_docker_the_hint_says_how_to_get_it(program: Callable[[str, str], Path]) -> None:
-    with pytest.raises(StackError, match="not installed") as caught:
+    with pytest.raises(NoDockerError, match="not installed") as caught:
         docker.ensure()
     assert "apt-get install docker.io" in caught.value.hint
     assert caught.value.exit_code == 8
@@ -82,7 +82,7 @@ def test_no_daemon_is_started_where_that_would_do_harm_or_cannot_be_done(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(docker, "running", lambda: other)
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    with pytest.raises(StackError, match=message) as caught:
+    with pytest.raises(NoDockerError, match=message) as caught:
         docker.ensure()
     assert caught.value.hint
     assert "/dockerd" not in log.read_text()
@@ -231,7 +231,7 @@ def test_base_image_that_cannot_be_had_says_both_ways(
     program("docker", "echo 'no such host' >&2; exit 1")
     program("timeout", "echo 'no such host' >&2; exit 1")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(StackError) as caught:
+    with pytest.raises(NoDockerError) as caught:
         images.base(lambda _text: None)
     assert "debootstrap" in caught.value.hint
     assert "docker load" in caught.value.hint

@@ -24,6 +24,11 @@ from hardener.run import Completed, run, start
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+class NoDockerError(StackError):
+    """Docker, or what it needs from elsewhere, cannot be had on this machine: no fault of what is tested with it."""
+
+
 STARTING = 60  # seconds until a daemon that we started has to answer
 STOPPING = 60  # seconds until it has to be gone
 INSTALL = "apt-get install docker.io, or https://docs.docker.com/engine/install/"
@@ -58,7 +63,9 @@ def output(*words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None
     if done.status:
         cache.refuse_full_disk(done.complaint, "Docker's data folder")
         said = tuple(done.complaint.splitlines()[-12:])
-        raise StackError(f"docker {words[0]} failed", hint="hardener stack logs", details=said)
+        raise StackError(
+            f"docker {words[0]} failed", hint="docker info; then hardener stack down, and up again", details=said
+        )
     return done.text
 
 
@@ -75,31 +82,31 @@ def memory() -> Path:
 def ensure() -> bool:
     """Make sure that a daemon answers; returns whether it had to be started.
 
-    Raises StackError, whose hint says what to install or to start, when none can be had. The caller holds the lock
+    Raises NoDockerError, whose hint says what to install or to start, when none can be had. The caller holds the lock
     of the stacks (:func:`hardener.stack.lock`), so that two of us do not start one each.
     """
     if not shutil.which("docker"):
-        raise StackError("Docker is not installed", hint=INSTALL)
+        raise NoDockerError("Docker is not installed", hint=INSTALL)
     asked = docker("version", "--format", "{{.Server.Version}}")
     if asked.status == 0:
         return False
     said = tuple(asked.complaint.splitlines()[-3:])
     if "permission denied" in asked.complaint:
-        raise StackError(
+        raise NoDockerError(
             "this user may not talk to the Docker daemon",
             hint="run as root, or: usermod --append --groups docker USER, and log in anew",
             details=said,
         )
     if host := os.environ.get("DOCKER_HOST"):
-        raise StackError(f"no Docker daemon answers at DOCKER_HOST={host}", hint="start it, or: unset DOCKER_HOST")
+        raise NoDockerError(f"no Docker daemon answers at DOCKER_HOST={host}", hint="start it, or: unset DOCKER_HOST")
     if other := running():
-        raise StackError(
+        raise NoDockerError(
             f"a Docker daemon runs (process {other}), but does not answer",
             hint="docker context ls; docker version",
             details=said,
         )
     if os.geteuid() != 0 or not shutil.which("dockerd"):
-        raise StackError("no Docker daemon runs", hint="systemctl start docker, or run this as root", details=said)
+        raise NoDockerError("no Docker daemon runs", hint="systemctl start docker, or run this as root", details=said)
     _start()
     return True
 

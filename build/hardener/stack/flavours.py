@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener.errors import StackError
 from hardener.stack import contexts, docker, images
+from hardener.stack.docker import NoDockerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,8 @@ def prepare(
     """Make sure that all images are here: variable of the Compose files -> image.
 
     ``upstream`` names upstream's images for the flavour 'official' (prosody, jicofo, jvb -> reference); they are
-    returned by digest, so that a stack is known by what runs in it. Raises StackError when one can not be had.
+    returned by digest, so that a stack is known by what runs in it. Raises NoDockerError when one
+    cannot be had, StackError when one cannot be built.
     """
     on = images.base(tell)
 
@@ -71,8 +72,8 @@ def _pull(reference: str, tell: Callable[[str], None]) -> str:
         tell(f"pulling {reference}")
         pulled = images.pull(reference, PULLING)
         if pulled.status:
-            raise StackError(
-                f"{reference} can not be pulled",
+            raise NoDockerError(
+                f"{reference} cannot be pulled",
                 hint="hardener stack up --flavour local, or docker load the image",
                 details=tuple(pulled.complaint.splitlines()[-3:]),
             )

@@ -19,6 +19,7 @@ from hardener import cache
 from hardener.errors import StackError
 from hardener.run import Completed, run
 from hardener.stack import docker
+from hardener.stack.docker import NoDockerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ def pull(reference: str, seconds: int) -> Completed:
 
 
 def base(tell: Callable[[str], None]) -> str:
-    """Make sure that the base image is here; returns its id. Raises StackError when it can be had in no way."""
+    """Make sure that the base image is here; returns its id. Raises NoDockerError when it can be had in no way."""
     if found := identity(BASE):
         return found
     tell(f"pulling {BASE}")
@@ -70,7 +71,7 @@ def base(tell: Callable[[str], None]) -> str:
 
 def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        raise StackError(
+        raise NoDockerError(
             f"{BASE} can be neither pulled nor made here",
             hint=f"apt-get install debootstrap and run as root, or: docker load it, tagged {BASE}",
             details=tuple(pulled.complaint.splitlines()[-3:]),
@@ -163,7 +164,7 @@ def _prune(role: str) -> None:
 def compose(tell: Callable[[str], None]) -> list[str]:
     """The command of Docker Compose v2: the machine's own plugin, or Debian's, taken from its package once.
 
-    Raises StackError when there is neither.
+    Raises NoDockerError when there is neither.
     """
     if docker.docker("compose", "version").status == 0:
         return ["docker", "compose"]
@@ -180,7 +181,7 @@ def compose(tell: Callable[[str], None]) -> list[str]:
         finally:
             docker.output("rm", container)
     if run([plugin, "version"]).status:
-        raise StackError(
+        raise NoDockerError(
             "this machine has no Docker Compose, and Debian's does not run here",
             hint="apt-get install docker-compose-v2 (Ubuntu), or https://docs.docker.com/compose/install/",
         )
