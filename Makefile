@@ -3,7 +3,7 @@ NOX = .venv/bin/nox --no-error-on-missing-interpreters -s
 PYTHON = python3
 UV_VERSION = 0.13.9
 
-.PHONY: help setup build check demo test lint e2e bench baseline doctor clean
+.PHONY: help setup build check demo test lint e2e stack bench baseline doctor clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -34,6 +34,9 @@ lint: setup ## check style and types
 
 e2e: setup ## run the browser tests
 	@$(NOX) e2e -- $(ARGS)
+
+stack: setup ## run the bundle with an XMPP server in containers: make stack ARGS=up|down|logs|status
+	@$(NOX) stack -- $(ARGS)
 
 bench: setup ## measure ours against upstream's own way
 	@$(NOX) bench -- $(ARGS)

@@ -92,7 +92,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the browser tests on the built bundle (needs nginx and chromium)."""
+    """Run the browser tests on the built bundle (needs nginx and chromium; for calls, Docker: docs/stack.md)."""
     run(session, "pytest", "tests/e2e", *session.posargs)
 
 
@@ -109,6 +109,12 @@ def evidence(session: nox.Session) -> None:
     run(session, "hardener", "build", "--unpatched")
     sites = (".work/hardened/site", "--control", ".work/unpatched/site")
     run(session, "hardener", "evidence", *sites, *session.posargs)
+
+
+@nox.session(default=False)
+def stack(session: nox.Session) -> None:
+    """Run the bundle with an XMPP server in containers: nox -s stack -- up|down|logs|status."""
+    run(session, "hardener", "stack", *session.posargs)
 
 
 @nox.session(default=False)

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, cli_series, config, pipeline
+from hardener import __version__, cache, cli_series, cli_stack, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
@@ -134,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
     sub.add_argument("--only", nargs="+", default=[], metavar="NAME", help="journeys, attacks or JOURNEY+ATTACK")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where the record goes (default: .work/evidence)")
+    cli_stack.arguments(
+        verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
+    )
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -236,6 +239,10 @@ def _evidence(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         ui.print(reason, "red")
     ui.print(f"{result.summary['verdict']}: {out / 'site' / 'index.html'}", "green" if result.clean else "red")
     return answer
+
+
+def _stack(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    return cli_stack.run(_project(arguments), arguments, ui, _print)
 
 
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

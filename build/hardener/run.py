@@ -103,3 +103,24 @@ def run(
     if done.status and done.complaint:
         log.debug("it said:\n%s", done.complaint)
     return done
+
+
+def start(argv: Sequence[str], log_file: Path) -> int:
+    """Start a program that outlives us, in a session of its own, and return its process id.
+
+    What it writes goes to ``log_file``. It inherits no lock (Python's files are closed in it). Raises StackError when
+    the program is not there.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.fspath(log_file), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    try:
+        with cache.spawning:
+            pid = os.posix_spawnp(argv[0], list(argv), environment(), file_actions=actions, setsid=True)
+    except OSError as error:
+        raise StackError(f"cannot start {argv[0]}: {error.strerror}", hint="hardener doctor") from error
+    log.debug("%s: started as process %d, output in %s", " ".join(argv), pid, log_file)
+    return pid

@@ -15,16 +15,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 
-from hardener import config, pipeline
+from hardener import config, pipeline, staging
+from hardener import stack as stack_module
 from hardener.ablate import VARIABLE
 from hardener.fetch import mirror_of
 from hardener.git import Repository
+from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
+
+from .meeting import Participant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from hardener.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / ".work" / "screenshots"
@@ -112,7 +118,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         pytest.skip("chromium is not installed: apt-get install chromium")
     # Background networking off: the browser's own calls home must not be taken for the page's.
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    # No host but loopback has an address: what the browser itself asks for cannot blur what the page asks for.
     arguments += [
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
         "--disable-sync",
         "--no-first-run",
         "--use-fake-device-for-media-stream",
@@ -193,6 +201,76 @@ def _start(nginx: str, folder: Path, template: str) -> tuple[subprocess.Popen[by
                 return server, f"http://127.0.0.1:{port}"
         if server.poll() is not None:
             pytest.fail(f"nginx does not start: {(folder / 'error.log').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
+    """Start a stack with a variant of the site; returns it. What these tests started they remove at their end.
+
+    A stack that already ran when it was asked for (``hardener stack up``) is used, if it is the same, and left alone.
+    Further words go to :func:`hardener.staging.up`.
+    """
+    project = config.load(ROOT)
+    started: dict[str, Path] = {}
+    known: dict[str, Stack] = {}
+
+    def start(variant: str = "hardened", suffix: str = "", **words: Any) -> Stack:
+        name = stack_module.default_name(ROOT) + suffix
+        words = {"flavour": os.environ.get(stack_module.VARIABLE, "local")} | words
+        key = f"{name} {variant} {words}"
+        if key in known:
+            return known[key]
+        try:
+            running = staging.up(project, name, UI(quiet=True), site=_archive(variant), **words)
+        except NoDockerError as error:
+            if os.environ.get("HARDENER_REQUIRE_STACK") == "1":
+                raise
+            pytest.skip(f"no stack: {error.message} ({error.hint})")
+        known.clear()  # a stack of the same name may just have been replaced
+        known[key] = running
+        if running.fresh:
+            started[name] = staging.folder(project, name)
+        return running
+
+    yield start
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
+        for name, folder in started.items():
+            with stack_module.lock():
+                stack_module.down(name, folder)
+
+
+@pytest.fixture
+def stack(cache_home: Path, stacks: Callable[..., Stack]) -> Stack:
+    """The stack with the hardened site: ``url``, ``domain``, and ``users`` with their passwords."""
+    return stacks()
+
+
+@pytest.fixture(scope="session")
+def browsers(launch_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
+    """Browsers that were started so far: each participant of a call has a browser process of their own."""
+    found: list[Browser] = []
+    yield found
+    for one in found:
+        one.close()
+
+
+@pytest.fixture
+def participant(
+    stack: Stack, browsers: list[Browser], launch_browser: Callable[[], Browser]
+) -> Iterator[Callable[[str], Participant]]:
+    """A person of that name before a browser of their own, who has gone nowhere yet."""
+    contexts: list[BrowserContext] = []
+
+    def enter(name: str) -> Participant:
+        if len(browsers) == len(contexts):
+            browsers.append(launch_browser())
+        contexts.append(browsers[len(contexts)].new_context())
+        return Participant(contexts[-1].new_page(), stack.url, name)
+
+    yield enter
+    for one in contexts:
+        one.close()
 
 
 @pytest.fixture

@@ -1,0 +1,119 @@
+"""A person in a meeting, as page object: every selector of the way into a conference stands here, and only here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+# What the peer connection of the call says: decoded pictures and received bytes, summed over all streams of a kind.
+_STATISTICS = """async () => {
+    const room = window.APP?.conference?._room;
+    const session = room && (room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession);
+    const connection = session?.peerconnection?.peerconnection;
+    const told = { state: connection?.connectionState ?? 'none', frames: 0, audio: 0, video: 0 };
+    for (const one of connection ? (await connection.getStats()).values() : []) {
+        if (one.type === 'inbound-rtp') {
+            told[one.kind] += one.bytesReceived;
+            told.frames += one.framesDecoded ?? 0;
+        }
+    }
+    return told;
+}"""
+
+# Asks again until there is enough of it (Playwright's wait_for_function takes a promise for a yes).
+_ENOUGH = f"""async ([frames, audio, patience]) => {{
+    for (const end = Date.now() + patience; ;) {{
+        const now = await ({_STATISTICS})();
+        if (now.frames >= frames && now.audio >= audio) return now;
+        if (Date.now() > end) throw new Error(`only ${{JSON.stringify(now)}} after ${{patience}} ms`);
+        await new Promise(next => setTimeout(next, 250));
+    }}
+}}"""
+
+
+@dataclass
+class Participant:
+    """One person with a browser of their own. ``said`` are the errors that the page wrote to its console."""
+
+    page: Page
+    url: str
+    name: str
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def join(self, room: str, user: str, password: str) -> None:
+        """Go all the way from the link into the conference. The order of the steps stands here alone."""
+        self.open(room)
+        self.greet()
+        self.log_in(user, password)
+        self.wait_until_joined()
+
+    def open(self, room: str) -> None:
+        """Follow a link to a room."""
+        self.page.goto(f"{self.url}/{room}")
+
+    def greet(self) -> None:
+        """Pass the page before the conference (prejoin): a name, and in."""
+        self.page.locator("#premeeting-name-input").fill(self.name)
+        self.page.get_by_test_id("prejoin.joinMeeting").click()
+
+    def log_in(self, user: str, password: str) -> None:
+        """Prove who one is."""
+        self.page.locator("#login-dialog-username").fill(user)
+        self.page.locator("#login-dialog-password").fill(password)
+        self.page.locator("#modal-dialog-ok-button").click()
+
+    def wait_until_joined(self) -> None:
+        """Wait until the conference has let one in."""
+        self.page.wait_for_function("() => window.APP?.conference?.isJoined?.()", timeout=60_000)
+
+    def wait_for_others(self, count: int) -> None:
+        """Wait until that many other participants are in the room."""
+        self.page.wait_for_function("count => APP.conference._room.getParticipants().length === count", arg=count)
+
+    @property
+    def role(self) -> str:
+        """The role that the room gave: ``moderator`` or ``none``."""
+        return str(self.page.evaluate("APP.conference._room.getRole()"))
+
+    def received(self) -> dict[str, Any]:
+        """What came in so far: connection state, frames decoded, bytes of audio and of video."""
+        return dict(self.page.evaluate(_STATISTICS))
+
+    def wait_until_received(self, *, frames: int, audio: int) -> dict[str, Any]:
+        """Wait until that many frames are decoded and bytes of audio received in all; returns :meth:`received`."""
+        return dict(self.page.evaluate(_ENOUGH, [frames, audio, 60_000]))
+
+    def wait_until_shown(self) -> None:
+        """Wait until the large picture of another participant stands on the page, and not their initials."""
+        self.page.wait_for_function(
+            "() => { const video = document.getElementById('largeVideo');"
+            " return video && video.videoWidth > 0 && video.checkVisibility({ opacityProperty: true }); }",
+            timeout=60_000,
+        )
+
+    def say(self, text: str) -> None:
+        """Write into the chat."""
+        if not self.page.locator("#chat-input textarea").is_visible():
+            self.page.keyboard.press("c")
+        self.page.locator("#chat-input textarea").fill(text)
+        self.page.locator("#chat-input textarea").press("Enter")
+
+    def read(self, text: str) -> None:
+        """Wait until the chat shows a message."""
+        if not self.page.locator("#chat-input textarea").is_visible():
+            self.page.keyboard.press("c")
+        self.page.locator(".chatmessage").filter(has_text=text).first.wait_for()
+
+    def photograph(self, path: Path) -> None:
+        """Keep what the page looks like."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path)
