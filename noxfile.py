@@ -52,6 +52,11 @@ def regen(session: nox.Session) -> None:
     run(session, "hardener", "regen", *session.posargs)
 
 
+def drift(session: nox.Session) -> None:
+    """Hold the series against upstream's releases (a range: nox -s drift -- --range 9000..)."""
+    run(session, "hardener", "drift", *session.posargs)
+
+
 @nox.session(default=False)
 def doctor(session: nox.Session) -> None:
     """Say what is missing on this machine, and what mends it."""

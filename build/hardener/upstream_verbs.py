@@ -1,0 +1,111 @@
+"""The part of the door for the verbs that look at upstream: drift, outdated, upstream."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener import cache, drift_report
+from hardener.drift import drift
+from hardener.errors import PatchError, UsageError
+from hardener.fetch import chosen_sources, sources
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hardener.config import Project
+    from hardener.drift import Drift
+    from hardener.ui import UI
+
+
+def add(
+    verb: Callable[..., argparse.ArgumentParser],
+    source: argparse.ArgumentParser,
+    project_of: Callable[[argparse.Namespace], Project],
+) -> None:
+    """Add the verbs to the parser: ``verb`` makes a sub-parser, ``source`` holds --upstream."""
+
+    def sub(name: str, run: Callable[..., dict[str, Any]], text: str) -> argparse.ArgumentParser:
+        return verb(name, lambda arguments, ui: run(project_of(arguments), arguments, ui), text, source)
+
+    parser = sub(
+        "drift", _drift, "hold the series against upstream's releases: where does it fit, since when, what broke it"
+    )
+    parser.add_argument("refs", nargs="*", metavar="REF", help="tags, branches or commits (default: all releases)")
+    parser.add_argument("--range", default="", metavar="A..B", help="releases from A to B, such as 9000..10655")
+    parser.add_argument("--every", action="store_true", help="also the tags between releases")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="where the heat map goes (default: .work/drift.html)")
+    parser.add_argument("--strict", action="store_true", help="exit with 5 when a patch does not fit the newest tree")
+    _history_options(parser)
+
+
+def _history_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME=WHERE",
+        help="a further repository with tags and history of a component; may be given several times",
+    )
+    parser.add_argument("--fetch", action="store_true", help="ask remote sources for what is new (paths always are)")
+
+
+def _sources(project: Project, arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """Where to look for a component's history: --upstream or HARDENER_UPSTREAM first, then each --source."""
+    names = tuple(component.name for component in project.components)
+    wheres = {name: [where] for name, where in chosen_sources(tuple(arguments.upstream), names).items()}
+    for entry in arguments.source:
+        for name, where in sources((entry,), "", names).items():
+            wheres.setdefault(name, []).append(where)
+    return wheres
+
+
+def _drift(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    if arguments.refs and arguments.range:
+        raise UsageError("either REF or --range", hint="hardener drift --help")
+    with ui.step("drift", project.name) as line:
+        result = drift(
+            project,
+            _sources(project, arguments),
+            arguments.refs,
+            arguments.range,
+            every=arguments.every,
+            fetch=arguments.fetch,
+            tell=line.tell,
+        )
+        line.say(f"{result.size} cells, {result.distinct} distinct, {result.computed} computed now")
+    target = arguments.html or project.work / "drift.html"
+    cache.write(target, drift_report.html(result, f"{project.name}: drift of the series").encode())
+    _show(result, ui)
+    ui.print(f"heat map: {target}")
+    answer = result.as_json() | {"html": os.fspath(target)}
+    broken = [f"{row.patch}: {row.now.status.value}" for row in result.rows if row.now and not row.now.fits]
+    if arguments.strict and broken:
+        ui.print(f"{len(broken)} patches do not fit {result.releases[-1].label}: {', '.join(broken)}", "red")
+        answer["exit"] = PatchError.exit_code
+    return answer
+
+
+def _show(result: Drift, ui: UI) -> None:
+    names = [row.patch.removesuffix(".patch") for row in result.rows]
+    margin = max(map(len, names), default=0)
+    width = max(20, ui.console.width - margin - 4)
+    first, last = result.releases[-min(width, len(result.releases))].label, result.releases[-1].label
+    ui.print(f"\n{first} to {last}   {drift_report.legend()}", "bold")
+    for name, row in zip(names, result.rows, strict=True):
+        ui.print(f"  {name:<{margin}}  {drift_report.strip(row, width)}")
+    ui.print()
+    for name, row in zip(names, result.rows, strict=True):
+        life = drift_report.half_life(row.half_life, lasting=row.lasting)
+        ui.print(f"  {name:<{margin}}  half-life {life}, burden {row.burden:.0f} a year ({row.lines} lines)")
+        if row.since is None:
+            ui.print("      fits none of them", "yellow")
+        for word, turn in (("fits since", row.since), ("broke at", row.broke)):
+            if turn:
+                ui.print(f"      {word} {drift_report.turn(turn)}", "red" if turn is row.broke else "dim")
+    if result.half_life is not None:
+        ui.print(f"half-life of the series: {drift_report.half_life(result.half_life, lasting=False)}")
+    for note in result.notes:
+        ui.note(note)
