@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import cache
 from hardener.apply import Status, judge
-from hardener.errors import StackError
 from hardener.git import Entry, Index
 
 if TYPE_CHECKING:
@@ -193,11 +192,6 @@ def _try(history: History, patch: Patch, tasks: Sequence[_Task], *, followed: bo
             # --verbose is what makes git name offsets.
             done = index.git(*words, *checking, "--verbose", "-", stdin=patch.content)
             complaint = re.sub(rf"(?m)^(error: (?:patch failed: )?){number}/", r"\1", done.complaint)
-            if "unable to read" in complaint or "could not read" in complaint:
-                raise StackError(
-                    f"{patch.name}: {complaint.splitlines()[-1]}",
-                    hint="name a complete repository: --source NAME=URL-or-path",
-                )
             if done.status == 0:
                 offsets = [int(count) for count in re.findall(r"\(offset (-?\d+) lines?\)", complaint)]
                 status, detail = Status.OFFSET if offsets else Status.CLEAN, ""

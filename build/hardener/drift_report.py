@@ -125,7 +125,7 @@ def html(drift: Drift, title: str) -> str:
             "<div class=scroll tabindex=0 role=region aria-label='Patches'><table class=list>",
             "<caption>Age and cost of each patch</caption><thead><tr><th scope=col>patch</th>",
             "<th scope=col>newest tree</th><th scope=col>fits since</th><th scope=col>broke</th>",
-            "<th scope=col>half-life</th><th scope=col>upstream lines</th><th scope=col>burden a year</th></tr></thead>",
+            "<th scope=col>half-life</th><th scope=col>lines</th><th scope=col>burden a year</th></tr></thead>",
             "<tbody>",
             *(_line(row) for row in drift.rows),
             "</tbody></table></div>",

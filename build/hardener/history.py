@@ -57,11 +57,11 @@ class History(Repository):
         found = {path: Entry(head.split(" ")[0], head.split(" ")[2]) for head, _, path in lines}
         return {path: entry for path, entry in found.items() if entry.mode in (REGULAR, EXECUTABLE)}
 
-    def absent(self, commits: Iterable[str]) -> set[str]:
-        """Those of these commit ids that no source has."""
-        wanted = sorted(set(commits))
-        done = self.git("cat-file", "--batch-check", stdin="".join(f"{commit}\n" for commit in wanted).encode())
-        there = {words[0] for words in (line.split(" ") for line in done.text.splitlines()) if words[1:2] == ["commit"]}
+    def absent(self, ids: Iterable[str], kind: str = "commit") -> set[str]:
+        """Those of these ids that no source has as a commit (or as another kind of object)."""
+        wanted = sorted(set(ids))
+        done = self.git("cat-file", "--batch-check", stdin="".join(f"{one}\n" for one in wanted).encode())
+        there = {words[0] for words in (line.split(" ") for line in done.text.splitlines()) if words[1:2] == [kind]}
         return set(wanted) - there
 
     def parent(self, commit: str) -> str | None:
@@ -120,13 +120,16 @@ class History(Repository):
         Raises UnreachableError when a remote does not answer, StackError when no source has them.
         """
         wanted = set(ids)
-        if not self.remotes or not wanted:
-            return
-        # A listing of what is here; asking for single objects would make git fetch each on its own.
-        here = self.output("cat-file", "--batch-all-objects", "--batch-check=%(objectname)", "--unordered")
-        wanted -= set(here.splitlines())
+        if self.remotes:
+            # A listing of what is here; asking for single objects would make git fetch each on its own.
+            here = self.output("cat-file", "--batch-all-objects", "--batch-check=%(objectname)", "--unordered")
+            wanted -= set(here.splitlines())
+        elif wanted:
+            wanted = self.absent(wanted, "blob")
         if not wanted:
             return
+        if not self.remotes:
+            raise self._lacks(sorted(wanted))
         from hardener.transfer import Transfer  # noqa: PLC0415 (a quarter of a second to load, seldom needed)
 
         refusal: UnreachableError | None = None

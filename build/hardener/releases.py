@@ -101,7 +101,8 @@ def columns(
     _pair(project, histories, filled)
     dates = histories[site].dates(commits[site] for commits in filled.values() if site in commits)
     releases = [Release(label, commits, dates[commits[site]]) for label, commits in filled.items() if site in commits]
-    releases.sort(key=lambda release: (release.when, version(release.label)))
+    # Of trees of one date, tags come before names such as 'pin'.
+    releases.sort(key=lambda release: (release.when, not version(release.label), version(release.label)))
     return tuple(releases), tuple(notes)
 
 
