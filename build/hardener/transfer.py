@@ -112,6 +112,11 @@ class Transfer:
         options = ("--progress", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
         self._talk("fetch", *options, *self._server(), "--stdin", _REMOTE, stdin="".join(f"{blob}\n" for blob in ids))
 
+    def refs(self, glob: str) -> set[str]:
+        """Names of the source's refs that match a glob (git-ls-remote(1)); nothing is fetched."""
+        lines = self._talk("ls-remote", "--refs", _REMOTE, glob).splitlines()
+        return {line.partition("\t")[2] for line in lines if "\t" in line}
+
     def history(self, prefix: str) -> None:
         """Fetch all commits and trees, without files; branches and tags get names below ``prefix``."""
         everything = (f"+refs/heads/*:{prefix}heads/*", f"+refs/tags/*:{prefix}tags/*")

@@ -10,6 +10,10 @@ from hardener import cache, drift_report
 from hardener.drift import drift
 from hardener.errors import PatchError, UsageError
 from hardener.fetch import chosen_sources, sources
+from hardener.forge import Forge
+from hardener.outdated import outdated
+
+NEWER = 9  # exit code of outdated: nothing is wrong, and there is something to do
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +43,12 @@ def add(
     parser.add_argument("--html", type=Path, metavar="FILE", help="where the heat map goes (default: .work/drift.html)")
     parser.add_argument("--strict", action="store_true", help="exit with 5 when a patch does not fit the newest tree")
     _history_options(parser)
+
+    parser = sub(
+        "outdated", _outdated, f"list upstream's stable releases that are newer than the pins (exit code {NEWER})"
+    )
+    parser.add_argument("--api", action="store_true", help="ask the forge's API instead of git")
+    parser.add_argument("--source", action="append", default=[], metavar="NAME=WHERE", help="a further repository")
 
 
 def _history_options(parser: argparse.ArgumentParser) -> None:
@@ -109,3 +119,20 @@ def _show(result: Drift, ui: UI) -> None:
         ui.print(f"half-life of the series: {drift_report.half_life(result.half_life, lasting=False)}")
     for note in result.notes:
         ui.note(note)
+
+
+def _outdated(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    found = outdated(project, _sources(project, arguments), forge=Forge() if arguments.api else None)
+    ui.table(
+        "Releases",
+        ("component", "pinned", "newest", "newer"),
+        [(one.component, one.pinned, one.newer[-1] if one.newer else "-", len(one.newer)) for one in found],
+    )
+    for one in found:
+        if one.note:
+            ui.note(f"{one.component}: {one.note}")
+    site = found[-1]
+    if site.newer:
+        ui.print(f"{site.component}: {', '.join(site.newer)} after {site.pinned}", "yellow")
+    # The other components follow the site, whose package.json names them.
+    return {"components": [vars(one) for one in found], "exit": NEWER if site.newer else 0}
