@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import cache, drift_report
 from hardener.drift import drift
-from hardener.errors import PatchError, UsageError
+from hardener.errors import BundleError, PatchError, UsageError
 from hardener.fetch import chosen_sources, sources
 from hardener.forge import Forge
 from hardener.outdated import outdated
+from hardener.upstreaming import upstream
 
 NEWER = 9  # exit code of outdated: nothing is wrong, and there is something to do
 
@@ -49,6 +50,19 @@ def add(
     )
     parser.add_argument("--api", action="store_true", help="ask the forge's API instead of git")
     parser.add_argument("--source", action="append", default=[], metavar="NAME=WHERE", help="a further repository")
+
+    parser = sub("upstream", _upstream, "make a patch into a branch, a mail and a pull request for upstream")
+    parser.add_argument("patch", metavar="PATCH", help="name of a patch")
+    parser.add_argument(
+        "--onto", default="", metavar="REF", help="upstream's branch or commit (default: its default branch)"
+    )
+    parser.add_argument("--subject", default="", metavar="TEXT", help="first line of the message (default: derived)")
+    parser.add_argument(
+        "--disclosed", action="store_true", help="upstream knows of it and agrees: export Security: yes"
+    )
+    parser.add_argument("--no-lint", action="store_true", help="do not install and run upstream's eslint and tsc")
+    parser.add_argument("--force", action="store_true", help="write over a branch that somebody has worked on")
+    _history_options(parser)
 
 
 def _history_options(parser: argparse.ArgumentParser) -> None:
@@ -136,3 +150,37 @@ def _outdated(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
         ui.print(f"{site.component}: {', '.join(site.newer)} after {site.pinned}", "yellow")
     # The other components follow the site, whose package.json names them.
     return {"components": [vars(one) for one in found], "exit": NEWER if site.newer else 0}
+
+
+def _upstream(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    with ui.step("upstream", arguments.patch) as line:
+        done = upstream(
+            project,
+            arguments.patch,
+            _sources(project, arguments),
+            onto=arguments.onto,
+            subject=arguments.subject,
+            disclosed=arguments.disclosed,
+            linting=not arguments.no_lint,
+            force=arguments.force,
+            fetch=arguments.fetch,
+            tell=line.tell,
+        )
+        line.say(f"{done.status.value} alone on {done.base[:12]}: {len(done.files)} file(s)")
+    ui.print(f"{done.subject}\n  branch {done.branch} in {done.tree}")
+    for path in done.files:
+        ui.print(f"  {path}")
+    for verdict in done.verdicts:
+        ui.print(str(verdict), "green" if verdict.green else "red")
+        for complaint in verdict.new:
+            ui.print(f"  {complaint}", "red")
+    if done.missing:
+        ui.note(f"upstream's tools ran without {', '.join(done.missing)}: no registry serves them")
+    ui.print(f"mail, bundle and pull-request text: {done.folder}")
+    answer = {name: value for name, value in vars(done).items() if name not in ("verdicts", "status", "folder", "tree")}
+    return answer | {
+        "status": done.status.value,
+        "folder": os.fspath(done.folder),
+        "verdicts": [vars(verdict) for verdict in done.verdicts],
+        "exit": 0 if done.green else BundleError.exit_code,
+    }
