@@ -58,6 +58,18 @@ def drift(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def outdated(session: nox.Session) -> None:
+    """List upstream's stable releases that are newer than the pins (exit code 9 where there is one)."""
+    run(session, "hardener", "outdated", *session.posargs)
+
+
+@nox.session(default=False)
+def upstream(session: nox.Session) -> None:
+    """Make a patch into a branch, a mail and a pull request for upstream (nox -s upstream -- PATCH)."""
+    run(session, "hardener", "upstream", *session.posargs)
+
+
+@nox.session(default=False)
 def doctor(session: nox.Session) -> None:
     """Say what is missing on this machine, and what mends it."""
     run(session, "hardener", "doctor", *session.posargs)

@@ -62,7 +62,7 @@ def lint(
     verdicts = []
     try:
         files = sorted(path for path in changed if path.endswith(LINTED))
-        with_change = _eslint(tree, files)
+        with_change = _eslint(tree, [path for path in files if (tree / path).exists()])
         without: Counter[str] = Counter()
         before = None
         if with_change or tsconfig:

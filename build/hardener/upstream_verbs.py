@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from hardener.errors import BundleError, PatchError, UsageError
 from hardener.fetch import chosen_sources, sources
 from hardener.forge import Forge
 from hardener.outdated import outdated
+from hardener.upstream_status import status
 from hardener.upstreaming import upstream
 
 NEWER = 9  # exit code of outdated: nothing is wrong, and there is something to do
@@ -52,7 +54,9 @@ def add(
     parser.add_argument("--source", action="append", default=[], metavar="NAME=WHERE", help="a further repository")
 
     parser = sub("upstream", _upstream, "make a patch into a branch, a mail and a pull request for upstream")
-    parser.add_argument("patch", metavar="PATCH", help="name of a patch")
+    parser.add_argument("patch", nargs="?", default="", metavar="PATCH", help="name of a patch")
+    parser.add_argument("--status", action="store_true", help="ask the forge what became of sent patches; mend headers")
+    parser.add_argument("--dry-run", action="store_true", help="with --status: change no header")
     parser.add_argument(
         "--onto", default="", metavar="REF", help="upstream's branch or commit (default: its default branch)"
     )
@@ -152,7 +156,24 @@ def _outdated(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
     return {"components": [vars(one) for one in found], "exit": NEWER if site.newer else 0}
 
 
+def _status(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    names = (arguments.patch,) if arguments.patch else ()
+    today = dt.datetime.now(dt.UTC).date()
+    standings = status(project, names, Forge(), today, write=not arguments.dry_run)
+    ui.table("Sent patches", ("patch", "state", "address"), [(s.patch, s.state, s.url) for s in standings])
+    for standing in standings:
+        for name, value in standing.changes.items():
+            ui.print(f"  {standing.patch}: {name}: {value}" + (" (not written)" if arguments.dry_run else ""))
+    if not standings:
+        ui.print("no patch has been sent: Forwarded holds no address")
+    return {"patches": [vars(standing) for standing in standings]}
+
+
 def _upstream(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    if arguments.status:
+        return _status(project, arguments, ui)
+    if not arguments.patch:
+        raise UsageError("which patch?", hint="hardener upstream PATCH, or: hardener upstream --status")
     with ui.step("upstream", arguments.patch) as line:
         done = upstream(
             project,
