@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, cli_series, config, pipeline, upstream_verbs
+from hardener import __version__, cache, cli_series, cli_upstream, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
     sub.add_argument("--only", nargs="+", default=[], metavar="NAME", help="journeys, attacks or JOURNEY+ATTACK")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where the record goes (default: .work/evidence)")
-    upstream_verbs.add(verb, source, _project)
+    cli_upstream.register(verb, source)
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")

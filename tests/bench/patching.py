@@ -179,7 +179,7 @@ def _ours(place: Workplace, case: Case, inside: list[Sample], process: list[Samp
 
 def _judge(place: Workplace, case: Case, samples: list[Sample]) -> None:
     """Say of each patch how it fits, on an index of the touched files alone."""
-    history = History(_fresh(place, mirror_of(case.component), "mirror.git"), {}, "", (), 0)
+    history = History(_fresh(place, mirror_of(case.component), "judged.git"), {}, "", (), 0)
     series = [patch.read(path) for path in read_series(case.folder)]
     with in_process(samples):
         cells = Engine(history, series, {}).fill([case.component.commit])[case.component.commit]

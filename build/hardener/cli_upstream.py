@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import cache, drift_report
+from hardener.arguments import project_of
 from hardener.drift import drift
 from hardener.errors import BundleError, PatchError, UsageError
 from hardener.fetch import chosen_sources, sources
@@ -27,12 +28,8 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def add(
-    verb: Callable[..., argparse.ArgumentParser],
-    source: argparse.ArgumentParser,
-    project_of: Callable[[argparse.Namespace], Project],
-) -> None:
-    """Add the verbs to the parser: ``verb`` makes a sub-parser, ``source`` holds --upstream."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any) -> None:
+    """Add the verbs to the command line; ``source`` is the parser of the option that they share."""
 
     def sub(name: str, run: Callable[..., dict[str, Any]], text: str) -> argparse.ArgumentParser:
         return verb(name, lambda arguments, ui: run(project_of(arguments), arguments, ui), text, source)
