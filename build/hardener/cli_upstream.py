@@ -61,6 +61,9 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any) -> None:
     parser.add_argument(
         "--disclosed", action="store_true", help="upstream knows of it and agrees: export Security: yes"
     )
+    parser.add_argument(
+        "--fix", action="store_true", help="let upstream's eslint mend what it can, as its lint-fix does"
+    )
     parser.add_argument("--no-lint", action="store_true", help="do not install and run upstream's eslint and tsc")
     parser.add_argument("--force", action="store_true", help="write over a branch that somebody has worked on")
     _history_options(parser)
@@ -179,6 +182,7 @@ def _upstream(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
             onto=arguments.onto,
             subject=arguments.subject,
             disclosed=arguments.disclosed,
+            fix=arguments.fix,
             linting=not arguments.no_lint,
             force=arguments.force,
             fetch=arguments.fetch,

@@ -48,12 +48,20 @@ class Verdict:
 
 
 def lint(
-    tree: Path, changed: Sequence[str], tsconfig: str, switch: Callable[[str], None], base: str, change: str
+    tree: Path,
+    changed: Sequence[str],
+    tsconfig: str,
+    switch: Callable[[str], None],
+    base: str,
+    change: str,
+    *,
+    fix: bool = False,
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """Run eslint on the changed files and tsc on the project; returns verdicts, and npm packages that are missing.
 
-    ``switch`` checks a commit out in ``tree``; ``change`` is checked out before and after. Raises InstallError where
-    the tools cannot be installed or do not start, UnreachableError when the registry does not answer.
+    ``switch`` checks a commit out in ``tree``; ``change`` is checked out before and after. With ``fix`` eslint mends in
+    ``tree`` what it can of what it has to say about the change, as upstream's ``lint-fix`` does. Raises InstallError
+    where the tools cannot be installed or do not start, UnreachableError when the registry does not answer.
     """
     modules, absent = _modules(tree)
     link = tree / "node_modules"
@@ -75,6 +83,10 @@ def lint(
                 before = before or {"tsc": list(_tsc(tree, tsconfig).elements()) if tsconfig else []}
                 stamp.set(key, before)
                 switch(change)
+        if fix and _added(with_change, without):
+            present = [path for path in files if (tree / path).exists()]
+            _eslint(tree, present, "--fix")
+            with_change = _eslint(tree, present)
         scope = f"{len(files)} changed file(s)"
         verdicts.append(Verdict("eslint", scope, _added(with_change, without), without.total()))
         if tsconfig and before is not None:
@@ -144,13 +156,13 @@ def _find(packages: Mapping[str, Any], path: str, name: str) -> str | None:
         path = path.rpartition("/node_modules/")[0] if "/node_modules/" in path else ""
 
 
-def _eslint(tree: Path, files: Sequence[str]) -> Counter[str]:
+def _eslint(tree: Path, files: Sequence[str], *more: str) -> Counter[str]:
     if not files:
         return Counter()
     script = tree / "node_modules" / "eslint" / "bin" / "eslint.js"
     # --max-warnings as in upstream's own script; the exit status says no more than the messages do.
     done = node.node(
-        script, "--format", "json", "--max-warnings", "0", "--ext", ",".join(LINTED), "--", *files, cwd=tree
+        script, *more, "--format", "json", "--max-warnings", "0", "--ext", ",".join(LINTED), "--", *files, cwd=tree
     )
     try:
         reports = json.loads(done.stdout)

@@ -83,15 +83,16 @@ def upstream(
     subject: str = "",
     disclosed: bool = False,
     linting: bool = True,
+    fix: bool = False,
     force: bool = False,
     fetch: bool = False,
     tell: Callable[[str, float | None], None] = lambda _text, _share: None,
 ) -> Exported:
     """Export one patch below ``.work/upstream``, onto upstream's default branch or ``onto``.
 
-    Raises UsageError for a patch that is not for upstream, for one with ``Security: yes`` unless ``disclosed``, and for
-    a branch that somebody has worked on (unless ``force``); PatchError where it does not fit alone; OverlayError for a
-    file of ours that does not fit.
+    ``fix`` lets upstream's eslint mend the commit. Raises UsageError for a patch that is not for upstream, for one with
+    ``Security: yes`` unless ``disclosed``, and for a branch that somebody has worked on (unless ``force``); PatchError
+    where it does not fit alone; OverlayError for a file of ours that does not fit.
     """
     component, one = find(project, name)
     _may_go_out(one, disclosed=disclosed)
@@ -121,7 +122,9 @@ def upstream(
         def switch(to: str) -> None:
             _git(home / "tree", "checkout", "--quiet", branch if to == commit else to)
 
-        verdicts, missing = lint(home / "tree", files, component.tsconfig, switch, base, commit)
+        verdicts, missing = lint(home / "tree", files, component.tsconfig, switch, base, commit, fix=fix)
+        commit = _amended(home / "tree", one) or commit
+        cache.write_json(home / STATE, {"commit": commit})
     exported = Exported(
         component.name, one.name, base, commit, branch, line, status, files, home, home / "tree", verdicts, missing
     )
@@ -235,9 +238,22 @@ def _write_tree(history: History, component: Component, branch: str, base: str, 
     _git(tree, "checkout", "--quiet", branch)
 
 
-def _git(tree: Path, *words: str) -> str:
+def _amended(tree: Path, one: Patch) -> str:
+    """The commit with what eslint changed in the tree; "" where it changed nothing."""
+    if not _git(tree, "status", "--porcelain"):
+        return ""
+    who = {
+        "GIT_COMMITTER_NAME": one.author.name,
+        "GIT_COMMITTER_EMAIL": one.author.email,
+        "GIT_COMMITTER_DATE": one.author.date,
+    }
+    _git(tree, "commit", "--quiet", "--amend", "--no-edit", "--no-verify", "--all", env=who)
+    return _git(tree, "rev-parse", "HEAD")
+
+
+def _git(tree: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
     # attributes and line ends are upstream's own here, as in any clone; the user's configuration is not asked.
-    done = run(["git", *words], cwd=tree, env=PLAIN_ENVIRONMENT)
+    done = run(["git", *words], cwd=tree, env=PLAIN_ENVIRONMENT | dict(env or {}))
     if done.status:
         raise StackError(f"git {words[0]} failed in {tree}: {done.complaint}", hint=f"remove {tree} and try again")
     return done.text

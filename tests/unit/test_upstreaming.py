@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fakes import FakeUpstream, git, lines, write_files, write_series
-from hardener import config, node, upstream_lint
+from hardener import config, node, upstream_lint, upstreaming
 from hardener.errors import OverlayError, PatchError, UsageError
+from hardener.layers import layers_of
+from hardener.lint import lint
 from hardener.run import run
 from hardener.upstreaming import Exported, find, upstream
 
@@ -194,6 +197,20 @@ class TestRefusals:
             export(project, "hook")
 
 
+def test_check_refuses_an_overlay_that_is_nowhere(project: config.Project, upstream: FakeUpstream) -> None:
+    (layer,) = layers_of(project, project.site)
+    path = layer.patches / "hook.patch"
+
+    def findings() -> list[str]:
+        judged = lint(project.site, upstream.path, project.site.commit, layer, dt.date(2026, 11, 24))
+        return [finding.text for finding in judged.findings if finding.rule == "overlay"]
+
+    assert findings() == []
+    path.write_bytes(path.read_bytes().replace(b"Overlay: src/hardener/ours.js", b"Overlay: src/hardener/none.js"))
+    (said,) = findings()
+    assert said.startswith("Overlay names src/hardener/none.js, which is neither in")
+
+
 LOCK = {
     "lockfileVersion": 3,
     "packages": {
@@ -257,6 +274,8 @@ class TestTools:
                 "eslint/bin/eslint.js": """
                     const fs = require('fs');
                     const files = process.argv.slice(process.argv.indexOf('--') + 1);
+                    if (process.argv.includes('--fix'))
+                        files.forEach(f => fs.writeFileSync(f, fs.readFileSync(f, 'utf8').replace('bad two', 'good')));
                     console.log(JSON.stringify(files.map(f => ({ filePath: require('path').resolve(f),
                         messages: fs.readFileSync(f, 'utf8').split('\\n').filter(l => l.startsWith('bad'))
                             .map((l, i) => ({ ruleId: 'no-bad', message: l, line: i })) }))));""",
@@ -284,3 +303,26 @@ class TestTools:
             assert absent == ("tarball",)
             assert (tree / "a.ts").read_text("utf-8") == contents[change]
             assert not (tree / "node_modules").exists()
+        verdicts, _ = upstream_lint.lint(tree, ["a.ts"], "tsconfig.json", switch, "base", "fine", fix=True)
+        assert (tree / "a.ts").read_text("utf-8") == contents["fine"], "what upstream has is upstream's"
+        switch("change")
+        verdicts, _ = upstream_lint.lint(tree, ["a.ts"], "tsconfig.json", switch, "base", "change", fix=True)
+        assert all(verdict.green for verdict in verdicts)
+        assert (tree / "a.ts").read_text("utf-8") == "good\nbad one\ngood\n"
+
+    def test_what_eslint_mends_becomes_part_of_the_commit(
+        self, project: config.Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def mending(tree: Path, *_: object, fix: bool) -> tuple[tuple[()], tuple[()]]:
+            if fix:
+                (tree / "README.md").write_text("mended\n", "utf-8")
+            return (), ()
+
+        monkeypatch.setattr(upstreaming, "lint", mending)
+        plain = upstream(project, "plain", {})
+        mended = upstream(project, "plain", {}, fix=True)
+        assert mended.commit != plain.commit
+        assert in_tree(mended, "log", "-2", "--format=%H").split() == [mended.commit, mended.base]
+        assert in_tree(mended, "status", "--porcelain") == ""
+        assert (mended.folder / "plain.mbox").read_text("utf-8").count("+mended") == 1
+        assert upstream(project, "plain", {}, fix=True).commit == mended.commit
