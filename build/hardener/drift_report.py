@@ -74,11 +74,13 @@ def legend() -> str:
 
 
 def half_life(days: float, *, lasting: bool) -> str:
-    """A half-life in words.
+    """A half-life in words; without two releases that both fit nothing is known.
 
     >>> half_life(38.8, lasting=False), half_life(900.0, lasting=True)
     ('39 days', 'over 2.5 years')
     """
+    if not days:
+        return "unknown"
     text = f"{days:.0f} days" if days < 2 * 365 else f"{days / 365.25:.1f} years"
     return f"over {text}" if lasting else text
 

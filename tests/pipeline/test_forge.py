@@ -157,7 +157,8 @@ def test_the_token_goes_to_the_forge_and_nowhere_else(
     assert (code, "GITHUB_TOKEN" in said["hint"], TOKEN in shown) == (4, True, False)
     # A redirect to another host would take the token along.
     forge.say("/repos/fake/meet/pulls/7", {}, status=302, Location="https://elsewhere.example/")
-    assert ask(project, capsys)[0] == 4
+    code, said, _ = ask(project, capsys)
+    assert (code, "HTTP 302" in said["error"]) == (4, True)
 
 
 @pytest.mark.parametrize(

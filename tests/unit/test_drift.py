@@ -40,7 +40,7 @@ def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
     """
     upstream.commit({"src/app.js": lines(l15="ours")}, "Ours")
     upstream.tag("v1.0")
-    upstream.commit({"src/app.js": None, "src/app.ts": lines()}, "To TypeScript")
+    upstream.commit({"src/app.js": None, "src/app.ts": lines(l3="typed")}, "To TypeScript")
     upstream.tag("v1.1")
     upstream.commit({"src/app.ts": None}, "Away with it")
     upstream.tag("v1.2", annotated=True)
