@@ -58,6 +58,23 @@ def explain(session: nox.Session) -> None:
     run(session, "hardener", "explain", *session.posargs)
 
 
+def drift(session: nox.Session) -> None:
+    """Hold the series against upstream's releases (a range: nox -s drift -- --range 9000..)."""
+    run(session, "hardener", "drift", *session.posargs)
+
+
+@nox.session(default=False)
+def outdated(session: nox.Session) -> None:
+    """List upstream's stable releases that are newer than the pins (exit code 9 where there is one)."""
+    run(session, "hardener", "outdated", *session.posargs)
+
+
+@nox.session(default=False)
+def upstream(session: nox.Session) -> None:
+    """Make a patch into a branch, a mail and a pull request for upstream (nox -s upstream -- PATCH)."""
+    run(session, "hardener", "upstream", *session.posargs)
+
+
 @nox.session(default=False)
 def doctor(session: nox.Session) -> None:
     """Say what is missing on this machine, and what mends it."""

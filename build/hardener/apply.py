@@ -175,7 +175,14 @@ def _classify(index: Index, patch: Patch, complaint: str) -> tuple[Status, str]:
     if index.git("apply", "--cached", "--check", "--reverse", "-", stdin=patch.content).status == 0:
         return Status.MERGED, "the tree has this change already"
     listed = [line.split("\t", 1) for line in index.output("ls-files", "-s", "-z").split("\0") if line]
-    present = {path: head.split(" ")[1] for head, path in listed}
+    return judge(patch, {path: head.split(" ")[1] for head, path in listed}, complaint)
+
+
+def judge(patch: Patch, present: dict[str, str], complaint: str) -> tuple[Status, str]:
+    """Why a patch that is not in the tree already does not fit it, and the details in words.
+
+    ``present`` maps the tree's paths to blob ids, ``complaint`` is what ``git apply`` said.
+    """
     gone = [touch for touch in patch.touches if touch.old and touch.old not in present]
     if not gone:
         failing = re.findall(r"^error: patch failed: (.+:\d+)$", complaint, re.MULTILINE)
@@ -192,11 +199,12 @@ def _classify(index: Index, patch: Patch, complaint: str) -> tuple[Status, str]:
 
 
 def _moved_to(present: dict[str, str], path: str, blob: str) -> str:
-    """Where a file went: the same content elsewhere, or else the one file of the same name."""
+    """Where a file went: the same content, else the same path with another ending, else the only one of that name."""
     same_content = [other for other, other_blob in present.items() if blob and other_blob.startswith(blob)]
+    same_stem = [other for other in present if other.rpartition(".")[0] == path.rpartition(".")[0] != ""]
     name = path.rsplit("/", 1)[-1]
     same_name = [other for other in present if other.rsplit("/", 1)[-1] == name]
-    for found in (same_content, same_name):
+    for found in (same_content, same_stem, same_name):
         if len(found) == 1:
             return found[0]
     return ""

@@ -26,6 +26,7 @@ STATUSES: Mapping[str, str] = {
     "Inappropriate": r"\S.*",
     "Backport": r"[0-9a-f]{40}",
 }
+_OVERLAY = r"[\w./+@-]+(?: as [\w./+@-]+)?"
 # In the order in which the README explains them and regen writes new ones: field -> (pattern, what it may hold).
 GRAMMAR: Mapping[str, tuple[str, str]] = {
     "Reason": ("|".join(REASONS), ", ".join(REASONS)),
@@ -37,6 +38,11 @@ GRAMMAR: Mapping[str, tuple[str, str]] = {
     "Applied-Upstream": (r"[\w./+-]+", "upstream's commit or release"),
     "Base": (r"[0-9a-f]{40}", "a full commit id of upstream"),
     "Requires": (r"[\w+-][\w.+-]*(?:(?:\s*,\s*|\s+)[\w+-][\w.+-]*)*", "names of patches of this series"),
+    "Overlay": (
+        _OVERLAY + rf"(?:\s*,\s*{_OVERLAY})*",
+        "paths of overlays or remove.list: PATH, or PATH as PATH-UPSTREAM",
+    ),
+    "Security": (r"yes", "yes, or leave it out"),
     "Evidence": (r"[^\s:]+\.py::[\w:]+(?:\[\S+\])?", "a test, as pytest names it: FILE.py::TEST"),
     "Last-Update": (r"\d{4}-\d{2}-\d{2}", "a date, YYYY-MM-DD"),
 }

@@ -168,6 +168,12 @@ class _Judge:
             if inside(path, self.component.exclude):
                 text = f"touches {path}, which 'exclude' keeps out: it is neither fetched nor built"
                 self.find(patch.name, "excluded", text, f"drop it from the patch: {self.command('edit')}")
+        listed = self.layer.patches / REMOVALS
+        removed = {line.split(" ")[0] for line in listed.read_text("utf-8").splitlines()} if listed.is_file() else set()
+        for path in patch.overlay:
+            if path not in removed and not (self.layer.overlays / path).is_file():
+                text = f"Overlay names {path}, which is neither in {self.layer.overlays} nor in {REMOVALS}"
+                self.find(patch.name, "overlay", text, "name a file of overlays.toml or a line of remove.list")
 
     def form(self, canon: Canon, series: Sequence[Patch]) -> None:
         """Each patch is what would be exported, applies on what it requires alone, and in any order."""

@@ -33,6 +33,8 @@ FIELDS = (
     "Applied-Upstream",
     "Base",
     "Requires",
+    "Overlay",
+    "Security",
     "Evidence",
     "Last-Update",
 )
@@ -78,6 +80,12 @@ class Patch:
     def requires(self) -> tuple[str, ...]:
         """Names of the patches that have to be applied before this one."""
         return tuple(self.fields.get("Requires", "").replace(",", " ").split())
+
+    @property
+    def overlay(self) -> dict[str, str]:
+        """Our files, and removals, that belong to the change: path here -> path where upstream should have it."""
+        entries = [entry.split() for entry in self.fields.get("Overlay", "").split(",") if entry.strip()]
+        return {words[0]: words[-1] for words in entries}
 
 
 def read(path: Path) -> Patch:

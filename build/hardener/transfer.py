@@ -112,13 +112,24 @@ class Transfer:
         options = ("--progress", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
         self._talk("fetch", *options, *self._server(), "--stdin", _REMOTE, stdin="".join(f"{blob}\n" for blob in ids))
 
+    def refs(self, glob: str) -> set[str]:
+        """Names of the source's refs that match a glob (git-ls-remote(1)); nothing is fetched."""
+        lines = self._talk("ls-remote", "--refs", _REMOTE, glob).splitlines()
+        return {line.partition("\t")[2] for line in lines if "\t" in line}
+
+    def history(self, prefix: str) -> None:
+        """Fetch all commits and trees, without files; branches and tags get names below ``prefix``."""
+        everything = (f"+refs/heads/*:{prefix}heads/*", f"+refs/tags/*:{prefix}tags/*")
+        options = ("--progress", "--no-tags", "--prune", "--no-write-fetch-head", "--filter=blob:none")
+        self._talk("fetch", *options, *self._server(), _REMOTE, *everything, negotiator="default")
+
     def _server(self) -> tuple[str, ...]:
         return (f"--upload-pack={_LOCAL_SERVER}",) if self.local else ()
 
-    def _talk(self, verb: str, *words: str, stdin: str = "") -> str:
+    def _talk(self, verb: str, *words: str, stdin: str = "", negotiator: str = "noop") -> str:
         for pause in (*PAUSES, None):
             try:
-                return self._once(verb, words, stdin)
+                return self._once(verb, words, stdin, negotiator)
             except git.GitCommandError as error:
                 complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
                 cache.refuse_full_disk(complaint, str(self.repository.git_dir))
@@ -128,10 +139,10 @@ class Transfer:
                 time.sleep(pause)
         raise AssertionError  # the last round returns or raises
 
-    def _once(self, verb: str, words: tuple[str, ...], stdin: str) -> str:
+    def _once(self, verb: str, words: tuple[str, ...], stdin: str, negotiator: str) -> str:
         environment = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
         # noop: that we have a commit must not be told to the server as having its files.
-        command = ["git", "-c", "fetch.negotiationAlgorithm=noop", verb]
+        command = ["git", "-c", f"fetch.negotiationAlgorithm={negotiator}", verb]
         with tempfile.TemporaryFile() as file, self.repository.git.custom_environment(**environment):
             file.write(stdin.encode())
             file.seek(0)

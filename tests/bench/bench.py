@@ -32,7 +32,7 @@ ROWS = {
     "bundle": "upstream's webpack against rspack without cache",
     "warm": "rspack's cache: nothing changed, one line changed",
     "cold": "the whole build from an empty work area, again, and our own overhead in it",
-    "patch": "the patch step against git am and quilt",
+    "patch": "the patch step against git am, quilt, gbp pq and StGit",
 }
 TIMES = """\
 how long it takes, on two cores, per repetition: bundle 2 to 5 minutes (nearly all of it webpack), warm half a minute, cold

@@ -1,4 +1,4 @@
-"""The rows about patching: one series, applied by us, by git am and by quilt."""
+"""The rows about patching: one series, applied by us and by what a maintainer would take instead."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from measure import BenchError, in_process
 from report import Row, Side
 
-from hardener import cache
+from hardener import cache, patch
 from hardener.apply import try_apply
+from hardener.cells import Engine
 from hardener.checkout import STATE, checkout
 from hardener.fetch import mirror_of
 from hardener.git import Repository
+from hardener.history import History
 from hardener.run import environment
 from hardener.series import SERIES, read_series
 
@@ -29,7 +31,12 @@ if TYPE_CHECKING:
     from hardener.config import Component
 
 PATCHES = 30
-NO_QUILT = "quilt is missing (apt-get install quilt)"
+# Side -> the program it needs and the package that brings it.
+TOOLS = {
+    "quilt push -a": ("quilt", "quilt"),
+    "gbp pq import": ("gbp", "git-buildpackage"),
+    "stg import --series": ("stg", "stgit"),
+}
 _IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (
     ("NAME", "bench"), ("EMAIL", "bench@bench.invalid"), ("DATE", "2026-01-01T00:00:00Z"))}  # fmt: skip
 _GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC"} | _IDENTITY
@@ -122,20 +129,26 @@ def _synthesize(case: Case) -> None:
 
 
 def _compare(place: Workplace, case: Case) -> Row:
-    ours, process, am, quilt = (
-        Side(who) for who in ("in a build (try_apply)", "as a program of its own", "git am", "quilt push -a")
-    )
-    if not shutil.which("quilt"):
-        quilt.missing = NO_QUILT
+    ours, process, am = (Side(who) for who in ("in a build (try_apply)", "as a program of its own", "git am"))
+    judged = Side("only judged")
+    runners = {"quilt push -a": _quilt, "gbp pq import": _gbp, "stg import --series": _stgit}
+    others = {who: Side(who) for who in runners}
+    for who, (program, package) in TOOLS.items():
+        if not shutil.which(program):
+            others[who].missing = f"{program} is missing (apt-get install {package})"
     for turn in range(place.repeat):
         place.tell(f"patch {turn + 1}/{place.repeat}: {case.title}")
         tree = _ours(place, case, ours.samples, process.samples)
+        _judge(place, case, judged.samples)
         clone = _git_am(place, case, am.samples)
         _agree(case, tree, clone)
-        if not quilt.missing:
-            _same_files(case, clone, _quilt(place, case, quilt.samples))
+        for who, side in others.items():
+            if not side.missing:
+                _same_files(case, clone, runners[who](place, case, side.samples), who)
     notes = (
-        "one call for the whole series in all three; each starts from a fresh copy, and the resulting files were compared",
+        "one call for the whole series in each; each starts from a fresh copy, and the resulting files were compared",
+        "ours, git am, gbp and StGit make one commit a patch; ours leaves the work tree to the next step of the build",
+        f"ours, only judged and not committed (what drift asks of a tree): {_brief(judged)}",
         f"ours as a program of its own, with Python's start: {_brief(process)}; peaks are of that program",
     )
     # The peak memory inside of the benchmark's process says nothing; that of the same work in a process of its own does.
@@ -143,7 +156,7 @@ def _compare(place: Workplace, case: Case) -> Row:
         replace(one, peak=whole.peak, peak_all=whole.peak_all, floored=whole.floored)
         for one, whole in zip(ours.samples, process.samples, strict=True)
     ]
-    return Row(f"Patch step: {case.title}", [am, quilt], ours, notes)
+    return Row(f"Patch step: {case.title}", [am, *others.values()], ours, notes)
 
 
 def _brief(side: Side) -> str:
@@ -164,6 +177,16 @@ def _ours(place: Workplace, case: Case, inside: list[Sample], process: list[Samp
     return applied.tree
 
 
+def _judge(place: Workplace, case: Case, samples: list[Sample]) -> None:
+    """Say of each patch how it fits, on an index of the touched files alone."""
+    history = History(_fresh(place, mirror_of(case.component), "judged.git"), {}, "", (), 0)
+    series = [patch.read(path) for path in read_series(case.folder)]
+    with in_process(samples):
+        cells = Engine(history, series, {}).fill([case.component.commit])[case.component.commit]
+    if not all(cell.fits for cell in cells.values()):
+        raise BenchError(f"{case.title}: a cell does not fit where the series does")
+
+
 def _git_am(place: Workplace, case: Case, samples: list[Sample]) -> Path:
     clone = _fresh(place, case.clone, "clone")
     _git(clone, "status", "--short")  # the copy's times are new: let the index know them before the clock runs
@@ -177,6 +200,26 @@ def _quilt(place: Workplace, case: Case, samples: list[Sample]) -> Path:
     env = {"QUILT_PATCHES": str(case.folder), "QUILT_SERIES": str(case.folder / SERIES)}
     samples.append(place.run(["quilt", "--quiltrc", "-", "push", "-a", "-q"], cwd=tree, env=env))
     return tree
+
+
+def _gbp(place: Workplace, case: Case, samples: list[Sample]) -> Path:
+    """Debian's patch queue: the series has to stand in debian/patches of the branch."""
+    clone = _fresh(place, case.clone, "gbp")
+    shutil.copytree(case.folder, clone / "debian" / "patches")
+    if not (clone / "debian" / "control").exists():
+        cache.write(clone / "debian" / "control", b"Source: bench\nMaintainer: bench <bench@bench.invalid>\n")
+    _git(clone, "add", "--all", "--force", "debian")
+    _git(clone, "commit", "--quiet", "--message=debian/patches")
+    samples.append(place.run(["gbp", "pq", "import"], cwd=clone, env=_GIT))
+    return clone
+
+
+def _stgit(place: Workplace, case: Case, samples: list[Sample]) -> Path:
+    clone = _fresh(place, case.clone, "stgit")
+    env = _GIT | {"HOME": str(place.home)}
+    place.run(["stg", "init"], cwd=clone, env=env)
+    samples.append(place.run(["stg", "import", "--series", case.folder / SERIES], cwd=clone, env=env))
+    return clone
 
 
 def _fresh(place: Workplace, source: Path, name: str) -> Path:
@@ -201,8 +244,8 @@ def _changed(clone: Path) -> list[str]:
     return _git(clone, "diff", "--name-only", "--no-renames", root, "HEAD").splitlines()
 
 
-def _same_files(case: Case, clone: Path, tree: Path) -> None:
+def _same_files(case: Case, clone: Path, tree: Path, who: str) -> None:
     for path in _changed(clone):
         one, other = clone / path, tree / path
         if one.exists() != other.exists() or (one.exists() and one.read_bytes() != other.read_bytes()):
-            raise BenchError(f"{case.title}: git am and quilt do not make the same {path}")
+            raise BenchError(f"{case.title}: git am and {who} do not make the same {path}")
