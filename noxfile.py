@@ -58,6 +58,7 @@ def explain(session: nox.Session) -> None:
     run(session, "hardener", "explain", *session.posargs)
 
 
+@nox.session(default=False)
 def drift(session: nox.Session) -> None:
     """Hold the series against upstream's releases (a range: nox -s drift -- --range 9000..)."""
     run(session, "hardener", "drift", *session.posargs)
