@@ -78,7 +78,7 @@ def _without(project: Project, path: Path) -> Ablation:
         return Ablation(path.name, evidence, "red", f"does not build without it: {error.message}")
     words = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", evidence)
     # Evidence of an operator's patch is a test of the operator's folder: DIR/patches/COMPONENT/NAME.patch.
-    done = run(words, cwd=header.tests_of(path.parents[2], evidence), env={VARIABLE: os.fspath(archive)})
+    done = run(words, cwd=header.folder_of_test(path.parents[2], evidence), env={VARIABLE: os.fspath(archive)})
     last = done.text.splitlines()[-1] if done.text else done.complaint[-200:]
     if done.status == 0:
         skipped = "passed" not in last

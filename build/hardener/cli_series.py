@@ -126,9 +126,8 @@ def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
             for name in patches:
                 ui.note(f"{what}: {name}")
         for name in done.dropped:
-            ui.problem(
-                f"DROPPED: {name} has no commit any more; file and line of the series are gone", _undo(name, layer)
-            )
+            text = f"{name} has no commit any more; the file and its line of the series are gone"
+            ui.problem(text, _undo(name, layer), word="DROPPED")
         if done.reordered:
             ui.note("the order has changed")
         answers.append(asdict(done))

@@ -110,7 +110,7 @@ def meant(name: str) -> str:
     return plain[close[0]] if close else ""
 
 
-def tests_of(root: Path, evidence: str) -> Path:
+def folder_of_test(root: Path, evidence: str) -> Path:
     """The folder from which an Evidence is named: the project's own, or one above it that has the file.
 
     (The demo is a project inside of ours, whose tests are ours.)

@@ -249,7 +249,7 @@ def has_test(root: Path, evidence: str) -> bool:
     """Whether a test of that name stands in the file, found by parsing it: nothing is imported or run."""
     name, *parts = evidence.partition("[")[0].split("::")
     try:
-        nodes: list[ast.stmt] = ast.parse((header.tests_of(root, evidence) / name).read_bytes()).body
+        nodes: list[ast.stmt] = ast.parse((header.folder_of_test(root, evidence) / name).read_bytes()).body
     except (OSError, SyntaxError, ValueError):
         return False
     for part in parts:

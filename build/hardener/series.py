@@ -47,7 +47,7 @@ def parse_series(text: str) -> list[str]:
 def judge_series(text: str) -> tuple[list[str], list[str]]:
     """The patch file names of a series, and everything that is wrong with its lines.
 
-    >>> judge_series("a.patch\na.patch\nb.diff\n")
+    >>> judge_series("a.patch\\na.patch\\nb.diff\\n")
     (['a.patch'], ["line 2: 'a.patch' is there twice", "line 3: 'b.diff' is not a patch file name"])
     """
     names: list[str] = []
@@ -68,8 +68,8 @@ def rewrite_series(text: str, names: Sequence[str]) -> str:
 
     Those of a name that goes pass to the next one. A new name comes without any.
 
-    >>> rewrite_series("# first\na.patch\n\n# second\nb.patch # b\nc.patch\n", ["c.patch", "b.patch", "n.patch"])
-    '# first\n\nc.patch\n# second\nb.patch # b\nn.patch\n'
+    >>> rewrite_series("# first\\na.patch\\n\\n# second\\nb.patch # b\\nc.patch\\n", ["c.patch", "b.patch", "n.patch"])
+    '# first\\n\\nc.patch\\n# second\\nb.patch # b\\nn.patch\\n'
     """
     kept = set(names)
     above: dict[str, list[str]] = {}

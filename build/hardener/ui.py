@@ -108,9 +108,9 @@ class UI:
         if remedy:
             self.console.print(Text(f"        {remedy}"))
 
-    def problem(self, text: str, mend: str) -> None:
+    def problem(self, text: str, mend: str, word: str = "error") -> None:
         """One thing that is wrong, and below it what mends it; shown even where only errors are."""
-        self.console.print(Text("error", "bold red").append(f": {text}", "not bold default"))
+        self.console.print(Text(word, "bold red").append(f": {text}", "not bold default"))
         self.console.print(Text("  mend", "bold").append(f": {mend}", "not bold"))
 
     def error(self, error: HardenerError) -> None:

@@ -72,7 +72,7 @@ def test_it_is_built_after_ours_and_named(minimeet: Minimeet, extra: Path, refer
     folder = minimeet.dist / "hardened.ministry"
     site = unpack(folder / NAME)
     assert any(name.endswith("static/imprint.html") for name in site)
-    (config,) = (content for name, content in site.items() if name.endswith("/config.js"))
+    (config,) = (content for name, content in site.items() if name.rpartition("/")[2] == "config.js")
     assert b"domain: 'ministry.example'" in config
     component = run.answer["components"][0]
     (downstream,) = component["downstream"]

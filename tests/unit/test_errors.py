@@ -12,6 +12,7 @@ TABLE = {
     errors.PinError: 3,
     errors.UnreachableError: 4,
     errors.PatchError: 5,
+    errors.UnfinishedError: 5,
     errors.OverlayError: 5,
     errors.InstallError: 6,
     errors.BundleError: 6,

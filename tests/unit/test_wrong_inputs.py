@@ -252,6 +252,7 @@ EDIT, REGEN, ERROR = "hardener edit fake", "hardener regen fake", "error"
 ROWS = [
     Row("misspelt status", header(("Upstream-Status: Inapp", "Upstream-Status: Inap")), "header", "malformed Upstream-Status 'Inapropriate ours alone'; did you mean 'Inappropriate'?", EDIT),
     Row("misspelt field", header(("Upstream-Status:", "Upstream-status:")), "header", "malformed field 'Upstream-status: Inappropriate ours alone': write 'Upstream-Status: ...'", EDIT),
+    Row("field with letters turned round", header(("Upstream-Status:", "Upstream-Statsu:")), "header", "malformed field 'Upstream-Statsu: Inappropriate ours alone': write 'Upstream-Status: ...'", EDIT),
     Row("missing field", header(("Reason: local-policy\n", "")), "header", "Reason is missing", EDIT),
     Row("reason that is none", header(("Reason: local-policy", "Reason: localpolicy")), "header", "did you mean 'local-policy'?", EDIT),
     Row("status without why", header(("Inappropriate ours alone", "Inappropriate")), "header", "malformed Upstream-Status 'Inappropriate'", EDIT),
