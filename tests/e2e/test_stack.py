@@ -77,7 +77,9 @@ def open_container() -> Iterator[int]:
 def test_no_container_reaches_anybody(stack: Stack, host_outside: Outside, open_container: int) -> None:
     mark = secrets.token_hex(8)
     for container in containers(stack.name).values():
-        said = probe(_inspect(container)["State"]["Pid"], mark)
+        told = _inspect(container)
+        assert told["HostConfig"]["Dns"] == [ADDRESS]  # or the questions would go where this test does not listen
+        said = probe(told["State"]["Pid"], mark)
         assert f"{ADDRESS} tcp through" not in said
     assert host_outside.heard() == []
 
