@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener.errors import StackError
-from hardener.evidence import websocket
+from hardener import websocket
 
 if TYPE_CHECKING:
     from hardener.evidence.network import SealedNetwork

@@ -95,10 +95,14 @@ class WebSocket:
         self._connection.close()
 
 
-def connect(connection: socket.socket, host: str, path: str) -> WebSocket:
-    """Shake hands as a client."""
+def connect(connection: socket.socket, host: str, path: str, protocol: str = "") -> WebSocket:
+    """Shake hands as a client; ``protocol`` is the subprotocol to ask for (``xmpp``, say).
+
+    Raises ConnectionError, with what came instead, where the other side does not take the handshake.
+    """
     key = base64.b64encode(os.urandom(16)).decode()
     head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    head += f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
     connection.sendall(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
