@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 import socket
 import subprocess
@@ -118,7 +117,7 @@ class Server:
         self.ports = dict(zip(("http", "c2s", "s2s"), _free_ports(3), strict=True))
         self.url = f"http://127.0.0.1:{self.ports['http']}"
         self.log: list[str] = []
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._news, self._ended = threading.Condition(), False
         for jid, password in setup.accounts.items():
             _write_account(folder / "data", jid, password)
         config = folder / "prosody.cfg.lua"
@@ -133,23 +132,33 @@ class Server:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.wait_for(f"Activated service 'http' on [127.0.0.1]:{self.ports['http']}")
+        try:
+            self.wait_for(f"Activated service 'http' on [127.0.0.1]:{self.ports['http']}")
+        except BaseException:
+            self.stop()
+            raise
 
     def _read(self) -> None:
         with self._process.stdout as lines:
             for line in lines:
-                self.log.append(line.rstrip())
-                self._lines.put(line)
-        self._lines.put(None)
+                with self._news:
+                    self.log.append(line.rstrip())
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
     def wait_for(self, text: str) -> str:
-        """The next line of the log that holds this text."""
-        while True:
-            line = self._lines.get(timeout=_PATIENCE)
-            if line is None:
-                raise AssertionError("prosody has ended:\n" + "\n".join(self.log))
-            if text in line:
-                return line.rstrip()
+        """The first line of the log that holds this text, once it is there."""
+
+        def found() -> str:
+            return next((line for line in self.log if text in line), "")
+
+        with self._news:
+            self._news.wait_for(lambda: found() or self._ended, timeout=_PATIENCE)
+            if not found():
+                raise AssertionError(f"prosody has not said {text!r}:\n" + "\n".join(self.log))
+            return found()
 
     def stop(self) -> None:
         """End it and wait for that."""
@@ -163,7 +172,7 @@ class Server:
 
 
 def executable() -> str:
-    """Prosody's program, or a skip. HARDENER_PROSODY names another one (PROSODY_SRCDIR its sources)."""
+    """Prosody's program, or a skip. HARDENER_PROSODY names another one."""
     found = os.environ.get("HARDENER_PROSODY") or shutil.which("prosody")
     if not found:
         pytest.skip("prosody is not installed: apt-get install prosody")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import prosody_server
 import pytest
+
+import prosody_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""``hardener attack``: every way in, one after the other, against one deployment; first and last a look whether it lives."""
+"""``hardener attack``: every way in, one after the other; before and after it a look whether the server lives."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _ready(target: Target) -> Target:
             ) from error
         except (Closed, Garbled, OSError) as error:
             raise StackError(
-                f"{target.url} does not open a stream to {target.domain} over {transport}: {error or type(error).__name__}",
+                f"{target.url} opens no stream to {target.domain} over {transport}: {error or type(error).__name__}",
                 hint="is it running? --domain is config.hosts.domain of the site's config.js",
             ) from error
         finally:

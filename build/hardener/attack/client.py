@@ -117,7 +117,7 @@ class Client:
     def until_ping(self) -> list[Element]:
         """Everything that the server had to say before it answers a ping, so that a silence needs no clock."""
         name = self.ask("get", self.domain, f"<ping xmlns='{PING}'/>")
-        heard = []
+        heard: list[Element] = []
         while True:
             element = self.stream.receive()
             if local(element) == "iq" and element.get("id") == name:

@@ -127,7 +127,7 @@ def _port(scene: Scene, kind: str, number: int) -> Judgement:
 
 
 def _spoken(scene: Scene, connection: socket.socket, kind: str) -> Judgement:
-    """An open port for clients is one more way to the same login, if TLS is required there; one for servers is a door."""
+    """A port for clients is one more way to the same login, if TLS is required there; one for servers is a door."""
     space = "jabber:client" if kind == "c2s" else "jabber:server"
     to = scene.target.domain if kind == "c2s" else scene.target.muc
     sender = "" if kind == "c2s" else " from='evil.example'"

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Way:
     """One way in. ``run`` tries it and says what came of it.
 
-    A hang-up, a silence and an answer that is no XML are judged for it (:func:`hardener.attack.campaign.attempt`), so it
-    only catches what means something else to it.
+    A hang-up, a silence and an answer that is no XML are judged for it (:func:`hardener.attack.campaign.attempt`): it
+    catches only what means something else to it.
     """
 
     area: str

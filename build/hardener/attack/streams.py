@@ -91,9 +91,17 @@ class Stream(abc.ABC):
         finally:
             self._end = math.inf
 
-    @abc.abstractmethod
     def open(self, to: str) -> ET.Element:
         """Open (or restart) the stream to a host; its features come back."""
+        self.restart(to)
+        while True:
+            element = self.receive()
+            if verdict.local(element) == "features":
+                return element
+
+    @abc.abstractmethod
+    def restart(self, to: str) -> None:
+        """Open or restart the stream, and do not wait for what the server says."""
 
     @abc.abstractmethod
     def send(self, text: str) -> None:
@@ -106,12 +114,6 @@ class Stream(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """Go away. Never fails."""
-
-    def _features(self) -> ET.Element:
-        while True:
-            element = self.receive()
-            if verdict.local(element) == "features":
-                return element
 
 
 class WebSocketStream(Stream):
@@ -138,12 +140,11 @@ class WebSocketStream(Stream):
             self._transcript.said(status)
             raise Closed(_http_condition(status.split(" ")[1:2])) from error
 
-    def open(self, to: str) -> ET.Element:
-        """Open, or restart, the stream."""
+    def restart(self, to: str) -> None:
+        """Send the stream's head."""
         self._socket = self._socket or self._connect()
         address = f"to={quoteattr(to)} " if to else ""
         self.send(f"<open xmlns='{FRAMING}' {address}version='1.0'/>")
-        return self._features()
 
     def send(self, text: str) -> None:
         """Send one text frame."""
@@ -190,6 +191,7 @@ class BoshStream(Stream):
         self._rid = secrets.randbelow(1 << 31) + 1
 
     def _post(self, attributes: str, payload: str = "") -> None:
+        timeout = max(self.left(), self._wait + 1.0)  # an answer that is cut off would end the session
         self._rid += 1
         head = f"<body xmlns='{_BIND}' rid='{self._rid}' {attributes}"
         text = f"{head}>{payload}</body>" if payload else f"{head}/>"
@@ -199,7 +201,7 @@ class BoshStream(Stream):
                 f"{self._target.url}/http-bind?{self._query}",
                 data=text.encode("utf-8", "surrogateescape"),
                 headers={"Content-Type": "text/xml; charset=utf-8"},
-                timeout=max(self.left(), self._wait + 1.0),  # an answer that is cut off ends the session
+                timeout=timeout,
                 allow_redirects=False,
             )
         except requests.Timeout as error:
@@ -219,8 +221,8 @@ class BoshStream(Stream):
         if body.get("type") == "terminate" and not any(verdict.local(child) == "error" for child in body):
             self._ready.append(_stream_error(body.get("condition", "")))
 
-    def open(self, to: str) -> ET.Element:
-        """Open, or restart, the stream."""
+    def restart(self, to: str) -> None:
+        """Send the stream's head."""
         address = f"to={quoteattr(to)} " if to else ""
         if self._sid:
             self._post(f"sid='{self._sid}' {address}xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'")
@@ -229,7 +231,6 @@ class BoshStream(Stream):
                 f"{address}ver='1.11' wait='{self._wait}' hold='1' xml:lang='en' content='text/xml; charset=utf-8'"
                 " xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"
             )
-        return self._features()
 
     def send(self, text: str) -> None:
         """Send one payload."""

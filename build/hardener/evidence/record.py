@@ -12,6 +12,7 @@ from hardener.redact import clean
 if TYPE_CHECKING:
     from pathlib import Path
 
+
 class Recorder:
     """Takes events from all threads; each gets the time since the start and the name of the run it fell into."""
 

@@ -39,12 +39,18 @@ module:hook("presence/full", function (event)
 		local item = user and user:get_child("item");
 		if item and item.attr.jid then
 			elected[room] = true;
-			module:send(st.iq({ type = "set", from = me, to = room, id = "elect" })
-				:tag("query", { xmlns = MUC .. "#admin" })
-				:tag("item", { affiliation = "owner", jid = jid.bare(item.attr.jid) }));
+			-- Not within the event: the room is still telling everybody who has come.
+			module:add_timer(0, function ()
+				module:send(st.iq({ type = "set", from = me, to = room, id = "elect" })
+					:tag("query", { xmlns = MUC .. "#admin" })
+					:tag("item", { affiliation = "owner", jid = jid.bare(item.attr.jid) }));
+			end);
 		end
 	end
 	return true;
 end);
-module:hook("iq/full", function () return true; end);
+module:hook("iq/full", function (event)
+	module:log("info", "election of the first one in: %s", event.stanza.attr.type);
+	return true;
+end);
 module:hook("message/full", function () return true; end);
