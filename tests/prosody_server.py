@@ -40,7 +40,9 @@ class Setup:
     focus: str = ""  # Lua, in the stand-in
     hosts: str = ""  # Lua, at the end: more hosts
     modules: tuple[str, ...] = ()  # loaded everywhere
+    admins: tuple[str, ...] = (FOCUS,)
     restrict: bool = True  # only admins make rooms
+    public_rooms: bool = False
     accounts: dict[str, str] = field(default_factory=lambda: dict(ACCOUNTS))
 
     def but(self, **changes: object) -> Setup:
@@ -74,10 +76,9 @@ trusted_proxies = {{ "127.0.0.1" }}
 consider_bosh_secure = true
 consider_websocket_secure = true
 c2s_require_encryption = true
-allow_registration = false
 component_admins_as_room_owners = true
 storage = "internal"
-admins = {{ "{FOCUS}" }}
+admins = {names(self.admins)}
 modules_enabled = {names(common)}
 {self.everywhere}
 
@@ -89,7 +90,7 @@ VirtualHost "{DOMAIN}"
 Component "{MUC}" "muc"
     storage = "memory"
     restrict_room_creation = {str(self.restrict).lower()}
-    muc_room_default_public = false
+    muc_room_default_public = {str(self.public_rooms).lower()}
     muc_room_default_public_jids = true
     muc_room_locking = false
     muc_tombstones = false

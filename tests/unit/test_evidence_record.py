@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hardener import redact
 from hardener.evidence import record
 from hardener.evidence.stages import token
 
@@ -49,7 +50,7 @@ def test_evidence_stays(text: str) -> None:
 
 def test_values_under_secret_names_are_hidden_at_any_depth() -> None:
     value = {"servers": [{"urls": "turn:host", "credential": SECRET, "username": "u"}], "jwt": SECRET, "n": 1}
-    assert record.clean(value) == {
+    assert redact.clean(value) == {
         "servers": [{"urls": "turn:host", "credential": redact.HIDDEN, "username": "u"}],
         "jwt": redact.HIDDEN,
         "n": 1,

@@ -53,7 +53,7 @@ def run(
         )
     started = time.monotonic()
     target = _ready(target)
-    chosen = [way for way in _ways(target) if not only or any(word in f"{way.area}: {way.name}" for word in only)]
+    chosen = [way for way in ways(target) if not only or any(word in f"{way.area}: {way.name}" for word in only)]
     if not chosen:
         raise UsageError(f"no way in is called {' or '.join(only)}", hint="words of an area or a name: --only tokens")
     attempts: list[Attempt] = []
@@ -71,7 +71,8 @@ def run(
     return attacked
 
 
-def _ways(target: Target) -> Iterator[Way]:
+def ways(target: Target) -> Iterator[Way]:
+    """Every way in, in the order in which they are tried."""
     for room in (doors, wire, rooms, places):
         yield from room.ways(target)
 

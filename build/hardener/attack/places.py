@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener.attack import sasl, verdict
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Method, path, and what stands in the answer of the real thing. The names are those of the modules in jitsi-meet's
 # resources/prosody-plugins, of Prosody's own HTTP modules, and of the REST interfaces of jicofo and the bridge.
-_PATHS = (
+PATHS = (
     ("GET", "/room-census", "room_census"),
     ("GET", "/room-size?room={room}&domain={domain}", "participants"),
     ("GET", "/room?room={room}&domain={domain}", "jid"),
@@ -68,7 +68,7 @@ _HTTP = ("http",)
 
 def ways(target: Target) -> Iterator[Way]:
     """All of them. Ports are tried where the caller names them."""
-    for method, path, tell in _PATHS:
+    for method, path, tell in PATHS:
         yield Way(
             "paths", f"{method} {path.partition('?')[0]}", partial(_path, method=method, path=path, tell=tell), _HTTP
         )
@@ -80,32 +80,32 @@ def ways(target: Target) -> Iterator[Way]:
         yield Way("ports", f"{kind} ({number})", partial(_port, kind=kind, number=number), ("tcp",))
 
 
-def _usual(scene: Scene) -> bytes:
-    """What the site answers to a name that does not exist."""
-    return scene.http("GET", f"/nothing-{scene.mark}")[1]
+def _ask(scene: Scene, method: str, path: str, **facts: Any) -> tuple[int, bytes, bool]:
+    """Status, body, and whether the site answers so to a name that does not exist, too (but for the name itself)."""
+    nothing = f"/nothing-{scene.mark}"
+    usual = scene.http("GET", nothing)[1].replace(nothing.encode(), b"")
+    status, body = scene.http(method, path, **facts)
+    return status, body, body.replace(path.encode(), b"") == usual
 
 
 def _path(scene: Scene, method: str, path: str, tell: str) -> Judgement:
-    usual = _usual(scene)
     names = {"room": scene.room.partition("@")[0], "domain": scene.target.domain, "muc": scene.target.muc}
-    status, body = scene.http(method, path.format(**names), **({} if method == "GET" else {"json": {}}))
-    return verdict.of_page(status, body, tell.format(), usual)
+    status, body, usual = _ask(scene, method, path.format(**names), **({} if method == "GET" else {"json": {}}))
+    return verdict.of_page(status, body, tell.format(), usual=usual)
 
 
 def _sessions(scene: Scene) -> Judgement:
     """mod_muc_size answers with a bare number."""
-    usual = _usual(scene)
-    status, body = scene.http("GET", _SESSIONS)
+    status, body, usual = _ask(scene, "GET", _SESSIONS)
     if status == 200 and body.strip().isdigit():  # noqa: PLR2004
         return succeeded("it says how many are logged in")
-    return verdict.of_page(status, body, "\0", usual)
+    return verdict.of_page(status, body, "\0", usual=usual)
 
 
 def _conference_request(scene: Scene, path: str) -> Judgement:
-    usual = _usual(scene)
     asked = {"room": scene.room, "machineUid": scene.mark, "properties": {}}
-    status, body = scene.http("POST", path, json=asked)
-    return verdict.of_page(status, body, "focusJid", usual)
+    status, body, usual = _ask(scene, "POST", path, json=asked)
+    return verdict.of_page(status, body, "focusJid", usual=usual)
 
 
 # --- ports

@@ -101,7 +101,7 @@ class Scene:
         return client.iq("set", self.target.host("focus"), request).get("type", "")
 
     def http(self, method: str, path: str, **facts: Any) -> tuple[int, bytes]:
-        """Ask the site for a path: status and body, in which the path's own name is left out."""
+        """Ask the site for a path: status and body."""
         self._http = self._http or requests.Session()
         self._http.trust_env = False
         self.transcript.sent(f"{method} {path} {facts.get('json') or facts.get('data') or ''}".rstrip())
@@ -114,8 +114,7 @@ class Scene:
             **facts,
         )
         self.transcript.said(f"HTTP {answer.status_code} {answer.headers.get('Content-Type', '')} {answer.text[:400]}")
-        name = path.partition("?")[0].rpartition("/")[2].encode()
-        return answer.status_code, answer.content.replace(name, b"") if name else answer.content
+        return answer.status_code, answer.content
 
     def close(self) -> None:
         """Close whatever the attempt has left open."""

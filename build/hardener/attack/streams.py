@@ -127,18 +127,25 @@ class WebSocketStream(Stream):
         secure = parts.scheme == "https"
         host, port = parts.hostname or "", parts.port or (443 if secure else 80)
         connection = socket.create_connection((host, port), timeout=self.left())
-        if secure:
-            connection = tls(self._target).wrap_socket(connection, server_hostname=host)
-        self._connection = connection
-        path = f"{parts.path}/xmpp-websocket" + (f"?{self._query}" if self._query else "")
-        self._transcript.sent(f"GET {path}")
         try:
-            return websocket.connect(connection, parts.netloc, path, "xmpp")
-        except ConnectionError as error:
+            if secure:
+                connection = tls(self._target).wrap_socket(connection, server_hostname=host)
+            path = f"{parts.path}/xmpp-websocket" + (f"?{self._query}" if self._query else "")
+            self._transcript.sent(f"GET {path}")
+            ready = websocket.connect(connection, parts.netloc, path, "xmpp")
+        except EOFError as error:
+            connection.close()
+            raise Closed from error
+        except websocket.HandshakeError as error:
             connection.close()
             status = str(error).partition("\r\n")[0]
             self._transcript.said(status)
             raise Closed(_http_condition(status.split(" ")[1:2])) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return ready
 
     def restart(self, to: str) -> None:
         """Send the stream's head."""

@@ -88,16 +88,16 @@ def of_http(status: int) -> Judgement | None:
     return None
 
 
-def of_page(status: int, body: bytes, tell: str, usual: bytes) -> Judgement:
+def of_page(status: int, body: bytes, tell: str, *, usual: bool) -> Judgement:
     """The answer to a request for something that must not be there.
 
-    ``tell`` stands in the answer of the real thing; ``usual`` is what this site answers to a name that does not exist
-    (Jitsi Meet's sites take any path for a room and send the same page).
+    ``tell`` stands in the answer of the real thing; ``usual`` says that this site answers so to any name that does not
+    exist (Jitsi Meet's sites take a path for a room and send the same page for all).
     """
     judged = of_http(status)
     if judged:
         return judged
-    if body == usual:
+    if usual:
         return refused("the site's usual page for any name")
     if tell.encode() in body:
         return succeeded(f"HTTP {status}, and it is the real thing: {tell!r} stands in it")

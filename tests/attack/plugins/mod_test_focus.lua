@@ -1,6 +1,7 @@
 -- A stand-in for jicofo: opens the room that a conference request names, sits down in it as "focus", and says "ready".
 -- It grants nothing, unless it is told to do what jicofo's auto-owner does:
 --   test_focus_auto_owner = true    the first one in becomes owner
+--   test_focus_proxy = true         requests go on to whoever last said "I am here" to this host
 --   test_focus_absent = true        nobody sits in the room under the name of focus
 
 local st = require "util.stanza";
@@ -11,7 +12,8 @@ local MUC = "http://jabber.org/protocol/muc";
 local FOCUS = "http://jitsi.org/protocol/focus";
 local auto_owner = module:get_option_boolean("test_focus_auto_owner", false);
 local nick = module:get_option_boolean("test_focus_absent", false) and "somebody" or "focus";
-local elected = {};
+local proxy = module:get_option_boolean("test_focus_proxy", false);
+local elected, target = {}, nil;
 
 module:hook("iq-set/host/" .. FOCUS .. ":conference", function (event)
 	local origin, stanza = event.origin, event.stanza;
@@ -25,9 +27,19 @@ module:hook("iq-set/host/" .. FOCUS .. ":conference", function (event)
 	if not muc.get_room_from_jid(room) then
 		module:send(st.presence({ from = me, to = room .. "/" .. nick }):tag("x", { xmlns = MUC }));
 	end
+	if proxy and target then
+		local copy = st.clone(stanza);
+		copy.attr.to = target;
+		module:send(copy);
+	end
 	origin.send(st.reply(stanza):tag("conference", {
 		xmlns = FOCUS, room = room, ready = "true", focusjid = jid.bare(me);
 	}));
+	return true;
+end);
+
+module:hook("presence/host", function (event)
+	target = event.stanza.attr.from;
 	return true;
 end);
 
