@@ -112,13 +112,14 @@ def _enter(scene: Scene, client: Client) -> Element:
 
 
 def _list_rooms(scene: Scene) -> Judgement:
+    """While there is at least one room, our own."""
     client = scene.client()
     _enter(scene, client)
     answer = client.iq("get", scene.target.muc, f"<query xmlns='{_DISCO}'/>")
-    rooms = [one.get("jid") for one in answer.iter() if verdict.local(one) == "item"]
-    if scene.room in rooms:
-        return succeeded(f"{len(rooms)} rooms are listed, ours among them")
-    return refused(verdict.condition(answer) or f"the list does not name our room ({len(rooms)} others)")
+    if answer.get("type") == "error":
+        return verdict.of_stanza(answer)
+    rooms = [one for one in answer.iter() if verdict.local(one) == "item"]
+    return succeeded(f"{len(rooms)} rooms are listed") if rooms else refused("the list is empty")
 
 
 def _brewery(scene: Scene) -> Judgement:
