@@ -138,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
     )
     cli_upstream.register(verb, source)
-    cli_attack.arguments(verb("attack", _attack, "try every way into a server of yours that needs no personal login"))
+    cli_attack.arguments(
+        verb("attack", _attack, "try every way into a server of yours that needs no personal login", source)
+    )
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -248,7 +250,7 @@ def _stack(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def _attack(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    return cli_attack.run(arguments, ui)
+    return cli_attack.run(arguments, lambda: _project(arguments), ui)
 
 
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The door's part for the attack suite: ``hardener attack URL --domain DOMAIN``."""
+"""The door's part for the attack suite: ``hardener attack URL --domain DOMAIN``, or on stacks of its own: ``--stack``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardener import rehearsal
 from hardener.attack import campaign, places
 from hardener.attack.record import Account, Attacked, Target, Verdict
 from hardener.errors import ConfigError, ScanError, UsageError
+from hardener.fetch import chosen_sources
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
+    from hardener.config import Project
     from hardener.ui import UI
 
 _WARNING = (
@@ -24,10 +28,15 @@ _WARNING = (
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what ``hardener attack`` takes."""
     parser.epilog = _WARNING
-    parser.add_argument("url", metavar="URL", help="the site, as people open it: https://meet.example.org")
+    parser.add_argument("url", nargs="?", default="", metavar="URL", help="the site: https://meet.example.org")
     parser.add_argument(
-        "--domain", required=True, help="host of the accounts: config.hosts.domain of the site's config.js"
+        "--domain", default="", help="host of the accounts: config.hosts.domain of the site's config.js"
     )
+    parser.add_argument(
+        "--stack", action="store_true",
+        help="no URL: start the test stack, attack it, then one with planted doors, which have to be found, and end both",
+    )  # fmt: skip
+    parser.add_argument("--site", type=Path, metavar="DIR", help="with --stack: the site (default: the last build's)")
     parser.add_argument(
         "--muc", default="", metavar="HOST", help="host of the rooms (default: muc.DOMAIN or conference.DOMAIN)"
     )
@@ -57,8 +66,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    """Attack and tell. Raises UsageError and ConfigError for a wrong command line, and what the campaign raises."""
+def run(given: argparse.Namespace, project: Callable[[], Project], ui: UI) -> dict[str, Any]:
+    """Attack and tell. Raises UsageError and ConfigError for a wrong command line, and what the attack raises."""
+    if given.stack:
+        return _rehearse(given, project(), ui)
+    if not given.url or not given.domain:
+        raise UsageError("nothing to attack", hint="hardener attack URL --domain DOMAIN, or hardener attack --stack")
     target = Target(
         url=given.url.rstrip("/"),
         domain=given.domain,
@@ -75,6 +88,24 @@ def run(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         line.say(f"{len(attacked.attempts)} attempts")
     _tell(attacked, given.out, ui)
     return attacked.summary | {"exit": 0 if attacked.clean else ScanError.exit_code}
+
+
+def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, Any]:
+    if given.url:
+        raise UsageError("either a URL or --stack", hint="hardener attack --stack")
+    sources = chosen_sources(tuple(given.upstream), tuple(component.name for component in project.components))
+    rehearsed = rehearsal.rehearse(project, sources, ui, given.out, site=given.site, only=given.only)
+    _tell(rehearsed.attacked, given.out / "closed", ui)
+    planted = len(rehearsal.MUST_FIND) - len(rehearsed.missed)
+    ui.print(f"control: {planted} of {len(rehearsal.MUST_FIND)} planted doors found", "red" if rehearsed.missed else "")
+    for name in rehearsed.missed:
+        ui.print(f"planted, and not found: {name}", "red")
+    return {
+        "closed": rehearsed.attacked.summary,
+        "planted": rehearsed.control.summary,
+        "missed": list(rehearsed.missed),
+        "exit": 0 if rehearsed.clean else ScanError.exit_code,
+    }
 
 
 def _tell(attacked: Attacked, out: Path, ui: UI) -> None:
