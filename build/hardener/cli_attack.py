@@ -1,4 +1,4 @@
-"""The door's part for the attack suite: ``hardener attack URL --domain DOMAIN``, or on stacks of its own: ``--stack``."""
+"""The door's part for the attack suite: ``hardener attack URL --domain DOMAIN``, or ``--stack``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--stack", action="store_true",
-        help="no URL: start the test stack, attack it, then one with planted doors, which have to be found, and end both",
+        help="instead of a URL: attack a test stack, then one with planted doors, which have to be found; end both",
     )  # fmt: skip
     parser.add_argument("--site", type=Path, metavar="DIR", help="with --stack: the site (default: the last build's)")
     parser.add_argument(

@@ -56,7 +56,7 @@ def rehearse(
     site: Path | None = None,
     only: Sequence[str] = (),
 ) -> Rehearsed:
-    """Start the two stacks (of the flavour 'local', whose image has our module) one after the other, attack each, end each.
+    """Start the two stacks one after the other (of the flavour 'local', whose image has our module), attack, end each.
     The records go to ``out``/closed and ``out``/planted.
 
     Raises what :func:`hardener.staging.up` and :func:`hardener.attack.campaign.run` raise.

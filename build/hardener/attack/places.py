@@ -81,11 +81,16 @@ def ways(target: Target) -> Iterator[Way]:
 
 
 def _ask(scene: Scene, method: str, path: str, **facts: Any) -> tuple[int, bytes, bool]:
-    """Status, body, and whether the site answers so to a name that does not exist, too (but for the name itself)."""
-    nothing = f"/nothing-{scene.mark}"
-    usual = scene.http("GET", nothing)[1].replace(nothing.encode(), b"")
+    """Status, body, and whether the site answers so to a name that does not exist in the same folder, too (but for the
+    name itself, which a page may show).
+    """
+    asked = urlsplit(path).path
+    name = asked.rstrip("/").rpartition("/")[2]
+    folder = asked.removesuffix("/").removesuffix(name)
+    nothing = f"nothing-{scene.mark}"
+    usual = scene.http("GET", f"{folder}{nothing}{'/' * asked.endswith('/')}")[1].replace(nothing.encode(), b"")
     status, body = scene.http(method, path, **facts)
-    return status, body, body.replace(path.encode(), b"") == usual
+    return status, body, body.replace(name.encode(), b"") == usual.replace(name.encode(), b"")
 
 
 def _path(scene: Scene, method: str, path: str, tell: str) -> Judgement:

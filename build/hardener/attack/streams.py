@@ -45,6 +45,22 @@ class Garbled(Exception):  # noqa: N818
     """The server said something that is no XML."""
 
 
+def parse(text: str) -> ET.Element:
+    """One message as XML; raises ParseError.
+
+    Prosody 13.0 does not declare the prefix of its stream errors over WebSocket, as RFC 7395 (section 3.3.3) has it:
+
+    >>> parse("<stream:error><x/></stream:error>").tag
+    '{http://etherx.jabber.org/streams}error'
+    """
+    try:
+        return ET.fromstring(text)  # noqa: S314 (see the import)
+    except ET.ParseError:
+        if not text.startswith("<stream:"):
+            raise
+        return ET.fromstring(f"<x xmlns:stream='{_ETHERX}'>{text}</x>")[0]  # noqa: S314
+
+
 def tls(target: Target) -> ssl.SSLContext:
     """How TLS is checked: as any client does, or against the operator's own authority."""
     return ssl.create_default_context(cafile=target.ca_file or None)
@@ -70,7 +86,7 @@ class Stream(abc.ABC):
 
     def _parse(self, text: str) -> ET.Element:
         try:
-            return ET.fromstring(text)  # noqa: S314 (see the import)
+            return parse(text)
         except ET.ParseError as error:
             raise Garbled(f"{error}: {text[:200]}") from error
 
@@ -221,6 +237,7 @@ class BoshStream(Stream):
             raise ConnectionError(str(error)) from error
         self._transcript.said(f"HTTP {answer.status_code} {answer.text}")
         if answer.status_code != requests.codes.ok:
+            self._sid = ""  # nothing to say farewell to
             raise Closed(_http_condition([str(answer.status_code)]))
         body = self._parse(answer.text)
         self._sid = body.get("sid", self._sid)
