@@ -136,7 +136,7 @@ def stack(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def attack(session: nox.Session) -> None:
-    """Try every way in: on the test stack and on one with planted doors, or on a server of yours (-- URL --domain D)."""
+    """Try every way in: on a test stack and on one with planted doors, or on a server of yours (-- URL --domain D)."""
     run(session, "hardener", "attack", *(session.posargs or ["--stack"]))
 
 
