@@ -136,6 +136,12 @@ def stack(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def attack(session: nox.Session) -> None:
+    """Try every way in: on a test stack and on one with planted doors, or on a server of yours (-- URL --domain D)."""
+    run(session, "hardener", "attack", *(session.posargs or ["--stack"]))
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
     run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs)

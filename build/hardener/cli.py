@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, cli_series, cli_stack, cli_upstream, config, pipeline
+from hardener import __version__, cache, cli_attack, cli_series, cli_stack, cli_upstream, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
@@ -138,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
     )
     cli_upstream.register(verb, source)
+    cli_attack.arguments(
+        verb("attack", _attack, "try every way into a server of yours that needs no personal login", source)
+    )
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -244,6 +247,10 @@ def _evidence(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _stack(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     return cli_stack.run(_project(arguments), arguments, ui, _print)
+
+
+def _attack(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    return cli_attack.run(arguments, lambda: _project(arguments), ui)
 
 
 def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hardener import redact
 from hardener.evidence import record
 from hardener.evidence.stages import token
 
@@ -32,26 +33,26 @@ SECRET = "hunter2secret"
 )
 def test_secrets_are_redacted(text: str) -> None:
     assert SECRET in text
-    assert SECRET not in record.redact(text)
-    assert record.HIDDEN in record.redact(text)
+    assert SECRET not in redact.redact(text)
+    assert redact.HIDDEN in redact.redact(text)
 
 
 def test_a_token_is_redacted_wherever_it_stands() -> None:
-    assert token() not in record.redact(f"Joining with {token()} now")
+    assert token() not in redact.redact(f"Joining with {token()} now")
 
 
 @pytest.mark.parametrize(
     "text", ["https://i.giphy.com/media/abc123/giphy.gif", "<presence><nick>Mallory</nick></presence>"]
 )
 def test_evidence_stays(text: str) -> None:
-    assert record.redact(text) == text
+    assert redact.redact(text) == text
 
 
 def test_values_under_secret_names_are_hidden_at_any_depth() -> None:
     value = {"servers": [{"urls": "turn:host", "credential": SECRET, "username": "u"}], "jwt": SECRET, "n": 1}
-    assert record.clean(value) == {
-        "servers": [{"urls": "turn:host", "credential": record.HIDDEN, "username": "u"}],
-        "jwt": record.HIDDEN,
+    assert redact.clean(value) == {
+        "servers": [{"urls": "turn:host", "credential": redact.HIDDEN, "username": "u"}],
+        "jwt": redact.HIDDEN,
         "n": 1,
     }
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardener.evidence import canaries, own_server, websocket
+from hardener import websocket
+from hardener.evidence import canaries, own_server
 
 if TYPE_CHECKING:
     from pathlib import Path

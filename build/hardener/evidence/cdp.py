@@ -13,8 +13,8 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from hardener import websocket
 from hardener.errors import StackError
-from hardener.evidence import websocket
 
 if TYPE_CHECKING:
     from hardener.evidence.network import SealedNetwork

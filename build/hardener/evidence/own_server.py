@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hardener.evidence import canaries, network, websocket
+from hardener import websocket
+from hardener.evidence import canaries, network
 from hardener.evidence.xmpp_stub import Conversation
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What each image is made of: our files of build/docker and build/nginx, the site, upstream's Prosody plugins."""
+"""What each image is made of: our files of build/docker, build/nginx and build/server, the site, upstream's plugins."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from hardener.errors import UsageError
 
 _BESIDE = Path(__file__).parents[1]
-# In a checkout build/docker and build/nginx lie beside the package; a wheel carries them inside it.
-DOCKER, NGINX = (
-    next(path for path in (_BESIDE.parent / name, _BESIDE / name) if path.is_dir()) for name in ("docker", "nginx")
+# In a checkout these folders of build/ lie beside the package; a wheel carries them inside it.
+DOCKER, NGINX, SERVER = (
+    next(path for path in (_BESIDE.parent / name, _BESIDE / name) if path.is_dir())
+    for name in ("docker", "nginx", "server")
 )
 
 
@@ -47,6 +48,7 @@ def web(site: dict[str, bytes]) -> dict[str, bytes | Path]:
 def prosody(plugins: dict[str, bytes]) -> dict[str, bytes | Path]:
     """The image of Prosody: upstream's plugins of the pin (path below their folder -> content) and ours."""
     files: dict[str, bytes | Path] = {f"upstream-plugins/{name}": data for name, data in plugins.items()}
+    files |= {f"plugins/{file.name}": file for file in (SERVER / "prosody").glob("mod_*.lua")}
     return files | _folder("prosody")
 
 

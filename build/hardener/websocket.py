@@ -47,6 +47,10 @@ def masked(data: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(len(data), "big")
 
 
+class HandshakeError(ConnectionError):
+    """The other side speaks HTTP, and no WebSocket; its answer is the message."""
+
+
 class WebSocket:
     """A connection whose handshake is done. Sending is safe from several threads, receiving is for one."""
 
@@ -95,10 +99,14 @@ class WebSocket:
         self._connection.close()
 
 
-def connect(connection: socket.socket, host: str, path: str) -> WebSocket:
-    """Shake hands as a client."""
+def connect(connection: socket.socket, host: str, path: str, protocol: str = "") -> WebSocket:
+    """Shake hands as a client; ``protocol`` is the subprotocol to ask for (``xmpp``, say).
+
+    Raises HandshakeError, with what came instead, where the other side does not take the handshake.
+    """
     key = base64.b64encode(os.urandom(16)).decode()
     head = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    head += f"Sec-WebSocket-Protocol: {protocol}\r\n" if protocol else ""
     connection.sendall(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
@@ -108,5 +116,5 @@ def connect(connection: socket.socket, host: str, path: str) -> WebSocket:
         answer += more
     header, rest = answer.split(b"\r\n\r\n", 1)
     if b" 101 " not in header.split(b"\r\n", 1)[0]:
-        raise ConnectionError(header.decode("latin-1"))
+        raise HandshakeError(header.decode("latin-1"))
     return WebSocket(connection, client=True, rest=rest)
