@@ -38,6 +38,7 @@ const useStyles = makeStyles()(theme => {
         },
         title: {
             ...theme.typography.heading4,
+            color: theme.palette.text01,
             margin: 0,
             outline: 0
         },
@@ -47,13 +48,17 @@ const useStyles = makeStyles()(theme => {
             overflowWrap: 'anywhere'
         },
         message: {
-            '&:empty': {
-                display: 'none'
-            },
             ...theme.typography.bodyShortRegularLarge,
             borderLeft: `4px solid ${theme.palette.action01}`,
             margin: `${theme.spacing(3)} 0`,
-            padding: theme.spacing(2, 3)
+            padding: theme.spacing(2, 3),
+
+            // Always there, so that screen readers speak what comes into it.
+            '&:empty': {
+                border: 0,
+                margin: 0,
+                padding: 0
+            }
         },
         problem: {
             borderLeftColor: theme.palette.textError,
@@ -61,7 +66,9 @@ const useStyles = makeStyles()(theme => {
         },
         button: {
             ...theme.typography.bodyShortBoldLarge,
-            background: theme.palette.action01,
+
+            // Darker than upstream's buttons: 4.5 to 1 against the text (WCAG 2.2, 1.4.3).
+            background: theme.palette.action01Active,
             border: 0,
             borderRadius: theme.shape.borderRadius,
             color: theme.palette.text01,
@@ -71,7 +78,7 @@ const useStyles = makeStyles()(theme => {
             width: '100%',
 
             '&:hover': {
-                background: theme.palette.action01Hover
+                filter: 'brightness(1.15)'
             },
             '&:focus-visible': {
                 boxShadow: `0 0 0 2px ${theme.palette.uiBackground}, 0 0 0 4px ${theme.palette.text01}`,
@@ -79,7 +86,7 @@ const useStyles = makeStyles()(theme => {
             },
             '&[aria-disabled="true"]': {
                 cursor: 'progress',
-                opacity: 0.7
+                opacity: 0.8
             }
         }
     };
