@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The hardened site's login page, and what stands where it is not, or not any more.
 _LOGIN = "#personal-login-user"
 _PREJOIN = "#premeeting-name-input"
+_APP_PROMO = 'a[href^="intent:"], a[href^="org.jitsi.meet:"]'  # upstream's page for phones
 _JOINED = "() => window.APP && APP.conference && APP.conference.isJoined()"
 
 
@@ -89,9 +90,11 @@ class Visit:
             self.wait(0.7)
 
     def enter(self) -> None:
-        """Through the login page, where the site has one; does nothing where a page before the call, or a call, is there."""
+        """Through the login page, where the site has one; nothing is done where another page stands before the room."""
         with contextlib.suppress(Exception):
-            self.find(f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer").wait_for(timeout=12000)
+            self.surface.wait_for_selector(
+                f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}", state="attached", timeout=12000
+            )
             field_ = self.surface.locator(_LOGIN)
             if field_.count():
                 field_.fill(xmpp_stub.USER)

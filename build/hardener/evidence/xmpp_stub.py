@@ -49,9 +49,9 @@ class Mallory:
 class Door:
     """Whom the server lets in.
 
-    ``mechanisms`` are the SASL mechanisms offered; ``accounts`` are passwords by XMPP address without resource, beside the one
-    of ``USER``; ``tokens`` are those that ANONYMOUS takes, or None where it takes everybody; ``failure`` is the condition
-    that everybody is refused with; a ``silent`` server takes connections and never says a word.
+    ``mechanisms`` are the SASL mechanisms offered; ``accounts`` are passwords by XMPP address without resource, beside
+    the one of ``USER``; ``tokens`` are those that ANONYMOUS takes, or None where it takes everybody; ``failure`` is the
+    condition that everybody is refused with; a ``silent`` server takes connections and never says a word.
     """
 
     mechanisms: tuple[str, ...] = ("ANONYMOUS", "SCRAM-SHA-1")
