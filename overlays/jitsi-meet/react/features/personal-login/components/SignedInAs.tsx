@@ -10,7 +10,11 @@ const useStyles = makeStyles()(theme => {
     return {
         line: {
             ...theme.typography.bodyShortRegular,
+            alignItems: 'center',
             color: theme.palette.prejoinTitleText,
+            display: 'flex',
+            flexWrap: 'wrap',
+            justifyContent: 'center',
             marginBottom: theme.spacing(3),
             overflowWrap: 'anywhere',
             textAlign: 'center'
@@ -23,6 +27,7 @@ const useStyles = makeStyles()(theme => {
             color: 'inherit',
             cursor: 'pointer',
             padding: theme.spacing(1, 2),
+            width: 'auto',
             textDecoration: 'underline',
 
             '&:focus-visible': {
