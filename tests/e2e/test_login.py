@@ -1,7 +1,7 @@
 """Nobody into a meeting without a personal login, and nothing of the login left lying about. 'unpatched' is the control.
 
-The server is the XMPP stub of the evidence harness, behind the page's own WebSocket; what a real one does with the same page
-stands in tests/stack.
+The server is the XMPP stub of the evidence harness, behind the page's own WebSocket; the core of it stands again in
+test_login_stack.py, against a real one.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.stack, pytest.mark.upstream, pytest.mark.slow]
 
 
+def _room() -> str:
+    """A room of its own for each test: who left abruptly stays in a room as a ghost for a minute."""
+    return "Login" + secrets.token_hex(4)
+
+
 def test_wrong_password_unknown_user_and_then_the_right_one(
     stack: Stack, participant: Callable[[str], Participant]
 ) -> None:
@@ -26,7 +32,7 @@ def test_wrong_password_unknown_user_and_then_the_right_one(
     user, password = next(iter(stack.users.items()))
     ada = participant("Ada")
     ada.page.add_init_script(MEDIA)
-    ada.open("login-alone")
+    ada.open(_room())
     for name, secret in ((user, password + "x"), ("nobody", password)):
         ada.log_in(name, secret)
         expect(ada.page.get_by_test_id("personal-login.problem")).to_have_text(WRONG)
@@ -40,10 +46,10 @@ def test_wrong_password_unknown_user_and_then_the_right_one(
 
 
 def test_two_people_with_an_account_each_meet(stack: Stack, participant: Callable[[str], Participant]) -> None:
-    people = []
+    room, people = _room(), []
     for name, (user, password) in zip(("Ada", "Bob"), stack.users.items(), strict=False):
         one = participant(name)
-        one.join("login-two", user, password)
+        one.join(room, user, password)
         people.append((one, user))
     for one, user in people:
         one.wait_for_others(1)
@@ -54,7 +60,7 @@ def test_two_people_with_an_account_each_meet(stack: Stack, participant: Callabl
 def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
     user, password = next(iter(stack.users.items()))
     ada = participant("Ada")
-    ada.open("login-out")
+    ada.open(_room())
     ada.log_in(user, password)
     ada.page.get_by_role("button", name="Sign out").click()
     expect(ada.page.get_by_test_id("personal-login.status")).to_have_text("You have been signed out.")
