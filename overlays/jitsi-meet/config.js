@@ -102,6 +102,18 @@ var config = {
     //     eigenen. Upstream: jede Seite, auch jede, die eine Konferenz in einem neuen Fenster öffnet.
     embeddingAllowedOrigins: [],
 
+    // EN: A key of ours: how people log in. mode is 'password' (accounts of the XMPP server) or 'token' (a JSON Web Token of
+    //     your gateway); without it, tokenAuthUrl decides. userDomains are what people may type behind an "@" although it is
+    //     no part of their user name. Nothing here switches the login off: see docs/login.md.
+    //     Upstream: whoever the server lets in, asked after camera and microphone.
+    // DE: Ein eigener Schlüssel: wie man sich anmeldet. mode ist 'password' (Konten des XMPP-Servers) oder 'token' (ein JSON
+    //     Web Token des eigenen Gateways); ohne ihn entscheidet tokenAuthUrl. userDomains sind Domänen, die hinter einem "@"
+    //     getippt werden dürfen, ohne zum Benutzernamen zu gehören. Nichts hier schaltet die Anmeldung ab: siehe docs/login.md.
+    //     Upstream: wen der Server einlässt, gefragt erst nach Kamera und Mikrofon.
+    personalLogin: {
+        userDomains: []
+    },
+
     // EN: Upstream: pages of jitsi.org and 8x8. Name your own: { privacy: '...', terms: '...', helpCentre: '...' }
     // DE: Upstream: Seiten von jitsi.org und 8x8. Die eigenen nennen: { privacy: '...', terms: '...', helpCentre: '...' }
     legalUrls: {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
@@ -18,6 +20,7 @@ from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 from hardener import config, pipeline, staging
 from hardener import stack as stack_module
 from hardener.ablate import VARIABLE
+from hardener.evidence.xmpp_stub import PASSWORD, USER, Conversation, Door
 from hardener.fetch import mirror_of
 from hardener.git import Repository
 from hardener.stack.docker import NoDockerError
@@ -28,7 +31,7 @@ from .meeting import Participant
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Frame, Page, WebSocketRoute
 
     from hardener.stack import Stack
 
@@ -273,14 +276,82 @@ def participant(
         one.close()
 
 
-@pytest.fixture
-def visit(cache_home: Path, context: BrowserContext, site: Callable[[str], str]) -> Callable[..., Visit]:
-    """Open a path of a variant; requests to foreign hosts are recorded and aborted."""
+@dataclass
+class Xmpp:
+    """The XMPP server of the page's own host, behind each of its WebSockets: it lets in whom its door lets in."""
 
-    def open_page(variant: str, path: str) -> Visit:
+    door: Door = field(default_factory=lambda: Door(("SCRAM-SHA-1",)))
+    conversations: list[Conversation] = field(default_factory=list)
+    sockets: list[WebSocketRoute] = field(default_factory=list)
+
+    def serve(self, socket: WebSocketRoute) -> None:
+        """Answer one client until it leaves."""
+        parts = urlsplit(socket.url)
+        token = parse_qs(parts.query).get("token", [""])[0]
+        talk = Conversation(parts.hostname or "", door=self.door, token=token)
+        self.conversations.append(talk)
+        self.sockets.append(socket)
+
+        def answer(message: str | bytes) -> None:
+            for one in talk.answer(str(message)):
+                socket.send(one)
+
+        socket.on_message(answer)
+
+    @property
+    def accounts(self) -> list[str]:
+        """Who has signed in, in order; a login page asks once, and the meeting's connection a second time."""
+        return [talk.account for talk in self.conversations if talk.account]
+
+
+@pytest.fixture
+def xmpp(context: BrowserContext) -> Xmpp:
+    """An XMPP server with one account; to be asked for before the page is opened."""
+    server = Xmpp()
+    context.route_web_socket(re.compile(r"/xmpp-websocket\b"), server.serve)
+    return server
+
+
+LOGIN = '[data-testid="personal-login"]'
+
+
+def sign_in(page: Page | Frame, user: str = USER, password: str = PASSWORD) -> None:
+    """Fill in the login page and send it."""
+    page.fill("#personal-login-user", user)
+    page.fill("#personal-login-password", password)
+    page.click('[data-testid="personal-login.submit"]')
+
+
+def enter(meeting: Page | Frame, ready: str) -> None:
+    """Through the login page, where there is one, to what ``ready`` selects."""
+    meeting.wait_for_selector(f"{LOGIN}, {ready}")
+    if meeting.query_selector(LOGIN):
+        sign_in(meeting)
+        meeting.wait_for_selector(ready)
+
+
+def is_room(path: str) -> bool:
+    """Whether a path leads to a meeting, and so to the login page first."""
+    name = urlsplit(path).path
+    return name != "/" and not name.startswith("/static/")
+
+
+@pytest.fixture
+def visit(
+    cache_home: Path, context: BrowserContext, site: Callable[[str], str], request: pytest.FixtureRequest
+) -> Callable[..., Visit]:
+    """Open a path of a variant; requests to foreign hosts are recorded and aborted.
+
+    Where the path leads to a meeting, the login page of the hardened variants is filled in, unless ``login`` is False.
+    """
+
+    def open_page(variant: str, path: str, *, login: bool = True) -> Visit:
         address = site(variant)
         for older in context.pages:
             older.close()
+        login = login and variant != "unpatched" and is_room(path)
+        if login:
+            request.getfixturevalue("xmpp")
         page = context.new_page()
         seen = Visit(page)
 
@@ -297,6 +368,9 @@ def visit(cache_home: Path, context: BrowserContext, site: Callable[[str], str])
         page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: seen.errors.append(str(error)))
         page.goto(address + path)
+        if login:
+            seen.wait_for(LOGIN)
+            sign_in(page)
         return seen
 
     return open_page

@@ -52,8 +52,8 @@ class Participant:
     def join(self, room: str, user: str, password: str) -> None:
         """Go all the way from the link into the conference. The order of the steps stands here alone."""
         self.open(room)
-        self.greet()
         self.log_in(user, password)
+        self.greet()
         self.wait_until_joined()
 
     def open(self, room: str) -> None:
@@ -66,10 +66,10 @@ class Participant:
         self.page.get_by_test_id("prejoin.joinMeeting").click()
 
     def log_in(self, user: str, password: str) -> None:
-        """Prove who one is."""
-        self.page.locator("#login-dialog-username").fill(user)
-        self.page.locator("#login-dialog-password").fill(password)
-        self.page.locator("#modal-dialog-ok-button").click()
+        """Prove who one is, on the login page."""
+        self.page.locator("#personal-login-user").fill(user)
+        self.page.locator("#personal-login-password").fill(password)
+        self.page.get_by_test_id("personal-login.submit").click()
 
     def wait_until_joined(self) -> None:
         """Wait until the conference has let one in."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Error, expect
 
-from .conftest import SNIPPETS, Visit
+from .conftest import SNIPPETS, Visit, enter
 from .test_lib import HELPERS, server  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
@@ -429,6 +429,7 @@ WORDS = [
 ]  # Not here: "data:" in img-src, for pictures that a person takes as background or avatar, which no journey does yet.
 
 
+@pytest.mark.usefixtures("xmpp")
 @pytest.mark.parametrize("word", WORDS)
 def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[str], str], word: str) -> None:
     """Each word of the policy that is not plain 'self' is needed: what is not may go."""
@@ -444,7 +445,7 @@ def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[st
 
     page.route("**/SomeRoom", answer)
     page.goto(f"{address}/SomeRoom")
-    page.wait_for_selector(READY["/SomeRoom"])
+    enter(page, READY["/SomeRoom"])
     page.get_by_role("button", name="Select Background").click()
     page.get_by_role("radio", name="Blur", exact=True).click()
     Visit(page).wait_until(lambda: page.evaluate("violations") != [], "a violation")

@@ -8,13 +8,15 @@ from urllib.parse import quote
 
 import pytest
 
+from .conftest import enter
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, Frame, Page
 
-pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+pytestmark = [pytest.mark.upstream, pytest.mark.slow, pytest.mark.usefixtures("xmpp")]
 
 ROOM = "/HardenerTestRoom#jitsi_meet_external_api_id=0"
 READY = '[data-testid="prejoin.joinMeeting"]'
@@ -57,7 +59,7 @@ def _frame(page: Page, address: str) -> Frame:
     )
     page.wait_for_function("() => frames.length")
     frame = page.frames[-1]
-    frame.wait_for_selector(READY)
+    enter(frame, READY)
     return frame
 
 
@@ -81,7 +83,7 @@ def test_an_opener_gets_no_messages(context: BrowserContext, everywhere: dict[st
         with page.expect_popup() as opened:
             page.evaluate("address => { window.open(address); }", address + ROOM)
         meeting = opened.value
-        meeting.wait_for_selector(READY)
+        enter(meeting, READY)
         heard[variant] = _heard(page, meeting, "opener")
         meeting.close()
 

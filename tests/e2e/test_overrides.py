@@ -77,7 +77,7 @@ def _values(
 ) -> dict[str, Any]:
     """What the configuration says under these keys after a visit with a link that sets some."""
     fragment = "&".join(f"{name}.{key}={quote(json.dumps(value))}" for key, value in link.items())
-    seen = visit(variant, f"{ROOM}#{fragment}" if fragment else ROOM)
+    seen = visit(variant, f"{ROOM}#{fragment}" if fragment else ROOM, login=False)
     seen.page.wait_for_function(LOADED)
     values: dict[str, Any] = seen.page.evaluate(VALUES, [name, keys])
     return values
@@ -134,7 +134,7 @@ def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: C
     configure(dynamicBrandingUrl="data:application/json," + quote(json.dumps(branding)))
     found = {}
     for variant in ("unpatched", "hardened"):
-        seen = visit(variant, ROOM)
+        seen = visit(variant, ROOM, login=False)
         seen.page.wait_for_function(LOADED)
         seen.page.wait_for_function(
             "() => APP.store.getState()['features/dynamic-branding'].logoImageUrl.endsWith('canary')"

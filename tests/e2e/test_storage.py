@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .conftest import enter
 from .test_avatars import _token
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def test_nothing_personal_is_kept(visit: Callable[..., Visit]) -> None:
     assert (kept["hardened"]["session"], kept["hardened"]["databases"], kept["hardened"]["cookies"]) == ({}, [], "")
 
 
+@pytest.mark.usefixtures("xmpp")
 def test_what_earlier_visits_have_left_goes(visit: Callable[..., Visit]) -> None:
     kept = {}
     for variant in ("unpatched", "hardened"):
@@ -60,7 +62,7 @@ def test_what_earlier_visits_have_left_goes(visit: Callable[..., Visit]) -> None
                 .forEach(key => localStorage.setItem(key, '[]'))"""
         )
         seen.page.goto(seen.page.url.replace("/static/offline.html", ROOM))
-        seen.wait_for(READY)
+        enter(seen.page, READY)
         kept[variant] = set(seen.page.evaluate("Object.keys(localStorage)"))
 
     assert {"features/recent-list", "__AMDID", "another"} <= kept["unpatched"]

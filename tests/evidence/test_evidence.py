@@ -78,6 +78,15 @@ def test_welcome_page_of_the_hardened_site_is_clean(tmp_path: Path) -> None:
     assert (summary["verdict"], hosts(summary)) == ("clean", {})
 
 
+def test_journeys_into_the_hardened_site_log_in_first(tmp_path: Path) -> None:
+    summary = run("hardened", tmp_path / "out", "call+none")
+    assert (summary["verdict"], summary["totals"]["completed"]) == ("clean", summary["totals"]["runs"])
+    text = (tmp_path / "out" / "events.ndjson").read_text(encoding="utf-8")
+    assert text.count("SCRAM-SHA-1") >= 2, "the login page asks, and then the meeting connects"
+    assert "ANONYMOUS" not in text
+    assert xmpp_stub.PASSWORD not in text
+
+
 def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     site = tmp_path / "site"

@@ -41,6 +41,14 @@ def test_includes_and_settings(server: own_server.OwnServer) -> None:
     assert server.body(own_server.HOST, "/config.js")[2].endswith(b"config.extra = 1;")
 
 
+def test_an_include_inside_of_an_attribute(server: own_server.OwnServer) -> None:
+    """In single quotes, as index.html of the hardened site has it: config.js would not be found otherwise."""
+    (server.site / "index.html").write_text(
+        """<script src="<!--# echo var='subdir' default='' -->config.js"></script>"""
+    )
+    assert server.body(own_server.HOST, "/room")[2] == b'<script src="config.js"></script>'
+
+
 @pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/static/../../secret.txt"])
 def test_nothing_outside_the_site(server: own_server.OwnServer, path: str) -> None:
     assert b"secret" not in server.body(own_server.HOST, path)[2]

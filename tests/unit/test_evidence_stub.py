@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from hardener.evidence import xmpp_stub
-from hardener.evidence.xmpp_stub import Conversation, Mallory
+from hardener.evidence.xmpp_stub import Conversation, Door, Mallory
 
 DOMAIN = "meet.example"
 ROOM = f"room@conference.{DOMAIN}"
@@ -66,6 +66,63 @@ def test_nobody_without_an_account_where_accounts_are_wanted() -> None:
 def test_unknown_mechanism_is_refused() -> None:
     (failure,) = say(Conversation(DOMAIN), f"<auth xmlns='{xmpp_stub.SASL}' mechanism='PLAIN'>x</auth>")
     assert failure[0].tag.endswith("invalid-mechanism")
+
+
+def _plain(user: str, password: str) -> str:
+    payload = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+    return f"<auth xmlns='{xmpp_stub.SASL}' mechanism='PLAIN'>{payload}</auth>"
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "ok"),
+    [
+        ("alice", xmpp_stub.PASSWORD, True),
+        ("bob", "bob-pw", True),
+        ("bob", xmpp_stub.PASSWORD, False),
+        ("eve", "x", False),
+    ],
+)
+def test_plain(user: str, password: str, *, ok: bool) -> None:
+    talk = Conversation(DOMAIN, door=Door(("PLAIN",), {f"bob@{DOMAIN}": "bob-pw"}))
+    (answer,) = say(talk, _plain(user, password))
+    assert answer.tag.endswith("success" if ok else "failure")
+    assert talk.account == (f"{user}@{DOMAIN}" if ok else "")
+
+
+def test_a_domain_that_is_not_here_is_unknown() -> None:
+    _open, error, _close = say(Conversation(DOMAIN), f"<open xmlns='{xmpp_stub.FRAMING}' to='example.org'/>")
+    assert error[0].tag.endswith("host-unknown")
+
+
+def test_an_account_of_a_second_domain() -> None:
+    talk = Conversation(DOMAIN, door=Door(("PLAIN",), {"recorder@hidden.example": "pw"}))
+    say(talk, f"<open xmlns='{xmpp_stub.FRAMING}' to='hidden.example'/>")
+    (answer,) = say(talk, _plain("recorder", "pw"))
+    assert answer.tag.endswith("success")
+    assert talk.account == "recorder@hidden.example"
+
+
+@pytest.mark.parametrize(("token", "ok"), [("good", True), ("forged", False), ("", False)])
+def test_tokens(token: str, *, ok: bool) -> None:
+    talk = Conversation(DOMAIN, door=Door(("ANONYMOUS",), tokens=frozenset({"good"})), token=token)
+    (answer,) = say(talk, f"<auth xmlns='{xmpp_stub.SASL}' mechanism='ANONYMOUS'/>")
+    assert answer.tag.endswith("success" if ok else "failure")
+
+
+def test_a_failing_and_a_silent_server() -> None:
+    failing = Conversation(DOMAIN, door=Door(("PLAIN",), failure="temporary-auth-failure"))
+    (answer,) = say(failing, _plain("alice", xmpp_stub.PASSWORD))
+    assert answer[0].tag.endswith("temporary-auth-failure")
+    silent = Conversation(DOMAIN, door=Door(silent=True))
+    assert say(silent, f"<open xmlns='{xmpp_stub.FRAMING}' to='{DOMAIN}'/>") == []
+
+
+def test_a_password_in_legacy_authentication_is_heard() -> None:
+    talk = Conversation(DOMAIN, door=Door(("ANONYMOUS",)))
+    query = f"<iq xmlns='jabber:client' type='set' id='1'><query xmlns='{xmpp_stub.LEGACY}'><password>x</password></query></iq>"
+    (answer,) = say(talk, query)
+    assert answer.get("type") == "result"
+    assert talk.heard == [("legacy password", "x")]
 
 
 def test_the_focus_is_ready() -> None:

@@ -39,6 +39,7 @@ def _welcome(visit: Visit) -> None:
 
 def _prejoin(visit: Visit) -> None:
     visit.open("/" + visit.room)
+    visit.enter()
     with visit.step("prejoin page", must=not visit.attack.config):
         visit.find("#premeeting-name-input").wait_for(timeout=15000)
     visit.wait(3)
@@ -146,6 +147,7 @@ def _mobile(visit: Visit) -> None:
     visit.open("/")
     visit.wait(1.5)
     visit.open("/" + visit.room)
+    visit.enter()
     visit.wait(2.5)
 
 

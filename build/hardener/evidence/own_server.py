@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 HOST = "meet.hardener.test"
 STAGE = "stage.hardener.test"  # where the embedding and opening pages of attackers live
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
-_INCLUDE = re.compile(rb'<!--#\s*include\s+virtual="([^"]+)"\s*-->')
-_ECHO = re.compile(rb'<!--#\s*echo\s+var="\w+"(?:\s+default="([^"]*)")?\s*-->')
+# Inside of an attribute, values stand in single quotes.
+_INCLUDE = re.compile(rb"""<!--#\s*include\s+virtual=["']([^"']+)["']\s*-->""")
+_ECHO = re.compile(rb"""<!--#\s*echo\s+var=["']\w+["'](?:\s+default=["']([^"']*)["'])?\s*-->""")
 _TYPES = {".wasm": "application/wasm", ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json"}
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from hardener.evidence.attack import Attack
     from hardener.evidence.record import Recorder
 
+# The hardened site's login page, and what stands where it is not, or not any more.
+_LOGIN = "#personal-login-user"
+_PREJOIN = "#premeeting-name-input"
+_APP_PROMO = 'a[href^="intent:"], a[href^="org.jitsi.meet:"]'  # upstream's page for phones
 _JOINED = "() => window.APP && APP.conference && APP.conference.isJoined()"
 
 
@@ -85,12 +89,26 @@ class Visit:
                 found.evaluate("one => one.click()", timeout=1000)
             self.wait(0.7)
 
+    def enter(self) -> None:
+        """Through the login page, where the site has one; nothing is done where another page stands before the room."""
+        with contextlib.suppress(Exception):
+            self.surface.wait_for_selector(
+                f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}", state="attached", timeout=12000
+            )
+            field_ = self.surface.locator(_LOGIN)
+            if field_.count():
+                field_.fill(xmpp_stub.USER)
+                self.find("#personal-login-password").fill(xmpp_stub.PASSWORD)
+                self.find('[data-testid="personal-login.submit"]').click(timeout=3000)
+                field_.wait_for(state="detached", timeout=12000)
+
     def join(self) -> None:
         """From the prejoin page into the call; signs in where the site asks for it."""
+        self.enter()
         with self.step("joined", must=True):
             if not self._joined(1):
                 with contextlib.suppress(Exception):
-                    self.find("#premeeting-name-input").fill("Alice", timeout=12000)
+                    self.find(_PREJOIN).fill("Alice", timeout=12000)
                 with contextlib.suppress(Exception):
                     self.find('[data-testid="prejoin.joinMeeting"]').click(timeout=3000)
                 self._sign_in()
@@ -107,13 +125,13 @@ class Visit:
         return True
 
     def _sign_in(self) -> None:
-        """Fill in the login form, should there be one before the call begins."""
+        """Fill in upstream's login dialog, should there be one before the call begins."""
         for _attempt in range(25):
             if self._joined(0.4):
                 return
             field_ = self.surface.locator("#login-dialog-username")
             if field_.count() and field_.first.is_visible():
-                field_.first.fill("alice")
+                field_.first.fill(xmpp_stub.USER)
                 self.find("#login-dialog-password").fill(xmpp_stub.PASSWORD)
                 self.find("#modal-dialog-ok-button").click()
                 return

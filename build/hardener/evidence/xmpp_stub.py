@@ -16,15 +16,17 @@ from xml.etree import ElementTree as ET  # only our own client's stanzas are rea
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 MUC = "http://jabber.org/protocol/muc"
 FOCUS = "http://jitsi.org/protocol/focus"
+LEGACY = "jabber:iq:auth"
 MALLORY = "ffffffff"  # larger than the client's own id, as a rule: then the client is the one who calls
-PASSWORD = "alice-pw"  # noqa: S105 (of the one account of this stub)
+USER = "alice"
+PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
 ITERATIONS = 4096
 
 
@@ -43,6 +45,25 @@ class Mallory:
         return f"<nick xmlns='http://jabber.org/protocol/nick'>{escape(self.name)}</nick>{self.presence}"
 
 
+@dataclass(frozen=True)
+class Door:
+    """Whom the server lets in.
+
+    ``mechanisms`` are the SASL mechanisms offered; ``accounts`` are passwords by XMPP address without resource, beside
+    the one of ``USER``; ``tokens`` are those that ANONYMOUS takes, or None where it takes everybody; ``failure`` is the
+    condition that everybody is refused with; a ``silent`` server takes connections and never says a word.
+    """
+
+    mechanisms: tuple[str, ...] = ("ANONYMOUS", "SCRAM-SHA-1")
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    tokens: frozenset[str] | None = None
+    failure: str = ""
+    silent: bool = False
+
+
+MEMBERS_ONLY = Door(mechanisms=("SCRAM-SHA-1",))
+
+
 @dataclass
 class Conversation:
     """One client's stream: takes stanzas, returns answers. No sockets."""
@@ -50,15 +71,26 @@ class Conversation:
     domain: str
     mallory: Mallory | None = None
     features: frozenset[str] = frozenset()  # accounts: nobody without one; extdisco: STUN of its own
+    door: Door | None = None  # what 'accounts' says, if there is none
+    token: str = ""  # that the client has given with the address of the service
     later: list[str] = field(default_factory=list)  # what to send some seconds after the join
     joined: bool = False
     heard: list[tuple[str, str]] = field(default_factory=list)  # (kind, value) of what the client gives away
+    account: str = ""  # the address of who has signed in
     _authenticated: bool = False
     _jid: str = ""
+    _host: str = ""
     _scram: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._door = self.door or (MEMBERS_ONLY if "accounts" in self.features else Door())
+        self._host = self.domain
+        self._accounts = {f"{USER}@{self.domain}": PASSWORD, **self._door.accounts}
 
     def answer(self, text: str) -> Iterable[str]:
         """Answer one frame of the client."""
+        if self._door.silent:
+            return ()
         stanza = ET.fromstring(text)  # noqa: S314
         name = stanza.tag.rsplit("}", 1)[-1]
         handlers: dict[str, Callable[[ET.Element], Iterable[str]]] = {
@@ -72,15 +104,20 @@ class Conversation:
         handler = handlers.get(name)
         return handler(stanza) if handler else ()
 
-    def _open(self, _stanza: ET.Element) -> Iterable[str]:
+    def _open(self, stanza: ET.Element) -> Iterable[str]:
+        self._host = stanza.get("to") or self.domain
         yield f"<open xmlns='{FRAMING}' from='{self.domain}' id='{uuid.uuid4()}' version='1.0'/>"
+        if self._host not in {self.domain, *(one.split("@")[1] for one in self._accounts)}:
+            error = "<host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+            yield f"<stream:error xmlns:stream='http://etherx.jabber.org/streams'>{error}</stream:error>"
+            yield f"<close xmlns='{FRAMING}'/>"
+            return
         if self._authenticated:
             inner = (
                 "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>"
             )
         else:
-            names = ("SCRAM-SHA-1",) if "accounts" in self.features else ("ANONYMOUS", "SCRAM-SHA-1")
-            inner = "".join(f"<mechanism>{name}</mechanism>" for name in names)
+            inner = "".join(f"<mechanism>{name}</mechanism>" for name in self._door.mechanisms)
             inner = f"<mechanisms xmlns='{SASL}'>{inner}</mechanisms>"
         yield (
             "<stream:features xmlns:stream='http://etherx.jabber.org/streams'"
@@ -89,30 +126,45 @@ class Conversation:
 
     def _auth(self, stanza: ET.Element) -> Iterable[str]:
         mechanism = stanza.get("mechanism")
-        if mechanism == "ANONYMOUS" and "accounts" not in self.features:
-            self._jid = f"{uuid.uuid4()}@{self.domain}/x"
-            return self._success("")
-        if mechanism == "SCRAM-SHA-1":
-            bare = base64.b64decode(stanza.text or "").decode().split(",", 2)[2]
-            parts = dict(one.split("=", 1) for one in bare.split(","))
-            nonce, salt = parts["r"] + os.urandom(9).hex(), base64.b64encode(os.urandom(12)).decode()
-            first = f"r={nonce},s={salt},i={ITERATIONS}"
-            self._scram = {"bare": bare, "first": first, "salt": salt, "user": parts["n"]}
-            return (f"<challenge xmlns='{SASL}'>{base64.b64encode(first.encode()).decode()}</challenge>",)
-        return (f"<failure xmlns='{SASL}'><invalid-mechanism/></failure>",)
+        if mechanism not in self._door.mechanisms:
+            return self._refuse("invalid-mechanism")
+        given = base64.b64decode("" if stanza.text == "=" else stanza.text or "")
+        if self._door.failure:
+            return self._refuse(self._door.failure)
+        if mechanism == "ANONYMOUS":
+            if self._door.tokens is not None and self.token not in self._door.tokens:
+                return self._refuse("not-allowed", "token required")
+            return self._success(str(uuid.uuid4()), "")
+        if mechanism == "PLAIN":
+            _, user, password = given.decode().split("\0")
+            right = self._accounts.get(f"{user}@{self._host}")
+            return self._success(user, "") if password == right else self._refuse("not-authorized")
+        bare = given.decode().split(",", 2)[2]
+        parts = dict(one.split("=", 1) for one in bare.split(","))
+        nonce, salt = parts["r"] + os.urandom(9).hex(), base64.b64encode(os.urandom(12)).decode()
+        first = f"r={nonce},s={salt},i={ITERATIONS}"
+        self._scram = {"bare": bare, "first": first, "salt": salt, "user": parts["n"]}
+        return (f"<challenge xmlns='{SASL}'>{base64.b64encode(first.encode()).decode()}</challenge>",)
 
     def _response(self, stanza: ET.Element) -> Iterable[str]:
         final = base64.b64decode(stanza.text or "").decode()
         without, proof = final.rsplit(",p=", 1)
         message = f"{self._scram['bare']},{self._scram['first']},{without}"
-        expected, signature = scram(PASSWORD, self._scram["salt"], message)
+        # As with a real server, an unknown name takes as many steps as a wrong password.
+        right = self._accounts.get(f"{self._scram['user']}@{self._host}")
+        expected, signature = scram(right or os.urandom(9).hex(), self._scram["salt"], message)
         if not hmac.compare_digest(expected, proof):
-            return (f"<failure xmlns='{SASL}'><not-authorized/></failure>",)
-        self._jid = f"{self._scram['user']}@{self.domain}/x"
-        return self._success(base64.b64encode(f"v={signature}".encode()).decode())
+            return self._refuse("not-authorized")
+        return self._success(self._scram["user"], base64.b64encode(f"v={signature}".encode()).decode())
 
-    def _success(self, payload: str) -> Iterable[str]:
+    def _refuse(self, condition: str, text: str = "") -> Iterable[str]:
+        inner = f"<{condition}/>" + (f"<text>{escape(text)}</text>" if text else "")
+        return (f"<failure xmlns='{SASL}'>{inner}</failure>",)
+
+    def _success(self, user: str, payload: str) -> Iterable[str]:
         self._authenticated = True
+        self.account = f"{user}@{self._host}"
+        self._jid = f"{self.account}/{uuid.uuid4().hex[:8]}"
         return (f"<success xmlns='{SASL}'>{payload}</success>",)
 
     def _iq(self, stanza: ET.Element) -> Iterable[str]:
@@ -121,7 +173,11 @@ class Conversation:
         child = stanza[0]
         space, _, name = child.tag[1:].partition("}")
         inner = None
-        if name == "bind":
+        if space == LEGACY:
+            # XEP-0078: the client asks what is wanted, and then sends it as it is.
+            self.heard.extend(("legacy password", one.text or "") for one in child.iter(f"{{{LEGACY}}}password"))
+            inner = f"<query xmlns='{LEGACY}'><username/><password/><resource/></query>"
+        elif name == "bind":
             inner = f"<bind xmlns='{space}'><jid>{self._jid}</jid></bind>"
         elif name in ("session", "ping"):
             inner = ""

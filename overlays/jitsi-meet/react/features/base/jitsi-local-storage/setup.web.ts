@@ -1,5 +1,7 @@
 import { jitsiLocalStorage } from '@jitsi/js-utils/jitsi-local-storage';
 
+import { takeRecorderAccount } from '../../personal-login/recorder';
+
 /*
  * hardener: what the client remembers is in memory, and gone with the page. Upstream keeps names, e-mail addresses, rooms,
  * devices, pictures and ids of a person in the browser's storage; it also takes them from a link or an embedding page, and
@@ -38,5 +40,6 @@ function forgetEarlierVisits() {
     }
 }
 
+takeRecorderAccount();
 forgetEarlierVisits();
 jitsiLocalStorage.setLocalStorageDisabled(true);

@@ -1,0 +1,254 @@
+import { jitsiLocalStorage } from '@jitsi/js-utils';
+
+import { IStore } from '../app/types';
+import { loginWithPopup } from '../authentication/actions.web';
+import { getTokenAuthUrl, isTokenAuthInline } from '../authentication/functions';
+import { setRoom } from '../base/conference/actions';
+import { updateConfig } from '../base/config/actions';
+import { openDialog } from '../base/dialog/actions';
+import { setJWT } from '../base/jwt/actions';
+import { JitsiConnectionErrors, browser } from '../base/lib-jitsi-meet';
+import { parseURIString } from '../base/util/uri';
+import LogoutDialog from '../settings/components/web/LogoutDialog';
+
+import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId } from './functions';
+import { IRecorderAccount, RECORDER_CONFIG, ROOM_PASSWORD_KEY } from './recorder';
+import { isOfDomain, verify } from './verify';
+
+/** What the login page says first after the page was loaded anew. */
+export type Notice = 'ended' | 'signedOut';
+
+/** Milliseconds that the server gets to end its own session at log-out. */
+const LOGOUT_PATIENCE = 2000;
+
+/**
+ * Keeps a login that the server has accepted, and goes on to the meeting.
+ *
+ * @param {Object} login - The login.
+ * @returns {Function}
+ */
+function enter(login: ILogin) {
+    return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        remember(login);
+
+        // Decides anew which page to show (app/middleware).
+        dispatch(setRoom(getState()['features/base/conference'].room));
+    };
+}
+
+/**
+ * Logs in with user name and password.
+ *
+ * @param {string} userName - What was typed.
+ * @param {string} password - The password.
+ * @returns {Function} Its promise rejects with a Problem (verify.ts).
+ */
+export function signInWithPassword(userName: string, password: string) {
+    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const state = getState();
+        const domain = getLoginDomain(state);
+        const id = toLoginId(userName, state);
+
+        await verify(state, { domain,
+            id,
+            password });
+        dispatch(enter({ domain,
+            id,
+            mode: 'password',
+            name: userName.trim(),
+            password }));
+    };
+}
+
+/**
+ * Logs in with the token that has come with the address, or from the gateway.
+ *
+ * @returns {Function} Its promise rejects with a Problem (verify.ts).
+ */
+export function signInWithToken() {
+    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const state = getState();
+        const domain = getLoginDomain(state);
+        const { jwt, user } = state['features/base/jwt'];
+
+        await verify(state, { domain,
+            token: jwt });
+        dispatch(enter({ domain,
+            mode: 'token',
+            name: user?.name || (user as any)?.email || '' }));
+    };
+}
+
+/**
+ * Logs in as recorder.
+ *
+ * @param {Object} account - The account.
+ * @returns {Function} Its promise rejects with a Problem (verify.ts).
+ */
+export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccount) {
+    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const domain = id.slice(id.lastIndexOf('@') + 1);
+
+        await verify(getState(), { domain,
+            id,
+            password });
+        roomPassword && jitsiLocalStorage.setItem(ROOM_PASSWORD_KEY, roomPassword); // in memory: base/jitsi-local-storage
+        dispatch(updateConfig(RECORDER_CONFIG as any));
+
+        // conference.js reads the global one; so does upstream after SET_CONFIG (base/config/middleware.web).
+        window.config = getState()['features/base/config'];
+        dispatch(enter({ domain,
+            id,
+            mode: 'recorder',
+            name: '',
+            password }));
+    };
+}
+
+/**
+ * Goes to the operator's gateway for a token, or opens it in a window of its own where config.js says tokenAuthInline.
+ *
+ * @returns {Function} Its promise resolves with true once a token has come, and with false where the page is left.
+ */
+export function askGateway() {
+    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const state = getState();
+        const config = state['features/base/config'];
+        const { locationURL = { href: '' } as URL } = state['features/base/connection'];
+        const { room } = state['features/base/conference'];
+        const { tenant } = parseURIString(locationURL.href) || {};
+        const options = {
+            audioMuted: undefined,
+            audioOnlyEnabled: undefined,
+            skipPrejoin: undefined,
+            videoMuted: undefined
+        };
+        const url = await getTokenAuthUrl(config, withoutToken(locationURL), options, room ?? '', tenant);
+
+        if (!config.tokenAuthUrl?.includes('{code_challenge}')) {
+            // Upstream writes one whether the gateway asks for it or not.
+            window.sessionStorage.removeItem('code_verifier');
+        }
+        if (browser.isElectron() || !isTokenAuthInline(config)) {
+            window.location.href = url ?? '';
+
+            return false;
+        }
+
+        const { accessToken, idToken, refreshToken } = await loginWithPopup(url ?? '');
+
+        dispatch(setJWT(accessToken, idToken, refreshToken));
+
+        return true;
+    };
+}
+
+/**
+ * An address without the token in it.
+ *
+ * @param {URL} address - The address.
+ * @returns {URL}
+ */
+function withoutToken(address: URL): URL {
+    const url = new URL(address.href || window.location.href);
+
+    url.searchParams.delete('jwt');
+    url.hash = url.hash.slice(1)
+        .split('&')
+        .filter(part => !part.startsWith('jwt='))
+        .join('&');
+
+    return url;
+}
+
+/**
+ * Forgets the login, and loads the page anew: it lets go of the camera and of all that is in memory, and asks for a login.
+ *
+ * @param {string} notice - What the login page says. It stands in the state of the history's entry, which outlives the load,
+ * and is neither in an address nor in a storage.
+ * @returns {Function}
+ */
+function startAnew(notice: Notice) {
+    return (_dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const { locationURL } = getState()['features/base/connection'];
+
+        forget();
+        window.history.replaceState({ personalLogin: notice }, '', withoutToken(locationURL ?? new URL(window.location.href)));
+        window.location.reload();
+    };
+}
+
+/**
+ * Ends a login that the server does not accept any more, or that is not there.
+ *
+ * @returns {Function} Its promise rejects always: there is no connection.
+ */
+export function endSession() {
+    return (dispatch: IStore['dispatch']): Promise<any> => {
+        dispatch(startAnew('ended'));
+
+        return Promise.reject(JitsiConnectionErrors.PASSWORD_REQUIRED);
+    };
+}
+
+/**
+ * Logs out: forgets the login here, ends the session at the conference focus, and at the gateway where config.js says
+ * tokenLogoutUrl.
+ *
+ * @returns {Function}
+ */
+function logOut() {
+    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const state = getState();
+        const { tokenLogoutUrl } = state['features/base/config'];
+        const token = getLogin(state)?.mode === 'token';
+        const moderator = (state['features/base/conference'].conference as any)?.room?.xmpp?.moderator;
+
+        forget();
+        await Promise.race([
+            new Promise<void>(resolve => moderator ? moderator.logout(resolve) : resolve()),
+            new Promise<void>(resolve => setTimeout(resolve, LOGOUT_PATIENCE))
+        ]);
+
+        if (token && tokenLogoutUrl) {
+            window.location.href = tokenLogoutUrl;
+        } else {
+            dispatch(startAnew('signedOut'));
+        }
+    };
+}
+
+/**
+ * Logs out; in a meeting, which ends with it, after a question.
+ *
+ * @returns {Function}
+ */
+export function askAndLogOut() {
+    return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        if (getState()['features/base/conference'].conference) {
+            dispatch(openDialog('LogoutDialog', LogoutDialog, { onLogout: () => dispatch(logOut()) }));
+        } else {
+            dispatch(logOut());
+        }
+    };
+}
+
+/**
+ * Checks that a connection is of the domain where the person has logged in.
+ *
+ * @param {Object} connection - A connection that stands.
+ * @returns {Function} Returns whether it may be used; one that may not is closed.
+ */
+export function keepOwnConnection(connection: { disconnect: Function; getJid: () => string; }) {
+    return (dispatch: IStore['dispatch'], getState: IStore['getState']): boolean => {
+        const login = getLogin(getState());
+
+        if (login && isOfDomain(connection.getJid(), login.domain)) {
+            return true;
+        }
+        connection.disconnect();
+        dispatch(startAnew('ended'));
+
+        return false;
+    };
+}

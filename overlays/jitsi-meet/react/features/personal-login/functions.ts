@@ -1,0 +1,151 @@
+// @ts-expect-error
+import jwtDecode from 'jwt-decode';
+
+import { IReduxState } from '../app/types';
+
+/*
+ * hardener: who has logged in. It is kept in this module's memory and nowhere else: the store can be read by every part of the
+ * page and may be kept, so that a password must not stand there.
+ */
+
+/** How people prove who they are. */
+export type LoginMode = 'password' | 'token';
+
+/** Somebody whom the server has let in. */
+export interface ILogin {
+
+    /** The XMPP domain that has accepted the login. */
+    domain: string;
+
+    /** The XMPP address to connect with; a token has none. */
+    id?: string;
+
+    mode: LoginMode | 'recorder';
+
+    /** What to call the person. */
+    name: string;
+
+    password?: string;
+}
+
+/** The part of config.js that is ours. */
+interface IPersonalLoginConfig {
+    mode?: unknown;
+    userDomains?: unknown;
+}
+
+/** Seconds by which a computer's clock may be wrong when it looks at a token. */
+const CLOCK_SKEW = 60;
+
+/** How a token may be signed. Whether it is, the server sees; "none" and what nobody knows need not be sent to it. */
+const SIGNATURES = /^(?:(?:HS|RS|ES|PS)(?:256|384|512)|EdDSA)$/;
+
+/** Characters that the first part of an XMPP address cannot hold (XEP-0106). */
+const ESCAPED = /[ "&'/:<>@]|\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)/gi;
+
+let _login: ILogin | undefined;
+
+/**
+ * Keeps a login that the server has accepted.
+ *
+ * @param {Object} login - The login.
+ * @returns {void}
+ */
+export function remember(login: ILogin) {
+    _login = login;
+}
+
+/**
+ * Forgets who has logged in.
+ *
+ * @returns {void}
+ */
+export function forget() {
+    _login = undefined;
+}
+
+/**
+ * Who has logged in.
+ *
+ * @param {Object} state - The redux state.
+ * @returns {Object|undefined} The login, or undefined where there is none, or where its token has run out.
+ */
+export function getLogin(state: IReduxState): ILogin | undefined {
+    return _login?.mode === 'token' && !isUsableToken(state['features/base/jwt'].jwt) ? undefined : _login;
+}
+
+/**
+ * The part of the configuration that is ours. Neither links nor embedding pages can set it (hardener/configAllowList).
+ *
+ * @param {Object} state - The redux state.
+ * @returns {Object}
+ */
+function getConfig(state: IReduxState): IPersonalLoginConfig {
+    return Object((state['features/base/config'] as { personalLogin?: unknown; }).personalLogin);
+}
+
+/**
+ * How people log in. config.js chooses; there is no third value, and none that switches it off.
+ *
+ * @param {Object} state - The redux state.
+ * @returns {string} 'password' or 'token'.
+ */
+export function getLoginMode(state: IReduxState): LoginMode {
+    const { mode } = getConfig(state);
+
+    if (mode === 'password' || mode === 'token') {
+        return mode;
+    }
+
+    return state['features/base/config'].tokenAuthUrl ? 'token' : 'password';
+}
+
+/**
+ * Whether a token could be one that the server accepts: signed in a known way, and not run out. A look that spares people a
+ * refusal; whether the signature is right, only the server can tell.
+ *
+ * @param {string|undefined} token - A JSON Web Token.
+ * @returns {boolean}
+ */
+export function isUsableToken(token?: string): boolean {
+    try {
+        const { alg } = jwtDecode(token, { header: true });
+        const { exp, nbf } = jwtDecode(token);
+        const now = Date.now() / 1000;
+
+        return /^[^.]+\.[^.]+\.[^.]+$/.test(token ?? '') && SIGNATURES.test(alg)
+            && typeof exp === 'number' && exp > now - CLOCK_SKEW
+            && (typeof nbf === 'undefined' || nbf < now + CLOCK_SKEW);
+    } catch {
+        return false;
+    }
+}
+
+/**
+ * The XMPP address of somebody who has typed a user name. What stands behind an "@" is left off where it is the domain of the
+ * accounts, or one that config.js names in personalLogin.userDomains; otherwise it is a part of the name, and escaped.
+ *
+ * @param {string} userName - What was typed.
+ * @param {Object} state - The redux state.
+ * @returns {string}
+ */
+export function toLoginId(userName: string, state: IReduxState): string {
+    const domain = getLoginDomain(state);
+    const { userDomains } = getConfig(state);
+    const known = [ domain, ...Array.isArray(userDomains) ? userDomains : [] ].map(one => String(one).toLowerCase());
+    const name = userName.trim();
+    const at = name.lastIndexOf('@');
+    const node = at > 0 && known.includes(name.slice(at + 1).toLowerCase()) ? name.slice(0, at) : name;
+
+    return `${node.replace(ESCAPED, one => `\\${one.charCodeAt(0).toString(16)}`)}@${domain}`;
+}
+
+/**
+ * The domain of the accounts.
+ *
+ * @param {Object} state - The redux state.
+ * @returns {string}
+ */
+export function getLoginDomain(state: IReduxState): string {
+    return state['features/base/config'].hosts?.domain ?? window.location.hostname;
+}

@@ -1,0 +1,841 @@
+"""Nobody into a meeting without a personal login, and nothing of the login left lying about. 'unpatched' is the control.
+
+The server is the XMPP stub of the evidence harness, behind the page's own WebSocket; the core of it stands again in
+test_login_stack.py, against a real one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from hardener.evidence.xmpp_stub import PASSWORD, USER, Door
+
+from .conftest import LOGIN, SCREENSHOTS, Visit, Xmpp, enter, sign_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import BrowserContext, Page
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+ROOM = "/HardenerTestRoom"
+PREJOIN = '[data-testid="prejoin.joinMeeting"]'
+PROBLEM = '[data-testid="personal-login.problem"]:not(:empty)'
+STATUS = '[data-testid="personal-login.status"]'
+DIALOG = "#login-dialog-username"
+CANARY = "Zaunkönig-7 & Söhne"
+JOINED = "() => APP.conference.isJoined()"
+WRONG = "User name or password is wrong."
+GATEWAY = "https://gateway.invalid/login?state={state}&room={room}"
+
+# Counts what the page asks of the camera and the microphone.
+MEDIA = """
+window.asked = [];
+for (const name of [ 'getUserMedia', 'getDisplayMedia' ]) {
+    const real = navigator.mediaDevices[name].bind(navigator.mediaDevices);
+    navigator.mediaDevices[name] = constraints => {
+        asked.push(name);
+        return real(constraints);
+    };
+}
+"""
+
+
+@pytest.fixture
+def go(
+    context: BrowserContext, visit: Callable[..., Visit], configure: Callable[..., None], xmpp: Xmpp
+) -> Callable[..., Visit]:
+    """Open a room without logging in; the unpatched client is told of the same server."""
+    context.add_init_script(MEDIA)
+
+    def open_page(variant: str, path: str = ROOM, **keys: Any) -> Visit:
+        servers = {
+            "hosts": {"domain": "127.0.0.1", "muc": "conference.127.0.0.1", "anonymousdomain": None},
+            "websocket": "ws://127.0.0.1/xmpp-websocket",
+            "p2p": {"enabled": False},
+        }
+        configure(**servers | keys)
+        return visit(variant, path, login=False)
+
+    return open_page
+
+
+def _joins(seen: Visit) -> None:
+    """From the page before the meeting into the meeting."""
+    seen.wait_for(PREJOIN)
+    seen.page.fill("#premeeting-name-input", "Somebody")
+    seen.page.click(PREJOIN)
+
+
+def _in_meeting(seen: Visit) -> None:
+    _joins(seen)
+    seen.page.wait_for_function(JOINED)
+
+
+def _says(seen: Visit, text: str) -> None:
+    seen.wait_for(PROBLEM)
+    assert seen.page.inner_text(PROBLEM) == text
+
+
+def _screenshot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"login-{name}.png")
+
+
+def _token(seconds: float = 3600, alg: str = "HS256", signature: str = "c2lnbmF0dXJl", **claims: Any) -> str:
+    """A token that nobody has signed: the page cannot tell, the server can."""
+    claims = {"exp": int(time.time() + seconds), "aud": "jitsi", "room": "*"} | claims
+    claims = {key: value for key, value in claims.items() if value is not None}
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+        for part in ({"alg": alg, "typ": "JWT"}, {"context": {"user": {"name": "Ada"}}} | claims)
+    ]
+    return ".".join([*parts, signature])
+
+
+# The login page itself
+
+
+def test_login_comes_before_camera_and_microphone(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """And the page before the meeting after the login. Upstream asks for both, and for no login until somebody joins."""
+    control = go("unpatched")
+    control.wait_for(PREJOIN)
+    control.page.wait_for_function("() => asked.length")
+    assert not control.page.query_selector(DIALOG)
+    assert xmpp.conversations == []
+
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    _screenshot(seen.page, "desktop")
+    assert seen.page.evaluate("asked") == []
+    assert not seen.page.query_selector(PREJOIN)
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    assert "getUserMedia" in seen.page.evaluate("asked")
+    _screenshot(seen.page, "prejoin")
+    _in_meeting(seen)
+    assert xmpp.accounts == ["alice@127.0.0.1"] * 2
+
+
+def test_no_page_of_the_site_asks_for_a_camera_without_a_login(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """static/prejoin.html shows the camera's picture and joins nothing: there, and not here."""
+    status = {
+        variant: go(variant, "/static/offline.html").page.evaluate(
+            "() => fetch('/static/prejoin.html').then(r => r.status)"
+        )
+        for variant in ("unpatched", "hardened")
+    }
+
+    assert status == {"unpatched": 200, "hardened": 404}
+
+
+def test_wrong_password_and_then_the_right_one(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page, password="wrong")
+    _says(seen, WRONG)
+    _screenshot(seen.page, "wrong-password")
+    assert seen.page.input_value("#personal-login-user") == USER
+    seen.page.wait_for_function("() => document.activeElement.id === 'personal-login-password'")
+    assert seen.page.get_attribute("#personal-login-password", "aria-invalid") == "true"
+    assert seen.page.get_attribute("#personal-login-password", "aria-describedby") == "personal-login-problem"
+    assert (xmpp.accounts, seen.page.evaluate("asked")) == ([], [])
+
+    seen.page.keyboard.type(PASSWORD)
+    seen.page.keyboard.press("Enter")
+    seen.wait_for(PREJOIN)
+
+
+def test_an_unknown_user_hears_the_same(go: Callable[..., Visit]) -> None:
+    """Who tries names does not learn which ones there are."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page, user="nobody")
+    _says(seen, WRONG)
+
+
+@pytest.mark.parametrize(
+    ("typed", "account"),
+    [
+        ("alice@127.0.0.1", "alice@127.0.0.1"),
+        (" alice ", "alice@127.0.0.1"),
+        ("alice@Staff.example.org", "alice@127.0.0.1"),
+        ("alice@example.org", r"alice\40example.org@127.0.0.1"),
+        ("o'hara/x", r"o\27hara\2fx@127.0.0.1"),
+    ],
+)
+def test_names_with_an_at_sign(go: Callable[..., Visit], xmpp: Xmpp, typed: str, account: str) -> None:
+    """A domain that is the accounts' own, or named in config.js, is left off; another one is a part of the name."""
+    accounts = {r"alice\40example.org@127.0.0.1": PASSWORD, r"o\27hara\2fx@127.0.0.1": PASSWORD}
+    xmpp.door = Door(("SCRAM-SHA-1",), accounts)
+    seen = go("hardened", personalLogin={"userDomains": ["staff.example.org"]})
+    seen.wait_for(LOGIN)
+    sign_in(seen.page, user=typed)
+    seen.wait_for(PREJOIN)
+
+    assert xmpp.accounts == [account]
+
+
+def test_an_at_sign_ends_in_a_loop_upstream(go: Callable[..., Visit]) -> None:
+    """The control of the test above: a domain that the server does not know is where it connects to."""
+    seen = go("unpatched")
+    _joins(seen)
+    seen.wait_for(DIALOG)
+    seen.page.fill(DIALOG, "alice@example.org")
+    seen.page.fill("#login-dialog-password", PASSWORD)
+    seen.page.click("#modal-dialog-ok-button")
+    seen.wait_for("#reloadProgressBar, .reload_overlay_title")
+
+
+def test_form_for_keyboard_password_manager_and_screen_reader(go: Callable[..., Visit]) -> None:
+    """Names, roles and states as they reach a screen reader; every step with the keyboard alone."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    page = seen.page
+    page.wait_for_function("() => document.activeElement.id === 'personal-login-user'")
+    user, password = page.get_by_role("textbox", name="User name"), page.locator("#personal-login-password")
+    assert page.get_by_role("heading", level=1).inner_text() == "Sign in"
+    assert page.get_by_role("form", name="Sign in").count() == 1
+    assert page.evaluate("() => document.querySelector('form').method") == "post"
+    assert [user.get_attribute(name) for name in ("autocomplete", "name", "type")] == ["username", "username", "text"]
+    assert [password.get_attribute(name) for name in ("autocomplete", "name", "type")] == [
+        "current-password",
+        "password",
+        "password",
+    ]
+    assert page.get_by_label("Password", exact=True).get_attribute("id") == "personal-login-password"
+    assert page.locator('[role="alert"]').count() == 1
+    assert page.title().startswith("Sign in")
+
+    page.keyboard.type(USER)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")  # show the password
+    assert password.get_attribute("type") == "text"
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    seen.wait_for(PREJOIN)
+
+
+def test_empty_fields_are_not_sent(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page, user="", password="")
+
+    assert seen.page.evaluate("() => document.querySelector('form').checkValidity()") is False
+    assert xmpp.conversations == []
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (320, 568)], ids=["desktop", "mobile"])
+def test_login_page_speaks_german_and_fits(go: Callable[..., Visit], size: tuple[int, int]) -> None:
+    seen = go("hardened", f"{ROOM}?lang=de")
+    page = seen.page
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_selector("text=Benutzername")
+    _screenshot(page, f"german-{size[0]}")
+    sign_in(page, password="falsch")
+    _says(seen, "Benutzername oder Passwort ist falsch.")
+    _screenshot(page, f"german-wrong-{size[0]}")
+    scroll = "() => [ document.documentElement.scrollWidth, innerWidth ]"
+    wide, room = page.evaluate(scroll)
+
+    assert wide <= room
+
+
+# Servers that are down, or not what they should be
+
+
+def test_a_server_that_says_nothing_is_reported_within_15_seconds(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    xmpp.door = Door(silent=True)
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    begin = time.monotonic()
+    sign_in(seen.page)
+    assert seen.page.inner_text(STATUS) == "Signing in …"
+    _says(seen, "The conference server cannot be reached.")
+    assert time.monotonic() - begin < 15
+
+    xmpp.door = Door(("SCRAM-SHA-1",))
+    seen.page.get_by_role("button", name="Try again").click()
+    seen.wait_for(PREJOIN)
+
+
+def test_a_server_that_is_down_is_reported(go: Callable[..., Visit], context: BrowserContext) -> None:
+    context.route_web_socket(re.compile("xmpp-websocket"), lambda socket: socket.close(code=1011))
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _says(seen, "The conference server cannot be reached.")
+
+
+def test_a_directory_that_is_down_is_no_wrong_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    xmpp.door = Door(("PLAIN",), failure="temporary-auth-failure")
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _says(seen, "The conference server cannot be reached.")
+
+
+def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """ANONYMOUS alone: nobody comes in with it, and the password is not sent in another way instead."""
+    heard = {}
+    for variant in ("unpatched", "hardened"):
+        xmpp.door = Door(("ANONYMOUS",))
+        seen = go(variant, "/static/offline.html" if variant == "unpatched" else ROOM)
+        if variant == "unpatched":
+            # Its own dialog never appears there; any client of the library is the control.
+            seen.page.goto(seen.page.url.replace("/static/offline.html", "/"))
+            seen.page.wait_for_function("() => window.JitsiMeetJS")
+            seen.page.evaluate(
+                """password => new JitsiMeetJS.JitsiConnection(null, null, { hosts: { domain: '127.0.0.1' },
+                    serviceUrl: 'ws://127.0.0.1/xmpp-websocket', p2p: {}, flags: {} })
+                    .connect({ id: 'alice@127.0.0.1', password })""",
+                PASSWORD,
+            )
+            seen.page.wait_for_function("() => true")
+            _until(seen.page, lambda: any(talk.heard for talk in xmpp.conversations))
+        else:
+            seen.wait_for(LOGIN)
+            sign_in(seen.page)
+            _says(seen, "This server does not offer personal sign-in. Please tell its operator.")
+        heard[variant] = [value for talk in xmpp.conversations for kind, value in talk.heard if "legacy" in kind]
+        xmpp.conversations.clear()
+
+    assert heard == {"unpatched": [PASSWORD], "hardened": []}
+
+
+def _until(page: Page, happened: Callable[[], bool]) -> None:
+    """Let the page go on until the server has seen something."""
+    while not happened():
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+def test_guests_domain_of_the_configuration_is_not_used(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """A door for guests that the server has left open: upstream walks in without a word about a login."""
+    hosts = {"domain": "127.0.0.1", "muc": "conference.127.0.0.1", "anonymousdomain": "guest.127.0.0.1"}
+    used = {}
+    for variant in ("unpatched", "hardened"):
+        xmpp.door = Door(("ANONYMOUS", "SCRAM-SHA-1"), {"x@guest.127.0.0.1": "x"})
+        seen = go(variant, hosts=hosts)
+        if variant == "hardened":
+            seen.wait_for(LOGIN)
+            sign_in(seen.page)
+        _in_meeting(seen)
+        used[variant] = {account.split("@")[1] for account in xmpp.accounts}
+        assert (seen.page.evaluate("config.hosts.anonymousdomain ?? null") is None) == (variant == "hardened")
+        xmpp.conversations.clear()
+
+    assert used == {"unpatched": {"guest.127.0.0.1"}, "hardened": {"127.0.0.1"}}
+
+
+# Ways round
+
+OVERRIDE = {"xmpp_username_override": f"{USER}@127.0.0.1", "xmpp_password_override": PASSWORD}
+LINKS = {
+    "no prejoin": "#config.prejoinConfig.enabled=false",
+    "recorder": "#config.iAmRecorder=true&config.prejoinConfig.enabled=false",
+    "gateway": "#config.iAmSipGateway=true",
+    "hosts": "#config.hosts.anonymousdomain=%22127.0.0.1%22&config.hosts.domain=%22guest.127.0.0.1%22",
+    "token mode": "#config.tokenAuthUrl=%22https://evil.invalid/%22&config.personalLogin.mode=%22token%22",
+    "our own key": "#config.personalLogin=false&config.personalLogin.required=false",
+    "login button": "#config.hideLoginButton=true&config.disableFocus=true&config.preferVisitor=true",
+    "hidden domain": "#config.hiddenDomain=%22127.0.0.1%22&config.useHostPageLocalStorage=true"
+    f"&appData.localStorageContent={quote(json.dumps(json.dumps(OVERRIDE)))}",
+    "storage": f"#config.useHostPageLocalStorage=true&appData.localStorageContent={quote(json.dumps(json.dumps(OVERRIDE)))}",
+    "token in the query": f"?jwt={_token()}",
+    "token in the hash": f"#jwt=%22{_token()}%22",
+    "login in the query": "?login=true",
+    "vpaas": f"?jwt={_token(iss='chat', sub='vpaas-magic-cookie-1')}",
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_no_link_gets_round_the_login_page(go: Callable[..., Visit], xmpp: Xmpp, name: str) -> None:
+    """The server lets in everybody, so that nothing but the page stands in the way."""
+    xmpp.door = Door(("ANONYMOUS", "SCRAM-SHA-1"))
+    seen = go("hardened", ROOM + LINKS[name])
+    seen.wait_for(LOGIN)
+    seen.page.wait_for_selector("#personal-login-user")
+    seen.page.evaluate(ATTEMPT)
+
+    assert seen.page.evaluate("asked") == []
+    assert xmpp.conversations == []
+
+
+# Time for what should not happen: everything that the page has to do is done when it is idle.
+ATTEMPT = "() => new Promise(resolve => requestIdleCallback(() => requestIdleCallback(resolve)))"
+
+
+def test_a_link_that_names_an_account_logs_in_upstream(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """The control: no dialog, and whoever made the link has decided as whom."""
+    seen = go("unpatched", ROOM + LINKS["storage"])
+    _in_meeting(seen)
+
+    assert xmpp.accounts == ["alice@127.0.0.1"]
+
+
+def test_a_link_without_prejoin_is_in_the_meeting_upstream(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    xmpp.door = Door(("ANONYMOUS",))
+    seen = go("unpatched", ROOM + LINKS["no prejoin"])
+    seen.page.wait_for_function(JOINED)
+
+
+@pytest.mark.parametrize("hidden", [None, "hidden.example"], ids=["no hidden domain", "another hidden domain"])
+def test_a_stored_account_gets_nobody_in(go: Callable[..., Visit], xmpp: Xmpp, hidden: str | None) -> None:
+    accounts = {}
+    for variant in ("unpatched", "hardened"):
+        seen = go(variant, "/static/offline.html", hiddenDomain=hidden)
+        seen.page.evaluate("items => Object.entries(items).forEach(one => localStorage.setItem(...one))", OVERRIDE)
+        seen.page.goto(seen.page.url.replace("/static/offline.html", ROOM))
+        if variant == "unpatched":
+            _in_meeting(seen)
+        else:
+            seen.wait_for("#personal-login-user")
+            seen.page.evaluate(ATTEMPT)
+            assert seen.page.evaluate("Object.keys(localStorage).filter(key => key.startsWith('xmpp'))") == []
+        accounts[variant] = xmpp.accounts
+        xmpp.conversations.clear()
+
+    assert accounts == {"unpatched": ["alice@127.0.0.1"], "hardened": []}
+
+
+def test_config_cannot_switch_the_login_off(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """Whatever config.js says of it."""
+    for value in (False, None, "off", {"mode": "none", "required": False, "enabled": False}):
+        seen = go("hardened", personalLogin=value, requireLogin=False, prejoinConfig={"enabled": False})
+        seen.wait_for("#personal-login-user")
+    assert xmpp.conversations == []
+
+
+def test_an_embedding_page_cannot_get_round_it(
+    context: BrowserContext, site: Callable[[str], str], go: Callable[..., Visit], xmpp: Xmpp
+) -> None:
+    """A page of our own origin, which may use the IFrame API: its commands and its configuration open nothing."""
+    seen = go("hardened", "/static/offline.html")
+    page, address = seen.page, site("hardened")
+    page.evaluate(
+        """src => {
+            window.addEventListener('message', ({ data, source }) => {
+                const message = JSON.parse(data);
+
+                message.method === '__ready__' && source.postMessage(data, '*');
+                window.ready = message.params?.data?.name === 'ready' || window.ready;
+            });
+            document.body.append(Object.assign(document.createElement('iframe'),
+                { allow: 'camera; microphone', src, width: 900, height: 600 }));
+        }""",
+        f"{address}{ROOM}#jitsi_meet_external_api_id=0&config.prejoinConfig.enabled=false",
+    )
+    page.wait_for_function("() => window.ready")
+    frame = page.frames[-1]
+    frame.wait_for_selector(LOGIN)
+    for name, data in (
+        (
+            "overwrite-config",
+            [{"personalLogin": False, "prejoinConfig": {"enabled": False}, "hideConferenceTimer": True}],
+        ),
+        ("join-conference", []),
+        ("login", []),
+    ):
+        page.evaluate(
+            """([ name, data ]) => frames[0].postMessage(JSON.stringify({ postis: true, scope: 'jitsi_meet_external_api_0',
+                method: 'message', params: { type: 'event', data: { name, data } } }), '*')""",
+            [name, data],
+        )
+    frame.wait_for_function("() => APP.store.getState()['features/base/config'].hideConferenceTimer")
+    frame.evaluate(ATTEMPT)
+
+    assert frame.query_selector(LOGIN)
+    assert frame.evaluate("asked") == []
+    assert xmpp.conversations == []
+    enter(frame, "#largeVideoContainer, " + PREJOIN)
+
+
+def test_a_connection_without_a_login_is_refused(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """Whatever part of the page asks for one: the page starts anew, at the login."""
+    xmpp.door = Door(("ANONYMOUS", "SCRAM-SHA-1"))
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _in_meeting(seen)
+    before = len(xmpp.conversations)
+    with seen.page.expect_navigation():
+        # Hang up, as far as the store is concerned; then somebody joins again.
+        seen.page.evaluate(
+            """async () => {
+                await APP.conference.leaveRoom();
+                APP.conference.init({ roomName: 'hardenertestroom', shouldDispatchConnect: true });
+            }"""
+        )
+    seen.wait_for("#personal-login-user")
+
+    assert len(xmpp.conversations) == before
+
+
+def test_a_reload_asks_again(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    seen.page.reload()
+    seen.wait_for("#personal-login-user")
+
+    assert seen.page.evaluate("asked") == []
+
+
+# Life of a login
+
+# Upstream looks for the room's address in the reason.
+DESTROY = (
+    "<presence xmlns='jabber:client' type='unavailable' from='{room}/{nick}' to='{jid}'>"
+    "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='none'/>"
+    "<destroy jid='{room}'><reason>{room}</reason></destroy></x></presence>"
+)
+
+
+def test_a_silent_reconnect_keeps_the_login(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """The server has destroyed the room to make it anew: upstream asks for the password again."""
+    for variant in ("unpatched", "hardened"):
+        seen = go(variant)
+        if variant == "unpatched":
+            _joins(seen)
+            seen.wait_for(DIALOG)
+            seen.page.fill(DIALOG, USER)
+            seen.page.fill("#login-dialog-password", PASSWORD)
+            seen.page.click("#modal-dialog-ok-button")
+            seen.page.wait_for_function(JOINED)
+        else:
+            seen.wait_for(LOGIN)
+            sign_in(seen.page)
+            _in_meeting(seen)
+        accounts = len(xmpp.accounts)
+        _destroy(seen, xmpp)
+        if variant == "unpatched":
+            seen.wait_for(DIALOG)
+            assert len(xmpp.accounts) == accounts
+        else:
+            _until(seen.page, lambda before=accounts: len(xmpp.accounts) > before)
+            seen.page.wait_for_function(JOINED)
+            assert not seen.page.query_selector(f"{DIALOG}, {LOGIN}")
+            assert set(xmpp.accounts) == {"alice@127.0.0.1"}
+        xmpp.conversations.clear()
+
+
+def _destroy(seen: Visit, xmpp: Xmpp) -> None:
+    room, nick, jid = seen.page.evaluate(
+        "() => { const { room } = APP.conference._room; return [ room.roomjid, room.nickname, room.connection.jid ]; }"
+    )
+    xmpp.sockets[-1].send(DESTROY.format(room=room, nick=nick, jid=jid))
+
+
+def test_a_password_that_was_changed_ends_the_session(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """Back to the login page, which says so; and the refused password stands nowhere."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    xmpp.door = Door(("SCRAM-SHA-1",), {f"{USER}@127.0.0.1": "another"})
+    with seen.page.expect_navigation():
+        _joins(seen)
+    seen.wait_for("#personal-login-user")
+    assert seen.page.inner_text(STATUS) == "Your session has ended. Please sign in again."
+    assert not seen.page.query_selector(DIALOG)
+
+    seen.page.reload()
+    seen.wait_for("#personal-login-user")
+    assert seen.page.inner_text(STATUS) == ""
+
+
+def test_logging_out_before_the_meeting(go: Callable[..., Visit]) -> None:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    assert "Signed in as alice" in seen.page.inner_text('[data-testid="personal-login.signed-in"]')
+    with seen.page.expect_navigation():
+        seen.page.get_by_role("button", name="Sign out").click()
+    seen.wait_for("#personal-login-user")
+
+    assert seen.page.inner_text(STATUS) == "You have been signed out."
+    assert seen.page.evaluate("asked") == []
+
+
+def test_logging_out_in_the_meeting(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """In the settings, where upstream has it; and it works whether the focus knows of a session or not."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _in_meeting(seen)
+    page = seen.page
+    page.mouse.move(600, 500)
+    page.click("[aria-label='More actions']")
+    page.click("[aria-label='Edit your profile']")
+    assert "alice" in page.inner_text("[role='dialog']")
+    page.click("#login_button")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Yes").click()
+    seen.wait_for("#personal-login-user")
+
+    assert page.inner_text(STATUS) == "You have been signed out."
+
+
+def test_hanging_up_forgets_the_login(go: Callable[..., Visit]) -> None:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _in_meeting(seen)
+    with seen.page.expect_navigation():
+        seen.page.evaluate("() => { APP.conference.hangup(false); }")
+    seen.page.goto(seen.page.url.split("#")[0].rstrip("/") + ROOM)
+    seen.wait_for("#personal-login-user")
+
+
+# What stays
+
+DUMP = """async () => {
+    const seen = new WeakSet();
+    const store = JSON.stringify(APP.store.getState(), (key, value) => {
+        if (value && typeof value === 'object') {
+            if (seen.has(value) || value instanceof Node || value === window) {
+                return undefined;
+            }
+            // Connections and tracks are live objects with closures, not state.
+            if (![ Object.prototype, Array.prototype, null ].includes(Object.getPrototypeOf(value))) {
+                return String(value);
+            }
+            seen.add(value);
+        }
+        return value;
+    });
+    return {
+        store,
+        local: JSON.stringify({ ...localStorage }),
+        session: JSON.stringify({ ...sessionStorage }),
+        databases: JSON.stringify(await indexedDB.databases()),
+        cookies: document.cookie,
+        caches: JSON.stringify(await caches.keys()),
+        address: location.href,
+        history: JSON.stringify(history.state),
+        config: JSON.stringify(config),
+        logs: JSON.stringify(APP.connection?.getLogs?.() ?? APP.store.getState()['features/base/connection'].connection?.getLogs?.()),
+    };
+}"""
+
+
+def _forms(secret: str) -> list[str]:
+    """How a password may be written: plain, in an address, in JSON, in Base64 as SASL PLAIN does."""
+    plain = base64.b64encode(f"\0{USER}\0{secret}".encode()).decode()
+    return [secret, quote(secret), json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode(), plain]
+
+
+def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """SASL PLAIN, once refused and once accepted, a meeting: no storage, store, address or log holds it.
+
+    Upstream keeps the one that was refused in its store, and the accepted one in its log.
+    """
+    found = {}
+    for variant in ("unpatched", "hardened"):
+        xmpp.door = Door(("PLAIN",), {f"{USER}@127.0.0.1": CANARY})
+        seen = go(variant)
+        said: list[str] = []
+        requested: list[str] = []
+        seen.page.on("console", lambda message, said=said: said.append(message.text))
+        seen.page.on("request", lambda one, requested=requested: requested.append(one.url + str(one.post_data or "")))
+        if variant == "unpatched":
+            _joins(seen)
+            seen.wait_for(DIALOG)
+            user, password, submit = DIALOG, "#login-dialog-password", "#modal-dialog-ok-button"
+        else:
+            seen.wait_for(LOGIN)
+            user, password, submit = (
+                "#personal-login-user",
+                "#personal-login-password",
+                '[data-testid="personal-login.submit"]',
+            )
+        states = []
+        for secret in (CANARY + "x", CANARY):
+            seen.page.fill(user, USER)
+            seen.page.fill(password, secret)
+            seen.page.click(submit)
+            if secret != CANARY:
+                seen.wait_for(PROBLEM if variant == "hardened" else "text=Incorrect username or password")
+                states.append(seen.page.evaluate(DUMP))
+        if variant == "hardened":
+            _in_meeting(seen)
+        seen.page.wait_for_function(JOINED)
+        states.append(seen.page.evaluate(DUMP))
+        states.append({"console": "\n".join(said), "requests": "\n".join(requested)})
+        found[variant] = {
+            place
+            for state in states
+            for place, text in state.items()
+            if any(form in str(text) for form in _forms(CANARY) + _forms(CANARY + "x"))
+        }
+        assert xmpp.accounts
+
+    assert found["hardened"] == set()
+    assert {"store", "logs"} <= found["unpatched"]
+
+
+# Token mode
+
+
+def _token_mode(go: Callable[..., Visit], path: str = ROOM, **keys: Any) -> Visit:
+    return go("hardened", path, tokenAuthUrl=GATEWAY, **keys)
+
+
+def _door(*tokens: str) -> Door:
+    return Door(("ANONYMOUS",), tokens=frozenset(tokens))
+
+
+@pytest.mark.parametrize("where", ["?jwt={}", "#jwt=%22{}%22"], ids=["query", "hash"])
+def test_a_token_that_the_server_takes_lets_in(go: Callable[..., Visit], xmpp: Xmpp, where: str) -> None:
+    token = _token()
+    xmpp.door = _door(token)
+    seen = _token_mode(go, ROOM + where.format(token))
+    seen.wait_for(PREJOIN)
+    assert "Signed in as Ada" in seen.page.inner_text('[data-testid="personal-login.signed-in"]')
+    seen.page.click(PREJOIN)
+    seen.page.wait_for_function(JOINED)
+
+    assert len(xmpp.accounts) == 2
+    assert token not in seen.page.url
+
+
+BAD = {
+    "expired": _token(-3600),
+    "not yet": _token(nbf=int(time.time() + 3600)),
+    "no end": _token(exp=None),
+    "alg none": _token(alg="none"),
+    "alg None": _token(alg="nOnE"),
+    "no signature": _token(signature=""),
+    "unknown algorithm": _token(alg="XX1"),
+    "no token": "abc",
+    "two parts": ".".join(_token().split(".")[:2]),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_token_that_cannot_be_right_is_not_even_sent(go: Callable[..., Visit], xmpp: Xmpp, name: str) -> None:
+    xmpp.door = Door(("ANONYMOUS",))  # takes everybody
+    seen = _token_mode(go, f"{ROOM}?jwt={BAD[name]}")
+    _says(seen, "Your sign-in has expired. Please sign in again.")
+
+    assert seen.page.get_by_role("button", name="Continue to sign-in").count() == 1
+    assert seen.page.evaluate("asked") == []
+    assert xmpp.conversations == []
+
+
+def test_a_forged_token_is_refused_before_the_camera_is_asked_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """It looks right; the server knows better. Upstream shows the page before the meeting, camera and all."""
+    xmpp.door = _door(_token())
+    control = go("unpatched", f"{ROOM}?jwt={_token(7200)}", tokenAuthUrl=GATEWAY)
+    control.wait_for(PREJOIN)
+    control.page.wait_for_function("() => asked.length")
+
+    seen = _token_mode(go, f"{ROOM}?jwt={_token(7200)}")
+    _says(seen, "The conference server has not accepted your sign-in. Please sign in again.")
+    assert seen.page.evaluate("asked") == []
+    assert xmpp.accounts == []
+
+
+def test_without_a_token_one_button_leads_to_the_gateway(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """And no field for a password, which the server would not know."""
+    seen = _token_mode(go)
+    seen.wait_for(LOGIN)
+    _screenshot(seen.page, "token")
+    assert seen.page.locator("input").count() == 0
+    with seen.page.expect_request("https://gateway.invalid/**") as request:
+        seen.page.get_by_role("button", name="Continue to sign-in").click()
+    query = parse_qs(urlsplit(request.value.url).query)
+
+    assert query["room"] == ["HardenerTestRoom"]
+    assert json.loads(query["state"][0])["room"] == "HardenerTestRoom"
+    assert xmpp.conversations == []
+    assert seen.page.evaluate("asked") == []
+
+
+def test_nothing_is_left_in_the_tab_for_a_gateway_that_does_not_ask(
+    go: Callable[..., Visit], site: Callable[[str], str]
+) -> None:
+    """Upstream writes a PKCE verifier there in any case."""
+    seen = _token_mode(go)
+    seen.wait_for(LOGIN)
+    with seen.page.expect_request("https://gateway.invalid/**"):
+        seen.page.get_by_role("button", name="Continue to sign-in").click()
+
+    seen.page.goto(address := f"{site('hardened')}/static/offline.html")
+
+    assert seen.page.url == address
+    assert seen.page.evaluate("({ ...sessionStorage })") == {}
+
+
+def test_token_mode_without_a_gateway_says_where_to_go(go: Callable[..., Visit]) -> None:
+    seen = go("hardened", personalLogin={"mode": "token"})
+    seen.wait_for(LOGIN)
+
+    assert "open it from the site" in seen.page.inner_text(LOGIN)
+    assert seen.page.locator(f"{LOGIN} input, {LOGIN} button").count() == 0
+
+
+def test_password_mode_does_not_ask_the_gateway(go: Callable[..., Visit]) -> None:
+    """config.js may choose passwords although there is a gateway."""
+    seen = _token_mode(go, personalLogin={"mode": "password"})
+    seen.wait_for("#personal-login-user")
+
+
+# The recorder
+
+RECORDER = {
+    "xmpp_username_override": "recorder@hidden.example",
+    "xmpp_password_override": "recorder-pw",
+    "xmpp_conference_password_override": "room-pw",
+}
+
+
+def _jibri(seen: Visit, how: str) -> None:
+    """As Jibri does it: by the address (today), or by the storage of its own browser (before)."""
+    target = seen.page.url.replace("/static/offline.html", ROOM)
+    if how == "storage":
+        seen.page.evaluate("items => Object.entries(items).forEach(one => localStorage.setItem(...one))", RECORDER)
+    else:
+        content = quote(json.dumps(json.dumps(RECORDER)))
+        target += f"#config.iAmRecorder=true&config.useHostPageLocalStorage=true&appData.localStorageContent={content}"
+    seen.page.goto(target)
+
+
+@pytest.mark.parametrize("how", ["address", "storage"])
+def test_a_recorder_with_its_own_account_gets_in(go: Callable[..., Visit], xmpp: Xmpp, how: str) -> None:
+    """Without anybody who clicks; with the room's password, and as recorder."""
+    xmpp.door = Door(("SCRAM-SHA-1",), {"recorder@hidden.example": "recorder-pw"})
+    seen = go("hardened", "/static/offline.html", hiddenDomain="hidden.example")
+    _jibri(seen, how)
+    seen.page.wait_for_function("() => APP.conference?.isJoined?.()")
+
+    assert xmpp.accounts == ["recorder@hidden.example"] * 2
+    assert seen.page.evaluate("config.iAmRecorder") is True
+    assert (
+        seen.page.evaluate("APP.conference._room.room.password ?? APP.conference._room.room.lastPresences") is not None
+    )
+    assert RECORDER["xmpp_password_override"] not in seen.page.evaluate("JSON.stringify({ ...localStorage })")
+
+
+def test_a_recorder_with_a_wrong_password_is_nobody(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    xmpp.door = Door(("SCRAM-SHA-1",), {"recorder@hidden.example": "another"})
+    seen = go("hardened", "/static/offline.html", hiddenDomain="hidden.example")
+    _jibri(seen, "address")
+    _says(seen, WRONG)
+
+    assert seen.page.evaluate("asked") == []
+    assert not seen.page.evaluate("config.iAmRecorder")
+    assert xmpp.accounts == []

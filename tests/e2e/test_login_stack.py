@@ -1,0 +1,71 @@
+"""The login against real servers: what stands in test_login.py for a stub holds for Prosody, too."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from .test_login import DIALOG, MEDIA, WRONG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hardener.stack import Stack
+
+    from .meeting import Participant
+
+pytestmark = [pytest.mark.stack, pytest.mark.upstream, pytest.mark.slow]
+
+
+def _room() -> str:
+    """A room of its own for each test: who left abruptly stays in a room as a ghost for a minute."""
+    return "Login" + secrets.token_hex(4)
+
+
+def test_wrong_password_unknown_user_and_then_the_right_one(
+    stack: Stack, participant: Callable[[str], Participant]
+) -> None:
+    """Neither asks for the camera; the name with its domain is the same account."""
+    user, password = next(iter(stack.users.items()))
+    ada = participant("Ada")
+    ada.page.add_init_script(MEDIA)
+    ada.open(_room())
+    for name, secret in ((user, password + "x"), ("nobody", password)):
+        ada.log_in(name, secret)
+        expect(ada.page.get_by_test_id("personal-login.problem")).to_have_text(WRONG)
+    assert ada.page.evaluate("asked") == []
+
+    ada.log_in(f"{user}@{stack.domain}", password)
+    ada.greet()
+    ada.wait_until_joined()
+    jid = ada.page.evaluate("APP.conference._room.connection.getJid()")
+    assert jid.startswith(f"{user}@{stack.domain}/")
+
+
+def test_two_people_with_an_account_each_meet(stack: Stack, participant: Callable[[str], Participant]) -> None:
+    room, people = _room(), []
+    for name, (user, password) in zip(("Ada", "Bob"), stack.users.items(), strict=False):
+        one = participant(name)
+        one.join(room, user, password)
+        people.append((one, user))
+    for one, user in people:
+        one.wait_for_others(1)
+        assert one.page.evaluate("APP.conference._room.connection.getJid()").startswith(f"{user}@{stack.domain}/")
+        assert not one.page.query_selector(DIALOG)
+
+
+def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
+    user, password = next(iter(stack.users.items()))
+    ada = participant("Ada")
+    ada.open(_room())
+    ada.log_in(user, password)
+    ada.page.get_by_role("button", name="Sign out").click()
+    expect(ada.page.get_by_test_id("personal-login.status")).to_have_text("You have been signed out.")
+    ada.log_in(user, password)
+    ada.greet()
+    ada.wait_until_joined()
+    ada.page.reload()
+    expect(ada.page.locator("#personal-login-user")).to_be_visible()
