@@ -60,6 +60,8 @@ class Transfer:
     def __init__(self, mirror: Path, where: str, tell: Callable[[str, float], None]) -> None:
         self.where = where
         self.tell = tell
+        # noop: that we have a commit must not be told to the server as having its files.
+        self._negotiator = "noop"
         self.local = not re.match(r"https://|ssh://", where)
         if not shutil.which("git"):
             raise StackError("git is not installed", hint="apt-get install git (hardener doctor looks for more)")
@@ -121,15 +123,16 @@ class Transfer:
         """Fetch all commits and trees, without files; branches and tags get names below ``prefix``."""
         everything = (f"+refs/heads/*:{prefix}heads/*", f"+refs/tags/*:{prefix}tags/*")
         options = ("--progress", "--no-tags", "--prune", "--no-write-fetch-head", "--filter=blob:none")
-        self._talk("fetch", *options, *self._server(), _REMOTE, *everything, negotiator="default")
+        self._negotiator = "default"  # only what is new since the last time
+        self._talk("fetch", *options, *self._server(), _REMOTE, *everything)
 
     def _server(self) -> tuple[str, ...]:
         return (f"--upload-pack={_LOCAL_SERVER}",) if self.local else ()
 
-    def _talk(self, verb: str, *words: str, stdin: str = "", negotiator: str = "noop") -> str:
+    def _talk(self, verb: str, *words: str, stdin: str = "") -> str:
         for pause in (*PAUSES, None):
             try:
-                return self._once(verb, words, stdin, negotiator)
+                return self._once(verb, words, stdin)
             except git.GitCommandError as error:
                 complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
                 cache.refuse_full_disk(complaint, str(self.repository.git_dir))
@@ -139,10 +142,9 @@ class Transfer:
                 time.sleep(pause)
         raise AssertionError  # the last round returns or raises
 
-    def _once(self, verb: str, words: tuple[str, ...], stdin: str, negotiator: str) -> str:
+    def _once(self, verb: str, words: tuple[str, ...], stdin: str) -> str:
         environment = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
-        # noop: that we have a commit must not be told to the server as having its files.
-        command = ["git", "-c", f"fetch.negotiationAlgorithm={negotiator}", verb]
+        command = ["git", "-c", f"fetch.negotiationAlgorithm={self._negotiator}", verb]
         with tempfile.TemporaryFile() as file, self.repository.git.custom_environment(**environment):
             file.write(stdin.encode())
             file.seek(0)
