@@ -41,7 +41,7 @@ class Service:
     name: str
     part: str
     where: Where
-    image: Setting | None = None
+    upstream: bool = True  # whether the image is one of docker-jitsi-meet's, by its name
     environment: dict[str, Setting] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     env_files: list[Setting] = field(default_factory=list)
@@ -101,13 +101,13 @@ class _Reader:
 
     def service(self, name: str, body: yaml.Node) -> None:
         entries = dict(self.pairs(body))
-        image = self.text(entries["image"]) if "image" in entries else ""
         raw = entries["image"].value if "image" in entries and isinstance(entries["image"], yaml.ScalarNode) else ""
-        part = next((one for one in PARTS if re.search(rf"/{one}(?::|@|$)", str(raw)) or name == one), "")
+        image = raw if isinstance(filled := expand(raw, self.env.get), Unknown) else filled
+        part = next((one for one in PARTS if re.search(rf"/{one}(?::|@|$)", image) or name == one), "")
         one = self.services.setdefault(name, Service(name, part, self.where(body)))
         one.part = one.part or part
-        if "image" in entries:
-            one.image = Setting(image, self.where(entries["image"]))
+        if "image" in entries or "build" in entries:
+            one.upstream = re.search(rf"(?:^|/)jitsi/{part}(?::|@|$)|JITSI_IMAGE_REPO", image) is not None
         if "extends" in entries:
             self.doubt(entries["extends"], f"{name} extends another service, which was not followed")
         if "environment" in entries:

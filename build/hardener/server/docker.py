@@ -38,9 +38,6 @@ def deployment(envs: dict[str, Environment], file: str) -> Deployment:
     for name in PASSWORDS[:2]:
         if name not in prosody.settings:
             result.secrets.append(Setting("", prosody.absent(name)))
-    sip = prosody.settings | web.settings | envs["jicofo"].settings
-    if sip.get("JIGASI_SIP_URI", Setting("", Where(""))).value != "":
-        result.dial_in.append(sip["JIGASI_SIP_URI"].where)
     return result
 
 
@@ -101,6 +98,7 @@ def _site(env: Environment, file: str) -> Site:
     made = Site(Where(file))
     if env.text("CSP_HEADER").value:
         made.headers["content-security-policy"] = env.text("CSP_HEADER")
+        made.dropped.append(env.where("CSP_HEADER"))  # static files and pages: their location has a header of its own
     made.headers["x-content-type-options"] = Setting("nosniff", Where(file))
     if env.on("ENABLE_HSTS", default=True):
         made.headers["strict-transport-security"] = Setting("max-age=63072000", env.where("ENABLE_HSTS"))

@@ -111,9 +111,14 @@ class Folder:
         except (ValueError, OSError, NotImplementedError):
             return []
 
-    def include(self, pattern: str, where: Where, *, needed: bool) -> list[tuple[str, bytes]]:
-        """The files of an Include line, with their names; ``needed``: a missing one is told even without wildcard."""
-        found = self.candidates(pattern, self._beside(where.file))
+    def include(self, pattern: str, where: Where, *, needed: bool, upwards: bool = False) -> list[tuple[str, bytes]]:
+        """The files of an Include line, with their names. ``needed``: a missing one is told.
+
+        ``upwards``: relative to a folder above (nginx: that of nginx.conf) instead of the one of the file itself.
+        """
+        beside = self._beside(where.file)
+        bases = [beside, *(one for one in beside.parents if one.is_relative_to(self.root))] if upwards else [beside]
+        found = next((files for base in bases if (files := self.candidates(pattern, base))), [])
         if not found and needed and not any(sign in pattern for sign in "*?["):
             self.doubt(where, f"includes {pattern}, which is not here")
         contents = [(self.name(one), self.read(one)) for one in found]

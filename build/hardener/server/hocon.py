@@ -15,7 +15,7 @@ from hardener.server.model import Setting, Table, Unclear, Unknown, Where
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Include = Callable[[str, Where], str | None]
+    Include = Callable[[str, Where], tuple[str, str] | None]
 
 DEPTH = 60
 TOKEN = re.compile(
@@ -198,10 +198,10 @@ class _Parser:
         if len(names) != 1 or "url" in kinds or "classpath" in kinds:
             self.doubt(token, "includes something that is not a file here")
             return
-        text = self.include(names[0], self.where(token)) if self.depth < DEPTH else None
-        if text is None:
-            return  # whoever answers includes notes what is missing
-        inner = _Parser(text, names[0], self.include, self.depth + 1)
+        found = self.include(names[0], self.where(token)) if self.depth < DEPTH else None
+        if found is None:
+            return  # an optional file; whoever answers includes notes what could not be read
+        inner = _Parser(found[1], found[0], self.include, self.depth + 1)
         inner.whole()
         self.unclear += inner.unclear
         prefix = f"{path}." if path else ""

@@ -117,11 +117,10 @@ def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting
     if not found:
         return None
 
-    def include(name: str, where: Where) -> str | None:
+    def include(name: str, where: Where) -> tuple[str, str] | None:
         # HOCON: a file that is not there is an empty one, unless it is required(...).
-        for _, content in folder.include(name, where, needed=False):
-            return content.decode("utf-8", "replace")
-        return None
+        found = folder.include(name, where, needed=False)
+        return (found[0][0], found[0][1].decode("utf-8", "replace")) if found else None
 
     text = folder.read(found[0])
     if text is None:
@@ -151,7 +150,7 @@ def site(folder: Folder, result: Deployment) -> None:
     """The nginx server that has the client."""
 
     def include(pattern: str, where: Where) -> list[tuple[str, str]]:
-        found = folder.include(pattern, where, needed=False)
+        found = folder.include(pattern, where, needed=False, upwards=True)
         if not found and not pattern.endswith("mime.types") and "*" not in pattern:
             result.doubt(where, f"includes {pattern}, which is not here")
         return [(name, content.decode("utf-8", "replace")) for name, content in found]
@@ -163,9 +162,7 @@ def site(folder: Folder, result: Deployment) -> None:
         folder.find("sites-available/*"),
         folder.find("nginx/*.conf", "meet.conf", "site.conf"),
     )
-    doubts = list(result.unclear)
     for files in starts:
-        result.unclear[:] = doubts
         directives: list[nginx.Directive] = []
         for path in files:
             text = folder.read(path)

@@ -42,10 +42,13 @@ def from_environment(envs: Sequence[Path], composes: Sequence[Path]) -> Deployme
     services = _services(composes, variables, notes)
     environments: dict[str, Environment] = {}
     missing: list[Hit] = []
+    foreign: dict[str, Where] = {}
     for part in CONTAINERS:
         own = [one for one in services.values() if one.part == part]
         settings = dict(variables)
         if own:
+            if not own[0].upstream:
+                foreign[part] = own[0].where
             settings = compose.resolve(own[0], variables, lambda one: _env_file(one, composes, notes))
             missing += [
                 Hit("env-not-passed", variables[name].where, f"{name} does not reach {own[0].name} ({own[0].where})")
@@ -57,9 +60,14 @@ def from_environment(envs: Sequence[Path], composes: Sequence[Path]) -> Deployme
         environments[part] = Environment(settings, file)
     result = docker.deployment(environments, file)
     result.environment = file
+    if "JITSI_IMAGE_VERSION" in variables:  # for compose alone, in no container
+        result.env["JITSI_IMAGE_VERSION"] = variables["JITSI_IMAGE_VERSION"]
     result.unclear += notes.unclear
     result.files = [str(one) for one in (*envs, *composes)]
     result.found += missing
+    _own_images(result, foreign)
+    sip = variables.get("JIGASI_SIP_URI")
+    result.dial_in += [sip.where] if sip is not None and sip.value != "" else []
     for one in services.values():
         result.ports += one.ports
         if one.host_network is not None:
@@ -69,6 +77,19 @@ def from_environment(envs: Sequence[Path], composes: Sequence[Path]) -> Deployme
             result.dial_in.append(one.where)
     _custom(variables, file, result)
     return result
+
+
+def _own_images(result: Deployment, foreign: dict[str, Where]) -> None:
+    """Images that are not upstream's: what they make of their variables is not known."""
+    for part, where in foreign.items():
+        if part == "web":
+            result.site = None
+            result.doubt(where, "an image of your own: how its web server is configured was not read")
+        else:
+            reason = (
+                f"not upstream's image: what it makes of its variables is not known; check a copy of {part}'s files"
+            )
+            result.doubt(where, reason, vital=True)
 
 
 def _services(composes: Sequence[Path], variables: dict[str, Setting], notes: Deployment) -> dict[str, compose.Service]:

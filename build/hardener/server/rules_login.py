@@ -38,7 +38,8 @@ def check(deployment: Deployment) -> Iterator[Hit]:
 def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator[Hit]:
     provider = prosody.provider(host)
     if provider.unknown:
-        return  # noted where it was read
+        yield Hit("cannot-tell", provider.where, provider.value.reason)
+        return
     names = {"host": host.name}
     if provider.value in ANONYMOUS:
         kind = "anonymous-login" if main is not None and host.name == main.name else "guest-vhost"
