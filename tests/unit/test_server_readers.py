@@ -188,6 +188,25 @@ def test_quotes_inside_a_word_are_part_of_it():
     assert site.proxies[0].target == "http://p"
 
 
+@pytest.mark.parametrize(
+    ("text", "cleartext"),
+    [
+        ("location / { return 301 https://$host$request_uri; }", False),
+        ("return 301 https://x;", False),
+        ("", True),
+        ("location /x { return 301 https://x; }", True),
+    ],
+)
+def test_a_server_without_tls_may_only_send_people_to_the_other_one(text: str, cleartext: bool):
+    both = (
+        "server { listen 80; location /.well-known/ { root /usr/share/jitsi-meet; } " + text + " }"
+        "server { listen 443 ssl; root /usr/share/jitsi-meet; }"
+    )
+    site = nginx.site(nginx.parse(both, "n.conf", lambda _pattern, _where: [])[0])
+    assert site is not None
+    assert (site.cleartext is not None) is cleartext
+
+
 # --- .env and compose
 
 

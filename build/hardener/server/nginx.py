@@ -107,9 +107,16 @@ def site(directives: list[Directive]) -> Site | None:
 
 
 def _cleartext(server: Directive) -> bool:
-    """A server that listens without TLS on something that others reach."""
+    """A server that listens without TLS on something that others reach, and does more than send them to https."""
     listens = [one.words for one in server.body or [] if one.name == "listen"]
-    return any("ssl" not in words and "quic" not in words and not _local(words[0]) for words in listens if words)
+    rest = [one for one in server.body or [] if one.name == "location" and one.words == ("/",)] + [server]
+    sent_away = any(
+        one.name == "return" and any(word.startswith("https://") for word in one.words)
+        for place in rest
+        for one in place.body or []
+    )
+    plain = any("ssl" not in words and "quic" not in words and not _local(words[0]) for words in listens if words)
+    return plain and not sent_away
 
 
 def _local(address: str) -> bool:
