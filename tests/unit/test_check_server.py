@@ -105,6 +105,16 @@ def test_a_link_out_of_the_folder_is_told_and_not_followed(tmp_path: Path):
     assert any("outside of the folder" in one.what and one.severity == "door" for one in result.findings)
 
 
+def test_a_linked_folder_outside_is_told_and_not_followed(tmp_path: Path):
+    root = clean("debian", tmp_path)
+    (root / "prosody/conf.d").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/more.cfg.lua").write_text('VirtualHost "stolen" { authentication = "anonymous" }\n')
+    (root / "prosody/conf.d").symlink_to(tmp_path / "elsewhere")
+    result = check([root])
+    assert not any("stolen" in one.what for one in result.findings)
+    assert any("outside of the folder" in one.what and one.severity == "door" for one in result.findings)
+
+
 def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     root = clean("debian", tmp_path)
     jicofo = root / server_fixtures.JICOFO
@@ -138,6 +148,25 @@ def test_no_secret_is_ever_said(form: str, tmp_path: Path, capsys: pytest.Captur
     cli.main(["check-server", str(root), "--json"])
     said = "".join(capsys.readouterr())
     assert not [one for one in secrets if one in said]
+
+
+@pytest.mark.parametrize(
+    ("form", "file", "old", "secret"),
+    [
+        ("debian", server_fixtures.JICOFO, "Xq3vD8mKc1RzT5yWb7NhJ2", "hunter2"),
+        ("docker", ".env", "9a7c5b8d1e4f603f0b8f3b1a5f4c6d9e", "hunter2-hunter2"),
+        ("docker", ".env", "AUTH_TYPE=internal", "AUTH_TYPE=jwt\nJWT_APP_SECRET=hunter2"),
+    ],
+)
+def test_a_weak_secret_is_found_and_not_said(
+    form: str, file: str, old: str, secret: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    root = clean(form, tmp_path)
+    (root / file).write_text((root / file).read_text().replace(old, secret))
+    cli.main(["check-server", str(root), "--json"])
+    said = "".join(capsys.readouterr())
+    assert "password-" in said or "secret-weak" in said
+    assert "hunter2" not in said
 
 
 def test_the_verb_exits_with_seven_and_says_the_same_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -265,7 +265,7 @@ def test_merged_and_own_variables_of_a_service():
 
 @pytest.mark.parametrize(
     ("port", "open_"),
-    [("'5222:5222'", True), ("'127.0.0.1:5222:5222'", False), ("'[::1]:5222:5222'", False), ("5222", True),
+    [("'5222:5222'", True), ("'127.0.0.1:5222:5222'", False), ("'[::1]:5222:5222'", False), ("'0.0.0.0:5222:5222'", True), ("'192.0.2.1:5222:5222'", True), ("5222", True),
      ("{ target: 5222, published: '5222', host_ip: 127.0.0.1 }", False), ("{ target: 5222 }", True),
      ("'${BIND:-127.0.0.1}:5222:5222'", False), ("'${P:-5222}:5222/tcp'", True)],
 )  # fmt: skip
