@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +16,7 @@ from hardener.errors import UsageError
 from hardener.server.check import SEVERITIES, catalogue, check
 from server_fixtures import DOORS, WEAKNESSES, Plant, clean
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+STACK = Path(__file__).parents[2] / "build" / "docker"
 FORMS = ("debian", "docker", "container")
 
 
@@ -75,6 +75,27 @@ def test_every_finding_says_what_it_means_and_what_mends_it(kind: str):
     assert set(entry) == {"severity", "title", "means", "docker", "files", "source"}
     assert entry["severity"] in SEVERITIES
     assert all(entry.values())
+
+
+def test_our_own_stack_has_no_door_but_the_missing_jicofo(tmp_path: Path):
+    """Its configuration adds modules from variables; here they are taken as unset, which only running Lua could tell."""
+    shutil.copytree(STACK / "web", tmp_path / "nginx")
+    shutil.copytree(server_fixtures.NGINX, tmp_path / "nginx/hardener")
+    (tmp_path / "data/config").mkdir(parents=True)
+    (tmp_path / "data/config/environment.cfg.lua").write_text(
+        'VirtualHost "meet.jitsi"\nComponent "muc.meet.jitsi" "muc"\n'
+    )
+    text = (STACK / "prosody/prosody.cfg.lua").read_text()
+    literal, count = re.subn(r'modules\((\{.*?\}), "\w+"\)', r"\1", text, flags=re.DOTALL)
+    assert count > 1
+    (tmp_path / "prosody.cfg.lua").write_text(literal)
+    found = [one for one in check([tmp_path]).findings if one.severity != "note"]
+    doors = [one for one in found if one.severity == "door"]
+    assert [one.what for one in doors] == ["no jicofo.conf here: who becomes moderator is not known"]
+    assert {one.id for one in found} - {"cannot-tell"} == {"web-cleartext"}  # a stack on 127.0.0.1
+
+    (tmp_path / "prosody.cfg.lua").write_text(text)
+    assert {one.id for one in check([tmp_path]).findings if "modules_enabled" in one.name} == {"cannot-tell"}
 
 
 def test_nothing_to_read_is_no_pass(tmp_path: Path):
