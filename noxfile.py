@@ -129,6 +129,12 @@ def evidence(session: nox.Session) -> None:
     run(session, "hardener", "evidence", *sites, *session.posargs)
 
 
+@nox.session(name="check-server", default=False)
+def check_server(session: nox.Session) -> None:
+    """Read a server's configuration and name what it leaves open (nox -s check-server -- /etc)."""
+    run(session, "hardener", "check-server", *session.posargs)
+
+
 @nox.session(default=False)
 def stack(session: nox.Session) -> None:
     """Run the bundle with an XMPP server in containers: nox -s stack -- up|down|logs|status."""

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, cli_attack, cli_series, cli_stack, cli_upstream, config, pipeline
+from hardener import __version__, cache, cli_attack, cli_series, cli_server, cli_stack, cli_upstream, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
@@ -140,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     cli_upstream.register(verb, source)
     cli_attack.arguments(
         verb("attack", _attack, "try every way into a server of yours that needs no personal login", source)
+    )
+    cli_server.arguments(
+        verb("check-server", cli_server.run, "read a server's configuration and name what it leaves open")
     )
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hardener.errors import HardenerError
+    from hardener.server.check import Finding
 
 
 class Line:
@@ -112,6 +113,18 @@ class UI:
         """One thing that is wrong, and below it what mends it; shown even where only errors are."""
         self.console.print(Text(word, "bold red").append(f": {text}", "not bold default"))
         self.console.print(Text("  mend", "bold").append(f": {mend}", "not bold"))
+
+    def server_finding(self, finding: Finding) -> None:
+        """One finding of ``check-server``: where, what stands there, what it means, what mends it."""
+        if self.quiet and finding.severity != "door":
+            return
+        style = {"door": "bold red", "warning": "yellow"}.get(finding.severity, "dim")
+        self.console.print(
+            Text(f"{finding.severity:<8}", style).append(f"{finding.title}  ", "bold").append(f"[{finding.id}]", "dim")
+        )
+        self.console.print(Text(f"        {finding.where}: {finding.what}"))
+        for label, text in (("means", finding.means), ("cure", finding.cure)):
+            self.console.print(Text(f"        {label + ':':<7}", "dim").append(text, "not dim default"))
 
     def error(self, error: HardenerError) -> None:
         """What went wrong, the details, and what to do."""

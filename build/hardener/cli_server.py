@@ -1,0 +1,35 @@
+"""The verb ``check-server``: its arguments, and what a person sees of its findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.errors import ScanError
+from hardener.server.check import check
+
+if TYPE_CHECKING:
+    import argparse
+
+    from hardener.ui import UI
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="DIR|ENV-FILE", help="/etc, .env, compose files, or copies"
+    )
+
+
+def run(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Check, show the findings, and answer with them; the exit code is 7 if a door is open."""
+    result = check(words.paths)
+    for finding in result.findings:
+        ui.server_finding(finding)
+    counts = ", ".join(f"{number} {kind}(s)" for kind, number in result.counts.items())
+    ui.print(f"{len(result.files)} files read; {counts}")
+    if result.open:
+        ui.print("OPEN: close the doors", "red")
+    else:
+        ui.print("no open door in what was read", "green")
+    return result.as_dict() | {"exit": ScanError.exit_code if result.open else 0}

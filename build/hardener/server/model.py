@@ -1,0 +1,223 @@
+"""What a deployment's configuration says, in one shape for all forms it comes in.
+
+A value that is there but cannot be told without running something is ``Unknown`` with the reason: rules must say so
+(``cannot-tell``) instead of passing it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in the configuration: file as it was named, line from 1 (0: not there), and a name if it has one."""
+
+    file: str
+    line: int = 0
+    name: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place} ({self.name})" if self.name else place
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that is set, but not to something that can be told by reading."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value and where it was set. ``value``: str, bool, int, float, None, ``Table``, or ``Unknown``."""
+
+    value: Any
+    where: Where
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the value cannot be told."""
+        return isinstance(self.value, Unknown)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A list, a map, or a Lua table that is both. Compared by identity: a set of constants may be asked for it."""
+
+    items: tuple[Setting, ...] = ()
+    fields: dict[str, Setting] = field(default_factory=dict)
+    complete: bool = True  # False: something in it could not be told
+
+
+def strings(setting: Setting | None) -> list[Setting]:
+    """The strings in a setting, each with its own line: of a list, or the one string that stands in its place."""
+    if setting is None:
+        return []
+    if isinstance(setting.value, str):
+        return [setting]
+    if isinstance(setting.value, Table):
+        return [item for item in setting.value.items if isinstance(item.value, str)]
+    return []
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Something that could not be read or told. ``vital``: login or roles may hang on it, so it must not pass."""
+
+    where: Where
+    reason: str
+    vital: bool = False
+
+
+@dataclass
+class Section:
+    """The global section of Prosody's configuration (name ``*``), a VirtualHost or a Component."""
+
+    kind: str  # global, VirtualHost, Component
+    name: str
+    where: Where
+    module: str = ""  # of a Component
+    settings: dict[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One finding: the key of ``findings.toml``, the place, what stands there, and names to fill into the cure."""
+
+    id: str
+    where: Where
+    what: str
+    names: dict[str, str] = field(default_factory=dict)
+
+
+GLOBAL = "*"
+ANONYMOUS = frozenset({"anonymous", "jitsi-anonymous"})
+
+# core/modulemanager.lua of Prosody 0.12 and 13: loaded without being named; what a Component takes from the globals.
+AUTOLOADED = frozenset("presence message iq offline c2s s2s s2s_auth_certs".split())
+INHERITED = frozenset("tls saslauth dialback iq s2s s2s_bidi smacks server_contact_info".split())
+
+
+class Prosody:
+    """Prosody's configuration with its own rules of inheritance (core/configmanager.lua, core/modulemanager.lua)."""
+
+    def __init__(self) -> None:
+        self.sections: dict[str, Section] = {}
+        self.files: list[str] = []
+
+    def section(self, kind: str, name: str, where: Where, module: str = "") -> Section:
+        """The section of that name; a second ``VirtualHost "x"`` goes on with the first one's."""
+        found = self.sections.get(name)
+        if found is None:
+            found = self.sections[name] = Section(kind, name, where, module)
+        elif module:
+            found.module = module
+        return found
+
+    @property
+    def hosts(self) -> list[Section]:
+        """All VirtualHosts: each can be logged in to, whichever one the client's address names."""
+        return [one for one in self.sections.values() if one.kind == "VirtualHost"]
+
+    @property
+    def components(self) -> list[Section]:
+        """All Components."""
+        return [one for one in self.sections.values() if one.kind == "Component"]
+
+    def own(self, section: Section | str, key: str) -> Setting | None:
+        """A setting of the section itself."""
+        found = self.sections.get(section) if isinstance(section, str) else section
+        return found.settings.get(key) if found else None
+
+    def get(self, section: Section | str, key: str) -> Setting | None:
+        """A setting as it is in force for the section: its own, or else the global one."""
+        own = self.own(section, key)
+        return own if own is not None else self.own(GLOBAL, key)
+
+    def modules(self, section: Section) -> dict[str, Where]:
+        """The modules in force, each with the line that turns it on (autoloaded ones: that of the section)."""
+        enabled: dict[str, Where] = dict.fromkeys(AUTOLOADED, section.where)
+        enabled.update({one.value: one.where for one in strings(self.own(GLOBAL, "modules_enabled"))})
+        for off in strings(self.own(GLOBAL, "modules_disabled")):
+            enabled.pop(off.value, None)
+        if section.kind == "Component":
+            enabled = {name: where for name, where in enabled.items() if name in INHERITED}
+            if section.module:
+                enabled[section.module] = section.where
+        if section.kind != "global":
+            enabled.update({one.value: one.where for one in strings(section.settings.get("modules_enabled"))})
+            for off in strings(section.settings.get("modules_disabled")):
+                enabled.pop(off.value, None)
+        return enabled
+
+    def provider(self, host: Section) -> Setting:
+        """How the host authenticates. Not set at all: Prosody's own default, internal_hashed."""
+        old = self.get(host, "anonymous_login")  # still obeyed by 0.12 and 13, and it wins
+        if old is not None and old.value is True:
+            return Setting("anonymous", old.where)
+        return self.get(host, "authentication") or Setting("internal_hashed", host.where)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A path of the web server that is passed on to another server."""
+
+    path: str
+    target: str
+    where: Where
+
+
+@dataclass
+class Site:
+    """How the web server serves the client."""
+
+    where: Where
+    # header name in lower case: its value, and whether every place that sends headers of its own sends it, too
+    headers: dict[str, Setting] = field(default_factory=dict)
+    dropped: list[Where] = field(default_factory=list)  # locations whose own headers displace the policy
+    proxies: list[Proxy] = field(default_factory=list)
+    foreign: list[Setting] = field(default_factory=list)  # Access-Control-Allow-Origin, as it is sent
+    hides_cors: bool = False  # headers of that kind that come from Prosody are taken out
+    logs: list[Setting] = field(default_factory=list)  # access_log lines; value: their arguments
+    ssi: Setting | None = None  # value: the types, Table of strings
+    cleartext: Where | None = None  # a server that serves the client without TLS
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port that others than this machine can reach."""
+
+    service: str  # c2s, http, s2s, component, jicofo-rest, bridge-rest
+    port: str
+    where: Where
+
+
+@dataclass
+class Deployment:
+    """All that was read. A part that is None was not there."""
+
+    form: str  # docker or files: which kind of cure applies
+    prosody: Prosody | None = None
+    jicofo: dict[str, Setting] | None = None
+    bridge: dict[str, Setting] | None = None
+    web: dict[str, Setting] | None = None  # config.js, flattened: hosts.anonymousdomain
+    site: Site | None = None
+    environment: str = ""  # docker: the file that the variables come from
+    env: dict[str, Setting] = field(default_factory=dict)  # docker: the variables themselves
+    ports: list[Port] = field(default_factory=list)
+    secrets: list[Setting] = field(default_factory=list)  # passwords of service accounts
+    dial_in: list[Where] = field(default_factory=list)  # accounts of a phone gateway
+    found: list[Hit] = field(default_factory=list)  # what a reader has judged itself
+    unclear: list[Unclear] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+
+    def absent(self, name: str) -> Where:
+        """The place of a variable that is not set."""
+        return Where(self.environment, 0, f"{name} is not set")
+
+    def doubt(self, where: Where, reason: str, *, vital: bool = False) -> None:
+        """Note something that could not be told."""
+        self.unclear.append(Unclear(where, reason, vital))
