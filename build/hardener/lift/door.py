@@ -78,12 +78,13 @@ def _abort(project: Project, ui: UI) -> dict[str, Any]:
 
 
 def _tell(project: Project, result: Result, ui: UI) -> None:
-    rows = [
-        (one.patch, one.kind, "by hand" if one.by_hand else "", one.detail)
-        for done in result.patches.values()
-        for one in done
-    ]
-    ui.table("Patches", ("", "is", "", ""), rows)
+    if not result.patches:
+        ui.print("nothing to do: the pins are there already", "green")
+        return
+    for name, done in result.patches.items():
+        ui.print(name, "bold")
+        for one in done:
+            ui.print(f"  {one.kind:<8} {one.patch}" + (f": {one.detail}" if one.detail else ""))
     for target in result.goal.targets:
         ui.print(f"{target.component}: {target.release} ({target.commit[:12]}), {target.how}")
     for note in result.notes:

@@ -25,12 +25,12 @@ def overlay(
     name: str,
     *,
     replaces: Mapping[str, str] | None = None,
-    only: Sequence[str] = (),
+    only: Sequence[str] | None = None,
     drop: bool = False,
 ) -> None:
     """Change the entry of overlays.toml whose ``key`` is ``name``, or take it out.
 
-    ``replaces`` maps the names of trees to blob ids; ``only`` is written where it is not empty.
+    ``replaces`` maps the names of trees to blob ids. ``only`` is left as it is for None, taken out where it is empty.
     """
     text = path.read_bytes().decode("utf-8")
     if drop:
@@ -63,11 +63,13 @@ def overlay(
         reason = entry.pop("reason")
         entry["only"] = list(only)
         entry["reason"] = reason
+    elif only is not None:
+        entry.pop("only", None)
     cache.write(path, tomlkit.dumps(document).encode())
 
 
 def removal(path: Path, name: str, *, only: Sequence[str] = (), drop: bool = False) -> None:
-    """Limit a line of remove.list to trees, or take it out."""
+    """Limit a line of remove.list to trees (none: it is for all of them), or take it out."""
     lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
     kept = []
     for line in lines:
@@ -75,7 +77,8 @@ def removal(path: Path, name: str, *, only: Sequence[str] = (), drop: bool = Fal
             kept.append(line)
         elif not drop:
             reason = line.partition(" #")[2]
-            kept.append(f"{name} only={','.join(only)} #{reason}")
+            limit = f" only={','.join(only)}" if only else ""
+            kept.append(f"{name}{limit} #{reason}")
     cache.write(path, "".join(kept).encode())
 
 
@@ -89,14 +92,14 @@ def pins(text: str, project: Project, goal: Goal) -> str:
     """upstream.toml at the new pins: commits, releases, refs, Node, and the revision back at 1."""
     document = tomlkit.parse(text)
     for target in goal.targets:
-        table = document["component"][target.component]  # type: ignore[index]
+        table = document["component"][target.component]
         before = project.component(target.component)
         _set(table, "commit", target.commit, before.commit)
         _set(table, "release", target.release, before.release)
         if target.ref:
             _set(table, "ref", target.ref, before.ref)
-        elif "ref" in table:  # type: ignore[operator]
-            del table["ref"]  # type: ignore[union-attr]
+        elif "ref" in table:
+            del table["ref"]
     head = document["project"]
     if project.site.commit != goal.target(project.site.name).commit:
         _set(head, "revision", 1, project.revision)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING
 
 from hardener import cache
 from hardener.errors import StackError, UsageError
 from hardener.history import open_history
 from hardener.lift import keep, state
-from hardener.lift.course import Course
+from hardener.lift.course import Course, Result
 from hardener.lift.state import State
 from hardener.lift.target import resolve
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hardener.config import Project
     from hardener.history import History
-    from hardener.lift.course import Options, Result
+    from hardener.lift.course import Options
     from hardener.ui import UI
 
 
@@ -26,7 +26,7 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
     """Begin a lift to ``wanted`` and go as far as it goes.
 
     Raises UsageError when one is under way or the files it would write are not committed, PatchError or OverlayError
-    (exit code 5) where it stops for a person; then ``resume`` goes on.
+    (exit code 5) where it stops for a person; then ``resume`` goes on. Does nothing where the pins are there already.
     """
     if state.path(project).exists():
         under_way = state.load(project)
@@ -42,6 +42,8 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
         )
     histories = _histories(project, options, ui, fetch=True)
     goal = resolve(project, histories, wanted, options.given)
+    if all(project.component(target.component).commit == target.commit for target in goal.targets):
+        return Result(goal, {}, (), goal.notes)
     cache.remove(state.folder(project))  # what a lift that was killed before its first save left behind
     keep.snapshot(project, state.folder(project) / "before")
     begun = State(
@@ -50,7 +52,7 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
         wanted=wanted,
         given=dict(options.given),
         head=head,
-        today=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        today=dt.datetime.now(dt.UTC).date().isoformat(),
         make_commits=options.make_commits and bool(head),
     )
     begun.save()

@@ -82,7 +82,7 @@ def _files(root: Path) -> dict[str, Path]:
 
 def uncommitted(project: Project) -> tuple[str, list[str]]:
     """The project's commit ('' where it is no git work tree), and what a lift would write that is not committed."""
-    git = ["git", "-C", project.root]
+    git: list[str | Path] = ["git", "-C", project.root]
     head = run([*git, "rev-parse", "--verify", "--quiet", "HEAD"])
     if head.status:
         return "", []
@@ -99,7 +99,7 @@ def commit(project: Project, names: Sequence[str], message: str) -> None:
 
     Raises ConfigError with what git (or a hook of the project) said.
     """
-    git = ["git", "-C", project.root]
+    git: list[str | Path] = ["git", "-C", project.root]
     # Asked file by file: a path that neither the index nor the folder has would be an error for 'git add'.
     status = run([*git, "status", "--porcelain=v1", "--untracked-files=all", "--no-renames", "-z", "--", *names])
     todo = [line[3:] for line in status.stdout.decode("utf-8", "surrogateescape").split("\0") if line] if names else []

@@ -65,20 +65,23 @@ class Lists:
         }
 
     def refresh(self) -> list[str]:
-        """Let entries that were for other trees alone count for the pin too where they fit it exactly as they are.
+        """Bring entries up to date that fit the new pin exactly as they are; returns what was changed, in words.
 
-        Returns what was changed, in words. A file that upstream's new release has in common with a tree that we know
-        needs the treatment that it gets there, and would go without it otherwise.
+        An entry for other trees alone counts for the pin too where the pin has that very file now: it needs the
+        treatment that it gets there, and would go without it otherwise. Blob ids that no tree has any more go.
         """
         told = []
         for file in self._files():
-            if file.only and PIN not in file.only and self._blob(file.path) in file.replaces:
-                edits.overlay(self.overlays / overlay.NAME, "file", "path", file.path, only=(PIN, *file.only))
-                told.append(f"{file.path}: only = {', '.join((PIN, *file.only))} now")
+            if file.action != "replace" or self._blob(file.path) not in file.replaces:
+                continue
+            known = self._known(file)
+            if (PIN not in file.only and file.only) or set(known.values()) != set(file.replaces):
+                self._edit(file, replaces=known)
+                told.append(f"{file.path}: for {', '.join(known)}")
         for removal in read_removals(self.removals.parent):
             if removal.only and PIN not in removal.only and self._hits(removal, self.new):
-                edits.removal(self.removals, removal.path, only=(PIN, *removal.only))
-                told.append(f"{removal.path}: only={','.join((PIN, *removal.only))} now")
+                edits.removal(self.removals, removal.path, only=self._with_pin(removal.only))
+                told.append(f"{removal.path}: for the pin too")
         return told
 
     def findings(self, patched: str) -> list[Finding]:
@@ -101,12 +104,7 @@ class Lists:
         file = next((file for file in self._files() if file.path == path and file.action == "replace"), None)
         if file is None or path not in self.new:
             return False
-        blobs = {PIN: self.new[path].blob} | {
-            name: tree[path].blob for name, tree in self.trees.items() if path in tree
-        }
-        known = {name: blob for name, blob in blobs.items() if name == PIN or blob in file.replaces}
-        only = (PIN, *file.only) if file.only and PIN not in file.only else ()
-        edits.overlay(self.overlays / overlay.NAME, "file", "path", path, replaces=known, only=only)
+        self._edit(file, replaces=self._known(file))
         return True
 
     def drop(self, name: str) -> bool:
@@ -139,6 +137,20 @@ class Lists:
                 hit = True
         return hit
 
+    def _known(self, file: OverlayFile) -> dict[str, str]:
+        """The blob ids that an overlay replaces now, by tree: the pin's, and those of trees that it fitted before."""
+        trees = {name: tree[file.path].blob for name, tree in self.trees.items() if file.path in tree}
+        return {PIN: self.new[file.path].blob} | {name: blob for name, blob in trees.items() if blob in file.replaces}
+
+    def _with_pin(self, only: tuple[str, ...]) -> tuple[str, ...]:
+        """The trees of an entry and the pin; nothing where these are all there are."""
+        names = (PIN, *(name for name in only if name != PIN))
+        return () if set(names) >= {PIN, *self.project.trees} else names
+
+    def _edit(self, file: OverlayFile, replaces: Mapping[str, str]) -> None:
+        only = self._with_pin(file.only) if file.only else None
+        edits.overlay(self.overlays / overlay.NAME, "file", "path", file.path, replaces=replaces, only=only)
+
     def _files(self) -> tuple[OverlayFile, ...]:
         return overlay.read(self.overlays, (PIN, *self.project.trees)).files
 
@@ -166,24 +178,26 @@ class Lists:
         theirs = self._blob(file.path)
         mine = f"overlays/{self.component.name}/{file.path}"
         if not self._applies(file.only, PIN):
-            if not theirs or file.action != "replace" or file.path in self.old:
-                return None
-            text = f"new at this pin; the overlay is for {', '.join(file.only)} alone, against another version of it"
-            return self._finding(file.path, "new", text, f"look at it, edit {mine}; then: --confirm {file.path}")
+            return self._tree_specific(file, theirs, mine)
         if file.action == "add":
-            if not theirs:
-                return None
-            return self._finding(
-                file.path, "exists", "upstream has this file now", f"rename ours, or replace theirs: {mine}"
-            )
+            settle = f"rename ours, or replace theirs: {mine}"
+            return self._finding(file.path, "exists", "upstream has this file now", settle) if theirs else None
         if not theirs:
             where = self._moved(file.path)
             settle = f"move {mine} there and its entry" if where else f"if nothing needs it: --drop {file.path}"
             return self._finding(file.path, "gone", f"now {where}" if where else "upstream removed it", settle)
         if file.action == "merge":
             return self._merged(file, now, mine)
-        if theirs in file.replaces:
+        return None if theirs in file.replaces else self._changed(file, theirs, mine)
+
+    def _tree_specific(self, file: OverlayFile, theirs: str, mine: str) -> Finding | None:
+        """An entry that was not for the old pin, whose file the new pin has in a version that it was not made for."""
+        if not theirs or file.action != "replace" or file.path in self.old:
             return None
+        text = f"new at this pin; the overlay is for {', '.join(file.only)} alone, against another version of it"
+        return self._finding(file.path, "new", text, f"look at it, edit {mine}; then: --confirm {file.path}")
+
+    def _changed(self, file: OverlayFile, theirs: str, mine: str) -> Finding:
         before = self.old[file.path].blob if file.path in self.old else file.replaces[0]
         text = f"upstream changed it: {before[:12]} -> {theirs[:12]}"
         settle = f"carry over what matters into {mine}; then: --confirm {file.path}"

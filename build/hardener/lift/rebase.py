@@ -62,10 +62,10 @@ def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
         "advice.detachedHead": "false",
         "user.name": COMMITTER[0],
         "user.email": COMMITTER[1],
+        # What the web build never reads need not be here: git takes that for damage unless somebody promised it.
+        "remote.upstream.url": next(iter(history.remotes), str(history.path.absolute())),
+        "remote.upstream.promisor": "true",
     }
-    if history.remotes:
-        # Files that the web build never reads need not be here; git then knows that it is no damage.
-        settings |= {"remote.upstream.url": history.remotes[0], "remote.upstream.promisor": "true"}
     for key, value in settings.items():
         repository.output("config", key, value)
     # Content is taken byte for byte, whatever upstream's .gitattributes say.
@@ -170,6 +170,6 @@ def _lines(content: bytes) -> list[tuple[bytes, list[bytes]]]:
 
 
 def chain(repository: Repository, base: str, tip: str, names: tuple[str, ...]) -> Mapping[str, str]:
-    """The commits from ``base`` to ``tip``, one a patch, by patch name (what comes after the last patch is left out)."""
+    """The commits from ``base`` to ``tip``, one a patch, by patch name; what follows is left out."""
     commits = repository.output("rev-list", "--reverse", f"{base}..{tip}").split()
     return dict(zip(names, commits, strict=False))

@@ -86,9 +86,10 @@ def resolve(
         for need in (project.component(name) for name in component.needs):
             target, note = _needed(component, need, histories, found, chosen.get(need.name, ""))
             notes += [note] if note else []
-            if fixed.get(need.name, target.commit) != target.commit:
+            pinned = fixed.get(need.name, target.commit)
+            if pinned != target.commit:
                 raise PinError(
-                    f"[tree.{wanted}] has {need.name} at {fixed[need.name][:12]}, but {target.how} is {target.commit[:12]}",
+                    f"[tree.{wanted}] has {need.name} at {pinned[:12]}, but {target.how} is {target.commit[:12]}",
                     hint=f"mend [tree.{wanted}] in upstream.toml, or say which: --at {need.name}=COMMIT",
                 )
             earlier = found.setdefault(need.name, target)

@@ -7,12 +7,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hardener.git import Repository
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hardener.config import Project
+    from hardener.git import Repository
     from hardener.lift.rebase import Conflict, Merged
     from hardener.lift.state import Lifted, State
     from hardener.patch import Patch
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 _LINES = 20  # of each side of a conflict
 _SUBJECT = 72  # characters of a commit's first line (CONTRIBUTING.md)
 _REGION = re.compile(
-    r"^<{7} [^\n]*\n(?P<upstream>.*?)(?:^\|{7}[^\n]*\n(?P<base>.*?))?^={7}\n(?P<patch>.*?)^>{7} [^\n]*$", re.MULTILINE | re.DOTALL
+    r"^<{7} [^\n]*\n(?P<upstream>.*?)(?:^\|{7}[^\n]*\n(?P<base>.*?))?^={7}\n(?P<patch>.*?)^>{7} [^\n]*$",
+    re.MULTILINE | re.DOTALL,
 )
 
 
@@ -33,8 +33,7 @@ def choices(patch: Patch) -> tuple[str, ...]:
     """What can be done at a stop."""
     return (
         f"its test: {patch.fields.get('Evidence', 'none named')}",
-        f"go on: hardener lift --continue; without this patch: hardener lift --continue --drop {patch.name}; "
-        "not at all: hardener lift --abort",
+        f"without this patch: hardener lift --continue --drop {patch.name}; not at all: hardener lift --abort",
     )
 
 
