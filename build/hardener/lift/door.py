@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import cache
 from hardener.errors import UsageError
-from hardener.lift import flow, state
-from hardener.lift.course import Options
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, str], ui: UI) -> dict[str, Any]:
     """Run the verb; returns its answer for ``--json``."""
+    from hardener.lift import flow, state  # noqa: PLC0415 (other verbs need not wait for tomlkit)
+    from hardener.lift.course import Options  # noqa: PLC0415
+
     with cache.lock(project.work / "lift.lock", wait=False):
         if arguments.abort:
             return _abort(project, ui)
@@ -70,6 +71,8 @@ def _given(project: Project, entries: list[str]) -> dict[str, str]:
 
 
 def _abort(project: Project, ui: UI) -> dict[str, Any]:
+    from hardener.lift import flow  # noqa: PLC0415
+
     wanted, changed, aside = flow.abort(project)
     ui.print(f"the lift to {wanted} is off; {len(changed)} file(s) put back")
     if changed and aside.exists():

@@ -6,19 +6,22 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from hardener import cache
-from hardener.errors import StackError, UsageError
+from hardener.delta import door as delta
+from hardener.errors import StackError, UnreachableError, UsageError
 from hardener.history import open_history
 from hardener.lift import keep, state
 from hardener.lift.course import Course, Result
 from hardener.lift.state import State
-from hardener.lift.target import resolve
+from hardener.lift.target import pinned, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from hardener.config import Project
     from hardener.history import History
     from hardener.lift.course import Options
+    from hardener.lift.target import Goal
     from hardener.ui import UI
 
 
@@ -44,6 +47,7 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
     goal = resolve(project, histories, wanted, options.given)
     if all(project.component(target.component).commit == target.commit for target in goal.targets):
         return Result(goal, {}, (), goal.notes)
+    _report(project, histories, goal, ui)
     cache.remove(state.folder(project))  # what a lift that was killed before its first save left behind
     keep.snapshot(project, state.folder(project) / "before")
     begun = State(
@@ -57,6 +61,15 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
     )
     begun.save()
     return Course(project, begun, histories, options, ui).go()
+
+
+def _report(project: Project, histories: Mapping[str, History], goal: Goal, ui: UI) -> None:
+    """Say what upstream brings, before anything is patched."""
+    try:
+        delta.write(project, histories, pinned(project), goal, project.work / "delta", ui)
+    except (StackError, UnreachableError) as error:
+        # Some file of a stretch of history cannot be had: the lift itself may still have all that it needs.
+        ui.note(f"no delta report: {error.message}")
 
 
 def resume(project: Project, options: Options, ui: UI) -> Result:

@@ -59,6 +59,11 @@ class Goal:
         return replace(component, commit=target.commit, release=target.release, ref=target.ref)
 
 
+def pinned(project: Project) -> Goal:
+    """Where the project stands now."""
+    return Goal(tuple(_kept(component) for component in project.components), project.node)
+
+
 def resolve(
     project: Project, histories: Mapping[str, History], wanted: str, given: Mapping[str, str] | None = None
 ) -> Goal:
