@@ -6,8 +6,10 @@ patch over, renames a file, changes a file that an overlay replaces, and removes
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -71,6 +73,12 @@ class World:
         self.site2 = self.site.commit(manifest(f"v2.0.0+{self.lib2[:8]}") | {"src/worker.js": WORKER}, "Release 2")
         self.site.tag("stable/site_102")
         self._project()
+
+    def copy(self, root: Path) -> World:
+        """The same world with a copy of the project."""
+        other = copy.copy(self)
+        other.root = shutil.copytree(self.root, root)
+        return other
 
     def patches(self) -> Mapping[str, bytes]:
         """The site's series, on v1."""

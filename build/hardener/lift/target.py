@@ -138,6 +138,8 @@ def _site(site: Component, history: History, name: str, how: str) -> Target:
 
 def _of_commit(component: Component, history: History, commit: str, how: str) -> Target:
     """A target for a bare commit: with the tag that names it, if there is one of the pin's kind."""
+    if commit == component.commit:
+        return Target(component.name, commit, component.release, component.ref, how)
     _, before_ref, _ = _pattern(component)
     tags = sorted(ref for ref, named in history.refs.items() if named == commit and ref.startswith(_TAGS))
     alike = [ref for ref in tags if before_ref and ref.startswith(_TAGS + before_ref)]
