@@ -92,7 +92,7 @@ class TestStops:
         assert "site conflicts.patch: conflict (Conflicts)" in said
         assert f"src/b.js upstream: {world.culprit[:12]} Say it in their words" in said
         assert "A line far away" not in said
-        assert f"upstream's change: line 10 line 11 -line 12 +{THEIRS}" in said
+        assert f"upstream's change: -line 12 +{THEIRS} the patch's change: -line 12 +{OURS}" in said
         assert f"+{OURS}" in said
         assert "tests/e2e/test_x.py::test_conflicts" in said
         assert "hardener lift --continue" in said
@@ -431,6 +431,14 @@ class TestLeaving:
         to_end(world, lift)
 
         assert world.git("status", "--porcelain") == "A  notes.txt"
+
+    def test_clean_does_not_take_the_work_away(self, world, lift, capsys):
+        """What a person resolved lies in the work area."""
+        lift("--to", "102")
+
+        assert cli.main(["clean", "--project", str(world.root)]) == 2
+        assert "a lift is under way" in capsys.readouterr().err
+        assert (world.tree() / "src/b.js").exists()
 
     @pytest.mark.parametrize("words", [["--continue"], ["--abort"], ["--restart"]])
     def test_nothing_under_way(self, lift, words):

@@ -111,7 +111,7 @@ def test_release_that_does_not_exist(world, goal):
     """Is an error that says how to name the commit by hand; by hand it works."""
     commit = world.site.commit(manifest("v9.9.9"), "Unknown library", parent=world.site2)
 
-    with pytest.raises(PinError, match="lib has no 'v9.9.9'") as caught:
+    with pytest.raises(PinError, match=r"lib has no 'v9\.9\.9'") as caught:
         goal(commit)
     assert "--at lib=COMMIT" in caught.value.hint
     assert goal(commit, lib=world.lib2).target("lib").commit == world.lib2
