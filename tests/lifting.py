@@ -141,6 +141,7 @@ only = ["next"]
 reason = "No worker"
 """,
                 ".gitignore": ".work/\n",
+                "patches/README.md": "# Patches\n",
             },
         )
         write_series(self.root / "patches" / "site", self.patches(), "static/old.html # old\n")

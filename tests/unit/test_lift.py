@@ -13,6 +13,7 @@ import pytest
 from fakes import git as bare
 from fakes import lines
 from hardener import cli
+from hardener.apply import Status, apply
 from lifting import OURS, OWN, TAKEN, THEIRS, World
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ class TestResult:
             "overlays/site/overlays.toml",
             "patches/site/remove.list",
         }
-        assert touched[2] == {"patches/site/taken.patch", "patches/site/series"}
+        assert touched[2] == {"patches/site/taken.patch", "patches/site/series", "patches/README.md"}
         bodies = [world.git("show", "-s", "--format=%B", f"HEAD~{back}") for back in (2, 1, 0)]
         assert [body.splitlines()[-1] for body in bodies] == ["Lift: routine", "Lift: by-hand", "Lift: dropped"]
         assert f"upstream {world.culprit[:12]}" in bodies[1]
@@ -204,15 +205,14 @@ class TestResult:
         assert f"-{THEIRS}\n+{OURS} and {THEIRS}\n" in conflicts
         assert "+++ b/src/lib/util.js" in follows
 
-    def test_series_fits_the_new_pin(self, world, lift, capsys):
-        """`hardener check` says so, from scratch."""
+    def test_series_fits_the_new_pin_without_offset(self, world, lift, cache_home):
+        """All of it, from scratch; what upstream has taken over is gone."""
         to_end(world, lift)
 
-        assert cli.main(["check", "--project", str(world.root), "--json"]) == 0
-        answer = json.loads(capsys.readouterr().out)
-        states = [line for one in answer["components"] for line in one["results"]]
-        assert len(states) == 4
-        assert all(": clean" in line for line in states)
+        for name, commit, patches in (("site", world.site2, 3), ("lib", world.lib2, 1)):
+            mirror = cache_home / "mirrors" / f"{name}.git"
+            results = apply(name, mirror, commit, world.root / "patches" / name).results
+            assert [result.status for result in results] == [Status.CLEAN] * patches
 
     def test_entry_for_another_tree_counts_for_the_pin_that_has_the_file_now(self, world, lift):
         """Or the overlay that keeps the worker out would not be laid on the release that brings it."""
@@ -221,6 +221,13 @@ class TestResult:
         entry = world.read("overlays/site/overlays.toml").split("# For the next release.")[1]
         assert "only" not in entry
         assert world.site.blob("src/worker.js", world.site2) in entry
+
+    def test_table_of_patches_follows(self, world, lift):
+        """What patches/README.md lists is the series as it is now."""
+        to_end(world, lift)
+
+        assert "conflicts" in world.read("patches/README.md")
+        assert "taken" not in world.read("patches/README.md")
 
     def test_confirmed_overlay_replaces_the_new_blob(self, world, lift):
         """And ours stays as it is."""
@@ -436,7 +443,7 @@ class TestLeaving:
         """What a person resolved lies in the work area."""
         lift("--to", "102")
 
-        assert cli.main(["clean", "--project", str(world.root)]) == 2
+        assert cli.main(["clean", "--project", str(world.root)]) == 5
         assert "a lift is under way" in capsys.readouterr().err
         assert (world.tree() / "src/b.js").exists()
 
@@ -469,7 +476,7 @@ class TestLeaving:
         before, head = world.files(), world.git("rev-parse", "HEAD")
         hook = world.root / ".git/hooks/pre-commit"
         hook.parent.mkdir(exist_ok=True)
-        hook.write_text('#!/bin/sh\ntest ! -e "$GIT_DIR/once" && touch "$GIT_DIR/once"\n', "utf-8")
+        hook.write_text("#!/bin/sh\ntest ! -e .git/once && touch .git/once\n", "utf-8")
         hook.chmod(0o755)
         to_lists(world, lift)
         assert lift("--continue", "--confirm", "README.md", "--drop", "static/old.html")[0] == 3

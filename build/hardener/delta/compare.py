@@ -87,7 +87,7 @@ def compare_trees(history: History, component: Component, old: str, new: str) ->
         component.name,
         old,
         new,
-        int(history.output("rev-list", "--count", f"{old}..{new}")),
+        int(history.output("rev-list", "--count", f"{old}...{new}")),
         len(paths),
         fresh,
         gone,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from hardener import cache, config
 from hardener import patch as patches
 from hardener.apply import apply
+from hardener.catalogue import catalogue
 from hardener.errors import OverlayError, PatchError, StackError, UsageError
 from hardener.fetch import fetch
 from hardener.lift import causes, keep, lists, rebase, state, tell, worktree, write
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hardener.lift.state import State
     from hardener.lift.target import Goal
     from hardener.ui import UI
+
+README = "patches/README.md"
 
 
 @dataclass(frozen=True)
@@ -270,6 +273,10 @@ class Course:
         cache.write_all({path: content for path, content in contents.items() if content is not None})
         for path in (path for path, content in contents.items() if content is None):
             path.unlink(missing_ok=True)
+        catalogue(config.load(self.project.root)).write()
+        if README in keep.changed(self.project, self.folder / "before"):
+            # The table holds for the series as it is after the last commit.
+            groups[[name for name, paths in groups.items() if paths][-1]].append(README)
         self.state.groups = groups
         self.state.phase = "commit"
         self.state.save()
