@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 README = "patches/README.md"
+# Of the commits, in this order: what anybody could have made comes first.
+GROUPS = ("routine", "by-hand", "dropped")
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,8 @@ class Course:
                 self.state.routine |= {name: keep.digest(self.project, name) for name in changed}
             settled |= {path for path in self.options.confirm if one.confirm(path)}
             settled |= {name for name in self.options.drop if one.drop(name)}
+            # The same command again, after a kill, finds what it dropped gone.
+            settled |= set(self.options.drop) & lists.names(self.before, component)
             found += one.findings(self.state.tip(component.name))
         self.state.phase = "lists"
         self.state.save()
@@ -250,7 +254,7 @@ class Course:
     def _write(self) -> None:
         """Try the new files in a folder apart, then write all of them."""
         cache.remove(self.folder / "staged")
-        groups: dict[str, list[str]] = {"routine": [], "by-hand": [], "dropped": []}
+        groups: dict[str, list[str]] = {name: [] for name in GROUPS}
         contents: dict[Path, bytes | None] = {}
         for component in self._moving():
             new, repository = self.state.goal.apply(component), self._repository(component)
@@ -285,6 +289,6 @@ class Course:
         """One commit for routine, one for hand work, one for what was dropped; each only where there is something."""
         if not self.state.make_commits:
             return
-        for group, paths in self.state.groups.items():
+        for group in GROUPS:
             message = tell.message(self.project, self.before, self.state, group)
-            keep.commit(self.project, paths, message)
+            keep.commit(self.project, self.state.groups[group], message)

@@ -249,6 +249,17 @@ class Lists:
         return ""
 
 
+def names(project: Project, component: Component) -> set[str]:
+    """All overlays, aliases and removals that a project lists for a component."""
+    listed = overlay.read(project.overlays(component), (PIN, *project.trees))
+    removals = read_removals(project.patches(component))
+    return {
+        *(file.path for file in listed.files),
+        *(alias.module for alias in listed.aliases),
+        *(removal.path for removal in removals),
+    }
+
+
 def write_diffs(folder: Path, findings: list[Finding]) -> None:
     """Put upstream's change of each file beside the lift's other things, for whoever carries it over."""
     for finding in findings:

@@ -17,7 +17,7 @@ from hardener.config import NAME as UPSTREAM
 from hardener.errors import PatchError
 from hardener.header import body
 from hardener.lift import edits
-from hardener.lift.rebase import compare, export
+from hardener.lift.rebase import export
 from hardener.patch import parse
 from hardener.series import REMOVALS, SERIES
 
@@ -51,7 +51,7 @@ class Trial:
 def series(repository: Repository, component: Component, folder: Path, lifted: Sequence[Lifted], today: str) -> Written:
     """The component's patch folder as it has to be at its (new) pin; files that need no change are left out.
 
-    ``Base`` follows the pin where a patch is written anew, ``Last-Update`` where its lines are others.
+    ``Base`` follows the pin, ``Last-Update`` where a patch's lines are others.
     """
     chained = {one.patch: export(repository, one.commit, one.patch) for one in lifted if one.kind != "dropped"}
     needed = requirements(list(chained.values()))
@@ -65,13 +65,12 @@ def series(repository: Repository, component: Component, folder: Path, lifted: S
         before = patches.read(folder / one.patch)
         after, note = _canonical(canon, chained[one.patch], needed[one.patch])
         notes += [note] if note else []
-        # The message as it was says the same, whatever git made of its line ends.
-        if (compare(before, after), after.message) == ("clean", before.message):
-            continue
         header = body(after.description).with_field("Base", component.commit)
         if not one.routine:
             header = header.with_field("Last-Update", today)
-        files[one.patch] = after.content.replace(after.description.encode(), str(header).encode(), 1)
+        content = after.content.replace(after.description.encode(), str(header).encode(), 1)
+        if content != before.content:
+            files[one.patch] = content
     if dropped := [one.patch for one in lifted if one.kind == "dropped"]:
         text = (folder / SERIES).read_bytes().decode("utf-8")
         files[SERIES] = edits.series(text, dropped).encode()
