@@ -77,6 +77,18 @@ def upstream(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def lift(session: nox.Session) -> None:
+    """Move the pins and the series to another release (nox -s lift -- --to REF; docs/lift.md)."""
+    run(session, "hardener", "lift", *session.posargs)
+
+
+@nox.session(default=False)
+def delta(session: nox.Session) -> None:
+    """Say what upstream brings between two releases (nox -s delta -- pin REF)."""
+    run(session, "hardener", "delta", *session.posargs)
+
+
+@nox.session(default=False)
 def doctor(session: nox.Session) -> None:
     """Say what is missing on this machine, and what mends it."""
     run(session, "hardener", "doctor", *session.posargs)

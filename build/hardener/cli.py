@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, cli_attack, cli_series, cli_server, cli_stack, cli_upstream, config, pipeline
+from hardener import __version__, cache, cli_attack, cli_lift, cli_series, cli_server, cli_stack, cli_upstream, config, pipeline
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning
@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_server.arguments(
         verb("check-server", cli_server.run, "read a server's configuration and name what it leaves open")
     )
+    cli_lift.register(verb, source)
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -272,6 +273,10 @@ def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         raise UnfinishedError(
             f"{unfinished[0]} holds work that is in no series",
             hint=f"hardener regen, or throw it away: rm -r {unfinished[0]}",
+        )
+    if (project.work / "lift" / "state.json").exists():
+        raise UnfinishedError(
+            "a lift is under way, and its work lies there", hint="hardener lift --continue, or --abort"
         )
     removed = [project.work] + ([cache.home()] if arguments.cache else [])
     with cache.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):

@@ -1,0 +1,81 @@
+"""The command line of `hardener delta`, and the report that a lift writes at its start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener import cache
+from hardener.delta import report
+from hardener.delta.compare import compare_sites, compare_trees
+from hardener.errors import UsageError
+from hardener.history import open_history
+from hardener.lift.target import resolve
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from hardener.config import Project
+    from hardener.delta.compare import SiteDelta
+    from hardener.history import History
+    from hardener.lift.target import Goal
+    from hardener.ui import UI
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "old", metavar="A", help="pin, a [tree.NAME], a tag, branch or commit of the site, or a release"
+    )
+    parser.add_argument("new", metavar="B", help="as A")
+    parser.add_argument(
+        "--built", nargs=2, type=Path, metavar=("OLD", "NEW"), help="two built sites, to compare as well"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: .work/delta)")
+
+
+def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, str], ui: UI) -> dict[str, Any]:
+    """Run the verb; returns its answer for ``--json``."""
+    for folder in arguments.built or ():
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is no folder", hint="unpack both archives, or: --built OLD/site NEW/site")
+    histories = {}
+    for component in project.components:
+        with ui.step("history", component.name) as line:
+            source = sources.get(component.name, "")
+            histories[component.name] = open_history(component, [source] if source else [], fetch=True, tell=line.tell)
+            line.say(f"{len(histories[component.name].refs)} branches and tags")
+    old, new = (resolve(project, histories, wanted) for wanted in (arguments.old, arguments.new))
+    site = compare_sites(*arguments.built) if arguments.built else None
+    return write(project, histories, old, new, arguments.out or project.work / "delta", ui, site)
+
+
+def write(
+    project: Project,
+    histories: Mapping[str, History],
+    old: Goal,
+    new: Goal,
+    out: Path,
+    ui: UI,
+    site: SiteDelta | None = None,
+) -> dict[str, Any]:
+    """Write the report below ``out`` and tell a person what it counts; returns it as JSON values with its paths."""
+    deltas = []
+    for component in project.components:
+        before, after = old.target(component.name).commit, new.target(component.name).commit
+        if before != after:
+            with ui.step("delta", component.name) as line:
+                deltas.append(compare_trees(histories[component.name], component, before, after))
+                line.say(f"{deltas[-1].commits} commits, {deltas[-1].files} files")
+    names = [goal.target(project.site.name).release for goal in (old, new)]
+    value = report.as_json(deltas, site)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = {kind: out / f"{names[0]}..{names[1]}.{kind}" for kind in ("md", "json")}
+    title = f"{project.site.name}: {names[0]} to {names[1]}"
+    cache.write(paths["md"], report.markdown(title, deltas, site).encode("utf-8", "replace"))
+    cache.write_json(paths["json"], value)
+    for text, counts in report.summary(deltas):
+        ui.print(f"  new: {text}: {counts}")
+    ui.print(f"  upstream's changes: {paths['md']}")
+    return value | {"files": {kind: str(path) for kind, path in paths.items()}}
