@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 
 from hardener import config, pipeline
 from hardener.ablate import VARIABLE
+from hardener.evidence.xmpp_stub import Conversation
 from hardener.fetch import mirror_of
 from hardener.git import Repository
 from hardener.ui import UI
@@ -24,10 +26,13 @@ from hardener.ui import UI
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Frame, Page, WebSocketRoute
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / ".work" / "screenshots"
+ROOM = "/HardenerTestRoom"
+PREJOIN = '[data-testid="prejoin.joinMeeting"]'
+XMPP = "xmpp.invalid"
 
 # The shape of upstream's doc/debian/jitsi-meet/jitsi-meet.example: static folders, and every other path is a room.
 NGINX = """
@@ -142,7 +147,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
     def serve(variant: str) -> str:
         if variant not in addresses:
             folder = tmp_path_factory.mktemp(variant)
-            with tarfile.open(_archive("unpatched" if variant == "unpatched" else "hardened")) as archive:
+            with tarfile.open(archive_of("unpatched" if variant == "unpatched" else "hardened")) as archive:
                 archive.extractall(folder / "site", filter="data")
             template = NGINX
             if variant in {"headers", "bare"}:
@@ -158,7 +163,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
         server.wait()
 
 
-def _archive(variant: str) -> Path:
+def archive_of(variant: str) -> Path:
     if variant == "hardened" and os.environ.get(VARIABLE):  # 'hardener ablate' names the archive that it has built
         return Path(os.environ[VARIABLE])
     project = config.load(ROOT)
@@ -227,11 +232,44 @@ def visit(cache_home: Path, context: BrowserContext, site: Callable[[str], str])
 @pytest.fixture
 def configure(context: BrowserContext) -> Callable[..., None]:
     """Set keys of config.js as an operator would, on every page from now on."""
+    everything: dict[str, Any] = {}
 
     def add(**keys: Any) -> None:
+        everything.update(keys)
         context.add_init_script(
             "(keys => { let kept; Object.defineProperty(window, 'config', { configurable: true, get: () => kept,"
-            " set: value => { kept = Object.assign(value, kept ? {} : keys); } }); })(" + json.dumps(keys) + ")"
+            " set: value => { kept = Object.assign(value, kept ? {} : keys); } }); })(" + json.dumps(everything) + ")"
         )
 
     return add
+
+
+@pytest.fixture
+def xmpp(context: BrowserContext, configure: Callable[..., None]) -> None:
+    """Behind every meeting, the stub of the evidence runs: whoever joins is alone there, and a moderator."""
+    configure(hosts={"domain": XMPP, "muc": f"conference.{XMPP}"}, websocket=f"wss://{XMPP}/xmpp-websocket")
+
+    def serve(socket: WebSocketRoute) -> None:
+        talk = Conversation(XMPP)
+        socket.on_message(lambda message: [socket.send(answer) for answer in talk.answer(str(message))])
+
+    context.route_web_socket(re.compile("/xmpp-websocket"), serve)
+
+
+def join(surface: Page | Frame) -> None:
+    """From the page before a meeting into the meeting."""
+    surface.click(PREJOIN)
+    surface.wait_for_function("() => window.APP?.conference?.isJoined()")
+
+
+@pytest.fixture
+def enter(visit: Callable[..., Visit], xmpp: None) -> Callable[..., Visit]:
+    """Open a room of a variant and join the meeting."""
+
+    def open_room(variant: str, path: str = ROOM) -> Visit:
+        seen = visit(variant, path)
+        seen.wait_for(PREJOIN)
+        join(seen.page)
+        return seen
+
+    return open_room
