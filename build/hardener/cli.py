@@ -12,7 +12,18 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hardener import __version__, cache, cli_attack, cli_lift, cli_series, cli_server, cli_stack, cli_upstream, config, pipeline
+from hardener import (
+    __version__,
+    cache,
+    cli_attack,
+    cli_lift,
+    cli_series,
+    cli_server,
+    cli_stack,
+    cli_upstream,
+    config,
+    pipeline,
+)
 from hardener import ablate as ablation
 from hardener import doctor as doctors
 from hardener import scan as scanning

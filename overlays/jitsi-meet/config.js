@@ -87,10 +87,14 @@ var config = {
     enableDisplayNameInStats: false,
     enableEmailInStats: false,
 
-    // EN: Upstream: on. A mobile browser is not sent to an app or a store, and the address of the room to no other program.
-    // DE: Upstream: an. Mobile Browser werden weder zu einer App noch zu einem Store geschickt, die Adresse des Raums an kein
-    //     anderes Programm.
-    deeplinking: { disabled: true },
+    // EN: Upstream: phones are offered the app from a store. Here the page before a meeting offers the browser first and, on
+    //     Android, the app from F-Droid; stores (downloadLink) are never linked. { disabled: true } leaves the page out.
+    //     { android: { fDroidUrl: '' } } leaves F-Droid out, also in invitations; another address takes its place.
+    // DE: Upstream: Mobilgeräten wird die App aus einem Store angeboten. Hier bietet die Seite vor der Konferenz zuerst den
+    //     Browser an und unter Android die App aus F-Droid; auf Stores (downloadLink) wird nie verwiesen. { disabled: true }
+    //     lässt die Seite weg. { android: { fDroidUrl: '' } } lässt F-Droid weg, auch in Einladungen; eine andere Adresse
+    //     tritt an ihre Stelle.
+    deeplinking: {},
 
     // EN: Upstream: may be turned on by a link. Logs hold names and addresses.
     // DE: Upstream: per Link einschaltbar. Protokolle enthalten Namen und Adressen.

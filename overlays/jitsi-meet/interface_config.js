@@ -22,8 +22,8 @@ var interfaceConfig = {
     DISABLE_TRANSCRIPTION_SUBTITLES: false,
     DISABLE_VIDEO_BACKGROUND: false,
 
-    // EN: Upstream: true. The footer is links to app stores.
-    // DE: Upstream: true. Die Fußzeile besteht aus Links zu App-Stores.
+    // EN: Upstream: true. The footer is a link to the app from F-Droid (upstream: to stores as well).
+    // DE: Upstream: true. Die Fußzeile ist ein Link zur App aus F-Droid (bei Upstream auch zu Stores).
     DISPLAY_WELCOME_FOOTER: false,
     DISPLAY_WELCOME_PAGE_ADDITIONAL_CARD: false,
     DISPLAY_WELCOME_PAGE_CONTENT: false,
@@ -40,9 +40,7 @@ var interfaceConfig = {
     LOCAL_THUMBNAIL_RATIO: 16 / 9,
     MAXIMUM_ZOOMING_COEFFICIENT: 1.3,
 
-    // EN: Upstream: true. No advertisement for apps from stores.
-    // DE: Upstream: true. Keine Werbung für Apps aus Stores.
-    MOBILE_APP_PROMO: false,
+    MOBILE_APP_PROMO: true,
     OPTIMAL_BROWSERS: [ 'chrome', 'chromium', 'firefox', 'electron', 'safari', 'webkit' ],
     POLICY_LOGO: null,
     PROVIDER_NAME: 'Jitsi',

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / ".work" / "screenshots"
+ROOM = "/HardenerTestRoom"
+PREJOIN = '[data-testid="prejoin.joinMeeting"]'
+XMPP = "xmpp.invalid"
 
 # The shape of upstream's doc/debian/jitsi-meet/jitsi-meet.example: static folders, and every other path is a room.
 NGINX = """
@@ -153,7 +156,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
     def serve(variant: str) -> str:
         if variant not in addresses:
             folder = tmp_path_factory.mktemp(variant)
-            with tarfile.open(_archive("unpatched" if variant == "unpatched" else "hardened")) as archive:
+            with tarfile.open(archive_of("unpatched" if variant == "unpatched" else "hardened")) as archive:
                 archive.extractall(folder / "site", filter="data")
             template = NGINX
             if variant in {"headers", "bare"}:
@@ -169,7 +172,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
         server.wait()
 
 
-def _archive(variant: str) -> Path:
+def archive_of(variant: str) -> Path:
     if variant == "hardened" and os.environ.get(VARIABLE):  # 'hardener ablate' names the archive that it has built
         return Path(os.environ[VARIABLE])
     project = config.load(ROOT)
@@ -379,11 +382,40 @@ def visit(
 @pytest.fixture
 def configure(context: BrowserContext) -> Callable[..., None]:
     """Set keys of config.js as an operator would, on every page from now on."""
+    everything: dict[str, Any] = {}
 
     def add(**keys: Any) -> None:
+        everything.update(keys)
         context.add_init_script(
             "(keys => { let kept; Object.defineProperty(window, 'config', { configurable: true, get: () => kept,"
-            " set: value => { kept = Object.assign(value, kept ? {} : keys); } }); })(" + json.dumps(keys) + ")"
+            " set: value => { kept = Object.assign(value, kept ? {} : keys); } }); })(" + json.dumps(everything) + ")"
         )
 
     return add
+
+
+@pytest.fixture
+def open_house(xmpp: Xmpp, configure: Callable[..., None]) -> Xmpp:
+    """The server of ``xmpp`` under a name of its own; it takes guests too, which upstream's client is without a login."""
+    xmpp.door = Door()
+    configure(hosts={"domain": XMPP, "muc": f"conference.{XMPP}"}, websocket=f"wss://{XMPP}/xmpp-websocket")
+    return xmpp
+
+
+def join(surface: Page | Frame) -> None:
+    """From the page before a meeting into the meeting."""
+    surface.click(PREJOIN)
+    surface.wait_for_function("() => window.APP?.conference?.isJoined()")
+
+
+@pytest.fixture
+def meeting(visit: Callable[..., Visit], open_house: Xmpp) -> Callable[..., Visit]:
+    """Open a room of a variant and join the meeting; whoever joins is alone there, and a moderator."""
+
+    def open_room(variant: str, path: str = ROOM) -> Visit:
+        seen = visit(variant, path)
+        seen.wait_for(PREJOIN)
+        join(seen.page)
+        return seen
+
+    return open_room

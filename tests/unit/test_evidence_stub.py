@@ -169,3 +169,14 @@ def test_an_update_of_the_presence_comes_back_once() -> None:
     talk = signed_in(Mallory())
     say(talk, JOIN)
     assert len(say(talk, JOIN)) == 1
+
+
+@pytest.mark.parametrize(("kind", "fields"), [("get", ["muc#roomconfig_roomsecret"]), ("set", [])])
+def test_room_can_be_locked(kind: str, fields: list[str]) -> None:
+    talk = signed_in()
+    (result,) = say(
+        talk,
+        f"<iq xmlns='jabber:client' type='{kind}' id='1' to='{ROOM}'><query xmlns='{xmpp_stub.OWNER}'/></iq>",
+    )
+    assert result.get("type") == "result"
+    assert [one.get("var") for one in result.iter("{jabber:x:data}field")] == fields

@@ -22,6 +22,7 @@ FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 MUC = "http://jabber.org/protocol/muc"
+OWNER = f"{MUC}#owner"
 FOCUS = "http://jitsi.org/protocol/focus"
 LEGACY = "jabber:iq:auth"
 MALLORY = "ffffffff"  # larger than the client's own id, as a rule: then the client is the one who calls
@@ -187,6 +188,9 @@ class Conversation:
             inner = f"<conference xmlns='{FOCUS}' room={room} ready='true' focusjid='focus@auth.{self.domain}'/>"
         elif name == "query" and space.endswith("disco#info"):
             inner = self._disco(space, child, stanza.get("to") or "")
+        elif name == "query" and space == OWNER:  # what it takes to set the room's password
+            form = "<x xmlns='jabber:x:data' type='form'><field var='muc#roomconfig_roomsecret'/></x>"
+            inner = f"<query xmlns='{OWNER}'>{form if stanza.get('type') == 'get' else ''}</query>"
         elif name == "services" and "extdisco" in self.features:
             where = f"host='{self.domain}' port='3478' transport='udp'"
             turn = f"<service type='turn' {where} username='u' password='p'/>"
