@@ -227,7 +227,7 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
         if key in known:
             return known[key]
         try:
-            running = staging.up(project, name, UI(quiet=True), site=_archive(variant), **words)
+            running = staging.up(project, name, UI(quiet=True), site=archive_of(variant), **words)
         except NoDockerError as error:
             if os.environ.get("HARDENER_REQUIRE_STACK") == "1":
                 raise
