@@ -14,7 +14,7 @@ from hardener import config
 from hardener.fetch import mirror_of
 from hardener.git import Repository
 
-from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, archive_of
+from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, archive_of, enter
 from .test_invitations import F_DROID, IPHONE
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext, Page
 
-    from .conftest import Visit
+    from .conftest import Visit, Xmpp
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -64,13 +64,15 @@ def browser_context_args(browser_context_args: dict[str, Any], agent: str) -> di
 
 
 @pytest.fixture
-def landing(context: BrowserContext, agent: str, visit: Callable[..., Visit]) -> Callable[..., Page]:
-    """Open a room of a variant; wait for the page before it, or for what is named instead."""
+def landing(context: BrowserContext, agent: str, visit: Callable[..., Visit], xmpp: Xmpp) -> Callable[..., Page]:
+    """Open a room of a variant; wait for the page before it, or for what is named instead, through the login if need be."""
     if agent == "ipad":
         context.add_init_script(IPAD)
 
     def open_page(variant: str, more: str = "", wait: str = "img[src*='logo-deep-linking']") -> Page:
-        seen = visit(variant, ROOM + more)
+        seen = visit(variant, ROOM + more, login=False)
+        if wait == PREJOIN:
+            enter(seen.page, wait)
         seen.wait_for(wait)
         return seen.page
 
@@ -139,7 +141,7 @@ def test_the_first_button_leads_to_the_meeting(landing: Callable[..., Page]) -> 
     page = landing("hardened")
     page.click("button")
 
-    page.wait_for_selector(PREJOIN)
+    enter(page, PREJOIN)
 
 
 def test_an_app_that_is_missing_leads_to_fdroid(landing: Callable[..., Page]) -> None:
