@@ -206,9 +206,9 @@ def _manifest(
     }
 
 
-def _inputs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What went in, whichever source it was fetched from."""
-    return [record | {"fetched_from": ""} for record in records]
+def _inputs(records: list[dict[str, Any]]) -> bytes:
+    """What went in, whichever source it was fetched from; as JSON, which knows no difference of lists and tuples."""
+    return cache.json_bytes([record | {"fetched_from": ""} for record in records])
 
 
 def _component_record(one: Built) -> dict[str, Any]:
