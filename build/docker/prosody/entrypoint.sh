@@ -9,6 +9,16 @@ for host in meet.jitsi auth.meet.jitsi; do
         -addext "subjectAltName=DNS:$host" -keyout "/data/certs/$host.key" -out "/data/certs/$host.crt" 2>/dev/null
 done
 
+# "a,b" -> "a", "b",
+quoted() {
+    printf '%s' "$1" | tr -s ', ' '\n' | sed '/^$/d; s/.*/"&",/' | tr '\n' ' '
+}
+sed -e "s/--\[\[GLOBAL_MODULES\]\]/$(quoted "${GLOBAL_MODULES:-}")/" \
+    -e "s/--\[\[XMPP_MODULES\]\]/$(quoted "${XMPP_MODULES:-}")/" \
+    -e "s/--\[\[XMPP_MUC_MODULES\]\]/$(quoted "${XMPP_MUC_MODULES:-}")/" \
+    -e "s/--\[\[LOG_LEVEL\]\] \"info\"/\"${LOG_LEVEL:-info}\"/" \
+    /etc/prosody/prosody.cfg.lua >/data/config/prosody.cfg.lua
+
 # As upstream's templates do: GLOBAL_CONFIG has \n between lines, the others have commas.
 {
     printf '%b\n' "${GLOBAL_CONFIG:-}"
@@ -19,8 +29,8 @@ done
 } >/data/config/environment.cfg.lua
 
 if ! [ -e /data/service-accounts ]; then # still there when the container was only started anew
-    prosodyctl --config /etc/prosody/prosody.cfg.lua register focus auth.meet.jitsi "$JICOFO_AUTH_PASSWORD" >/dev/null
-    prosodyctl --config /etc/prosody/prosody.cfg.lua register jvb auth.meet.jitsi "$JVB_AUTH_PASSWORD" >/dev/null
+    prosodyctl --config /data/config/prosody.cfg.lua register focus auth.meet.jitsi "$JICOFO_AUTH_PASSWORD" >/dev/null
+    prosodyctl --config /data/config/prosody.cfg.lua register jvb auth.meet.jitsi "$JVB_AUTH_PASSWORD" >/dev/null
     touch /data/service-accounts
 fi
-exec prosody --config /etc/prosody/prosody.cfg.lua -F
+exec prosody --config /data/config/prosody.cfg.lua -F

@@ -2,27 +2,19 @@
 -- Hosts, components and limits are those that docker-jitsi-meet's templates of the pinned release give with
 -- ENABLE_AUTH=1 AUTH_TYPE=internal ENABLE_GUESTS=0, with PLAIN turned off as docs/operator.md asks for.
 
-local function environment(name)
-    return (Lua.os.getenv(name) or "")
-end
-
--- A list of modules, and those that a variable adds (names separated by commas).
-local function modules(list, variable)
-    for name in environment(variable):gmatch("[^,%s]+") do
-        list[#list + 1] = name
-    end
-    return list
-end
+-- Lists and values are written out, so that check-server can read them. Where a variable may change one, a comment with its
+-- name stands at the place: entrypoint.sh writes the value in.
 
 plugin_paths = { "/prosody-plugins-custom", "/prosody-plugins" }
 pidfile = "/tmp/prosody.pid"
 data_path = "/data"
 certificates = "/data/certs"
-log = { { levels = { min = environment("LOG_LEVEL") ~= "" and environment("LOG_LEVEL") or "info" }, to = "console" } }
+log = { { levels = { min = --[[LOG_LEVEL]] "info" }, to = "console" } }
 
-modules_enabled = modules({
+modules_enabled = {
     "roster", "saslauth", "tls", "disco", "private", "limits", "version", "ping", "admin_shell",
-}, "GLOBAL_MODULES")
+    --[[GLOBAL_MODULES]]
+}
 modules_disabled = { "offline", "register", "s2s" }
 allow_registration = false
 
@@ -51,9 +43,10 @@ muc_mapper_domain_prefix = "muc"
 
 VirtualHost "meet.jitsi"
     ssl = { key = "/data/certs/meet.jitsi.key", certificate = "/data/certs/meet.jitsi.crt" }
-    modules_enabled = modules({
+    modules_enabled = {
         "bosh", "websocket", "smacks", "features_identity", "conference_duration", "muc_lobby_rooms", "muc_breakout_rooms",
-    }, "XMPP_MODULES")
+        --[[XMPP_MODULES]]
+    }
     main_muc = "muc.meet.jitsi"
     lobby_muc = "lobby.meet.jitsi"
     breakout_rooms_muc = "breakout.meet.jitsi"
@@ -75,9 +68,10 @@ Component "internal-muc.meet.jitsi" "muc"
 
 Component "muc.meet.jitsi" "muc"
     storage = "memory"
-    modules_enabled = modules({
+    modules_enabled = {
         "muc_hide_all", "muc_meeting_id", "muc_domain_mapper", "muc_password_whitelist", "muc_resource_validate",
-    }, "XMPP_MUC_MODULES")
+        --[[XMPP_MUC_MODULES]]
+    }
     restrict_room_creation = true
     muc_room_locking = false
     muc_room_default_public_jids = true

@@ -32,7 +32,7 @@ class Flavour:
 FLAVOURS = {
     one.name: one
     for one in (
-        Flavour("local", frozenset({"web", "prosody", "jicofo"}), "/etc/prosody/prosody.cfg.lua"),
+        Flavour("local", frozenset({"web", "prosody", "jicofo"}), "/data/config/prosody.cfg.lua"),
         Flavour("official", frozenset({"web", "prosody", "jicofo", "jvb"}), "/config/prosody.cfg.lua"),
     )
 }
