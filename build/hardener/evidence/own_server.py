@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 HOST = "meet.hardener.test"
 STAGE = "stage.hardener.test"  # where the embedding and opening pages of attackers live
+NOT_FOUND = 404, "text/plain", b"404 Not Found\n"  # without a text Chromium takes the answer for a broken connection
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
 # Inside of an attribute, values stand in single quotes.
 _INCLUDE = re.compile(rb"""<!--#\s*include\s+virtual=["']([^"']+)["']\s*-->""")
@@ -98,13 +99,13 @@ class OwnServer:
             name = PurePosixPath("libs/external_api.min.js")
         if path.startswith(canaries.FOLDER):
             planted = canaries.body(name.name)
-            return (200, planted[0], planted[1].encode()) if planted else (404, "text/plain", b"")
+            return (200, planted[0], planted[1].encode()) if planted else NOT_FOUND
         if str(name).startswith("http-bind"):
-            return 404, "text/plain", b""
+            return NOT_FOUND
         file = (self.site / name).resolve()
         if not file.is_relative_to(self.site) or not file.is_file():
             if len(name.parts) > 1 and name.parts[0] in {"libs", "css", "static", "images", "fonts", "lang", "sounds"}:
-                return 404, "text/plain", b""
+                return NOT_FOUND
             file = self.site / "index.html"
         data = file.read_bytes()
         kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
