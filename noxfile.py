@@ -25,7 +25,9 @@ def run(session: nox.Session, *words: str) -> None:
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if not uv:
         session.error("uv is not installed. Run 'make setup' (or: pip install uv)")
-    session.run(uv, "run", "--locked", "--project", str(ROOT), *words, external=True, silent=False)
+    # Where Python may not keep what it compiled, each start of hardener takes twice as long; the tests start it often.
+    env = {"PYTHONDONTWRITEBYTECODE": None}
+    session.run(uv, "run", "--locked", "--project", str(ROOT), *words, env=env, external=True, silent=False)
 
 
 @nox.session(default=False)

@@ -174,6 +174,24 @@ class Index:
         blob = self.output("hash-object", "-w", "--stdin", stdin=content)
         self.output("update-index", "-z", "--index-info", stdin=f"{mode} {blob}\t{path}\0".encode())
 
+    def put_files(self, files: Mapping[str, tuple[str, Path]]) -> None:
+        """Write files that lie on disk into the index: path in the tree -> mode, where the file lies.
+
+        Two processes for any number of files. Names with a line break go one by one (``--stdin-paths``).
+        """
+        several = {path: entry for path, entry in files.items() if "\n" not in str(entry[1])}
+        for path, (mode, file) in files.items():
+            if path not in several:
+                self.put(path, mode, file.read_bytes())
+        if not several:
+            return
+        names = "".join(f"{file.absolute()}\n" for _, file in several.values())
+        blobs = self.output("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=os.fsencode(names)).split("\n")
+        lines = "".join(
+            f"{mode} {blob}\t{path}\0" for (path, (mode, _)), blob in zip(several.items(), blobs, strict=True)
+        )
+        self.output("update-index", "-z", "--index-info", stdin=lines.encode())
+
     def drop(self, paths: Iterable[str]) -> None:
         """Remove files from the index."""
         lines = "".join(f"0 {'0' * 40}\t{path}\0" for path in paths)

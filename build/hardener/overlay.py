@@ -141,20 +141,21 @@ def lay(
         return Laid(component, patched, repository.tree_of(patched), (), ())
     upstream, now = repository.entries(base), repository.entries(patched)
     problems: list[str] = []
+    whole: dict[str, tuple[str, Path]] = {}
     with repository.index(patched) as index:
         for file in overlays.files:
-            content = (folder / file.path).read_bytes()
-            executable = (folder / file.path).stat().st_mode & 0o100
-            mode = EXECUTABLE if executable else REGULAR
+            place = folder / file.path
             try:
                 _check(file, upstream, now)
                 if file.action == "merge":
                     entry = now[file.path]
-                    mode, content = entry.mode, merge_json(repository.blob(entry.blob), content, file.override)
+                    merged = merge_json(repository.blob(entry.blob), place.read_bytes(), file.override)
+                    index.put(file.path, entry.mode, merged)
+                else:
+                    whole[file.path] = (EXECUTABLE if place.stat().st_mode & 0o100 else REGULAR, place)
             except ValueError as error:
                 problems.append(f"{file.path}: {error}")
-                continue
-            index.put(file.path, mode, content)
+        index.put_files(whole)
         tree = index.tree()
     ours = {file.path for file in overlays.files}
     problems += [

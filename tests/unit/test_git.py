@@ -92,6 +92,16 @@ class TestIndex:
         assert repository.blob(entries["neu/ö b.sh"].blob) == b"x\r\n"
         assert not {ODD_NAME, "README.md"} & set(entries)
 
+    def test_files_of_any_name_and_mode_are_put_as_they_are(self, repository: Repository, tmp_path: Path) -> None:
+        files = {"a.txt": b"x\r\n", "ö ü.bin": b"\0\xff", "a\nb": b"y", "empty": b""}
+        for name, content in files.items():
+            (tmp_path / name).write_bytes(content)
+        with repository.index("main") as index:
+            index.put_files({f"neu/{name}": (EXECUTABLE, tmp_path / name) for name in files})
+            entries = repository.entries(index.tree())
+        assert {name: repository.blob(entries[f"neu/{name}"].blob) for name in files} == files
+        assert {entries[f"neu/{name}"].mode for name in files} == {EXECUTABLE}
+
     def test_it_is_gone_afterwards(self, repository: Repository) -> None:
         with repository.index("main") as index:
             folder = os.path.dirname(index._env["GIT_INDEX_FILE"])  # noqa: PTH120
