@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 BASE = "debian:trixie-slim"
 SUITE = "trixie"
-MIRROR = "http://deb.debian.org/debian"
-SECURITY = "http://deb.debian.org/debian-security"
 PULLING = 60  # seconds for a registry to deliver the base (30 MB)
 LABEL = "org.hardener.stack"  # on everything of ours: images by role
 KEPT = 4  # images of a role that stay: those of the last few sites, so that going back to one is quick
@@ -82,15 +80,16 @@ def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
     cache.remove(folder)
     # In a mount namespace of its own, so that what it mounts is gone whatever happens to it.
     flags = ("--force-check-gpg", "--variant=minbase", "--include=ca-certificates")
-    made = run(["unshare", "--mount", "debootstrap", *flags, SUITE, folder, mirror])
+    made = run(["unshare", "--mount", "debootstrap", *flags, SUITE, folder, *([mirror] if mirror else [])])
     if made.status:
         cache.refuse_full_disk(made.complaint, folder)
         raise StackError(
-            f"debootstrap of {SUITE} from {mirror} failed",
+            f"debootstrap of {SUITE} from {mirror or 'its default archive'} failed",
             hint="apt-get update (is Debian's mirror reachable?); apt-get install debian-archive-keyring",
             details=tuple(made.text.splitlines()[-3:] + made.complaint.splitlines()[-3:]),
         )
-    lines = f"deb {mirror} {SUITE} main\ndeb {mirror} {SUITE}-updates main\ndeb {security} {SUITE}-security main\n"
+    listed = folder / "etc/apt/sources.list"  # debootstrap's own names the archive that it took
+    lines = sources_list(mirror or listed.read_text("utf-8").split()[1], security)
     for name, text in (_SLIM | {"etc/apt/sources.list": lines}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).unlink(missing_ok=True)
@@ -109,9 +108,21 @@ def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
     file.unlink()
 
 
+def sources_list(mirror: str, security: str) -> str:
+    """The image's ``sources.list``. Where no security archive is known, it is the one beside Debian's own.
+
+    >>> print(sources_list("http://mirror.example/debian", ""), end="")
+    deb http://mirror.example/debian trixie main
+    deb http://mirror.example/debian trixie-updates main
+    deb http://mirror.example/debian-security trixie-security main
+    """
+    places = ((mirror, ""), (mirror, "-updates"), (security or f"{mirror.rstrip('/')}-security", "-security"))
+    return "".join(f"deb {place} {SUITE}{suffix} main\n" for place, suffix in places)
+
+
 def sources() -> tuple[str, str]:
-    """Debian's archive and its security archive as this machine's own apt names them, or Debian's public ones."""
-    found = {"Debian": MIRROR, "Debian-Security": SECURITY}
+    """Debian's archive and its security archive as this machine's own apt names them; empty where it names none."""
+    found = {"Debian": "", "Debian-Security": ""}
     if shutil.which("apt-get"):
         listed = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"])
         for line in listed.text.splitlines():
