@@ -70,7 +70,9 @@ def _make(component: Component, work: WorkTree) -> None:
     (work.path / STATE / "empty" / "fonts").mkdir(parents=True, exist_ok=True)
     # Upstream's css calls math.random(): the preload makes the compiler's random numbers the same every time.
     sass = f"NODE_SASS=node --require {node.RECIPES / 'seed-random.cjs'} node_modules/.bin/sass"
-    done = run(["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path())
+    done = run(
+        ["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path(), upstreams=True
+    )
     if done.status:
         cache.refuse_full_disk(done.complaint, work.path)
         lines = done.complaint.splitlines()

@@ -99,8 +99,7 @@ def _derive(component: Component, work: WorkTree, toolchain: str, built: tuple[s
             hint=f"the tree is {work.path}; what is left out of its package-lock.json stands in upstream.toml",
         )
         files = {name: (Path(folder) / name).read_bytes() for name in ("package.json", "package-lock.json")}
-    npmrc = work.path / ".npmrc"
-    files[".npmrc"] = npmrc.read_bytes() if npmrc.exists() else b""
+    files[".npmrc"] = node.npmrc(work.path)
     theirs = sorted((work.path / _UPSTREAMS_PATCHES).glob("*.patch"))
 
     def finish(fresh: Path) -> None:

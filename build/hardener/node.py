@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _BESIDE = Path(__file__).parent
 # In a checkout the recipes lie beside the package, in a wheel inside it (pyproject.toml, force-include).
 RECIPES = next(path for path in (_BESIDE.parent / "node", _BESIDE / "node") if path.is_dir())
+_NPMRC = frozenset(("legacy-peer-deps", "omit", "package-lock"))  # settings of upstream's that lead nowhere else
 _NO_NETWORK = re.compile(
     r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENOTCACHED|ERR_SOCKET_TIMEOUT|network request"
 )
@@ -54,9 +55,11 @@ def check_major(wanted: int) -> None:
         )
 
 
-def node(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
-    """Run Node."""
-    return run([home() / "bin" / "node", *words], cwd=cwd, env=search_path() | dict(env or {}))
+def node(
+    *words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, upstreams: bool = True
+) -> Completed:
+    """Run Node; on code that is not ours (see run.environment) unless said otherwise."""
+    return run([home() / "bin" / "node", *words], cwd=cwd, env=search_path() | dict(env or {}), upstreams=upstreams)
 
 
 def search_path() -> dict[str, str]:
@@ -78,7 +81,8 @@ def npm_ci(folder: Path) -> None:
         "--no-update-notifier",
         "--loglevel=warn",
     )
-    done = node(npm_cli(), "ci", *words, cwd=folder)
+    # npm is let onto the network with the user's own settings, and runs nothing of what it unpacks.
+    done = node(npm_cli(), "ci", *words, cwd=folder, upstreams=False)
     cache.refuse_full_disk(done.complaint, folder)  # npm ends well even when it could not unpack everything
     lock = (cache.read_json(folder / "package-lock.json") or {}).get("packages", {})
     if done.status == 0:
@@ -111,6 +115,20 @@ def npm_ci(folder: Path) -> None:
     raise InstallError(
         f"npm ci failed: {message}", hint="hardener build --verbose shows the whole output", details=tuple(lines[:12])
     )
+
+
+def npmrc(tree: Path) -> bytes:
+    """Upstream's settings for npm; raises InstallError for one that could lead it elsewhere or hand on variables."""
+    path = tree / ".npmrc"
+    content = path.read_bytes() if path.exists() else b""
+    for line in content.decode("utf-8", "replace").splitlines():
+        name = line.partition("=")[0].strip()
+        if name and not name.startswith((";", "#")) and (name not in _NPMRC or "${" in line):
+            raise InstallError(
+                f"upstream's .npmrc says: {line.strip()}",
+                hint="see what it does to 'npm ci' (npm help config); if it is harmless, node.py lists its name",
+            )
+    return content
 
 
 def npm_cli() -> Path:

@@ -26,10 +26,14 @@ log = logging.getLogger("hardener.run")
 
 # Variables that would change what git, npm or node do without standing in our command lines. Those that only say how
 # to reach the network (proxies, certificate stores, a registry mirror) stay: content is checked by id and integrity.
+# npm reads its own variables in capitals, too, so names are compared without case.
 _DROPPED = frozenset(
-    "LANGUAGE GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_PREFIX"
-    " GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT NODE_OPTIONS NODE_ENV NODE_PATH npm_config_omit npm_config_include".split()
+    "language git_dir git_work_tree git_index_file git_object_directory git_alternate_object_directories git_prefix"
+    " git_config_parameters git_config_count node_options node_env node_path npm_config_omit npm_config_include".split()
 )
+# All that code of upstream and of its packages (bundler configuration, loaders, Makefile, linters) is given. Tokens and
+# passwords are none of its business, and what it could read unseen (SASS_PATH, MAKEFLAGS) would be in no step's key.
+_FOR_UPSTREAM = frozenset("PATH HOME USER LOGNAME TMPDIR TEMP TMP".split())
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,13 @@ class Completed:
         return (self.stderr or self.stdout).decode("utf-8", "replace").strip()
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a child: ours, less what would change its behaviour unseen, in a fixed locale."""
-    env = {name: value for name, value in os.environ.items() if name not in _DROPPED}
+def environment(extra: Mapping[str, str] | None = None, *, upstreams: bool = False) -> dict[str, str]:
+    """The environment for a child: ours, less what would change its behaviour unseen, in a fixed locale.
+
+    A child that runs ``upstreams`` code gets a few variables of ours and nothing else.
+    """
+    names = {name for name in os.environ if name.lower() not in _DROPPED}
+    env = {name: os.environ[name] for name in (names & _FOR_UPSTREAM if upstreams else names)}
     env |= {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
     return env | dict(extra or {})
 
@@ -66,11 +74,13 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
+    upstreams: bool = False,
 ) -> Completed:
     """Run one program to its end and return what it did; a non-zero status is the caller's to judge.
 
-    ``env`` is added to the cleaned environment. The child gets its own process group, so that an interrupt ends its
-    children too. Raises StackError when the program is not there.
+    ``env`` is added to the cleaned environment, which ``upstreams`` code gets little of (see :func:`environment`). The
+    child gets its own process group, so that an interrupt ends its children too. Raises StackError when the program is
+    not there.
     """
     words = tuple(str(word) for word in argv)
     started = time.monotonic()
@@ -79,7 +89,7 @@ def run(
             process = subprocess.Popen(
                 words,
                 cwd=cwd,
-                env=environment(env),
+                env=environment(env, upstreams=upstreams),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -115,11 +115,10 @@ def _modules(tree: Path) -> tuple[Path, tuple[str, ...]]:
     keep = _needed({path: entry for path, entry in packages.items() if path not in foreign})
     lock["packages"] = {path: entry for path, entry in packages.items() if path in keep}
     lock.pop("dependencies", None)
-    npmrc = tree / ".npmrc"
     files = {
         "package.json": cache.json_bytes(manifest),
         "package-lock.json": cache.json_bytes(lock),
-        ".npmrc": npmrc.read_bytes() if npmrc.exists() else b"",
+        ".npmrc": node.npmrc(tree),
     }
     return node.stored_modules(files)[0], tuple(sorted(names))
 

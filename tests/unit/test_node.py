@@ -23,11 +23,15 @@ class FakeNode:
         self.stdout = b""
         self.result: object = None
         self.calls: list[tuple[str, ...]] = []
+        self.upstreams: list[bool] = []
         self.jobs: list[dict[str, object]] = []
 
-    def __call__(self, *words: str | Path, cwd: Path | None = None, env: object = None) -> Completed:
+    def __call__(
+        self, *words: str | Path, cwd: Path | None = None, env: object = None, upstreams: bool = True
+    ) -> Completed:
         """Run nothing."""
         self.calls.append(tuple(map(str, words)))
+        self.upstreams.append(upstreams)
         if str(words[-1]).endswith("job.json"):
             job = json.loads(Path(words[-1]).read_text("utf-8"))
             self.jobs.append(job)
@@ -104,6 +108,14 @@ def test_npm_runs_no_scripts_and_asks_the_cache_first(fake: FakeNode, tmp_path: 
     (words,) = fake.calls
     assert words[1] == "ci"
     assert {"--ignore-scripts", "--prefer-offline", "--no-audit"} <= set(words)
+
+
+def test_npm_has_the_users_settings_and_recipes_have_not(fake: FakeNode, tmp_path: Path) -> None:
+    fake.result = {}
+    node.npm_ci(tmp_path)
+    node.recipe("bundle.cjs", {"root": tmp_path})
+    assert {one for one, words in zip(fake.upstreams, fake.calls, strict=True) if "ci" in words} == {False}
+    assert fake.upstreams[-1] is True
 
 
 class TestStoredModules:
@@ -209,3 +221,28 @@ class TestNode:
     def test_the_version_of_a_tool_is_that_of_the_lock(self) -> None:
         lock = cache.read_json(node.RECIPES / "package-lock.json")
         assert node.tool_version("typescript") == lock["packages"]["node_modules/typescript"]["version"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "registry=https://npm.example/",
+        "_authToken=x",
+        "//npm.example/:_authToken=${NPM_TOKEN}",
+        "omit=${GITHUB_TOKEN}",
+        "script-shell=./x",
+    ],
+)
+def test_upstreams_settings_cannot_lead_npm_elsewhere(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".npmrc").write_text(f"; a comment\npackage-lock=true\n{line}\n")
+    with pytest.raises(InstallError) as caught:
+        node.npmrc(tmp_path)
+    assert line in caught.value.message
+    assert caught.value.exit_code == 6
+    assert "npm help config" in caught.value.hint
+
+
+def test_upstreams_harmless_settings_are_kept(tmp_path: Path) -> None:
+    assert node.npmrc(tmp_path) == b""
+    (tmp_path / ".npmrc").write_bytes(b"package-lock=true\r\n; later\nlegacy-peer-deps=true\nomit=optional\n")
+    assert node.npmrc(tmp_path).endswith(b"omit=optional\n")

@@ -74,6 +74,28 @@ def test_what_says_how_to_reach_the_network_stays(monkeypatch: pytest.MonkeyPatc
     assert environment()[name] == "x"
 
 
+@pytest.mark.parametrize("name", ["NPM_CONFIG_OMIT", "Npm_Config_Include"])
+def test_npms_variables_are_dropped_in_capitals_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+    assert name not in environment()
+
+
+@pytest.mark.parametrize(
+    "name", ["GITHUB_TOKEN", "HARDENER_UPSTREAM", "NPM_TOKEN", "https_proxy", "SASS_PATH", "MAKEFLAGS"]
+)
+def test_upstreams_code_sees_no_secret_and_no_switch(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "planted")
+    code = "import os; print(sorted(os.environ.items()))"
+    assert "planted" in run([PYTHON, "-c", code]).text, "others may need it"
+    assert "planted" not in run([PYTHON, "-c", code], upstreams=True).text
+
+
+def test_upstreams_code_finds_programs_and_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/a/home")
+    given = environment({"PATH": "/a:/b"}, upstreams=True)
+    assert (given["PATH"], given["HOME"], given["LC_ALL"]) == ("/a:/b", "/a/home", "C.UTF-8")
+
+
 def test_the_locale_is_fixed_and_extra_variables_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("TZ", "Asia/Tokyo")
