@@ -23,6 +23,7 @@ from hardener import (
     cli_upstream,
     config,
     pipeline,
+    sdks,
 )
 from hardener import ablate as ablation
 from hardener import doctor as doctors
@@ -31,6 +32,8 @@ from hardener.arguments import project_of as _project
 from hardener.arguments import sources_of
 from hardener.edittree import unsaved
 from hardener.errors import HardenerError, ScanError, StackError, UnfinishedError, UsageError
+from hardener.hosts import NAME as HOSTS
+from hardener.hosts import read_hosts
 from hardener.ui import UI, human
 
 if TYPE_CHECKING:
@@ -135,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
     cli_series.register(verb, source, extra)
-    sub = verb("scan", _scan, "hold every host named in a folder against hosts.toml")
+    sub = verb(
+        "scan", _scan, "hold every host named in a folder against hosts.toml, and look for the SDKs of sdks.toml"
+    )
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
     sub = verb("ablate", _ablate, "leave out one patch at a time: the test that it names has to go red", extra)
@@ -208,18 +213,22 @@ def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
 
 
 def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    hosts = _project(arguments).root / scanning.NAME
+    root = _project(arguments).root
+    listed = root / HOSTS
     if arguments.propose:
         scanned = scanning.scan(arguments.site)
-        proposal = scanning.propose(scanned, scanning.read_hosts(hosts) if hosts.exists() else ())
+        proposal = scanning.propose(scanned, read_hosts(listed) if listed.exists() else ())
         if not arguments.json:
             _print(proposal)
         return {"proposal": proposal}
-    scanned = scanning.check(arguments.site, hosts)
+    forbidden = sdks.in_force(root / sdks.NAME)
+    scanned = scanning.check(arguments.site, listed, forbidden)
     ui.print(
-        f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right"
+        f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right; "
+        f"none of {len(forbidden)} SDKs"
     )
-    return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts}
+    names = [sdk.name for sdk in forbidden]
+    return {"files": scanned.files, "size": scanned.size, "hosts": scanned.hosts, "sdks_excluded": names}
 
 
 def _ablate(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

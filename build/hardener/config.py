@@ -50,6 +50,7 @@ class Component:
     make: tuple[str, ...] = ()
     site: str = ""
     site_files: tuple[str, ...] = ()
+    site_without: tuple[str, ...] = ()
 
     @property
     def generated(self) -> dict[str, str]:
@@ -66,7 +67,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with ``upstream.toml``, ``patches/``, ``overlays/`` and ``hosts.toml``.
+    """A folder with ``upstream.toml``, ``patches/``, ``overlays/``, ``hosts.toml`` and ``sdks.toml``.
 
     ``components`` stand in build order; the last one is the site that is packed. ``trees`` are further commits that the
     series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see layers.py.
@@ -176,6 +177,7 @@ COMPONENT_FIELDS: Mapping[str, _Field] = {
     "site_files": _Field(
         _texts(_PATH), "a list of paths or globs, each with a folder of the site behind a blank if wanted"
     ),
+    "site_without": _Field(_texts(_PATH), "a list of paths or globs of the site"),
 }
 
 

@@ -42,12 +42,13 @@ class Deployed:
 def deploy(component: Component, work: WorkTree, installed: Installed, bundled: Bundled, target: Path) -> Deployed:
     """Lay out the site in ``target``.
 
-    Raises BundleError when upstream's Makefile fails, ConfigError for a new layout.
+    Raises BundleError when upstream's Makefile fails, or what is to be left out is not there, ConfigError for a layout
+    that is new.
     """
     key = cache.key(
         bundled.key,
         installed.key,
-        (component.make, component.site, component.site_files),
+        (component.make, component.site, component.site_files, component.site_without),
         node.recipes_digest(),
         cache.file_digest_of(__file__),
     )
@@ -105,9 +106,22 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
         for path in sources:
             _copy(path, new / destination / path.name)
     _countries(work.path, new)
+    _leave_out(component, new)
     for folder in sorted((path for path in new.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
+
+
+def _leave_out(component: Component, new: Path) -> None:
+    for pattern in component.site_without:
+        unwanted = [path for path in new.glob(pattern) if path.is_file()]
+        if not unwanted:
+            raise BundleError(
+                f"{component.name}: there is no {pattern} to leave out of the site",
+                hint="mend site_without = [...] in upstream.toml; upstream may have renamed the file",
+            )
+        for path in unwanted:
+            path.unlink()
 
 
 def _install_line(line: str) -> tuple[str, str]:

@@ -18,9 +18,9 @@ from hardener.catalogue import upstream_state
 from hardener.errors import UsageError
 from hardener.fetch import mirror_of
 from hardener.git import Repository
+from hardener.hosts import NAME as HOSTS
+from hardener.hosts import read_hosts
 from hardener.layers import layers_of
-from hardener.scan import NAME as HOSTS
-from hardener.scan import read_hosts
 from hardener.series import REMOVALS, read_removals, read_series
 
 if TYPE_CHECKING:

@@ -48,9 +48,10 @@ def layers_of(project: Project, component: Component) -> tuple[Layer, ...]:
 def extend(project: Project, folders: Iterable[Path]) -> Project:
     """The project with an operator's folders (``--extra``) after its own patches and overlays.
 
-    Each has the project's layout: ``patches/COMPONENT/``, ``overlays/COMPONENT/`` and, if the built site names more
-    hosts, ``hosts.toml``. Raises UsageError for a folder that has none of it, a name that cannot stand in the archive's
-    name or is there twice, and for a component that the project does not have.
+    Each has the project's layout: ``patches/COMPONENT/``, ``overlays/COMPONENT/``, ``hosts.toml`` if the site names
+    more hosts, and ``sdks.toml`` for SDKs that are forbidden or allowed there. Raises UsageError for a folder that
+    has none of the first two, a name that cannot stand in the archive's name or is there twice, and for a component
+    that the project does not have.
     """
     extras: list[Path] = list(project.extras)
     for folder in folders:

@@ -6,17 +6,16 @@ Every step has a key (the hash of all that it reads) and is left out when its ou
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hardener import __version__, cache, node, scan
+from hardener import __version__, cache, hosts, node, scan, sdks
 from hardener.bundle import Bundled, bundle, deliver
 from hardener.checkout import WorkTree, checkout, write_tree
 from hardener.deploy import Deployed, deploy
 from hardener.git import Repository
 from hardener.install import Installed, install
 from hardener.package import Packaged, archive_records, package, read_records, write_records
-from hardener.scan import NAME as HOSTS
 from hardener.source import Layered, Source, fetch_pinned, source
 from hardener.typecheck import Checked, typecheck
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 class Options:
     """What a build may be told: where to fetch from, which toolchain, and whether upstream is left as it is.
 
-    ``judged=False`` counts the hosts of the site without holding them against hosts.toml.
+    ``judged=False`` counts the hosts of the site without holding them against hosts.toml and sdks.toml.
     """
 
     sources: Mapping[str, str]
@@ -87,7 +86,9 @@ def build(project: Project, options: Options, ui: UI) -> Result:
     ):
         built: dict[str, Built] = {}
         for component in project.components:
-            built[component.name] = _build_component(project, component, options, built, area, ui)
+            # Upstream as it is: what we leave out of its site is there.
+            one = replace(component, drop=(), site_without=()) if options.unpatched else component
+            built[component.name] = _build_component(project, one, options, built, area, ui)
         return _finish(project, options, tuple(built.values()), area, ui)
 
 
@@ -140,11 +141,9 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         site = deploy(last.component, last.work, last.installed, last.bundled, area / "site")
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
     with ui.step("scan", last.component.name) as line:
-        hosts, fresh = _scan(project, options, site, area)
-        line.say(
-            f"{len(hosts)} hosts"
-            + (", not judged" if options.unpatched else ", all listed" if fresh else ", unchanged")
-        )
+        found, fresh = _scan(project, options, built, site, area)
+        judged = f", all listed; none of {len(found['sdks'])} SDKs" if fresh else ", unchanged"
+        line.say(f"{len(found['hosts'])} hosts" + (", not judged" if options.unpatched else judged))
     with ui.step("package", last.component.name) as line:
         line.tell("compressing")
         variant = options.variant + project.mark
@@ -156,36 +155,60 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
             f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
         )
     manifest = None if packaged.fresh else read_records(dist, packaged)
-    # A header that changed alone gives the same archive, but not the same record of it.
-    if manifest is None or _inputs(manifest["components"]) != _inputs([_component_record(one) for one in built]):
-        manifest = _manifest(project, options, built, hosts, packaged, ui) | {"label": label}
+    # A header or a list that changed alone gives the same archive, but not the same record of it.
+    if (
+        manifest is None
+        or _inputs(manifest["components"]) != _inputs([_component_record(one) for one in built])
+        or manifest.get("sdks_excluded") != found["sdks"]
+    ):
+        manifest = _manifest(project, options, built, found, packaged, ui) | {"label": label}
         write_records(dist, packaged, manifest)
     return Result(built, site, packaged, manifest)
 
 
-def _scan(project: Project, options: Options, site: Deployed, area: Path) -> tuple[dict[str, list[int]], bool]:
-    """Hosts in the site with their counts, and whether they were looked for just now; unpatched ones are not judged."""
-    hosts = project.root / HOSTS
+def _scan(
+    project: Project, options: Options, built: tuple[Built, ...], site: Deployed, area: Path
+) -> tuple[dict[str, Any], bool]:
+    """Hosts in the site with their counts and the SDKs that are not in it, and whether they were looked for just now.
+
+    Unpatched ones are not judged, and no SDK is looked for.
+    """
+    known, more = _lists(project, hosts.NAME)
+    ours, theirs = _lists(project, sdks.NAME)
     stamp = cache.Stamp(area / "scan.json")
-    more = [path for folder in project.extras if (path := folder / HOSTS).exists()]
-    listed = [cache.file_digest(path) for path in (hosts, *more) if path.exists()]
+    listed = [(path.name, cache.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
-    key = cache.key(site.key, listed, options.variant, judged, cache.file_digest_of(scan.__file__))
+    sources = [cache.file_digest_of(file) for file in (scan.__file__, hosts.__file__, sdks.__file__)]
+    key = cache.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
         exact = options.toolchain == "rspack"
-        scanned = scan.check(site.path, hosts, exact=exact, downstream=more) if judged else scan.scan(site.path)
-        facts = {"hosts": {host: list(counts) for host, counts in scanned.hosts.items()}}
+        forbidden = sdks.in_force(ours, theirs) if judged else ()
+        bundles = {
+            f"{one.component.name}/{name}": paths for one in built for name, paths in one.bundled.modules.items()
+        }
+        scanned = (
+            scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more)
+            if judged
+            else scan.scan(site.path)
+        )
+        counts = {host: list(counts) for host, counts in scanned.hosts.items()}
+        facts = {"hosts": counts, "sdks": [sdk.name for sdk in forbidden]}
         stamp.set(key, facts)
-    return facts["hosts"], fresh
+    return facts, fresh
+
+
+def _lists(project: Project, name: str) -> tuple[Path, list[Path]]:
+    """A list of the project, and those of that name in the folders of an operator."""
+    return project.root / name, [path for folder in project.extras if (path := folder / name).exists()]
 
 
 def _manifest(
     project: Project,
     options: Options,
     built: tuple[Built, ...],
-    hosts: dict[str, list[int]],
+    found: dict[str, Any],
     packaged: Packaged,
     ui: UI,
 ) -> dict[str, Any]:
@@ -199,7 +222,8 @@ def _manifest(
         | {name: version for one in built for name, version in one.bundled.versions.items()},
         "components": [_component_record(one) for one in built],
         "substitutions": [],
-        "hosts": hosts,
+        "hosts": found["hosts"],
+        "sdks_excluded": found["sdks"],
         "sizes": packaged.sizes,
         "archives": archive_records(packaged),
         "seconds": ui.times,

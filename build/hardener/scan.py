@@ -1,9 +1,10 @@
-"""Step 8: every host that is named anywhere in the built files, against the reviewed list ``hosts.toml``.
+"""Step 8: every host that is named anywhere in the built files, against ``hosts.toml``, and no SDK of ``sdks.toml``.
 
 Three spellings are looked for: addresses with a scheme (also JSON-escaped and percent-encoded), ICE servers
 (``stun:``, ``turn:``), and host names that stand alone in a string, because a script may put the address together
 at run time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says:
 the list cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
+In the same pass fingerprints of SDKs are looked for in served files, and their modules in source maps (see sdks.py).
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hardener.config import read_toml, tables
-from hardener.errors import ConfigError, ScanError, UsageError
+from hardener import sdks as sdk
+from hardener.errors import ScanError, UsageError
+from hardener.hosts import NAME, HostEntry, read_hosts
+from hardener.sdks import excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-NAME = "hosts.toml"
-# What a host is doing in the bundle. 'open' is a network target whose removal is still to be done: it is listed so that
-# nothing new slips in beside it.
-CLASSES = ("namespace", "licence", "link", "origin", "comment", "inert", "open")
+    from hardener.sdks import Sdk, Trace
+
 MAP_SUFFIX = ".map"
 # Pictures, sounds, fonts and models hold compressed data; text in them is not reachable as an address by the client.
 _BINARY = frozenset(
@@ -94,23 +95,13 @@ class Find:
 
 
 @dataclass(frozen=True)
-class HostEntry:
-    """One ``[[host]]``: ``count`` is how often it stands in served files, ``maps`` in source maps."""
-
-    host: str
-    kind: str
-    reason: str
-    count: int = 0
-    maps: int = 0
-
-
-@dataclass(frozen=True)
 class Scanned:
-    """What was looked at (``files``, ``size`` in bytes) and found: all finds and the entries they were held against."""
+    """What was looked at (``files``, ``size`` in bytes) and found: hosts, the entries they were held against, SDKs."""
 
     files: int
     size: int
     finds: tuple[Find, ...]
+    traces: tuple[Trace, ...] = ()
     entries: tuple[HostEntry, ...] = ()
     problems: tuple[str, ...] = ()
     with_maps: bool = True
@@ -122,54 +113,6 @@ class Scanned:
         for find in self.finds:
             counts.setdefault(find.host, [0, 0])[find.in_map] += 1
         return {host: (served, maps) for host, (served, maps) in sorted(counts.items())}
-
-
-def read_hosts(path: Path, *, downstream: bool = False) -> tuple[HostEntry, ...]:
-    """Read ``hosts.toml``; raises ConfigError that names the entry and what is allowed.
-
-    A ``downstream`` list may also say of a host that it is gone (no count): it changes ours.
-    """
-    data = read_toml(path)
-    for key in data:
-        if key != "host":
-            raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[host]] tables")
-    entries = tuple(
-        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(tables(path, data, "host"), 1)
-    )
-    names = [entry.host for entry in entries]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{path}: {name} is there twice", hint="one [[host]] per host")
-    return entries
-
-
-def _entry(path: Path, number: int, entry: Any, *, downstream: bool) -> HostEntry:
-    where = f"{path}: [[host]] {number}"
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: not a table", hint="write [[host]] with keys below it")
-    allowed: dict[str, tuple[type, str]] = {
-        "host": (str, "a host name in lower case"),
-        "class": (str, "one of " + ", ".join(CLASSES)),
-        "reason": (str, "a sentence"),
-        "count": (int, "a whole number"),
-        "maps": (int, "a whole number"),
-    }
-    for key, value in entry.items():
-        if key not in allowed:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint="allowed: " + ", ".join(allowed))
-        if type(value) is not allowed[key][0]:
-            raise ConfigError(f"{where}: {key} = {value!r}", hint=f"allowed: {allowed[key][1]}")
-    for key in ("host", "class", "reason"):
-        if not entry.get(key):
-            raise ConfigError(f"{where}: {key!r} is missing", hint=f"{key} is {allowed[key][1]}")
-    if entry["class"] not in CLASSES:
-        raise ConfigError(f"{where}: class = {entry['class']!r}", hint=f"allowed: {', '.join(CLASSES)}")
-    count, maps = entry.get("count", 0), entry.get("maps", 0)
-    if count < 0 or maps < 0 or not (count + maps or downstream):
-        raise ConfigError(
-            f"{where}: {entry['host']} expects nothing", hint="give count = N (served files), maps = N, or both"
-        )
-    return HostEntry(entry["host"].lower(), entry["class"], entry["reason"], count, maps)
 
 
 def find_hosts(content: bytes, file: str) -> list[Find]:
@@ -194,21 +137,19 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
                 places.setdefault(host.start(), host[0])
             at = low.find(prefix, at + 1)
     return [
-        Find(host.decode("ascii"), file, offset, _excerpt(content, offset, len(host)))
+        Find(host.decode("ascii"), file, offset, excerpt(content, offset, len(host)))
         for offset, host in sorted(places.items())
     ]
 
 
-def _excerpt(content: bytes, offset: int, length: int) -> str:
-    around = content[max(0, offset - 40) : offset + length + 40].decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else " " for char in around).strip()
+def _look_into(root: str, name: str, sdks: tuple[Sdk, ...]) -> tuple[list[Find], list[Trace]]:
+    content = (Path(root) / name).read_bytes()
+    if name.endswith(MAP_SUFFIX):
+        return find_hosts(content, name), sdk.find_modules(sdk.sources(content), name, sdks)
+    return find_hosts(content, name), sdk.find_fingerprints(content, name, sdks)
 
 
-def _find_in_file(root: str, name: str) -> list[Find]:
-    return find_hosts((Path(root) / name).read_bytes(), name)
-
-
-def scan(site: Path) -> Scanned:
+def scan(site: Path, sdks: tuple[Sdk, ...] = ()) -> Scanned:
     """Look through all files below ``site``; nothing is judged yet. Raises UsageError when there is no such folder."""
     if not site.is_dir():
         raise UsageError(f"{site} is no folder", hint="name the unpacked site, or build one: hardener build")
@@ -221,10 +162,12 @@ def scan(site: Path) -> Scanned:
     # Not plain fork: the progress display runs in a thread of this process.
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
-        found = pool.map(_find_in_file, [str(site)] * len(sizes), largest_first, chunksize=4)
-        finds = sorted((find for finds in found for find in finds), key=lambda find: (find.file, find.offset))
+        n = len(sizes)
+        found = list(pool.map(_look_into, [str(site)] * n, largest_first, [sdks] * n, chunksize=4))
+    finds = sorted((find for finds, _ in found for find in finds), key=lambda find: (find.file, find.offset))
+    traces = sorted((trace for _, traces in found for trace in traces), key=lambda trace: (trace.sdk, trace.where))
     with_maps = any(name.endswith(MAP_SUFFIX) for name in sizes)
-    return Scanned(len(sizes), sum(sizes.values()), tuple(finds), with_maps=with_maps)
+    return Scanned(n, sum(sizes.values()), tuple(finds), tuple(traces), with_maps=with_maps)
 
 
 def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
@@ -260,16 +203,34 @@ def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequ
     return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems))
 
 
-def check(site: Path, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
-    """:func:`scan` and :func:`judge`; raises ScanError that lists every host that does not fit."""
-    judged = judge(scan(site), hosts, exact=exact, downstream=downstream)
-    if judged.problems:
-        raise ScanError(
-            f"the bundle and {NAME} differ in {len(judged.problems)} host(s)",
-            hint=f"remove the host by a patch, or review it and list it: hardener scan {site} --propose",
-            details=judged.problems,
+def check(
+    site: Path,
+    hosts: Path,
+    sdks: tuple[Sdk, ...] = (),
+    bundles: Mapping[str, Iterable[str]] | None = None,
+    *,
+    exact: bool = True,
+    downstream: Sequence[Path] = (),
+) -> Scanned:
+    """:func:`scan` and :func:`judge`; ``sdks`` may be neither in the site nor among the modules of the ``bundles``.
+
+    Raises ScanError that lists every host that does not fit, and every trace of an SDK.
+    """
+    judged = judge(scan(site, sdks), hosts, exact=exact, downstream=downstream)
+    traces = (*sdk.in_bundles(bundles or {}, sdks), *judged.traces)
+    if not traces and not judged.problems:
+        return judged
+    names = sorted({trace.sdk for trace in traces})
+    wrong, hints = [], []
+    if names:
+        wrong.append(f"the bundle holds what {sdk.NAME} forbids: {', '.join(names)}")
+        hints.append(
+            f"keep it out by a patch, an overlay or an alias; an operator's {sdk.NAME} (--extra) may allow it by name"
         )
-    return judged
+    if judged.problems:
+        wrong.append(f"the bundle and {NAME} differ in {len(judged.problems)} host(s)")
+        hints.append(f"remove the host by a patch, or review it and list it: hardener scan {site} --propose")
+    raise ScanError("; ".join(wrong), hint="; ".join(hints), details=(*sdk.problems(traces), *judged.problems))
 
 
 def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:

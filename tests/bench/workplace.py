@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hardener.config import Component, Project
 
-COPIED = ("upstream.toml", "hosts.toml", "patches", "overlays")
+COPIED = ("upstream.toml", "hosts.toml", "sdks.toml", "patches", "overlays")
 PACKAGE = Path(hardener.__file__).parents[1]
 
 

@@ -97,6 +97,29 @@ def test_alias_puts_our_stub_in_place_of_the_crash_reporter(demo: Demo) -> None:
     assert b"sendBeacon" not in demo.site[BUNDLE]
 
 
+def test_sdks_that_were_looked_for_stand_in_the_manifest(demo: Demo) -> None:
+    assert demo.run.answer["sdks_excluded"] == ["crash-reporter"]
+
+
+def test_a_longer_list_of_sdks_gives_the_same_archive_and_another_record(minimeet: Minimeet) -> None:
+    first = minimeet.build()
+    sdk = '\n[[sdk]]\nname = "spy"\nreason = "for a test"\nmodules = ["vendor/spy/"]\n'
+    minimeet.write("sdks.toml", (minimeet.root / "sdks.toml").read_text("utf-8") + sdk)
+    second = minimeet.build()
+    assert second.sums == first.sums
+    assert second.answer["sdks_excluded"] == ["crash-reporter", "spy"]
+    assert json.loads((minimeet.dist / MANIFEST).read_bytes())["sdks_excluded"] == ["crash-reporter", "spy"]
+
+
+def test_what_the_site_goes_without_is_in_upstreams_own_alone(minimeet: Minimeet) -> None:
+    """``site_without`` of upstream.toml: the hardened archive lacks it, the unpatched one, the control, has it."""
+    minimeet.edit("upstream.toml", "site_files =", 'site_without = ["sounds/*.wav"]\nsite_files =')
+    (name, _) = minimeet.build().sums
+    (plain, _) = minimeet.build("--unpatched").sums
+    assert "sounds/joined.wav" not in unpack(minimeet.dist / name)
+    assert "sounds/joined.wav" in unpack(minimeet.dist / "unpatched" / plain)
+
+
 def test_removed_page_is_not_shipped(demo: Demo) -> None:
     """A line of remove.list takes the file out of the archive."""
     assert "static/oldpromo.html" in demo.unpatched

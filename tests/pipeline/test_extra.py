@@ -114,6 +114,26 @@ def test_a_host_of_the_operator_is_refused_without_its_own_list(minimeet: Minime
     assert (run.code, "ministry.example" in run.stderr) == (7, True)
 
 
+SDK = '[[sdk]]\nname = "{}"\nreason = "because"\n{}'
+
+
+def test_an_sdk_of_the_operators_own_list_is_refused(minimeet: Minimeet, extra: Path) -> None:
+    (extra / "sdks.toml").write_text(SDK.format("imprint", 'fingerprints = ["The ministry"]'), "utf-8")
+    run = minimeet.build("--extra", str(extra))
+    assert (run.code, "imprint: fingerprint 'The ministry' in static/imprint.html:" in run.stderr) == (7, True)
+    assert minimeet.build().code == 0
+
+
+def test_an_operator_can_allow_an_sdk_that_ours_forbids(minimeet: Minimeet, extra: Path) -> None:
+    """By its name, without a rule; until then their page is refused."""
+    page = extra / "overlays/minimeet/static/imprint.html"
+    page.write_text(page.read_text("utf-8") + "<script>navigator.sendBeacon('/seen')</script>\n", "utf-8")
+    assert minimeet.build("--extra", str(extra)).code == 7
+    (extra / "sdks.toml").write_text(SDK.format("crash-reporter", ""), "utf-8")
+    run = minimeet.build("--extra", str(extra))
+    assert (run.code, run.answer["sdks_excluded"]) == (0, []), run.stderr
+
+
 def test_check_judges_it_as_ours(minimeet: Minimeet, extra: Path) -> None:
     assert checked(minimeet, extra).code == 0
     patch = extra / "patches/minimeet/own-domain.patch"

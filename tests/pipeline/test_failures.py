@@ -78,6 +78,12 @@ def stale_removal(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
     )
 
 
+def no_alias(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
+    """Nothing stands in for the vendor's SDK any more."""
+    path = minimeet.root / OVERLAYS / "overlays.toml"
+    path.write_text(path.read_text("utf-8").partition("[[alias]]")[0], "utf-8")
+
+
 def no_project(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
     """A folder without upstream.toml."""
     (minimeet.root / "upstream.toml").unlink()
@@ -128,6 +134,13 @@ CASES = [
     Case("host that is there once more", 7, ("www.w3.org: found 3 times",), edits(("hosts.toml", "count = 3\nmaps = 2", "count = 2\nmaps = 2"))),
     Case("listed host that is not there any more", 7, ("gone.example", "nothing names it"), edits(
         ("hosts.toml", "# Foreign hosts", '[[host]]\nhost = "gone.example"\nclass = "link"\nreason = "none"\ncount = 1\n\n# Foreign hosts'))),
+    Case("SDK under another host", 7, ("sdks.toml forbids: crash-reporter", "fingerprint 'navigator.sendBeacon' in libs/chunks/"), edits(
+        (OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "navigator.sendBeacon('/collect');"))),
+    Case("SDK whose alias is gone", 7, ("module 'vendor/' in bundle minimeet/app.bundle: vendor/crash-reporter.js", "unknown host tracker.example"), no_alias),
+    Case("malformed sdks.toml", 3, ("sdks.toml", "fingerprints = ['Beacon', 'a']"), edits(("sdks.toml", '["navigator.sendBeacon"]', '["Beacon", "a"]'))),
+    Case("no sdks.toml", 2, ("sdks.toml does not exist",), lambda minimeet, _: (minimeet.root / "sdks.toml").unlink()),
+    Case("nothing of that name to leave out of the site", 6, ("there is no sounds/gone.*", "site_without"), edits(
+        ("upstream.toml", "site_files =", 'site_without = ["sounds/gone.*"]\nsite_files ='))),
     Case("type error in an overlay", 6, ("react/features/hardened/wrong.ts", "TS2322"), type_error),
     Case("syntax error in an overlay", 6, ("functions.js",), edits((OVERLAYS + "react/features/analytics/functions.js", "function sendEvent()", "function sendEvent("))),
     Case("alias that nothing imports", 6, ("@minimeet/nothing",), edits((OVERLAYS + "overlays.toml", '"@minimeet/crash-reporter"', '"@minimeet/nothing"'))),

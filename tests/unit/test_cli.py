@@ -200,21 +200,31 @@ class TestCheck:
         assert "hint:  the trees are: pin, next" in err
 
 
+SDKS = '[[sdk]]\nname = "spy"\nreason = "it spies"\nfingerprints = ["spy.collect"]\n'
+
+
 class TestScan:
     """hardener scan."""
 
     def test_a_site_that_is_clean(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
-        write_files(project, {"hosts.toml": "", "site/a.js": "x"})
+        write_files(project, {"hosts.toml": "", "sdks.toml": SDKS, "site/a.js": "x"})
         code, out, err = run(capsys, "scan", project / "site", "--json", "--project", project)
         assert (code, json.loads(out)["files"]) == (0, 1)
+        assert json.loads(out)["sdks_excluded"] == ["spy"]
         assert "0 hosts in 1 files" in err
 
     def test_a_leak_is_code_7(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
-        write_files(project, {"hosts.toml": "", "site/a.js": "'https://t.evil.example'"})
+        write_files(project, {"hosts.toml": "", "sdks.toml": SDKS, "site/a.js": "'https://t.evil.example'"})
         code, _, err = run(capsys, "scan", project / "site", "--project", project)
         assert code == 7
         assert "t.evil.example" in err
         assert "a.js:9" in err
+
+    def test_an_sdk_is_code_7(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
+        write_files(project, {"hosts.toml": "", "sdks.toml": SDKS, "site/a.js": "a();spy.collect()"})
+        code, _, err = run(capsys, "scan", project / "site", "--project", project)
+        assert code == 7
+        assert "spy: fingerprint 'spy.collect' in a.js:4" in err
 
     def test_a_proposal_goes_to_standard_output(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
         write_files(project, {"site/a.js": "'https://t.evil.example'"})
@@ -223,7 +233,7 @@ class TestScan:
         assert 'host = "t.evil.example"' in out
 
     def test_what_is_no_folder_is_code_2(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
-        write_files(project, {"hosts.toml": ""})
+        write_files(project, {"hosts.toml": "", "sdks.toml": SDKS})
         assert run(capsys, "scan", project / "nope", "--project", project)[0] == 2
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fakes import write_files
 from hardener.errors import ConfigError, ScanError, UsageError
-from hardener.scan import CLASSES, Find, HostEntry, Scanned, check, judge, propose, read_hosts, scan
+from hardener.hosts import CLASSES, HostEntry, read_hosts
+from hardener.scan import Find, Scanned, check, judge, propose, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
