@@ -42,8 +42,8 @@ class Deployed:
 def deploy(component: Component, work: WorkTree, installed: Installed, bundled: Bundled, target: Path) -> Deployed:
     """Lay out the site in ``target``.
 
-    Raises BundleError when upstream's Makefile fails, or what is to be left out is not there, ConfigError for a layout
-    that is new.
+    Raises BundleError when upstream's Makefile fails, the site holds a link, or what is to be left out is not there;
+    ConfigError for a layout that is new.
     """
     key = cache.key(
         bundled.key,
@@ -107,6 +107,11 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
             _copy(path, new / destination / path.name)
     _countries(work.path, new)
     _leave_out(component, new)
+    if links := sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_symlink()):
+        raise BundleError(
+            f"{component.name}: {', '.join(links)} of the site is a symbolic link",
+            hint="it may lead out of the pinned tree: leave it out (site_without), or replace it (overlays)",
+        )
     for folder in sorted((path for path in new.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
@@ -114,7 +119,7 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
 
 def _leave_out(component: Component, new: Path) -> None:
     for pattern in component.site_without:
-        unwanted = [path for path in new.glob(pattern) if path.is_file()]
+        unwanted = [path for path in new.glob(pattern) if path.is_file() or path.is_symlink()]
         if not unwanted:
             raise BundleError(
                 f"{component.name}: there is no {pattern} to leave out of the site",
@@ -139,7 +144,7 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
     else:
-        shutil.copy(source, target)
+        shutil.copy(source, target, follow_symlinks=False)
 
 
 def _countries(tree: Path, new: Path) -> None:
