@@ -200,6 +200,16 @@ def test_what_was_skipped_is_listed_with_its_reason_and_counted() -> None:
     assert ("skipped", "1", "1") in report.compare(summary, summary)
 
 
+def test_a_part_is_not_shown_as_the_whole() -> None:
+    whole = judge(events())
+    assert "class=part" not in report.page(whole)
+    assert "Only a part was asked for / Nur ein Teil war verlangt: real-two" in report.page(
+        whole | {"only": ["real-two"]}
+    )
+    lacking = report.page(judge(events() + skipped("real-two + none", "no")))
+    assert lacking.index("Nicht gemachte Anrufe über echte Server: 1") < lacking.index("<table")
+
+
 def test_nothing_but_skipped_proves_nothing() -> None:
     only = [event for event in events() if event["run"].startswith("canary")]
     assert judge(only + skipped("real-two + none", "no"))["verdict"] == "void"

@@ -110,6 +110,7 @@ def run(
         record.close()
     summary = judge.judge(read(out / "events.ndjson"), _expected(pairs))
     summary["site"] = str(site)
+    summary["only"] = list(only)
     summary["site_sha256"] = digest(site)
     summary["people"] = {journey.name: list(journey.people) for journey, _attack in pairs if journey.people}
     summary["texts"] = {

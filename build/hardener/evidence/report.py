@@ -46,6 +46,7 @@ def page(summary: Mapping[str, Any]) -> str:
         "<h1>Whom did the browser talk to? / Mit wem sprach der Browser?</h1>",
         f'<p class="verdict {style}">{escape(verdict)}</p>',
         "".join(f"<p class=bad>{escape(one)}</p>" for one in summary["void_because"]),
+        words.part(summary.get("only", ()), summary["skipped"]),
         table(("", ""), ((cell(name), cell(value)) for name, value in facts)),
         words.intro(),
         words.skipped(summary["skipped"]),
@@ -183,9 +184,11 @@ def _timeline(runs: Sequence[Mapping[str, Any]]) -> str:
             f'<rect x="{left:.1f}" y="{number * line + 2}" width="{max(right - left, 2):.1f}" height="{line - 3}"'
             f' fill="{colour}"><title>{escape(title)}</title></rect>'
         )
-        anchor = ("end", left - 4) if left > width / 2 else ("start", right + 4)
+        inside = left <= width / 2 and right > width * 0.8  # no room at either side
+        anchor = ("end", left - 4) if left > width / 2 else ("start", left + 4 if inside else right + 4)
+        ink = "#fff" if inside else "#1a1a1a"
         parts.append(
-            f'<text x="{anchor[1]:.1f}" y="{number * line + 11}" text-anchor="{anchor[0]}" font-size="10">'
+            f'<text x="{anchor[1]:.1f}" y="{number * line + 11}" text-anchor="{anchor[0]}" font-size="10" fill="{ink}">'
             f"{escape(one['run'])}</text>"
         )
         parts += [

@@ -94,6 +94,18 @@ def intro() -> str:
     )
 
 
+def part(only: Sequence[str], left_out: Sequence[Mapping[str, str]]) -> str:
+    """A warning, right below the verdict, where it speaks of a part of the campaign alone; nothing where of all."""
+    said = []
+    if only:
+        said.append(f"Only a part was asked for / Nur ein Teil war verlangt: {', '.join(only)}")
+    if left_out:
+        said.append(
+            f"Calls on real servers that were not made / Nicht gemachte Anrufe über echte Server: {len(left_out)}"
+        )
+    return "".join(f"<p class=part>{escape(one)}</p>" for one in said)
+
+
 def skipped(left_out: Sequence[Mapping[str, str]]) -> str:
     """Which runs were not made, and why; nothing where all were."""
     if not left_out:
