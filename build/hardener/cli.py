@@ -16,6 +16,7 @@ from hardener import (
     __version__,
     cache,
     cli_attack,
+    cli_evidence,
     cli_lift,
     cli_series,
     cli_server,
@@ -31,7 +32,7 @@ from hardener import scan as scanning
 from hardener.arguments import project_of as _project
 from hardener.arguments import sources_of
 from hardener.edittree import unsaved
-from hardener.errors import HardenerError, ScanError, StackError, UnfinishedError, UsageError
+from hardener.errors import HardenerError, ScanError, UnfinishedError, UsageError
 from hardener.hosts import NAME as HOSTS
 from hardener.hosts import read_hosts
 from hardener.ui import UI, human
@@ -145,11 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
     sub = verb("ablate", _ablate, "leave out one patch at a time: the test that it names has to go red", extra)
     sub.add_argument("patches", nargs="*", metavar="PATCH", help="patch files (default: all of the project)")
-    sub = verb("evidence", _evidence, "visit a built site in a sealed network and write down whom it talks to")
-    sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
-    sub.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
-    sub.add_argument("--only", nargs="+", default=[], metavar="NAME", help="journeys, attacks or JOURNEY+ATTACK")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="where the record goes (default: .work/evidence)")
+    cli_evidence.arguments(
+        verb("evidence", _evidence, "visit a built site in a sealed network and write down whom it talks to", source)
+    )
     cli_stack.arguments(
         verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
     )
@@ -241,32 +240,7 @@ def _ablate(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def _evidence(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    try:
-        from hardener.evidence import campaign  # noqa: PLC0415 (Playwright is a tool of the tests, not of a build)
-        from hardener.evidence import report as reporting  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise StackError(f"{error.name} is not installed", hint="uv sync (the dev group brings it)") from error
-    out = arguments.out or _project(arguments).work / "evidence"
-    result = campaign.run(arguments.site, out / "site", ui, arguments.only)
-    answer = {"site": result.summary, "exit": 0 if result.clean else 7}
-    sides = [result.summary]
-    if arguments.control:
-        control = campaign.run(arguments.control, out / "control", ui, arguments.only)
-        answer["control"] = control.summary
-        sides.append(control.summary)
-        for problem in campaign.weak_control(control.summary):
-            ui.print(problem, "red")
-            answer["exit"] = 7
-    heads = ("", "site", "control")[: len(sides) + 1]
-    ui.table("Whom the browser talked to", heads, [row[: len(heads)] for row in reporting.compare(sides[0], sides[-1])])
-    for name, *hosts in reporting.contacts(sides[0], sides[-1]):
-        ui.print(f"{name}\n    site:    {hosts[0]}" + (f"\n    control: {hosts[1]}" if arguments.control else ""))
-    if result.summary["unproven"]:
-        ui.note(f"ended early, so they prove less: {', '.join(result.summary['unproven'])}")
-    for reason in result.summary["void_because"]:
-        ui.print(reason, "red")
-    ui.print(f"{result.summary['verdict']}: {out / 'site' / 'index.html'}", "green" if result.clean else "red")
-    return answer
+    return cli_evidence.run(lambda: _project(arguments), arguments, ui)
 
 
 def _stack(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

@@ -5,35 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hardener.evidence.calls import ENOUGH, STATISTICS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Page
-
-# What the peer connection of the call says: decoded pictures and received bytes, summed over all streams of a kind.
-_STATISTICS = """async () => {
-    const room = window.APP?.conference?._room;
-    const session = room && (room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession);
-    const connection = session?.peerconnection?.peerconnection;
-    const told = { state: connection?.connectionState ?? 'none', frames: 0, audio: 0, video: 0 };
-    for (const one of connection ? (await connection.getStats()).values() : []) {
-        if (one.type === 'inbound-rtp') {
-            told[one.kind] += one.bytesReceived;
-            told.frames += one.framesDecoded ?? 0;
-        }
-    }
-    return told;
-}"""
-
-# Asks again until there is enough of it (Playwright's wait_for_function takes a promise for a yes).
-_ENOUGH = f"""async ([frames, audio, patience]) => {{
-    for (const end = Date.now() + patience; ;) {{
-        const now = await ({_STATISTICS})();
-        if (now.frames >= frames && now.audio >= audio) return now;
-        if (Date.now() > end) throw new Error(`only ${{JSON.stringify(now)}} after ${{patience}} ms`);
-        await new Promise(next => setTimeout(next, 250));
-    }}
-}}"""
 
 
 @dataclass
@@ -86,11 +63,11 @@ class Participant:
 
     def received(self) -> dict[str, Any]:
         """What came in so far: connection state, frames decoded, bytes of audio and of video."""
-        return dict(self.page.evaluate(_STATISTICS))
+        return dict(self.page.evaluate(STATISTICS))
 
     def wait_until_received(self, *, frames: int, audio: int) -> dict[str, Any]:
         """Wait until that many frames are decoded and bytes of audio received in all; returns :meth:`received`."""
-        return dict(self.page.evaluate(_ENOUGH, [frames, audio, 60_000]))
+        return dict(self.page.evaluate(ENOUGH, [frames, audio, 60_000]))
 
     def wait_until_shown(self) -> None:
         """Wait until the large picture of another participant stands on the page, and not their initials."""

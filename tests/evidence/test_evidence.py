@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from hardener import cli
 from hardener.errors import StackError
 from hardener.evidence import campaign, cdp, xmpp_stub
 from hardener.evidence.canaries import CANARIES
+from hardener.evidence.network import SealedNetwork
 from hardener.evidence.record import read
+from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
@@ -95,3 +98,39 @@ def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(StackError):
         campaign.run(site, tmp_path / "out", UI(quiet=True))
     assert not (tmp_path / "out" / "summary.json").exists()
+
+
+@pytest.mark.stack
+def test_people_in_a_call_on_real_servers_and_a_hostile_one(
+    tmp_path: Path, developers_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unpatched site beside it shows that what Mallory sends through Prosody does reach out where nothing stops it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
+    sites = [WORK / variant / "site" for variant in ("hardened", "unpatched")]
+    for site in sites:
+        if not (site / "index.html").exists():
+            pytest.skip(f"{site} is not there: hardener build (and --unpatched)")
+    only = ("real-two", "real-three", "real-mallory+mallory-avatar")
+    words = ["evidence", os.fspath(sites[0]), "--control", os.fspath(sites[1]), "--stack", "--out", os.fspath(tmp_path)]
+    given = cli._parser().parse_args([*words, "--only", *only])
+    try:
+        with SealedNetwork():
+            pass
+    except StackError as error:
+        pytest.skip(f"{error.message} ({error.hint})")
+    try:
+        with ThreadPoolExecutor(1) as pool:  # as in run()
+            answer = pool.submit(given.run, given, UI(quiet=True)).result()
+    except NoDockerError as error:
+        if os.environ.get("HARDENER_REQUIRE_STACK") == "1":
+            raise
+        pytest.skip(f"no stack: {error.message} ({error.hint})")
+    hardened, unpatched = answer["site"], answer["control"]
+    assert (hardened["verdict"], hardened["totals"]["completed"], hosts(hardened)) == ("clean", 3, {})
+    media = [told for one in hardened["runs"] for told in one["media"]]
+    assert [told["who"] for told in media] == ["alice", "bob"]
+    assert min(told["frames"] for told in media) >= 60
+    assert hosts(unpatched)["tracker.evil.example"] == (True, True)
+    assert not campaign.weak_control(unpatched)
+    assert answer["exit"] == 0
+    assert len(list((tmp_path / "site" / campaign.PICTURES).glob("*.png"))) == 6

@@ -12,6 +12,7 @@ from hardener.evidence.stages import EVIL, SAY_AVATAR, SEED, embedding, opening,
 from hardener.evidence.xmpp_stub import MALLORY, Mallory
 
 CALLS = ("call-mallory",)
+BOTH = (*CALLS, "real-mallory")  # at our stub, and at real servers
 _PAD = f"<etherpad>https://pad.{EVIL}/p</etherpad>"
 _MARKUP = "<img src=https://{}." + EVIL + "/x.png>"
 _MARKDOWN = f"![x](https://md.{EVIL}/z.png)"
@@ -33,7 +34,7 @@ _UNLOCK = {"disableThirdPartyRequests": False, "gravatar.disabled": False, "anal
 
 
 def _peer(name: str, text: str, mallory: Mallory, *expects: str) -> Attack:
-    return Attack(name, "peer", text, CALLS, mallory=mallory, expects=expects)
+    return Attack(name, "peer", text, BOTH, mallory=mallory, expects=expects)
 
 
 def _shares(video: str) -> Mallory:
@@ -85,7 +86,7 @@ ATTACKS: tuple[Attack, ...] = (
         "locked-avatar",
         "link",
         "undoes disableThirdPartyRequests; avatar and e-mail",
-        CALLS,
+        BOTH,
         config=_UNLOCK,
         settings=LOCKED,
         mallory=Mallory(presence=_AVATAR + _MAIL),
@@ -139,7 +140,7 @@ ATTACKS: tuple[Attack, ...] = (
         "giphy",
         "link",
         "turns Giphy on; Mallory sends a gif",
-        (*CALLS, "reactions"),
+        (*BOTH, "reactions"),
         config={"giphy": {"enabled": True, "sdkKey": "k", "displayMode": "all", "tileTime": 5000}},
         mallory=Mallory(chat=(_GIF,)),
         expects=("i.giphy.com",),

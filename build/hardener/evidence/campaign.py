@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hardener.evidence.real import Real
     from hardener.ui import UI
 
+PICTURES = "screenshots"
 SETTLE = 0.4  # seconds after a run in which what it sent still counts as its own
 
 
@@ -53,6 +58,11 @@ def plan(only: Sequence[str] = ()) -> list[tuple[Journey, Attack]]:
     return [(journey, attack) for journey, attack in pairs if wanted & _names(journey, attack)]
 
 
+def needs_servers(only: Sequence[str] = ()) -> bool:
+    """Whether some of what is to be walked leads to real servers."""
+    return any(journey.people for journey, _attack in plan(only))
+
+
 def _names(journey: Journey, attack: Attack) -> set[str]:
     if attack is NONE:
         return {journey.name, f"{journey.name}+none"}
@@ -64,28 +74,49 @@ def name_of(journey: Journey, attack: Attack) -> str:
     return f"{journey.name} + {attack.name}"
 
 
-def run(site: Path, out: Path, ui: UI, only: Sequence[str] = ()) -> Result:
-    """Walk the plan on a built site; writes events.ndjson, summary.json and index.html."""
+def run(
+    site: Path, out: Path, ui: UI, only: Sequence[str] = (), real: Real | None = None, missing: str = "not asked for"
+) -> Result:
+    """Walk the plan on a built site; writes events.ndjson, summary.json, index.html and screenshots of real calls.
+
+    ``real`` are the servers for journeys that need them; without them those are skipped, and ``missing`` says why.
+    """
     if not (site / "index.html").is_file():
         raise UsageError(f"{site} holds no index.html", hint="give the folder of an unpacked site")
     pairs = plan(only)
-    out.mkdir(parents=True, exist_ok=True)
+    cache.remove(out / PICTURES)
+    (out / PICTURES).mkdir(parents=True)
     record = Recorder(out / "events.ndjson")
     started = time.time()
     try:
         with ui.step("evidence", site.parent.name or site.name) as line, Watched(site, record) as watched:
-            _walk(watched, Journey("canary", "planted requests", canary), NONE, "canary 1")
+            _walk(watched, Journey("canary", "planted requests", canary), NONE, name="canary 1")
             for number, (journey, attack) in enumerate(pairs):
                 line.tell(name_of(journey, attack), number / len(pairs))
-                _walk(watched, journey, attack, name_of(journey, attack), number)
-            _walk(watched, Journey("canary", "planted requests", canary), NONE, "canary 2")
+                if journey.people and real is None:
+                    record.run = name_of(journey, attack)
+                    record.add("harness", "skipped", reason=missing)
+                    record.run = ""
+                elif journey.people:
+                    # A room of its own: who left abruptly stays in one as a ghost for a minute.
+                    room = f"Room{secrets.token_hex(4)}"
+                    _walk(watched, journey, attack, room, real=real, pictures=out / PICTURES)
+                else:
+                    _walk(watched, journey, attack, f"room{number}")
+            _walk(watched, Journey("canary", "planted requests", canary), NONE, name="canary 2")
             line.say(f"{len(pairs)} runs, {record.count} events")
             version, targets = watched.browser_version, sorted(watched.targets)
     finally:
         record.close()
-    expected = {attack.name: attack.expects for _journey, attack in pairs if attack.expects}
-    summary = judge.judge(read(out / "events.ndjson"), expected)
+    summary = judge.judge(read(out / "events.ndjson"), _expected(pairs))
     summary["site"] = str(site)
+    summary["only"] = list(only)
+    summary["site_sha256"] = digest(site)
+    summary["people"] = {journey.name: list(journey.people) for journey, _attack in pairs if journey.people}
+    summary["texts"] = {
+        "journeys": {journey.name: journey.text for journey, _attack in pairs},
+        "attacks": {attack.name: attack.text for _journey, attack in pairs},
+    }
     summary["browser"] = version
     summary["targets"] = targets
     summary["keys_tried"] = sum(
@@ -98,18 +129,48 @@ def run(site: Path, out: Path, ui: UI, only: Sequence[str] = ()) -> Result:
     return Result(summary, out)
 
 
-def _walk(watched: Watched, journey: Journey, attack: Attack, name: str, number: int = 0) -> None:
+def digest(site: Path) -> str:
+    """One hash of all files of a site, source maps aside, as docs/evidence.md works it out with sha256sum."""
+    files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
+    lines = [f"{cache.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(".map")]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _expected(pairs: Sequence[tuple[Journey, Attack]]) -> dict[str, tuple[str, ...]]:
+    """Whom upstream as it is contacts: by attack, and for real servers by run, so that the stub cannot stand in."""
+    found = {attack.name: attack.expects for journey, attack in pairs if not journey.people}
+    for journey, attack in pairs:
+        if journey.people:
+            found[name_of(journey, attack)] = attack.expects or journey.expects
+    return {name: hosts for name, hosts in found.items() if hosts}
+
+
+def _walk(
+    watched: Watched,
+    journey: Journey,
+    attack: Attack,
+    room: str = "",
+    *,
+    name: str = "",
+    real: Real | None = None,
+    pictures: Path | None = None,
+) -> None:
     record, scene = watched.record, watched.scene
-    record.run = name
+    record.run = name or name_of(journey, attack)
     scene.settings, scene.page, scene.mallory = attack.settings, attack.script, attack.mallory
-    scene.features = journey.server | attack.server
+    scene.features, scene.real = journey.server | attack.server, real
     if journey.name in {"call-mallory", "own-stun"} and attack is NONE:
         scene.mallory = HARMLESS
     record.add("harness", "start", address=attack.address("/"))
     ok, text = True, ""
     try:
-        with watched.browser(permissions=["camera", "microphone"], **journey.profile) as context:
-            journey.walk(Visit(context, attack, f"room{number}", record))
+        with ExitStack() as stack:
+            visits = []
+            for person in journey.people or ("",):
+                context = stack.enter_context(watched.browser(permissions=["camera", "microphone"], **journey.profile))
+                visits.append(Visit(context, attack, room, record, real=real, name=person, pictures=pictures))
+            visits[0].others = tuple(visits[1:])
+            journey.walk(visits[0])
     except Missed as error:
         ok, text = False, str(error)
     except Exception as error:  # noqa: BLE001 (a page that crashes under attack is a result, not our end)

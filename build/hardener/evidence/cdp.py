@@ -28,8 +28,8 @@ _OWN_SCHEMES = ("data:", "blob:", "about:", "chrome:", "chrome-extension:", "dev
 class Listener:
     """Listens until it is closed."""
 
-    def __init__(self, net: SealedNetwork, record: Recorder) -> None:
-        self.record = record
+    def __init__(self, net: SealedNetwork, record: Recorder, port: int = PORT) -> None:
+        self.record, self._port = record, port
         self._numbers = itertools.count(1)
         self._targets: dict[str, str] = {}
         self.kinds: set[str] = set()
@@ -38,15 +38,14 @@ class Listener:
         threading.Thread(target=self._listen, daemon=True).start()
         self._send("Target.setAutoAttach", _ATTACH, None)
 
-    @staticmethod
-    def _connection(net: SealedNetwork) -> Any:
-        one = net.connect_browser(PORT)
+    def _connection(self, net: SealedNetwork) -> Any:
+        one = net.connect_browser(self._port)
         one.settimeout(None)
         return one
 
     def _path(self, net: SealedNetwork) -> str:
         for _attempt in range(40):
-            with contextlib.suppress(OSError, ValueError, KeyError, IndexError), net.connect_browser(PORT) as one:
+            with contextlib.suppress(OSError, ValueError, KeyError, IndexError), net.connect_browser(self._port) as one:
                 one.sendall(b"GET /json/version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 answer = b""
                 while more := one.recv(4096):

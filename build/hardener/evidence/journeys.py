@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hardener.evidence import canaries
+from hardener.evidence import calls, canaries
 from hardener.evidence.own_server import HOST, STAGE
 
 if TYPE_CHECKING:
@@ -185,7 +185,11 @@ def canary(visit: Visit) -> None:
 
 @dataclass(frozen=True)
 class Journey:
-    """A way through the site. ``alone``: it is made without any attack as well. ``server``: how the stub is then."""
+    """A way through the site. ``alone``: it is made without any attack as well. ``server``: how the stub is then.
+
+    ``people`` are the accounts of those who come, where the way leads to real servers; ``expects`` are hosts that
+    upstream as it is calls without any attack: the negative control.
+    """
 
     name: str
     text: str
@@ -193,8 +197,11 @@ class Journey:
     alone: bool = True
     profile: dict[str, Any] = field(default_factory=dict)
     server: frozenset[str] = frozenset()
+    people: tuple[str, ...] = ()
+    expects: tuple[str, ...] = ()
 
 
+STUN = "meet-jit-si-turnrelay.jitsi.net"  # of upstream's default config.js
 _PHONE = {"viewport": {"width": 412, "height": 860}, "is_mobile": True, "has_touch": True}
 JOURNEYS = {
     one.name: one
@@ -216,6 +223,21 @@ JOURNEYS = {
         Journey("whiteboard", "whiteboard page", _whiteboard),
         Journey("android", "welcome and room on an Android phone", _mobile, profile=_PHONE | {"user_agent": ANDROID}),
         Journey("iphone", "welcome and room on an iPhone", _mobile, profile=_PHONE | {"user_agent": IPHONE}),
+        Journey(
+            "real-two",
+            "two people on real servers: picture, sound, chat",
+            calls.two,
+            people=("alice", "bob"),
+            expects=(STUN,),
+        ),
+        Journey("real-three", "three people on real servers: chat", calls.three, people=("alice", "bob", "carol")),
+        Journey(
+            "real-mallory",
+            "a hostile participant on real servers; chat open",
+            calls.mallory,
+            people=("alice",),
+            expects=(STUN,),
+        ),
         Journey("embedded", "in a foreign page's frame", _embedded, alone=False),
         Journey("opened", "in a window that a foreign page opened", _opened, alone=False),
     )

@@ -36,7 +36,8 @@ KINDS: dict[str, frozenset[str]] = {
 def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
     """The summary of a record.
 
-    ``expected`` says whom upstream as it is contacts under an attack: for the negative control, not for the verdict.
+    ``expected`` says whom upstream as it is contacts under an attack (or in a run, "JOURNEY + ATTACK"): for the
+    negative control, not for the verdict.
     """
     events = list(events)
     by_run: dict[str, list[Event]] = defaultdict(list)
@@ -44,7 +45,9 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
         by_run[event["run"]].append(event)
     canary_runs = [name for name in by_run if name.startswith(CANARY)]
     canaries = [_canary(name, by_run[name]) for name in canary_runs]
-    runs = [_run(name, by_run[name]) for name in by_run if name not in canary_runs]
+    skipped = [event for event in events if event["kind"] == "skipped"]
+    left_out = {event["run"] for event in skipped}
+    runs = [_run(name, by_run[name]) for name in by_run if name not in canary_runs and name not in left_out]
     runs = [one for one in runs if one["run"] or one["contacts"] or one["browsers_own"]]
     reasons = _void(runs, canaries)
     contacts = [contact for one in runs for contact in one["contacts"]]
@@ -56,11 +59,15 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
         "canaries": canaries,
         "runs": runs,
         "unproven": [one["run"] for one in walked if not one["completed"]],
-        "control": [_control(attack, hosts, runs) for attack, hosts in sorted((expected or {}).items())],
+        "skipped": [{"run": event["run"], "reason": event["reason"]} for event in skipped],
+        "control": [
+            _control(name, hosts, runs) for name, hosts in sorted((expected or {}).items()) if name not in left_out
+        ],
         "totals": {
             "runs": len(walked),
             "journeys": len({one["journey"] for one in walked}),
             "attacks": len({one["attack"] for one in walked} - {"none"}),
+            "skipped": len(skipped),
             "completed": sum(1 for one in walked if one["completed"]),
             "runs_with_contacts": sum(1 for one in walked if one["contacts"] or one["messages"]),
             "contacts": len(contacts),
@@ -136,6 +143,11 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
         "completed": any(event["kind"] == "end" and event.get("ok") for event in events),
         "missed": [event["name"] for event in steps if not event["ok"]],
         "steps": len(steps),
+        "media": [
+            {key: event[key] for key in ("who", "state", "frames", "audio", "video")}
+            for event in events
+            if event["kind"] == "received"
+        ],
         "contacts": contacts,
         "messages": messages,
         "peer_connections": sum(1 for event in events if event["kind"] == "peer-connection"),
@@ -146,8 +158,8 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _control(attack: str, expected: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Whether an attack had the effect that it has on upstream as it is ("message": told to a foreign page)."""
-    its = [one for one in runs if one["attack"] == attack]
+    """Whether an attack (or a run) had the effect that it has on upstream ("message": told to a foreign page)."""
+    its = [one for one in runs if attack in (one["attack"], one["run"])]
     hosts = {contact["host"] for one in its for contact in one["contacts"]}
     hosts |= {"message"} if any(one["messages"] for one in its) else set()
     return {"attack": attack, "expected": list(expected), "missing": [one for one in expected if one not in hosts]}

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from hardener import websocket
-from hardener.evidence import canaries, network
+from hardener.evidence import canaries, network, real
 from hardener.evidence.xmpp_stub import Conversation
 
 if TYPE_CHECKING:
     import socket
     import ssl
 
+    from hardener.evidence.real import Real
     from hardener.evidence.record import Recorder
     from hardener.evidence.xmpp_stub import Mallory
 
@@ -35,22 +36,24 @@ _TYPES = {".wasm": "application/wasm", ".js": "text/javascript", ".mjs": "text/j
 
 
 class Scene:
-    """What the server shows in the present run: more lines for config.js, Mallory, the attacker's page."""
+    """What the server shows in the present run: more lines for config.js, Mallory, the attacker's page.
+
+    ``real`` are the servers that XMPP goes to; without them our stub answers.
+    """
 
     def __init__(self) -> None:
         self.settings = ""
+        self.real: Real | None = None
         self.mallory: Mallory | None = None
         self.features: frozenset[str] = frozenset()
         self.page = ""
         self.joins = 0
 
 
-def settings(host: str) -> str:
+def settings(host: str, servers: Real | None = None) -> str:
     """What every operator has to write into config.js: the names of the own servers."""
-    return (
-        f"\nconfig.hosts = {{ domain: '{host}', muc: 'conference.{host}' }};"
-        f"\nconfig.bosh = 'https://{host}/http-bind'; config.websocket = 'wss://{host}/xmpp-websocket';\n"
-    )
+    names = servers.config if servers else f"config.hosts = {{ domain: '{host}', muc: 'conference.{host}' }};"
+    return f"\n{names}\nconfig.bosh = 'https://{host}/http-bind'; config.websocket = 'wss://{host}/xmpp-websocket';\n"
 
 
 def expand(site: Path, data: bytes, depth: int = 0) -> bytes:
@@ -111,7 +114,7 @@ class OwnServer:
         kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         if file.suffix == ".html" or file.name in ("config.js", "interface_config.js"):
             # SSI first, on files of the site alone; then the settings, where config.js stands or was included.
-            own = (settings(HOST) + self.scene.settings).encode()
+            own = (settings(HOST, self.scene.real) + self.scene.settings).encode()
             if file.name == "config.js":
                 data = expand(self.site, data) + own
             else:
@@ -160,18 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         host = (self.headers.get("Host") or "").split(":")[0]
         path = urlsplit(self.path).path
         if (self.headers.get("Upgrade") or "").lower() == "websocket":
-            self.send_response(101)
-            self.send_header("Upgrade", "websocket")
-            self.send_header("Connection", "Upgrade")
-            self.send_header("Sec-WebSocket-Accept", websocket.accept_key(self.headers["Sec-WebSocket-Key"]))
-            if self.headers.get("Sec-WebSocket-Protocol"):
-                self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0])
-            self.end_headers()
-            self.close_connection = True
-            if path.startswith("/xmpp-websocket"):
-                self.owner.converse(websocket.WebSocket(self.connection))
-            else:
-                self.owner.record.add("harness", "own-websocket", path=self.path[:300])
+            self._upgrade(path)
             return
         status, kind, data = self.owner.body(host, path)
         self.send_response(status)
@@ -180,6 +172,31 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-cache")
         self.end_headers()
         self.wfile.write(data)
+
+    def _upgrade(self, path: str) -> None:
+        owner, servers = self.owner, self.owner.scene.real
+        self.close_connection = True
+        if not path.startswith(real.PATH):
+            self._switch()
+            owner.record.add("harness", "own-websocket", path=self.path[:300])
+        elif servers is None:
+            self._switch()
+            owner.converse(websocket.WebSocket(self.connection))
+        else:
+            # Prosody first: where it refuses, so do we.
+            prosody, _stream = servers.connect(urlsplit(self.path).query)
+            with prosody, real.Overhearing(owner.record) as overheard:
+                self._switch()
+                real.relay(self.connection, prosody, overheard)
+
+    def _switch(self) -> None:
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", websocket.accept_key(self.headers["Sec-WebSocket-Key"]))
+        if self.headers.get("Sec-WebSocket-Protocol"):
+            self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0])
+        self.end_headers()
 
     def do_POST(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)

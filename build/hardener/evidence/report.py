@@ -5,91 +5,82 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from hardener.evidence import words
+from hardener.evidence.markup import NONE, STYLE, cell, table
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: #1a1a1a; }
-table { border-collapse: collapse; margin: .5rem 0 2rem; width: 100%; }
-th, td { border: 1px solid #c8c8c8; padding: .25rem .5rem; text-align: left; vertical-align: top; }
-th { background: #f0f0f0; } .matrix td { text-align: center; }
-.matrix td:first-child { text-align: left; white-space: nowrap; }
-.good { background: #dff0d8; } .bad { background: #f6d5d5; } .part { background: #fdf3d0; }
-.verdict { font-size: 1.4rem; padding: .5rem 1rem; } code { font-size: .85em; overflow-wrap: anywhere; }
-small { color: #555; } svg { width: 100%; height: auto; border: 1px solid #c8c8c8; }
-"""
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _VERDICTS = {
     "clean": ("good", "No third-party contact / Kein Kontakt zu Dritten"),
     "contacts": ("bad", "Third-party contacts found / Kontakte zu Dritten gefunden"),
     "void": ("bad", "Void: this run proves nothing / Ungültig: Dieser Lauf beweist nichts"),
 }
-_NONE = "none"
-
-
-def cell(value: object, style: str = "", *, tag: str = "td") -> str:
-    """One escaped cell of a table.
-
-    >>> cell("<script>")
-    '<td>&lt;script&gt;</td>'
-    """
-    return f"<{tag}{f' class={chr(34)}{style}{chr(34)}' if style else ''}>{escape(str(value))}</{tag}>"
-
-
-def table(heads: Sequence[object], rows: Iterable[Sequence[str]], style: str = "") -> str:
-    """A table; the rows' cells are ready-made."""
-    head = "".join(cell(one, tag="th") for one in heads)
-    body = "".join(f"<tr>{''.join(row)}</tr>\n" for row in rows)
-    return f'<table class="{style}"><tr>{head}</tr>\n{body}</table>'
 
 
 def page(summary: Mapping[str, Any]) -> str:
     """The whole page for one summary."""
-    style, words = _VERDICTS[summary["verdict"]]
-    totals = summary["totals"]
+    style, verdict = _VERDICTS[summary["verdict"]]
+    totals, runs = summary["totals"], summary["runs"]
     facts = (
         ("Site / Seite", summary.get("site", "")),
+        ("SHA-256 of its files / seiner Dateien", summary.get("site_sha256", "")),
         ("Browser", summary.get("browser", "")),
-        ("Date / Datum", summary.get("date", "")),
-        ("Runs (journeys by hostile inputs) / Läufe", f"{totals['runs']}, of which completed: {totals['completed']}"),
-        ("Ended early / Vorzeitig beendet", ", ".join(summary["unproven"]) or _NONE),
-        ("Journeys / Wege", totals["journeys"]),
-        ("Hostile inputs / Angriffe", totals["attacks"]),
+        ("Date, duration / Datum, Dauer", f"{summary.get('date', '')}, {summary.get('seconds', 0):.0f} s"),
+        ("Runs (a journey under a hostile input, or alone) / Läufe", totals["runs"]),
+        ("… that came to their end / … bis ans Ende", totals["completed"]),
+        ("… that ended early, and prove less / … vorzeitig beendet", ", ".join(summary["unproven"]) or NONE),
+        ("… that were not made / … nicht ausgeführt", totals["skipped"] or NONE),
+        ("Journeys, hostile inputs / Wege, Angriffe", f"{totals['journeys']}, {totals['attacks']}"),
         ("Runs with contacts / Läufe mit Kontakten", totals["runs_with_contacts"]),
-        ("Contacts (a run and a host): browser's word, wire's word", f"{totals['browser']}, {totals['transport']}"),
-        ("Witnesses disagree / Zeugen uneins", totals["disagreements"]),
-        ("Targets watched / Beobachtete Ziele", ", ".join(summary.get("targets", ()))),
-        ("Events / Ereignisse", totals["events"]),
+        ("Contacts that the browser saw / die der Browser sah", totals["browser"]),
+        ("Contacts that the wire saw / die die Leitung sah", totals["transport"]),
+        ("… that only one saw / … die nur einer sah", totals["disagreements"]),
+        ("Parts of the browser watched / Beobachtete Teile des Browsers", ", ".join(summary.get("targets", ()))),
+        ("Lines of the record / Zeilen der Aufzeichnung (events.ndjson)", totals["events"]),
     )
     parts = [
         "<!doctype html><html lang=en><head><meta charset=utf-8>",
         "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        f"<title>hardener: evidence</title><style>{_STYLE}</style></head><body><h1>Whom did the browser talk to?</h1>",
-        f'<p class="verdict {style}">{escape(words)}</p>',
+        f"<title>hardener: evidence</title><style>{STYLE}</style></head><body>",
+        "<h1>Whom did the browser talk to? / Mit wem sprach der Browser?</h1>",
+        f'<p class="verdict {style}">{escape(verdict)}</p>',
         "".join(f"<p class=bad>{escape(one)}</p>" for one in summary["void_because"]),
+        words.part(summary.get("only", ()), summary["skipped"]),
         table(("", ""), ((cell(name), cell(value)) for name, value in facts)),
-        "<h2>Journeys by hostile inputs / Wege und Angriffe</h2>",
-        "<p><small>Foreign hosts contacted; ✉: told to a foreign page; (n): the run ended before its end.</small></p>",
-        _matrix(summary["runs"]),
-        "<h2>Canaries / Gegenproben</h2>",
-        "".join(_canaries(one) for one in summary["canaries"]),
+        words.intro(),
+        words.skipped(summary["skipped"]),
         "<h2>Contacts / Kontakte</h2>",
-        _contacts(summary["runs"]),
+        _contacts(runs),
+        words.calls(runs, summary.get("people", {})),
+        "<h2>Hostile inputs by journeys / Angriffe und Wege</h2>",
+        words.both(words.MATRIX),
+        _matrix(runs),
+        words.legend(summary.get("texts", {})),
         _control(summary.get("control", ())),
+        "<h2>Canaries: planted requests that must be seen / Gegenproben, die gesehen werden müssen</h2>",
+        "".join(_canaries(one) for one in summary["canaries"]),
         "<h2>Timeline / Zeitverlauf</h2>",
-        _timeline(summary["runs"]),
+        _timeline(runs),
         "<h2>Steps not taken / Ausgelassene Schritte</h2>",
-        table(
-            ("run", "completed", "missed steps"),
-            (
-                (cell(one["run"]), cell("yes" if one["completed"] else "no"), cell(", ".join(one["missed"])))
-                for one in summary["runs"]
-                if one["missed"] or not one["completed"]
-            ),
-        ),
-        _own(summary["runs"]),
+        _missed(runs),
+        _own(runs),
         "</body></html>\n",
     ]
     return "\n".join(parts)
+
+
+def _missed(runs: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (cell(one["run"]), cell("yes / ja" if one["completed"] else "no / nein"), cell(", ".join(one["missed"])))
+        for one in runs
+        if one["missed"] or not one["completed"]
+    ]
+    if not rows:
+        return f"<p>{NONE}</p>"
+    return words.both(words.MISSED) + table(
+        ("run / Lauf", "came to its end / kam ans Ende", "missed / ausgelassen"), rows
+    )
 
 
 def _matrix(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -136,8 +127,8 @@ def _contacts(runs: Sequence[Mapping[str, Any]]) -> str:
         (
             cell(one["run"] or "(between runs)"),
             cell(contact["host"], "bad"),
-            cell(", ".join(contact["browser"]) or _NONE, "" if contact["browser"] else "part"),
-            cell(", ".join(contact["transport"]) or _NONE, "" if contact["transport"] else "part"),
+            cell(", ".join(contact["browser"]) or NONE, "" if contact["browser"] else "part"),
+            cell(", ".join(contact["transport"]) or NONE, "" if contact["transport"] else "part"),
             "<td>" + "<br>".join(f"<code>{escape(text[:200])}</code>" for text in contact["examples"]) + "</td>",
         )
         for one in runs
@@ -154,7 +145,7 @@ def _contacts(runs: Sequence[Mapping[str, Any]]) -> str:
         for one in runs
         if one["messages"]
     ]
-    return table(("run", "host", "browser", "wire / Leitung", "seen"), rows) if rows else "<p>None. / Keine.</p>"
+    return table(("run", "host", "browser", "wire / Leitung", "seen"), rows) if rows else f"<p>{NONE}</p>"
 
 
 def _control(control: Sequence[Mapping[str, Any]]) -> str:
@@ -164,12 +155,17 @@ def _control(control: Sequence[Mapping[str, Any]]) -> str:
         (
             cell(one["attack"]),
             cell(", ".join(one["expected"])),
-            cell(", ".join(host for host in one["expected"] if host not in one["missing"]) or _NONE),
+            cell(", ".join(host for host in one["expected"] if host not in one["missing"]) or NONE),
         )
         for one in control
     )
-    title = "<h2>What these attacks reach on upstream as it is / Negativkontrolle</h2>"
-    return title + table(("attack", "reached on upstream", "reached here"), rows)
+    title = "<h2>What reaches out on upstream as it is / Negativkontrolle: was beim Original nach außen geht</h2>"
+    heads = (
+        "attack or run / Angriff oder Lauf",
+        "known of upstream / vom Original bekannt",
+        "reached here / hier erreicht",
+    )
+    return title + table(heads, rows)
 
 
 def _timeline(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -188,9 +184,11 @@ def _timeline(runs: Sequence[Mapping[str, Any]]) -> str:
             f'<rect x="{left:.1f}" y="{number * line + 2}" width="{max(right - left, 2):.1f}" height="{line - 3}"'
             f' fill="{colour}"><title>{escape(title)}</title></rect>'
         )
-        anchor = ("end", left - 4) if left > width / 2 else ("start", right + 4)
+        inside = left <= width / 2 and right > width * 0.8  # no room at either side
+        anchor = ("end", left - 4) if left > width / 2 else ("start", left + 4 if inside else right + 4)
+        ink = "#fff" if inside else "#1a1a1a"
         parts.append(
-            f'<text x="{anchor[1]:.1f}" y="{number * line + 11}" text-anchor="{anchor[0]}" font-size="10">'
+            f'<text x="{anchor[1]:.1f}" y="{number * line + 11}" text-anchor="{anchor[0]}" font-size="10" fill="{ink}">'
             f"{escape(one['run'])}</text>"
         )
         parts += [
@@ -207,9 +205,12 @@ def _own(runs: Sequence[Mapping[str, Any]]) -> str:
     given = sorted({what for one in runs for what in one["given_away"]})
     return (
         "<h2>Also seen / Außerdem gesehen</h2>"
-        f"<p>Chromium's own services, which no page asked for (not counted): {escape(', '.join(hosts) or _NONE)}</p>"
-        f"<p>Identifiers sent to the own server: {escape(', '.join(given) or _NONE)}</p>"
-        f"<p>Storage keys left after leaving: <code>{escape(', '.join(stored) or _NONE)}</code></p>"
+        "<p>Chromium's own services, which no page asked for (not counted) / Dienste von Chromium selbst, nach denen"
+        f" keine Seite fragte (nicht gezählt): {escape(', '.join(hosts) or NONE)}</p>"
+        "<p>Identifiers sent to the own server / Kennungen, die der eigene Server bekam:"
+        f" {escape(', '.join(given) or NONE)}</p>"
+        "<p>Keys that stay in the browser's storage after leaving / Was danach im Browser gespeichert bleibt:"
+        f" <code>{escape(', '.join(stored) or NONE)}</code></p>"
     )
 
 
@@ -220,7 +221,9 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
         return str(one["totals"][key])
 
     rows: list[tuple[str, ...]] = [("verdict", str(left["verdict"]), str(right["verdict"]))]
-    names = "runs completed runs_with_contacts contacts browser transport disagreements runs_with_messages".split()
+    names = (
+        "runs completed skipped runs_with_contacts contacts browser transport disagreements runs_with_messages".split()
+    )
     rows += [(name.replace("_", " "), verdict(left, name), verdict(right, name)) for name in names]
     rows.append(("different hosts", *(str(len(one["totals"]["hosts"])) for one in (left, right))))
     rows.append(

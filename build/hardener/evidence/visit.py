@@ -12,10 +12,12 @@ from hardener.evidence.own_server import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import BrowserContext, Frame, Locator, Page
 
     from hardener.evidence.attack import Attack
+    from hardener.evidence.real import Real
     from hardener.evidence.record import Recorder
 
 # The hardened site's login page, and what stands where it is not, or not any more.
@@ -31,13 +33,21 @@ class Missed(Exception):  # noqa: N818 (it is how a journey says that it ends he
 
 @dataclass
 class Visit:
-    """One run of a journey: a fresh profile, the attack it is under, and the steps done so far."""
+    """One run of a journey: a fresh profile, the attack it is under, and the steps done so far.
+
+    In a call on ``real`` servers ``name`` is this person's account, and ``others`` are those who come, too;
+    ``pictures`` is where screenshots go.
+    """
 
     context: BrowserContext
     attack: Attack
     room: str
     record: Recorder
     linger: float = 1.0
+    real: Real | None = None
+    name: str = ""
+    others: tuple[Visit, ...] = ()
+    pictures: Path | None = None
     page: Page = field(init=False)
     surface: Page | Frame = field(init=False)
 
@@ -50,6 +60,7 @@ class Visit:
         """Do one step; an optional one may fail, and the record says so."""
         from playwright.sync_api import Error  # noqa: PLC0415 (a development dependency)
 
+        name = f"{self.name}: {name}" if self.name else name
         try:
             yield
         except (Error, Missed) as error:
@@ -59,6 +70,17 @@ class Visit:
                 raise Missed(name) from error
         else:
             self.record.add("harness", "step", name=name, ok=True, must=must)
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """The user name and the password of this person."""
+        return (self.name, self.real.accounts[self.name]) if self.real else (xmpp_stub.USER, xmpp_stub.PASSWORD)
+
+    def photograph(self) -> None:
+        """Keep what the page looks like now, for whoever reads the evidence."""
+        if self.pictures:
+            title = "-".join(one for one in (self.record.run.replace(" + ", "-"), self.name) if one)
+            self.page.screenshot(path=self.pictures / f"{title}.png")
 
     def wait(self, seconds: float) -> None:
         """Give the page time to do what it should not do."""
@@ -97,8 +119,9 @@ class Visit:
             )
             field_ = self.surface.locator(_LOGIN)
             if field_.count():
-                field_.fill(xmpp_stub.USER)
-                self.find("#personal-login-password").fill(xmpp_stub.PASSWORD)
+                user, password = self.account
+                field_.fill(user)
+                self.find("#personal-login-password").fill(password)
                 self.find('[data-testid="personal-login.submit"]').click(timeout=3000)
                 field_.wait_for(state="detached", timeout=12000)
 
@@ -108,7 +131,7 @@ class Visit:
         with self.step("joined", must=True):
             if not self._joined(1):
                 with contextlib.suppress(Exception):
-                    self.find(_PREJOIN).fill("Alice", timeout=12000)
+                    self.find(_PREJOIN).fill((self.name or xmpp_stub.USER).title(), timeout=12000)
                 with contextlib.suppress(Exception):
                     self.find('[data-testid="prejoin.joinMeeting"]').click(timeout=3000)
                 self._sign_in()
@@ -131,8 +154,9 @@ class Visit:
                 return
             field_ = self.surface.locator("#login-dialog-username")
             if field_.count() and field_.first.is_visible():
-                field_.first.fill(xmpp_stub.USER)
-                self.find("#login-dialog-password").fill(xmpp_stub.PASSWORD)
+                user, password = self.account
+                field_.first.fill(user)
+                self.find("#login-dialog-password").fill(password)
                 self.find("#modal-dialog-ok-button").click()
                 return
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import ssl
@@ -25,7 +26,7 @@ from hardener.run import run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import BrowserContext, Page, Playwright, Request
+    from playwright.sync_api import BrowserContext, Page, Playwright
 
     from hardener.evidence.record import Recorder
 
@@ -43,7 +44,6 @@ FLAGS = (
     "--ignore-certificate-errors",
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
-    f"--remote-debugging-port={cdp.PORT}",
 )
 
 
@@ -67,6 +67,7 @@ class Watched:
         self.scene = own_server.Scene()
         self.browser_version = ""
         self.targets: set[str] = set()
+        self._ports = itertools.count(cdp.PORT)
 
     def __enter__(self) -> Self:
         chromium = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -103,29 +104,29 @@ class Watched:
         """
         wanted: dict[str, Any] = {"ignore_https_errors": True, "viewport": {"width": 1280, "height": 800}} | settings
         profile = tempfile.mkdtemp(prefix="profile-", dir=self._folder)
+        port = next(self._ports)  # one for each: several browsers share the namespace in a call
+        flags = [*FLAGS, f"--remote-debugging-port={port}"]
         context = self._playwright.chromium.launch_persistent_context(
-            profile, executable_path=self._launcher, args=list(FLAGS), **wanted
+            profile, executable_path=self._launcher, args=flags, **wanted
         )
-        self.listener = cdp.Listener(self._net, self.record)
+        listener = cdp.Listener(self._net, self.record, port)
+
+        def watch(page: Page) -> None:
+            page.on("websocket", lambda one: listener.url("websocket", one.url, "playwright"))
+            page.on("pageerror", lambda error: self.record.add("harness", "page-error", text=str(error)[:300]))
+
         try:
             context.set_default_timeout(6000)
             context.expose_binding("__hardenerWitness", self._spied)
             context.add_init_script(path=Path(__file__).with_name("spy.js"))
-            context.on("request", self._request)
-            context.on("page", self._page)
+            context.on("request", lambda one: listener.url("request", one.url, "playwright", method=one.method))
+            context.on("page", watch)
             yield context
         finally:
             context.close()
-            self.listener.close()
-            self.targets |= self.listener.kinds
+            listener.close()
+            self.targets |= listener.kinds
             shutil.rmtree(profile, ignore_errors=True)
-
-    def _request(self, request: Request) -> None:
-        self.listener.url("request", request.url, "playwright", method=request.method)
-
-    def _page(self, page: Page) -> None:
-        page.on("websocket", lambda one: self.listener.url("websocket", one.url, "playwright"))
-        page.on("pageerror", lambda error: self.record.add("harness", "page-error", text=str(error)[:300]))
 
     def _spied(self, source: Any, kind: str, detail: str) -> None:
         facts = json.loads(detail)

@@ -93,6 +93,7 @@ class Conversation:
         if self._door.silent:
             return ()
         stanza = ET.fromstring(text)  # noqa: S314
+        self.heard.extend(given_away(stanza))
         name = stanza.tag.rsplit("}", 1)[-1]
         handlers: dict[str, Callable[[ET.Element], Iterable[str]]] = {
             "open": self._open,
@@ -176,14 +177,12 @@ class Conversation:
         inner = None
         if space == LEGACY:
             # XEP-0078: the client asks what is wanted, and then sends it as it is.
-            self.heard.extend(("legacy password", one.text or "") for one in child.iter(f"{{{LEGACY}}}password"))
             inner = f"<query xmlns='{LEGACY}'><username/><password/><resource/></query>"
         elif name == "bind":
             inner = f"<bind xmlns='{space}'><jid>{self._jid}</jid></bind>"
         elif name in ("session", "ping"):
             inner = ""
         elif name == "conference":
-            self.heard.extend(("machine-uid", value) for value in [child.get("machine-uid")] if value)
             room = quoteattr(child.get("room") or "")
             inner = f"<conference xmlns='{FOCUS}' room={room} ready='true' focusjid='focus@auth.{self.domain}'/>"
         elif name == "query" and space.endswith("disco#info"):
@@ -216,9 +215,6 @@ class Conversation:
 
     def _presence(self, stanza: ET.Element) -> Iterable[str]:
         to = stanza.get("to") or ""
-        for tag in ("stats-id", "email", "avatar-url", "billingid"):
-            found = [one for one in stanza if one.tag.rsplit("}", 1)[-1] == tag]
-            self.heard.extend((tag, one.text or "") for one in found)
         if "/" not in to or stanza.get("type") == "unavailable":
             return
         room = to.split("/", 1)[0]
@@ -250,7 +246,21 @@ class Conversation:
         )
 
 
-def scram(password: str, salt: str, message: str) -> tuple[str, str]:
+def given_away(stanza: ET.Element) -> list[tuple[str, str]]:
+    """What a client's stanza says of the person or the machine, beside what has to be said: kind and value.
+
+    >>> given_away(ET.fromstring("<presence xmlns='jabber:client'><stats-id>Ada-x</stats-id><nick>A</nick></presence>"))
+    [('stats-id', 'Ada-x')]
+    """
+    found = [("legacy password", one.text or "") for one in stanza.iter(f"{{{LEGACY}}}password")]
+    found += [("machine-uid", value) for one in stanza if (value := one.get("machine-uid"))]
+    if stanza.tag.rsplit("}", 1)[-1] == "presence":
+        told = {one.tag.rsplit("}", 1)[-1]: one.text or "" for one in stanza}
+        found += [(tag, told[tag]) for tag in ("stats-id", "email", "avatar-url", "billingid") if tag in told]
+    return found
+
+
+def scram(password: str, salt: str, message: str, iterations: int = ITERATIONS) -> tuple[str, str]:
     """The client's proof and the server's signature of SCRAM-SHA-1 (RFC 5802), as base64.
 
     >>> nonce = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j"
@@ -262,7 +272,7 @@ def scram(password: str, salt: str, message: str) -> tuple[str, str]:
     def sign(key: bytes, text: bytes) -> bytes:
         return hmac.new(key, text, hashlib.sha1).digest()
 
-    salted = hashlib.pbkdf2_hmac("sha1", password.encode(), base64.b64decode(salt), ITERATIONS)
+    salted = hashlib.pbkdf2_hmac("sha1", password.encode(), base64.b64decode(salt), iterations)
     client = sign(salted, b"Client Key")
     signature = sign(hashlib.sha1(client, usedforsecurity=False).digest(), message.encode())
     proof = bytes(one ^ other for one, other in zip(client, signature, strict=True))
