@@ -301,8 +301,9 @@ class TestReleases:
             look(project, between="x" if between == "v1.1..." else between)
 
     def test_an_empty_range_and_an_unknown_ref_are_usage_errors(self, project: config.Project) -> None:
-        with pytest.raises(UsageError, match="no release is in that range"):
+        with pytest.raises(UsageError, match="no release is in that range") as empty:
             look(project, between="v7.0..v8.0")
+        assert "--source" in empty.value.hint
         with pytest.raises(UsageError, match=r"'v9\.9' is no tag, branch or commit of fake") as caught:
             look(project, "v9.9")
         assert "--source" in caught.value.hint
