@@ -73,6 +73,7 @@ def _turning(engine: Engine, one: Patch, before: str, after: str, *, fits: bool)
     chain = engine.chain(one)
     paths = sorted({path for patch in chain for path in touched(patch)})
     candidates = engine.history.touching(before, after, paths)
+    engine.trees.read(candidates)
 
     def is_so(commit: str) -> bool:
         return engine.fill([commit], chain)[commit][one.name].fits is fits

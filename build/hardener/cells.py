@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hardener import cache
 from hardener.apply import Status, judge
 from hardener.git import Entry, Index
+from hardener.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,11 +69,12 @@ class Engine:
         self.distinct = 0
         self.keys: set[str] = set()
         self._paths = {patch.name: touched(patch) for patch in series}
-        self._listings: dict[str, dict[str, str]] = {}
         old = [touch for patch in series for touch in patch.touches if touch.old]
         self._names = {_name(touch.old or "") for touch in old}
         self._stems = {_stem(touch.old or "") for touch in old}
         self._blobs = tuple({touch.old_blob for touch in old if touch.old_blob})
+        self._touched = frozenset().union(*self._paths.values())
+        self.trees = Trees(history, self._matters)
 
     def chain(self, patch: Patch) -> tuple[Patch, ...]:
         """The patch and those before it on whose result its own hangs: same files, or required, and so on."""
@@ -89,9 +91,14 @@ class Engine:
     def fill(self, commits: Iterable[str], series: Sequence[Patch] = ()) -> dict[str, dict[str, Cell]]:
         """The cells of all patches (or of ``series``, a :meth:`chain`) at these commits: commit -> name -> cell."""
         patches = tuple(series) or self.series
+        asked = list(dict.fromkeys(commits))
+        self.trees.read(asked)
+        # Many commits between two releases change nothing that matters here: one of them stands for all.
+        first: dict[frozenset[tuple[str, Entry]], str] = {}
+        stands_for = {commit: first.setdefault(frozenset(self.trees.files(commit).items()), commit) for commit in asked}
         all_paths = set().union(*(self._paths[patch.name] for patch in patches))
         states: dict[str, State] = {
-            commit: dict.fromkeys(all_paths) | self.history.slice(commit, all_paths) for commit in set(commits)
+            commit: {path: self.trees.files(commit).get(path) for path in all_paths} for commit in first.values()
         }
         answers: dict[str, dict[str, Cell]] = {commit: {} for commit in states}
         for number, patch in enumerate(patches):
@@ -111,14 +118,14 @@ class Engine:
                 )
                 for path, entry in record.get("result", {}).items():
                     states[commit][path] = Entry(*entry) if entry else None
-        return answers
+        return {commit: answers[stands_for[commit]] for commit in asked}
 
     def _task(self, patch: Patch, commit: str, state: State) -> _Task:
         mine: State = {path: state[path] for path in sorted(self._paths[patch.name])}
         around: dict[str, str] = {}
         lost = [touch for touch in patch.touches if touch.old and not state.get(touch.old)]
         if lost:
-            listing = self._listing(commit) | {path: entry.blob for path, entry in state.items() if entry}
+            listing = {path: entry.blob for path, entry in (self.trees.files(commit) | state).items() if entry}
             names = {_name(touch.old or "") for touch in lost} | {_stem(touch.old or "") for touch in lost}
             blobs = tuple(touch.old_blob for touch in lost if touch.old_blob)
             around = {
@@ -132,15 +139,14 @@ class Engine:
         self.keys.add(key)
         return _Task(key, mine, around)
 
-    def _listing(self, commit: str) -> dict[str, str]:
-        """Where in a tree the series' files may have gone: those of the same name, and those of the same content."""
-        if commit not in self._listings:
-            self._listings[commit] = {
-                path: entry.blob
-                for path, entry in self.history.entries(commit).items()
-                if _name(path) in self._names or _stem(path) in self._stems or entry.blob.startswith(self._blobs)
-            }
-        return self._listings[commit]
+    def _matters(self, path: str, blob: str) -> bool:
+        """Whether a file is touched, or may be what a touched one has become: the same name, the same content."""
+        return (
+            path in self._touched
+            or _name(path) in self._names
+            or _stem(path) in self._stems
+            or blob.startswith(self._blobs)
+        )
 
     def _compute(self, patch: Patch, tasks: Mapping[str, _Task], *, followed: bool) -> None:
         open_ = [
@@ -189,20 +195,23 @@ def _try(history: History, patch: Patch, tasks: Sequence[_Task], *, followed: bo
         for number, task in enumerate(tasks):
             words = ("apply", "--cached", f"--directory={number}", "--whitespace=nowarn")
             checking = () if followed else ("--check",)
-            # --verbose is what makes git name offsets.
-            done = index.git(*words, *checking, "--verbose", "-", stdin=patch.content)
-            complaint = re.sub(rf"(?m)^(error: (?:patch failed: )?){number}/", r"\1", done.complaint)
-            if done.status == 0:
-                offsets = [int(count) for count in re.findall(r"\(offset (-?\d+) lines?\)", complaint)]
-                status, detail = Status.OFFSET if offsets else Status.CLEAN, ""
-            else:
-                offsets = []
-                reverse = index.git(*words, "--check", "--reverse", "-", stdin=patch.content)
-                if reverse.status == 0:
+            present = {path: entry.blob for path, entry in task.state.items() if entry} | dict(task.around)
+            offsets: list[int] = []
+            complaint = ""
+            status, detail = Status.CONFLICT, ""
+            # Without the files git could only say no; most cells of old trees are of that kind.
+            if patch.reads <= present.keys():
+                # --verbose is what makes git name offsets.
+                done = index.git(*words, *checking, "--verbose", "-", stdin=patch.content)
+                complaint = re.sub(rf"(?m)^(error: (?:patch failed: )?){number}/", r"\1", done.complaint)
+                if done.status == 0:
+                    offsets = [int(count) for count in re.findall(r"\(offset (-?\d+) lines?\)", complaint)]
+                    status = Status.OFFSET if offsets else Status.CLEAN
+            if not status.fits:
+                status, detail = judge(patch, present, complaint)
+                backwards = (*words, "--check", "--reverse", "-")
+                if patch.leaves <= present.keys() and index.git(*backwards, stdin=patch.content).status == 0:
                     status, detail = Status.MERGED, "the tree has this change already"
-                else:
-                    present = {path: entry.blob for path, entry in task.state.items() if entry} | dict(task.around)
-                    status, detail = judge(patch, present, complaint)
             records[task.key] = {"status": status.value, "offsets": offsets, "detail": detail}
         if followed:
             _keep_results(index, patch, tasks, records)

@@ -14,6 +14,7 @@ import requests
 
 from hardener import cache, node
 from hardener.errors import HardenerError
+from hardener.fetch import chosen_sources
 from hardener.run import run
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def examine(project: Project, *, online: bool) -> tuple[Finding, ...]:
     findings += [_program("quilt", "benchmarks", "apt-get install quilt", optional=True)]
     findings += [_program("docker", "calls in the test stack", "apt-get install docker.io debootstrap", optional=True)]
     if online:
-        findings += [_answers(component.name, component.repository) for component in project.components]
+        chosen = chosen_sources((), tuple(component.name for component in project.components))
+        findings += [_answers(one.name, chosen.get(one.name, one.repository)) for one in project.components]
         findings.append(_registry())
     return tuple(findings)
 

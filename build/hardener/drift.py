@@ -133,7 +133,10 @@ def drift(
         )
     chosen = choose(project, histories[project.site.name], names, between, every=every)
     if not chosen:
-        raise UsageError("no release is in that range", hint="hardener drift (without a range) lists all")
+        raise UsageError(
+            "no release is in that range",
+            hint="without a range all are listed; a source without tags needs another one: --source NAME=URL-or-path",
+        )
     stamp = cache.Stamp(project.work / "drift.json")
     key = cache.key(
         chosen,

@@ -101,17 +101,24 @@ class History(Repository):
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
         """The content of blobs, read by one process."""
         wanted = sorted(set(ids))
-        if not wanted:
-            return {}
-        done = self.git("cat-file", "--batch", stdin="\n".join(wanted).encode() + b"\n")
-        found, rest = {}, done.stdout
-        while rest:
-            head, _, rest = rest.partition(b"\n")
-            blob, *kind = head.decode().split(" ")
-            if kind[:1] != ["blob"]:
-                raise self._lacks([blob])
-            size = int(kind[1])
-            found[blob], rest = rest[:size], rest[size + 1 :]
+        return dict(self.objects(wanted, "blob"))
+
+    def objects(self, names: Sequence[str], kind: str) -> list[tuple[str, bytes]]:
+        """Id and content of objects, in the order of their names (gitrevisions(7)), read by one process.
+
+        Raises StackError where one is not here, or is of another kind.
+        """
+        if not names:
+            return []
+        answer = self.git("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()).stdout
+        found, at = [], 0
+        for name in names:
+            end = answer.index(b"\n", at)
+            thing, *words = answer[at:end].decode().split(" ")
+            if words[:1] != [kind]:
+                raise self._lacks([name])
+            at = end + 1 + int(words[1]) + 1
+            found.append((thing, answer[end + 1 : at - 1]))
         return found
 
     def bring(self, ids: Iterable[str]) -> None:

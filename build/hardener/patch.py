@@ -87,6 +87,18 @@ class Patch:
         entries = [entry.split() for entry in self.fields.get("Overlay", "").split(",") if entry.strip()]
         return {words[0]: words[-1] for words in entries}
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """Paths without which it cannot fit a tree. What it makes itself, and then changes, is not among them."""
+        made = {touch.new for touch in self.touches if touch.new != touch.old}
+        return frozenset(touch.old for touch in self.touches if touch.old and touch.old not in made)
+
+    @property
+    def leaves(self) -> frozenset[str]:
+        """Paths without which it cannot be in a tree already: those that :attr:`reads` is to its reverse."""
+        taken = {touch.old for touch in self.touches if touch.new != touch.old}
+        return frozenset(touch.new for touch in self.touches if touch.new and touch.new not in taken)
+
 
 def read(path: Path) -> Patch:
     """Read and judge one patch file.

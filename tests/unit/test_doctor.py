@@ -98,6 +98,18 @@ def test_an_upstream_out_of_reach_stops_nothing_by_itself(
     assert (finding.state, "HARDENER_UPSTREAM=site=" in finding.remedy) == ("optional", True)
 
 
+@pytest.mark.parametrize(("there", "state"), [(True, "ok"), (False, "missing")])
+def test_a_named_source_is_looked_at_in_upstreams_place(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool, state: str
+) -> None:
+    """What a build would fetch from: a mirror that is there is enough, one that is not stops it."""
+    mirror = tmp_path if there else tmp_path / "nowhere"
+    monkeypatch.setenv("HARDENER_UPSTREAM", f"site={mirror}")
+    monkeypatch.setattr(requests, "get", lambda *_, **__: pytest.fail("asked"))
+    finding = found(project, "source of site", online=True)
+    assert (finding.state, finding.text) == (state, str(mirror))
+
+
 def test_offline_nobody_is_asked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "get", lambda *_, **__: pytest.fail("asked"))
     assert not [finding for finding in examine(project, online=False) if "source" in finding.subject]

@@ -10,17 +10,18 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from fakes import FakeUpstream, git, lines, write_files, write_series
+from fakes import EXECUTABLE, SUBMODULE, SYMLINK, FakeUpstream, git, lines, write_files, write_series
 from hardener import config, drift_report, patch
 from hardener.ageing import DAY
 from hardener.apply import Status, try_apply
 from hardener.cells import Engine
 from hardener.drift import drift
 from hardener.errors import PinError, StackError, UnreachableError, UsageError
-from hardener.git import Repository
+from hardener.git import Index, Repository
 from hardener.history import open_history
 from hardener.releases import named_commit
 from hardener.series import read_series
+from hardener.trees import Trees
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,6 +168,55 @@ class TestMatrix:
         assert (row.lines, row.churn, row.burden) == (1, 3.5, 3.5)
 
 
+class TestTrees:
+    """Trees are read once, and git is asked only where it could say yes."""
+
+    def test_they_hold_what_ls_tree_says(self, upstream: FakeUpstream, tmp_path: Path) -> None:
+        """Regular files with their mode, of several commits at once; links and submodules are no files."""
+        first = upstream.head
+        modes = {"link": SYMLINK, "sub": SUBMODULE, "a/b/run.sh": EXECUTABLE}
+        files = {"link": b"/etc/passwd", "sub": first.encode(), "a/b/run.sh": b"#!/bin/sh\n", "a/\u00e4 b.js": b"x\n"}
+        second = upstream.commit(files, "Of each kind", modes=modes)
+        history = open_history(pinned(upstream, tmp_path, "v1").site, ())
+        trees = Trees(history, lambda path, _blob: not path.startswith("lang/"))
+
+        trees.read([first, second, first])
+
+        for commit in (first, second):
+            listed = {path: one for path, one in history.entries(commit).items() if not path.startswith("lang/")}
+            assert trees.files(commit) == listed
+        assert trees.files(second)["a/b/run.sh"].mode == EXECUTABLE
+        assert not {"link", "sub"} & trees.files(second).keys()
+
+    def test_git_is_not_asked_about_a_file_that_is_not_there(
+        self, project: config.Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Moved and gone are told without a process; where the file is there, one is needed (the control)."""
+        history = open_history(project.site, ())
+        series = [patch.read(path) for path in read_series(project.patches(project.site))]
+        engine = Engine(history, series, {})
+        monkeypatch.setattr(Index, "git", lambda *_, **__: pytest.fail("git was asked"))
+
+        cells = engine.fill([history.refs["refs/tags/v1.1"], history.refs["refs/tags/v1.2"]])
+
+        assert [cell["ours.patch"].status for cell in cells.values()] == [Status.MOVED, Status.GONE]
+        with pytest.raises(pytest.fail.Exception, match="git was asked"):
+            engine.fill([history.refs["refs/tags/v1.3"]])
+
+    def test_a_file_that_a_patch_removes_and_that_is_gone_is_merged(
+        self, upstream: FakeUpstream, tmp_path: Path
+    ) -> None:
+        """Its absence is the change itself; a file that is made and is there already is, too."""
+        away = upstream.patch({"src/util.js": None, "src/new.js": b"new\n"}, "Move\n\nReason: build\n")
+        project = pinned(upstream, tmp_path, "v1", ours=away)
+        upstream.commit({"src/util.js": None, "src/new.js": b"new\n"}, "They do it, too")
+        upstream.tag("v1.6")
+
+        result = look(project, "v1.5", "v1.6")
+
+        assert [cell and cell.status for cell in only(result).cells] == [Status.CLEAN, Status.MERGED]
+
+
 class TestStack:
     """Patches that build on others."""
 
@@ -251,8 +301,9 @@ class TestReleases:
             look(project, between="x" if between == "v1.1..." else between)
 
     def test_an_empty_range_and_an_unknown_ref_are_usage_errors(self, project: config.Project) -> None:
-        with pytest.raises(UsageError, match="no release is in that range"):
+        with pytest.raises(UsageError, match="no release is in that range") as empty:
             look(project, between="v7.0..v8.0")
+        assert "--source" in empty.value.hint
         with pytest.raises(UsageError, match=r"'v9\.9' is no tag, branch or commit of fake") as caught:
             look(project, "v9.9")
         assert "--source" in caught.value.hint

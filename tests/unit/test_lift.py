@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fakes import FakeUpstream, lines
 from fakes import git as bare
-from fakes import lines
 from hardener import cli
 from hardener.apply import Status, apply
 from lifting import OURS, OWN, TAKEN, THEIRS, World
@@ -348,20 +348,20 @@ class TestResolving:
         assert world.read("patches/site/series") == "moves.patch\nfollows.patch\n"
 
     def test_dropping_what_others_require(self, world, lift):
-        """The series that is left has to be sound."""
-        moves = world.root / "patches/site/follows.patch"
-        moves.write_text(moves.read_text("utf-8").replace("Evidence:", "Requires: taken\nEvidence:"), "utf-8")
+        """It is said at once what has to go as well, and nothing is dropped; with that named too, all go."""
+        (world.root / "patches/site/remove.list").write_text("# nothing\n", "utf-8")
+        follows = world.root / "patches/site/follows.patch"
+        follows.write_text(follows.read_text("utf-8").replace("Evidence:", "Requires: taken\nEvidence:"), "utf-8")
         world.git("commit", "--quiet", "--all", "--message=Needs it")
-        before = world.files()
-        to_lists(world, lift)
+        drop = ("--drop", "conflicts", "--drop", "taken", "--confirm", "README.md")
 
-        code, _, said = lift("--continue", "--confirm", "README.md", "--drop", "static/old.html")
+        code, _, said = lift("--to", "102", *drop)
 
-        assert code == 3
-        assert "follows.patch: requires taken" in said
-        assert {name: text for name, text in world.files().items() if name.endswith(".patch")} == {
-            name: text for name, text in before.items() if name.endswith(".patch")
-        }
+        assert (code, "follows.patch requires taken" in said) == (2, True)
+        assert "hardener lift --continue --drop conflicts --drop taken --drop follows.patch" in said
+        assert json.loads((world.root / ".work/lift/state.json").read_text("utf-8"))["drop"] == []
+        assert lift("--continue", *drop, "--drop", "follows.patch")[0] == 0
+        assert world.read("patches/site/series") == "moves.patch\n"
 
     @pytest.mark.parametrize(
         ("words", "said"),
@@ -379,6 +379,22 @@ class TestResolving:
 
         assert code == 2
         assert said in answer
+
+
+class TestSources:
+    """Where the commits come from."""
+
+    def test_a_source_without_the_pin(self, world, lift, tmp_path):
+        """A mirror that lacks one end is named with the commit and the option, before anything is begun."""
+        other = FakeUpstream.with_release(tmp_path / "other.git")
+        other.tag("stable/site_102")
+
+        code, _, said = lift("--to", "102", "--upstream", f"site={other.path}")
+
+        assert code == 3
+        assert f"the source of site lacks the commit that is pinned now, {world.site1[:12]}" in said
+        assert "--upstream site=URL-or-path" in said
+        assert not (world.root / ".work/lift/state.json").exists()
 
 
 class TestLeaving:

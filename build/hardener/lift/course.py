@@ -125,6 +125,12 @@ class Course:
                 if any(one.patch == file and one.kind != "dropped" for one in self.state.done.get(component.name, ())):
                     raise UsageError(f"{file} is lifted already", hint=f"hardener lift --restart --drop {file}")
                 self.state.drop.append(file)
+        if orphans := write.orphans(map(self._patches, self._moving()), self.state.drop):
+            words = "".join(f" --drop {name}" for name in (*self.options.drop, *orphans))
+            raise UsageError(
+                "; ".join(f"{name} requires {lost}" for name, lost in orphans.items()),
+                hint=f"drop all of them: hardener lift --continue{words}",
+            )
         self.state.save()
 
     def _series(self, component: Component) -> None:

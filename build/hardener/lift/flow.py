@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hardener import cache
 from hardener.delta import door as delta
-from hardener.errors import StackError, UnreachableError, UsageError
+from hardener.errors import PinError, StackError, UnreachableError, UsageError
 from hardener.history import open_history
 from hardener.lift import keep, state
 from hardener.lift.course import Course, Result
@@ -123,4 +123,9 @@ def _histories(project: Project, options: Options, ui: UI, *, fetch: bool) -> di
             source = options.sources.get(component.name, "")
             found[component.name] = open_history(component, [source] if source else [], fetch=fetch, tell=line.tell)
             line.say(f"{len(found[component.name].refs)} branches and tags")
+        if found[component.name].absent([component.commit]):
+            raise PinError(
+                f"the source of {component.name} lacks the commit that is pinned now, {component.commit[:12]}",
+                hint=f"name a repository that has both ends: --upstream {component.name}=URL-or-path",
+            )
     return found

@@ -18,11 +18,11 @@ from hardener.errors import PatchError
 from hardener.header import body
 from hardener.lift import edits
 from hardener.lift.rebase import export
-from hardener.patch import parse
-from hardener.series import REMOVALS, SERIES
+from hardener.patch import parse, read
+from hardener.series import REMOVALS, SERIES, read_series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from hardener.config import Component, Project
@@ -84,6 +84,17 @@ def _canonical(canon: Canon, patch: Patch, required: Sequence[Patch]) -> tuple[P
     except DoesNotApplyError:
         # It is right in the series, which is what builds.
         return patch, f"{patch.name}: holds lines of an earlier patch as context; name that one in Requires"
+
+
+def orphans(folders: Iterable[Path], going: Iterable[str]) -> dict[str, str]:
+    """Patches that require one that goes and that stay themselves, and so on: name -> what they would lack."""
+    gone, found = set(going), {}
+    for one in (read(path) for folder in folders for path in read_series(folder)):
+        lost = [name for name in one.requires if name.removesuffix(".patch") + ".patch" in gone]
+        if lost and one.name not in gone:
+            found[one.name] = lost[0]
+            gone.add(one.name)
+    return found
 
 
 def group(name: str, lifted: Sequence[Lifted]) -> str:
