@@ -10,7 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
-from hardener.server import layout, rules_host, rules_login, rules_roles, rules_web
+from hardener.server import layout, rules_host, rules_login, rules_modules, rules_roles, rules_web
 from hardener.server.model import Deployment, Hit, Where
 from hardener.server.project import from_environment
 
@@ -139,7 +139,7 @@ def _together(parts: list[Deployment]) -> Deployment:
 
 
 def _findings(deployment: Deployment) -> Iterator[Finding]:
-    for rules in (rules_login, rules_roles, rules_web, rules_host):
+    for rules in (rules_login, rules_roles, rules_web, rules_host, rules_modules):
         for hit in rules.check(deployment):
             yield _finding(hit, deployment.form)
     yield from (_finding(hit, deployment.form) for hit in deployment.found)

@@ -156,7 +156,7 @@ class Prosody:
     def provider(self, host: Section) -> Setting:
         """How the host authenticates. Not set at all: Prosody's own default, internal_hashed."""
         old = self.get(host, "anonymous_login")  # still obeyed by 0.12 and 13, and it wins
-        if old is not None and old.value is True:
+        if old is not None and not (old.value is None or old.value is False or old.unknown):  # any text counts
             return Setting("anonymous", old.where)
         return self.get(host, "authentication") or Setting("internal_hashed", host.where)
 

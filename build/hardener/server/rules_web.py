@@ -105,8 +105,8 @@ def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
         where = next((one.where for one in linking if one), Where(file, 0, "deeplinking.disabled is not set"))
         yield Hit("deep-linking", where, "phones are sent to an app or its store")
     logs = web.get("enableSaveLogs")
-    if logs is not None and is_true(logs):
-        yield Hit("logs-for-download", logs.where, "enableSaveLogs is true")
+    if logs is not None and logs.value:
+        yield Hit("logs-for-download", logs.where, "enableSaveLogs is on")
     if (hidden := web.get("hiddenDomain")) and hidden.value:
         yield Hit("hidden-domain", hidden.where, f"hiddenDomain is {_shown(hidden)}")
 
