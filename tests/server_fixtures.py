@@ -99,6 +99,13 @@ INTERNAL = 'authentication = "internal_hashed"'
 TOKEN = 'authentication = "token"\n    app_secret = "0123456789abcdef0123456789abcdef"'
 MUC = '"muc_hide_all"; "muc_meeting_id"; '
 SERVER = "    access_log off;\n"
+SECOND = "server {{\n    listen 8443 ssl;\n    location {0} {{ proxy_pass http://127.0.0.1:{1}; }}\n}}\n"
+STREAM = """events { }
+stream {
+    server { listen 8443; proxy_pass 127.0.0.1:8888; }
+}
+http { include sites-enabled/*; }
+"""
 ROOMS = 'Component "conference.meet.example.org" "muc"\n'
 BREAKOUT = 'Component "breakout.meet.example.org" "muc"\nrestrict_room_creation = true\n'
 LOBBY = """"muc_hide_all" }
@@ -188,6 +195,34 @@ DOORS = (
     debian(
         "conference-request-open", SITE, SERVER, "location ~ ^/conference-request/ { proxy_pass http://j:8888; }\n"
     ).also(JICOFO, AUTH_OFF),
+    debian("conference-request-open", SITE, "", SECOND.format("/conference-request/", "8888"), "proxy_pass").also(
+        JICOFO, AUTH_OFF
+    ),
+    debian("jicofo-rest-on-web", SITE, SERVER, "location /jicofo/ { proxy_pass http://127.0.0.1:8888/; }\n"),
+    debian(
+        "jicofo-rest-on-web", SITE, SERVER, "location /conference-request/ { proxy_pass http://127.0.0.1:8888/; }\n"
+    ),
+    debian("jicofo-rest-on-web", SITE, "", SECOND.format("/", "8888"), "proxy_pass"),
+    debian(
+        "jicofo-rest-on-web",
+        SITE,
+        SERVER,
+        "location /x/ {\n if ($arg_a) {\n proxy_pass http://j:8888;\n }\n}\n",
+        "proxy_p",
+    ),
+    debian(
+        "jicofo-rest-on-web",
+        SITE,
+        SERVER,
+        "location /x/ { limit_except GET {\n proxy_pass http://j:8888;\n } }\n",
+        "proxy_p",
+    ),
+    debian("jicofo-rest-on-web", SITE, SERVER, "location /x/ { proxy_pass http://focus; }\n").also(
+        SITE, "upstream focus { server 127.0.0.1:8888; }\n"
+    ),
+    debian("jicofo-rest-on-web", SITE, SERVER, "set $j http://j:8888;\nlocation /x/ { proxy_pass $j; }\n", "proxy_p"),
+    debian("jicofo-rest-on-web", "nginx/nginx.conf", "", STREAM, "server {"),
+    debian("bridge-rest-on-web", SITE, SERVER, "location ^~ /jvb/ { proxy_pass http://127.0.0.1:8080/; }\n"),
     debian("etherpad-open", SITE, SERVER, "location ^~ /etherpad/ {\n proxy_pass http://e:9001/;\n }\n", "proxy_pass"),
     debian("whiteboard-open", SITE, SERVER, "location = /socket.io/ { proxy_pass http://127.0.0.1:9002; }\n"),
     debian(
@@ -210,6 +245,21 @@ DOORS = (
     debian("cannot-tell", JICOFO, "enabled: true", "enabled: ${?JICOFO_AUTH}"),
     debian("cannot-tell", JICOFO, "enable-auto-owner: false", "enable-auto-owner: maybe", "enable-auto"),
     debian("cannot-tell", JICOFO, "enabled: true", "enabled: 1"),
+    debian("cannot-tell", SITE, SERVER, "location /x/ { proxy_pass http://127.0.0.1:5280/; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location ~ http-bind { proxy_pass http://127.0.0.1:9999; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location ~ ^/http-bind|/x { proxy_pass http://127.0.0.1:9999; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location @other { proxy_pass http://127.0.0.1:9999; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location /rtcstats/ { proxy_pass $somebody; }\n"),
+    debian(
+        "cannot-tell",
+        SITE,
+        SERVER,
+        "location /http-bind {\n rewrite ^.{10}(.*) $1 break;\n proxy_pass http://p:5280;\n}\n",
+        "proxy_pass",
+    ),
+    debian("cannot-tell", SITE, SERVER, "location /x/ { fastcgi_pass 127.0.0.1:9000; }\n"),
+    debian("cannot-tell", SITE, SERVER, "include locations-of-my-own.conf;\n"),
+    debian("cannot-tell", SITE, "", SECOND.format("/", "9090"), "proxy_pass"),
     debian("cannot-tell", SITE, "root /usr", "} root /usr", None),
     docker("anonymous-login", "ENABLE_AUTH=0", "ENABLE_AUTH=1"),
     docker("anonymous-login", "", "ENABLE_AUTH=1\n", None),
@@ -341,6 +391,10 @@ WEAKNESSES = (
     debian("room-info", SITE, SERVER, "location = /_api/room-info { proxy_pass http://p; }\n"),
     debian("csp-missing", SITE, "    include hardener/site.conf;", "    location / { root /srv; }", "server {").first(
         "server {\n    listen 443"
+    ),
+    debian("csp-missing", SITE, "", "server { listen 8443 ssl; root /usr/share/jitsi-meet; }\n"),
+    debian("web-cleartext", SITE, SERVER, "", None).also(
+        SITE, "server { listen 80; location = /http-bind { proxy_pass http://p:5280; } return 301 https://x; }\n"
     ),
     debian("csp-weak", "nginx/hardener/security-headers.conf", "default-src 'none'", "default-src 'none'; frame-src *"),
     debian("csp-dropped", SITE, SERVER, "location = /x { add_header X-Mine yes; }\n"),

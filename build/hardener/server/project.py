@@ -83,7 +83,7 @@ def _own_images(result: Deployment, foreign: dict[str, Where]) -> None:
     """Images that are not upstream's: what they make of their variables is not known."""
     for part, where in foreign.items():
         if part == "web":
-            result.site = None
+            result.sites = []
             result.doubt(where, "an image of your own: how its web server is configured was not read")
         else:
             reason = (
