@@ -299,6 +299,14 @@ DOORS = (
         "ports: ['5269:5269']\n    environment:\n      - PROSODY_ENABLE_S2S\n",
         None,
     ).also(".env", "PROSODY_ENABLE_S2S=1\n"),
+    Plant(
+        "jicofo-rest-on-web",
+        "docker",
+        "config/web/nginx-custom/own.conf",
+        "",
+        "location /j/ { proxy_pass http://j:8888/; }\n",
+    ),
+    Plant("cannot-tell", "docker", "config/web/nginx-custom/own.conf", "", "include /somewhere/own.conf;\n"),
     Plant("guest-vhost", "docker", "config/prosody/config/conf.d/own.cfg.lua", "", GUEST),
     Plant(
         "auto-owner",

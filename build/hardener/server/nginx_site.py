@@ -44,6 +44,14 @@ def sites(directives: list[Directive]) -> list[Site]:
     return found
 
 
+def passed_on(directives: list[Directive]) -> list[Proxy]:
+    """What a file passes on that the server's own configuration includes; the rest of that is not known."""
+    if not directives:
+        return []
+    whole = Directive("server", (), directives[0].where, directives)
+    return list(_proxies(whole, list(_all(directives))))
+
+
 def _all(directives: Iterable[Directive]) -> Iterator[Directive]:
     for top in directives:
         yield top
