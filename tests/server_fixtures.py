@@ -99,7 +99,18 @@ INTERNAL = 'authentication = "internal_hashed"'
 TOKEN = 'authentication = "token"\n    app_secret = "0123456789abcdef0123456789abcdef"'
 MUC = '"muc_hide_all"; "muc_meeting_id"; '
 SERVER = "    access_log off;\n"
+SECOND = "server {{\n    listen 8443 ssl;\n    location {0} {{ proxy_pass http://127.0.0.1:{1}; }}\n}}\n"
+STREAM = """events { }
+stream {
+    server { listen 8443; proxy_pass 127.0.0.1:8888; }
+}
+http { include sites-enabled/*; }
+"""
 ROOMS = 'Component "conference.meet.example.org" "muc"\n'
+BREAKOUT = 'Component "breakout.meet.example.org" "muc"\nrestrict_room_creation = true\n'
+LOBBY = """"muc_hide_all" }
+
+Component "internal"""
 JWT = "AUTH_TYPE=jwt\nJWT_APP_SECRET=0123456789abcdef0123456789abcdef"
 GUEST = 'VirtualHost "guest.example.org" { authentication = "anonymous" }\n'
 COMPOSE = "docker-compose.yml"
@@ -114,6 +125,9 @@ DOORS = (
     debian("guest-vhost", "prosody/conf.d/more.cfg.lua", "", GUEST),
     debian("shared-login", HOST, LOGIN, LOGIN.replace("internal_hashed", "jitsi-shared-secret")),
     debian("empty-token", HOST, INTERNAL, TOKEN + "\n    allow_empty_token = true", "allow_empty"),
+    debian("empty-token", HOST, INTERNAL, TOKEN + '\n    allow_empty_token = "true"', "allow_empty"),
+    debian("empty-token", HOST, INTERNAL, TOKEN + "\n    allow_empty_token = 1", "allow_empty"),
+    debian("anonymous-login", HOST, LOGIN, 'anonymous_login = "yes"\n    ' + LOGIN),
     debian("token-secret-weak", HOST, INTERNAL, 'authentication = "token"\n    app_secret = "secret"', "app_secret"),
     debian("token-key-cleartext", HOST, INTERNAL, TOKEN + '\n    asap_key_server = "http://k.example.org"', "asap_key"),
     debian(
@@ -124,9 +138,26 @@ DOORS = (
         "allow_registration",
     ),
     debian("registration-open", HOST, '"bosh"; "websocket"', '"register_ibr"; "bosh"; "websocket"'),
+    debian("registration-open", HOST, '"bosh"; "websocket"', '"register_web"; "bosh"; "websocket"'),
+    debian("module-unknown", HOST, MUC, MUC + '"muc_defaults"; '),
+    debian("module-unknown", MAIN, '"admin_shell"; ', '"admin_shell"; "home_made"; '),
+    debian("module-unknown", HOST, "", 'Component "x.example.org" "home_made"\n'),
+    docker("module-unknown", "XMPP_MODULES=home_made\n"),
+    debian("role-for-everybody", HOST, ROOMS, ROOMS + '    host_user_role = "prosody:admin"\n', "host_user"),
+    debian("role-for-everybody", MAIN, "modules_disabled", 'default_user_role = "prosody:operator"\nmodules_disabled'),
+    debian("cannot-tell", MAIN, "modules_disabled", 'public_user_role = "own"\nmodules_disabled'),
+    debian(
+        "cannot-tell",
+        HOST,
+        ROOMS,
+        ROOMS + '    add_permissions = { ["prosody:registered"] = { ":create-room" } }\n',
+        "add_p",
+    ),
+    debian("cannot-tell", MAIN, "modules_disabled", 'authorization = "own"\nmodules_disabled'),
     debian("s2s-open", MAIN, '"s2s"; ', "", None),
     debian("visitors", HOST, "", 'Component "visitors.meet.example.org" "visitors_component"\n'),
     debian("visitors", JICOFO, "", "jicofo { visitors { enabled = true } }\n"),
+    debian("visitors", JICOFO, "", 'jicofo.visitors.enabled = "on"\n'),
     debian(
         "jaas-vhost",
         "prosody/conf.d/jaas.cfg.lua",
@@ -142,8 +173,14 @@ DOORS = (
         "net.java",
     ),
     debian("auto-owner", JICOFO, "", AUTH_OFF + "jicofo.conference.enable-auto-owner = true\n", "enable-auto-owner"),
+    debian("auto-owner", JICOFO, "", AUTH_OFF + 'jicofo.conference.enable-auto-owner = "true"\n', "enable-auto-owner"),
+    debian("auto-owner", JICOFO, "", AUTH_OFF + 'jicofo.conference.enable-auto-owner = "yes"\n', "enable-auto-owner"),
+    debian("auto-owner", JICOFO, "", 'jicofo.authentication.enabled = "off"\njicofo.conference = null\n', None),
     debian("auto-owner", JICOFO, "", "jicofo.authentication.type = NONE\njicofo.conference = null\n", None),
     debian("muc-allowners", HOST, MUC, MUC + '"muc_allowners"; '),
+    debian("muc-allowners", HOST, "", BREAKOUT + 'modules_enabled = { "muc_allowners" }\n', '"muc_allowners'),
+    debian("muc-allowners", HOST, "", 'Component "more.example.org" "muc" { modules_enabled = { "muc_allowners" } }\n'),
+    debian("muc-allowners", HOST, LOBBY, '"muc_allowners"; ' + LOBBY),
     debian(
         "wait-for-host-anonymous",
         HOST,
@@ -152,10 +189,40 @@ DOORS = (
         '"muc_wait',
     ),
     debian("room-creation-open", HOST, "", ROOMS + "restrict_room_creation = false\n", "restrict"),
+    debian("room-creation-open", HOST, "", ROOMS + 'restrict_room_creation = "local"\n', "restrict"),
+    debian("room-creation-open", HOST, "", BREAKOUT.replace("true", "false"), "restrict"),
     debian("room-creation-open", HOST, ROOMS + "    restrict_room_creation = true\n", ROOMS),
     debian(
         "conference-request-open", SITE, SERVER, "location ~ ^/conference-request/ { proxy_pass http://j:8888; }\n"
     ).also(JICOFO, AUTH_OFF),
+    debian("conference-request-open", SITE, "", SECOND.format("/conference-request/", "8888"), "proxy_pass").also(
+        JICOFO, AUTH_OFF
+    ),
+    debian("jicofo-rest-on-web", SITE, SERVER, "location /jicofo/ { proxy_pass http://127.0.0.1:8888/; }\n"),
+    debian(
+        "jicofo-rest-on-web", SITE, SERVER, "location /conference-request/ { proxy_pass http://127.0.0.1:8888/; }\n"
+    ),
+    debian("jicofo-rest-on-web", SITE, "", SECOND.format("/", "8888"), "proxy_pass"),
+    debian(
+        "jicofo-rest-on-web",
+        SITE,
+        SERVER,
+        "location /x/ {\n if ($arg_a) {\n proxy_pass http://j:8888;\n }\n}\n",
+        "proxy_p",
+    ),
+    debian(
+        "jicofo-rest-on-web",
+        SITE,
+        SERVER,
+        "location /x/ { limit_except GET {\n proxy_pass http://j:8888;\n } }\n",
+        "proxy_p",
+    ),
+    debian("jicofo-rest-on-web", SITE, SERVER, "location /x/ { proxy_pass http://focus; }\n").also(
+        SITE, "upstream focus { server 127.0.0.1:8888; }\n"
+    ),
+    debian("jicofo-rest-on-web", SITE, SERVER, "set $j http://j:8888;\nlocation /x/ { proxy_pass $j; }\n", "proxy_p"),
+    debian("jicofo-rest-on-web", "nginx/nginx.conf", "", STREAM, "server {"),
+    debian("bridge-rest-on-web", SITE, SERVER, "location ^~ /jvb/ { proxy_pass http://127.0.0.1:8080/; }\n"),
     debian("etherpad-open", SITE, SERVER, "location ^~ /etherpad/ {\n proxy_pass http://e:9001/;\n }\n", "proxy_pass"),
     debian("whiteboard-open", SITE, SERVER, "location = /socket.io/ { proxy_pass http://127.0.0.1:9002; }\n"),
     debian(
@@ -176,6 +243,23 @@ DOORS = (
     debian("cannot-tell", MAIN, 'Include "conf.d/*.cfg.lua"', 'Include "conf.d/*.cfg.lua"\nInclude "gone.lua"', "gone"),
     debian("cannot-tell", HOST, LOGIN, "authentication = = \n" + LOGIN),
     debian("cannot-tell", JICOFO, "enabled: true", "enabled: ${?JICOFO_AUTH}"),
+    debian("cannot-tell", JICOFO, "enable-auto-owner: false", "enable-auto-owner: maybe", "enable-auto"),
+    debian("cannot-tell", JICOFO, "enabled: true", "enabled: 1"),
+    debian("cannot-tell", SITE, SERVER, "location /x/ { proxy_pass http://127.0.0.1:5280/; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location ~ http-bind { proxy_pass http://127.0.0.1:9999; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location ~ ^/http-bind|/x { proxy_pass http://127.0.0.1:9999; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location @other { proxy_pass http://127.0.0.1:9999; }\n"),
+    debian("cannot-tell", SITE, SERVER, "location /rtcstats/ { proxy_pass $somebody; }\n"),
+    debian(
+        "cannot-tell",
+        SITE,
+        SERVER,
+        "location /http-bind {\n rewrite ^.{10}(.*) $1 break;\n proxy_pass http://p:5280;\n}\n",
+        "proxy_pass",
+    ),
+    debian("cannot-tell", SITE, SERVER, "location /x/ { fastcgi_pass 127.0.0.1:9000; }\n"),
+    debian("cannot-tell", SITE, SERVER, "include locations-of-my-own.conf;\n"),
+    debian("cannot-tell", SITE, "", SECOND.format("/", "9090"), "proxy_pass"),
     debian("cannot-tell", SITE, "root /usr", "} root /usr", None),
     docker("anonymous-login", "ENABLE_AUTH=0", "ENABLE_AUTH=1"),
     docker("anonymous-login", "", "ENABLE_AUTH=1\n", None),
@@ -188,6 +272,8 @@ DOORS = (
     docker("visitors", "ENABLE_VISITORS=1", "ENABLE_VISITORS=0"),
     docker("jaas-vhost", "ENABLE_JAAS_COMPONENTS=1", "ENABLE_JAAS_COMPONENTS=0"),
     docker("muc-allowners", "XMPP_MUC_MODULES=token_affiliation,muc_allowners\n"),
+    docker("muc-allowners", "XMPP_BREAKOUT_MUC_MODULES=muc_allowners\n"),
+    docker("muc-allowners", "XMPP_LOBBY_MUC_MODULES=muc_allowners\n"),
     docker("room-creation-open", "XMPP_MUC_CONFIGURATION=restrict_room_creation = false\n"),
     docker("registration-open", "GLOBAL_MODULES=register_ibr\n"),
     docker("auto-owner", "ENABLE_AUTO_OWNER=1\nJICOFO_ENABLE_AUTH=0", "ENABLE_AUTO_OWNER=0"),
@@ -213,6 +299,14 @@ DOORS = (
         "ports: ['5269:5269']\n    environment:\n      - PROSODY_ENABLE_S2S\n",
         None,
     ).also(".env", "PROSODY_ENABLE_S2S=1\n"),
+    Plant(
+        "jicofo-rest-on-web",
+        "docker",
+        "config/web/nginx-custom/own.conf",
+        "",
+        "location /j/ { proxy_pass http://j:8888/; }\n",
+    ),
+    Plant("cannot-tell", "docker", "config/web/nginx-custom/own.conf", "", "include /somewhere/own.conf;\n"),
     Plant("guest-vhost", "docker", "config/prosody/config/conf.d/own.cfg.lua", "", GUEST),
     Plant(
         "auto-owner",
@@ -268,6 +362,10 @@ WEAKNESSES = (
         "token-rooms-not-bound", HOST, INTERNAL, TOKEN + "\n    enable_domain_verification = false", "enable_domain"
     ),
     docker("token-rooms-not-bound", JWT, "AUTH_TYPE=internal", None),
+    debian("token-rooms-not-bound", HOST, INTERNAL, TOKEN + "\n    asap_require_room_claim = false", "asap_require"),
+    debian("messages-kept", HOST, MUC, MUC + '"muc_mam"; '),
+    debian("messages-kept", MAIN, '"admin_shell"; ', '"admin_shell"; "mam"; '),
+    debian("registration-by-invitation", HOST, '"bosh"; "websocket"', '"invites_page"; "bosh"; "websocket"'),
     debian("token-rooms-not-checked", HOST, INTERNAL, TOKEN, 'Component "conference'),
     debian("token-url-missing", HOST, INTERNAL, TOKEN, None),
     docker("token-url-missing", JWT, "AUTH_TYPE=internal", None),
@@ -301,6 +399,10 @@ WEAKNESSES = (
     debian("room-info", SITE, SERVER, "location = /_api/room-info { proxy_pass http://p; }\n"),
     debian("csp-missing", SITE, "    include hardener/site.conf;", "    location / { root /srv; }", "server {").first(
         "server {\n    listen 443"
+    ),
+    debian("csp-missing", SITE, "", "server { listen 8443 ssl; root /usr/share/jitsi-meet; }\n"),
+    debian("web-cleartext", SITE, SERVER, "", None).also(
+        SITE, "server { listen 80; location = /http-bind { proxy_pass http://p:5280; } return 301 https://x; }\n"
     ),
     debian("csp-weak", "nginx/hardener/security-headers.conf", "default-src 'none'", "default-src 'none'; frame-src *"),
     debian("csp-dropped", SITE, SERVER, "location = /x { add_header X-Mine yes; }\n"),
@@ -343,6 +445,12 @@ WEAKNESSES = (
     debian("logs-for-download", CONFIG, "enableSaveLogs: false", "enableSaveLogs: true"),
     debian("c2s-open", MAIN, 'c2s_interfaces = { "127.0.0.1", "::1" }', 'c2s_interfaces = { "*" }'),
     debian("http-open", MAIN, 'http_interfaces = { "127.0.0.1", "::1" }\n', "", None),
+    debian("https-open", MAIN, "https_ports = { }\n", "", None),
+    debian("https-open", MAIN, "https_ports = { }", "https_ports = { 5281 }"),
+    debian(
+        "c2s-tls-open", MAIN, "https_ports = { }", "https_ports = { }\nc2s_direct_tls_ports = { 5223 }", "c2s_direct"
+    ),
+    debian("c2s-tls-open", MAIN, "https_ports = { }", "https_ports = { }\nlegacy_ssl_ports = { 5223 }", "legacy"),
     debian("component-open", MAIN, "modules_disabled", 'component_interfaces = { "*" }\nmodules_disabled'),
     debian("jicofo-rest-open", JICOFO, "", 'jicofo.rest.host = "0.0.0.0"\n'),
     debian("bridge-rest-open", "jitsi/videobridge/jvb.conf", "host = 127.0.0.1", "host = 0.0.0.0"),

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hardener.server import docker, docker_prosody, project
+from hardener.server import docker, docker_prosody, nginx, nginx_site, project, rules_web
 from hardener.server.check import check
+from hardener.server.model import Deployment
 
 pytestmark = pytest.mark.upstream
 
@@ -69,6 +70,21 @@ def test_the_secret_of_upstreams_example_is_known_as_one(stock: Path):
     switch_on(stock, "ENABLE_AUTH", "JWT_APP_SECRET")
     (stock / ".env").write_text((stock / ".env").read_text() + "AUTH_TYPE=jwt\n")
     assert doors(stock) == {"token-secret-weak"}
+
+
+def test_of_what_upstreams_web_server_passes_on_all_is_known(show):
+    """The template of its image with every switch on: no proxy of upstream's own is something that cannot be told."""
+    text = re.sub(
+        r"proxy_pass \{\{[^}]*\}\}", "proxy_pass http://upstream.invalid:7", show("web/rootfs/defaults/meet.conf")
+    )
+    text = re.sub(r"^.*\{\{-? *(if|else|end|range|\$\w+ :=|/\*).*$", "", text, flags=re.MULTILINE)
+    directives, _ = nginx.parse(
+        re.sub(r"\{\{[^}]*\}\}", "rtc-visualizer", text), "meet.conf", lambda _pattern, _where: []
+    )
+    deployment = Deployment("docker", sites=nginx_site.sites(directives))
+    hits = [hit.id for hit in rules_web.check(deployment) if " goes to " in hit.what and hit.id != "header-missing"]
+    assert len([proxy for site in deployment.sites for proxy in site.proxies]) >= 6
+    assert set(hits) == {"room-info", "etherpad-open", "foreign-service", "whiteboard-open"}
 
 
 def test_every_variable_that_is_read_is_one_of_upstreams(show):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardener.server import compose, envfile, hocon, javascript, lua, nginx
+from hardener.server import compose, envfile, hocon, javascript, lua, nginx, nginx_site
 from hardener.server.check import check
 from hardener.server.model import GLOBAL, Prosody, Setting, Unknown, Where, strings
 
@@ -182,9 +182,8 @@ def test_config_made_anew_forgets_what_was_set():
 def test_quotes_inside_a_word_are_part_of_it():
     text = "server { location ~ ^/([^/?&:'\"]+)$ { proxy_pass http://p; } root /usr/share/jitsi-meet; }"
     directives, doubts = nginx.parse(text, "n.conf", lambda _pattern, _where: [])
-    site = nginx.site(directives)
+    (site,) = nginx_site.sites(directives)
     assert doubts == []
-    assert site is not None
     assert site.proxies[0].target == "http://p"
 
 
@@ -202,9 +201,9 @@ def test_a_server_without_tls_may_only_send_people_to_the_other_one(text: str, c
         "server { listen 80; location /.well-known/ { root /usr/share/jitsi-meet; } " + text + " }"
         "server { listen 443 ssl; root /usr/share/jitsi-meet; }"
     )
-    site = nginx.site(nginx.parse(both, "n.conf", lambda _pattern, _where: [])[0])
-    assert site is not None
-    assert (site.cleartext is not None) is cleartext
+    plain, encrypted = nginx_site.sites(nginx.parse(both, "n.conf", lambda _pattern, _where: [])[0])
+    assert (plain.cleartext is not None) is cleartext
+    assert encrypted.cleartext is None
 
 
 # --- .env and compose
@@ -315,7 +314,7 @@ def test_javascript_of_any_kind(text: str):
 @given(TEXTS)
 def test_nginx_of_any_kind(text: str):
     directives, _ = nginx.parse(text, "x", lambda _pattern, _where: [("y", text)] if len(text) < 20 else [])
-    nginx.site(directives)
+    nginx_site.sites(directives)
 
 
 @given(TEXTS)

@@ -19,16 +19,48 @@ PERSONAL = frozenset(
 )
 TOKEN = frozenset({"token", "hybrid_matrix_token"})
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# How the Component is called where bridges report to Jicofo: Debian's packages, docker-jitsi-meet.
+SERVICE_ROOMS = ("internal.", "internal-muc.")
+
+
+# How Prosody reads a switch (core/moduleapi.lua, get_option_boolean), and how Jicofo's library does ("Automatic type
+# conversions" in https://github.com/lightbend/config/blob/main/HOCON.md): both take text for it.
+PROSODY = {True: frozenset({"true"}), False: frozenset({"false"})}
+HOCON = {True: frozenset({"true", "yes", "on"}), False: frozenset({"false", "no", "off"})}
 
 
 def is_true(setting: Setting | None) -> bool:
-    """Set, and to true."""
-    return setting is not None and setting.value is True
+    """Set, and surely to true: for switches that protect."""
+    return _switch(setting, PROSODY) is True
 
 
 def is_false(setting: Setting | None) -> bool:
-    """Set, and to false."""
-    return setting is not None and setting.value is False
+    """Set, and surely to false: for switches that open something."""
+    return _switch(setting, PROSODY) is False
+
+
+def may_be_true(setting: Setting | None) -> bool:
+    """Set, and not surely to false."""
+    return setting is not None and setting.value is not None and not is_false(setting)
+
+
+def may_be_false(setting: Setting | None) -> bool:
+    """Set, and not surely to true."""
+    return setting is not None and setting.value is not None and not is_true(setting)
+
+
+def hocon_switch(settings: dict[str, Setting] | None, key: str) -> bool | None:
+    """A switch of Jicofo's; None: it is not set, or to something that is neither on nor off."""
+    return _switch((settings or {}).get(key), HOCON)
+
+
+def _switch(setting: Setting | None, names: dict[bool, frozenset[str]]) -> bool | None:
+    value = setting.value if setting else None
+    if isinstance(value, bool):
+        return value
+    if names is PROSODY and value in {0, 1}:
+        return bool(value)
+    return next((on for on, texts in names.items() if isinstance(value, str) and value in texts), None)
 
 
 def words(value: Any) -> Iterator[str]:
@@ -67,20 +99,30 @@ def main_host(prosody: Prosody) -> Section | None:
     return None
 
 
-def rooms(prosody: Prosody) -> list[Section]:
+def main_rooms(prosody: Prosody) -> list[Section]:
     """The Components that hold the rooms of meetings: those of Prosody's muc that are not named as something else."""
     main = main_host(prosody)
     named = prosody.own(main, "main_muc") if main else None
     mucs = [one for one in prosody.components if one.module == "muc"]
     if named is not None and any(one.name == named.value for one in mucs):
         return [one for one in mucs if one.name == named.value]
-    return [one for one in mucs if not one.name.startswith(("internal", "lobby.", "breakout."))]
+    return [one for one in mucs if not one.name.startswith((*SERVICE_ROOMS, "lobby.", "breakout."))]
+
+
+def all_rooms(prosody: Prosody) -> list[Section]:
+    """All Components of Prosody's muc that people may enter: breakout rooms, the lobby and whatever else there is.
+
+    Not those where the services meet, which only they may enter (the finding service-rooms-open).
+    """
+    main = [one.name for one in main_rooms(prosody)]
+    mucs = [one for one in prosody.components if one.module == "muc"]
+    return [one for one in mucs if one.name in main or not one.name.startswith(SERVICE_ROOMS)]
 
 
 def jicofo_authenticates(deployment: Deployment) -> bool | None:
     """Whether Jicofo asks who somebody is before it makes them moderator; None: no Jicofo configuration at hand."""
     if deployment.jicofo is None:
         return None
-    enabled = deployment.jicofo.get("jicofo.authentication.enabled")
+    enabled = hocon_switch(deployment.jicofo, "jicofo.authentication.enabled")
     kind = deployment.jicofo.get("jicofo.authentication.type")
-    return is_true(enabled) and kind is not None and str(kind.value).upper() in {"XMPP", "JWT"}
+    return enabled is True and kind is not None and str(kind.value).upper() in {"XMPP", "JWT"}

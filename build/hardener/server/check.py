@@ -10,7 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
-from hardener.server import layout, rules_host, rules_login, rules_roles, rules_web
+from hardener.server import layout, rules_host, rules_login, rules_modules, rules_roles, rules_web
 from hardener.server.model import Deployment, Hit, Where
 from hardener.server.project import from_environment
 
@@ -123,7 +123,7 @@ def _together(parts: list[Deployment]) -> Deployment:
     """Parts of one deployment as one; the first that has a part has it."""
     whole = parts[0]
     for part in parts[1:]:
-        for name in ("prosody", "jicofo", "bridge", "web", "site"):
+        for name in ("prosody", "jicofo", "bridge", "web"):
             if getattr(whole, name) is None:
                 setattr(whole, name, getattr(part, name))
             elif getattr(part, name) is not None:
@@ -131,6 +131,7 @@ def _together(parts: list[Deployment]) -> Deployment:
                     Where(part.files[-1] if part.files else ""), f"a second {name}: check it on its own", vital=True
                 )
         whole.form = part.form if part.form == "docker" else whole.form
+        whole.sites += part.sites
         whole.unclear += part.unclear
         whole.secrets += part.secrets
         whole.dial_in += part.dial_in
@@ -139,7 +140,7 @@ def _together(parts: list[Deployment]) -> Deployment:
 
 
 def _findings(deployment: Deployment) -> Iterator[Finding]:
-    for rules in (rules_login, rules_roles, rules_web, rules_host):
+    for rules in (rules_login, rules_roles, rules_web, rules_host, rules_modules):
         for hit in rules.check(deployment):
             yield _finding(hit, deployment.form)
     yield from (_finding(hit, deployment.form) for hit in deployment.found)
@@ -150,10 +151,12 @@ def _findings(deployment: Deployment) -> Iterator[Finding]:
         ("prosody", "cannot-tell", "no configuration of Prosody here: who gets in is not known"),
         ("jicofo", "cannot-tell", "no jicofo.conf here: who becomes moderator is not known"),
         ("web", "cannot-tell-minor", "no config.js here"),
-        ("site", "cannot-tell-minor", "no nginx server here that serves the client"),
     ):
         if getattr(deployment, name) is None:
             yield _finding(Hit(kind, place, what), deployment.form)
+    if not any(one.serves for one in deployment.sites):
+        what = "no nginx server here that serves the client"
+        yield _finding(Hit("cannot-tell-minor", place, what), deployment.form)
 
 
 def _finding(hit: Hit, form: str) -> Finding:

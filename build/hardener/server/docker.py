@@ -29,7 +29,7 @@ def deployment(envs: dict[str, Environment], file: str) -> Deployment:
     result.jicofo = _jicofo(envs["jicofo"])
     result.bridge = _bridge(envs["jvb"])
     result.web = _web(web)
-    result.site = _site(web, file)
+    result.sites = [_site(web, file)]
     for env in envs.values():
         result.env = env.settings | result.env
         for where, reason in dict(env.doubts).items():

@@ -114,6 +114,15 @@ def _rooms(made: Prosody, env: Environment, kind: str, result: Deployment) -> No
     if waiting.value is True:
         rooms.settings["wait_for_host_disable_auto_owners"] = waiting
     _raw(made, rooms, env, "XMPP_MUC_CONFIGURATION", ",", result)
+    for name, switch, names, more in (
+        ("breakout", "ENABLE_BREAKOUT_ROOMS", "muc_hide_all muc_meeting_id", "XMPP_BREAKOUT_MUC_MODULES"),
+        ("lobby", "ENABLE_LOBBY", "muc_hide_all", "XMPP_LOBBY_MUC_MODULES"),
+    ):
+        if env.on(switch, default=True):
+            domain = env.text("XMPP_DOMAIN", "meet.jitsi")
+            beside = made.section("Component", f"{name}.{domain.value}", env.where(switch), "muc")
+            _modules(beside, names, env.words(more))
+            beside.settings["restrict_room_creation"] = Setting(value=True, where=beside.where)
 
 
 def _login(env: Environment, main: Section) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hardener.server import hocon, javascript, lua, nginx
+from hardener.server import hocon, javascript, lua, nginx, nginx_site
 from hardener.server.folder import Folder
 from hardener.server.model import GLOBAL, Deployment, Prosody, Setting, Table, Where, strings
 
@@ -18,6 +18,8 @@ SIP_ACCOUNT = re.compile(r"net\.java\.sip\.communicator\.impl\.protocol\.sip\.\w
 OLD_JICOFO = re.compile(r"\s*(org\.jitsi\.jicofo\.(?:auth\.\w+|DISABLE_AUTO_OWNER))\s*=")
 OLD_STUN = re.compile(r"org\.ice4j\.ice\.harvest\.STUN_MAPPING_HARVESTER_ADDRESSES\s*=\s*(\S+)")
 VITAL = (".lua", "jicofo.conf")
+# nginx' own lists of types and parameters, and what says which ciphers are used.
+HARMLESS = re.compile(r"(^|/)(mime\.types|(fastcgi|proxy|scgi|uwsgi)_params|fastcgi\.conf|[\w.-]*ssl[\w.-]*)$")
 
 
 def read(root: Path) -> Deployment:
@@ -147,12 +149,13 @@ def web(folder: Folder, result: Deployment) -> None:
 
 
 def site(folder: Folder, result: Deployment) -> None:
-    """The nginx server that has the client."""
+    """The nginx servers, in the first place where one of them has the client."""
 
     def include(pattern: str, where: Where) -> list[tuple[str, str]]:
         found = folder.include(pattern, where, needed=False, upwards=True)
-        if not found and not pattern.endswith("mime.types") and "*" not in pattern:
-            result.doubt(where, f"includes {pattern}, which is not here")
+        if not found and "*" not in pattern and not HARMLESS.search(pattern):
+            # What it passes on is not known.
+            result.doubt(where, f"includes {pattern}, which is not here", vital=True)
         return [(name, content.decode("utf-8", "replace")) for name, content in found]
 
     starts = (
@@ -170,8 +173,9 @@ def site(folder: Folder, result: Deployment) -> None:
                 more, unclear = nginx.parse(text.decode("utf-8", "replace"), folder.name(path), include)
                 directives += more
                 result.unclear += unclear
-        result.site = nginx.site(directives)
-        if result.site is not None:
+        found = nginx_site.sites(directives)
+        result.sites = found if any(one.serves for one in found) else result.sites or found
+        if any(one.serves for one in result.sites):
             return
     if folder.find("apache2/sites-enabled/*"):
         result.doubt(

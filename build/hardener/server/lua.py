@@ -30,7 +30,8 @@ CONSTANTS = {"true": True, "false": False, "nil": None}
 # Options on which login or roles hang: if one of them cannot be told, nothing has been proven.
 VITAL = frozenset(
     "authentication anonymous_login allow_empty_token allow_registration modules_enabled modules_disabled"
-    " restrict_room_creation app_secret s2s_whitelist".split()
+    " restrict_room_creation app_secret s2s_whitelist admins asap_key_server default_user_role host_user_role"
+    " server_user_role public_user_role default_provisioned_role custom_roles add_permissions authorization".split()
 )
 
 

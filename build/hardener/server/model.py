@@ -156,7 +156,7 @@ class Prosody:
     def provider(self, host: Section) -> Setting:
         """How the host authenticates. Not set at all: Prosody's own default, internal_hashed."""
         old = self.get(host, "anonymous_login")  # still obeyed by 0.12 and 13, and it wins
-        if old is not None and old.value is True:
+        if old is not None and not (old.value is None or old.value is False or old.unknown):  # any text counts
             return Setting("anonymous", old.where)
         return self.get(host, "authentication") or Setting("internal_hashed", host.where)
 
@@ -168,13 +168,18 @@ class Proxy:
     path: str
     target: str
     where: Where
+    reaches: str | None = None  # how each path begins on the server behind; None: it cannot be told
+    ports: frozenset[str] = frozenset()  # of the server behind; empty: they cannot be told
 
 
 @dataclass
 class Site:
-    """How the web server serves the client."""
+    """One server of the web server: how it serves the client, and what it passes on."""
 
     where: Where
+    serves: bool = True  # whether it has the client at all
+    redirects: bool = False  # it only sends people to https
+    streams: list[tuple[str, Where]] = field(default_factory=list)  # ports that TCP is passed on to
     # header name in lower case: its value, and whether every place that sends headers of its own sends it, too
     headers: dict[str, Setting] = field(default_factory=dict)
     dropped: list[Where] = field(default_factory=list)  # locations whose own headers displace the policy
@@ -204,7 +209,7 @@ class Deployment:
     jicofo: dict[str, Setting] | None = None
     bridge: dict[str, Setting] | None = None
     web: dict[str, Setting] | None = None  # config.js, flattened: hosts.anonymousdomain
-    site: Site | None = None
+    sites: list[Site] = field(default_factory=list)
     environment: str = ""  # docker: the file that the variables come from
     env: dict[str, Setting] = field(default_factory=dict)  # docker: the variables themselves
     ports: list[Port] = field(default_factory=list)

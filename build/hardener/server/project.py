@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener.server import compose, docker, envfile, hocon, javascript, lua
+from hardener.server import compose, docker, envfile, hocon, javascript, lua, nginx, nginx_site
 from hardener.server.environment import Environment
 from hardener.server.folder import Folder
 from hardener.server.model import Deployment, Hit, Port, Setting, Where
@@ -83,7 +83,7 @@ def _own_images(result: Deployment, foreign: dict[str, Where]) -> None:
     """Images that are not upstream's: what they make of their variables is not known."""
     for part, where in foreign.items():
         if part == "web":
-            result.site = None
+            result.sites = []
             result.doubt(where, "an image of your own: how its web server is configured was not read")
         else:
             reason = (
@@ -145,5 +145,17 @@ def _custom(variables: dict[str, Setting], file: str, result: Deployment) -> Non
         if path.name not in GENERATED and result.prosody is not None:
             result.unclear += lua.read(folder.read(path) or b"", folder.name(path), result.prosody, lambda _p, _w: [])
     for path in folder.find("nginx-custom/*.conf", "nginx/custom-meet.conf"):
-        result.doubt(Where(folder.name(path)), "nginx configuration of your own: look at its locations yourself")
+        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        directives, unclear = nginx.parse(
+            text, folder.name(path), lambda pattern, where: _absent(result, pattern, where)
+        )
+        result.unclear += unclear
+        for site in result.sites[:1]:
+            site.proxies += nginx_site.passed_on(directives)
     result.files += folder.read_files
+
+
+def _absent(result: Deployment, pattern: str, where: Where) -> list[tuple[str, str]]:
+    """A path inside the container, which only the container has."""
+    result.doubt(where, f"includes {pattern}, which is not here", vital=True)
+    return []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardener.server.ask import is_false, is_true, outside, words
-from hardener.server.model import GLOBAL, Hit, Port
+from hardener.server.ask import is_false, is_true, may_be_true, outside, words
+from hardener.server.model import GLOBAL, Hit, Port, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,15 @@ KNOWN = frozenset(
     " admin s3cr3t 123456 12345678 test youshallnotpass".split()
 )
 WEAK, SHORT = 10, 16  # characters
+# What Prosody listens with: the service, the first part of its options, modules that bring it, the port without option.
+WEB = frozenset({"bosh", "websocket", "http"})
+LISTENING = (
+    ("c2s", "c2s", frozenset({"c2s"}), "5222"),
+    ("c2s-tls", "c2s_direct_tls", frozenset({"c2s"}), ""),
+    ("c2s-tls", "legacy_ssl", frozenset({"c2s"}), ""),
+    ("http", "http", WEB, "5280"),
+    ("https", "https", WEB, "5281"),
+)
 # Modules that open a way in for administrators or testers, by where they listen.
 ADMIN_TELNET = "admin_telnet"
 ADMIN_HTTP = frozenset("admin_web http_admin_api admin_rest rest http_upload_external http_host_status_check".split())
@@ -48,12 +57,23 @@ def prosody_ports(prosody: Prosody) -> list[Port]:
     somewhere = prosody.sections[GLOBAL].where if GLOBAL in prosody.sections else None
     found: list[Port] = []
     loaded = {name for section in prosody.sections.values() for name in prosody.modules(section)}
-    for service, modules, number in (("c2s", {"c2s"}, "5222"), ("http", {"bosh", "websocket", "http"}, "5280")):
-        interfaces = prosody.get(GLOBAL, f"{service}_interfaces") or prosody.get(GLOBAL, "interfaces")
-        ports = prosody.get(GLOBAL, f"{service}_ports")
-        none = ports is not None and not ports.unknown and not getattr(ports.value, "items", (1,))
-        if modules & loaded and outside(interfaces) and not none and somewhere is not None:
-            found.append(Port(service, number, interfaces.where if interfaces else somewhere))
+    for service, option, modules, number in LISTENING:
+        interfaces = next(
+            (
+                one
+                for key in (f"{option}_interfaces", f"{option}_interface", "interfaces", "interface")
+                if (one := prosody.get(GLOBAL, key)) is not None
+            ),
+            None,
+        )
+        ports = prosody.get(GLOBAL, f"{option}_ports")
+        none = ports is not None and isinstance(ports.value, Table) and ports.value.complete and not ports.value.items
+        if not number and (ports is None or ports.value is None):  # opened only where ports are named
+            continue
+        brought = modules & loaded or (modules is WEB and any(name.startswith("http_") for name in loaded))
+        if brought and outside(interfaces) and not none and somewhere is not None:
+            where = interfaces.where if interfaces else ports.where if ports else somewhere
+            found.append(Port(service, number or "of that option", where))
     components = prosody.get(GLOBAL, "component_interfaces") or prosody.get(GLOBAL, "component_interface")
     if components is not None and outside(components):
         found.append(Port("component", "5347", components.where))
@@ -78,7 +98,9 @@ def _admin(prosody: Prosody) -> Iterator[Hit]:
                 yield Hit("admin-over-http", where, f"mod_{name} is loaded ({place})")
             elif name in COUNTING and not is_true(prosody.get(section, "enable_roomsize_token_verification")):
                 yield Hit("rooms-counted", where, f"mod_{name} is loaded ({place})")
-            elif name == "muc_poltergeist" and is_true(prosody.get(section, "disable_polergeist_token_verification")):
+            elif name == "muc_poltergeist" and may_be_true(
+                prosody.get(section, "disable_polergeist_token_verification")
+            ):
                 yield Hit("testing-module", where, "mod_muc_poltergeist takes calls without a token")
 
 
@@ -88,7 +110,7 @@ def _logs(prosody: Prosody) -> Iterator[Hit]:
         yield Hit("log-debug", log.where, "Prosody logs at level debug")
     loud = prosody.get(GLOBAL, "http_default_cors_enabled")
     cross = prosody.get(GLOBAL, "cross_domain_bosh")
-    if cross is not None and is_true(cross) and not is_false(loud):
+    if cross is not None and may_be_true(cross) and not is_false(loud):
         yield Hit("bosh-cross-domain", cross.where, "cross_domain_bosh is true")
 
 

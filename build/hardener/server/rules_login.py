@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardener.server.ask import PERSONAL, TOKEN, is_false, is_true, main_host, modules_told, outside, rooms, words
+from hardener.server.ask import (
+    PERSONAL,
+    TOKEN,
+    all_rooms,
+    hocon_switch,
+    is_true,
+    main_host,
+    main_rooms,
+    may_be_false,
+    may_be_true,
+    modules_told,
+    outside,
+    words,
+)
 from hardener.server.model import ANONYMOUS, GLOBAL, Hit, Setting, strings
 
 if TYPE_CHECKING:
@@ -54,13 +67,15 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
         yield Hit(
             "passwords-stored-plain", provider.where, f"VirtualHost {host.name} keeps passwords as they are", names
         )
-    if provider.value in PERSONAL and is_true(plain := prosody.get(host, "allow_unencrypted_plain_auth")):
+    if provider.value in PERSONAL and may_be_true(plain := prosody.get(host, "allow_unencrypted_plain_auth")):
         if plain is not None:
             yield Hit(
                 "cleartext-login", plain.where, f"VirtualHost {host.name}: allow_unencrypted_plain_auth is true", names
             )
     elif (
-        provider.value in PERSONAL and is_false(encrypted := prosody.get(host, "c2s_require_encryption")) and encrypted
+        provider.value in PERSONAL
+        and may_be_false(encrypted := prosody.get(host, "c2s_require_encryption"))
+        and encrypted
     ):
         yield Hit(
             "cleartext-login", encrypted.where, f"VirtualHost {host.name}: c2s_require_encryption is false", names
@@ -68,7 +83,7 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
 
 
 def _registration(prosody: Prosody, host: Section) -> Iterator[Hit]:
-    if not str(prosody.provider(host).value).startswith("internal"):
+    if not str(prosody.provider(host).value).startswith(("internal", "sql")):
         return  # mod_register cannot make accounts in other people's directories
     modules = prosody.modules(host)
     allowed = prosody.get(host, "allow_registration")
@@ -77,17 +92,17 @@ def _registration(prosody: Prosody, host: Section) -> Iterator[Hit]:
         "register_ibr"
         if "register_ibr" in modules
         else "register"
-        if "register" in modules and is_true(allowed)
+        if "register" in modules and may_be_true(allowed)
         else ""
     )
     if by:
         where = allowed.where if by == "register" and allowed is not None else modules[by]
         only = prosody.get(host, "registration_invite_only")
-        invited = "invites_register" in modules and not is_false(only)
+        invited = "invites_register" in modules and not may_be_false(only)
         kind = "registration-by-invitation" if invited else "registration-open"
         yield Hit(kind, where, f"VirtualHost {host.name}: mod_{by} makes accounts", {"host": host.name})
     users = prosody.get(host, "allow_user_invites")
-    if is_true(users) and users is not None and "invites_adhoc" in modules:
+    if may_be_true(users) and users is not None and "invites_adhoc" in modules:
         yield Hit(
             "registration-by-invitation",
             users.where,
@@ -110,8 +125,8 @@ def _tokens(prosody: Prosody, host: Section) -> Iterator[Hit]:
         return
     names = {"host": host.name}
     empty = prosody.get(host, "allow_empty_token")
-    if empty is not None and is_true(empty):
-        yield Hit("empty-token", empty.where, f"VirtualHost {host.name}: allow_empty_token is true", names)
+    if empty is not None and may_be_true(empty):
+        yield Hit("empty-token", empty.where, f"VirtualHost {host.name}: allow_empty_token is not false", names)
     secret = prosody.get(host, "app_secret")
     if secret is not None and isinstance(secret.value, str):
         yield from _secret(secret, host)
@@ -120,16 +135,25 @@ def _tokens(prosody: Prosody, host: Section) -> Iterator[Hit]:
     issuers = prosody.get(host, "asap_accepted_issuers")
     if issuers is not None and "*" in words(issuers.value):
         yield Hit("token-any-issuer", issuers.where, f"VirtualHost {host.name}: asap_accepted_issuers has *", names)
+    yield from _token_rooms(prosody, host, names)
+
+
+def _token_rooms(prosody: Prosody, host: Section, names: dict[str, str]) -> Iterator[Hit]:
+    """Which rooms a token opens."""
     # Upstream's default is true (token/util.lib.lua); the Docker image's is false.
     domain = prosody.get(host, "enable_domain_verification")
-    if domain is not None and is_false(domain):
+    if domain is not None and may_be_false(domain):
         yield Hit(
             "token-rooms-not-bound",
             domain.where,
-            f"VirtualHost {host.name}: enable_domain_verification is false",
+            f"VirtualHost {host.name}: enable_domain_verification is not true",
             names,
         )
-    for room in rooms(prosody):
+    claim = prosody.get(host, "asap_require_room_claim")
+    if claim is not None and may_be_false(claim):
+        what = f"VirtualHost {host.name}: asap_require_room_claim is not true"
+        yield Hit("token-rooms-not-bound", claim.where, what, names)
+    for room in main_rooms(prosody):
         if "token_verification" not in prosody.modules(room) and modules_told(prosody, room):
             what = f"Component {room.name} does not load token_verification"
             yield Hit("token-rooms-not-checked", room.where, what, {"host": room.name})
@@ -175,8 +199,9 @@ def _visitors(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
             yield Hit("visitors", modules["visitors"], f"VirtualHost {host.name} loads mod_visitors")
             return
     enabled = (deployment.jicofo or {}).get("jicofo.visitors.enabled")
-    if enabled is not None and is_true(enabled):
-        yield Hit("visitors", enabled.where, "jicofo.visitors.enabled is true")
+    on = hocon_switch(deployment.jicofo, "jicofo.visitors.enabled")
+    if enabled is not None and enabled.value is not None and on is not False:
+        yield Hit("visitors", enabled.where, "jicofo.visitors.enabled is not off")
 
 
 def _federation(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
@@ -188,7 +213,7 @@ def _federation(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
     closed = deployment.form != "docker" and not outside(interfaces)
     if closed or (ports is not None and not strings(ports) and not getattr(ports.value, "items", True)):
         return
-    for room in rooms(prosody):
+    for room in all_rooms(prosody):
         modules = prosody.modules(room)
         if "s2s" in modules and "s2s_whitelist" not in modules and not is_true(prosody.get(room, "disallow_s2s")):
             what = f"Component {room.name} takes people from other XMPP servers"

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hardener.server.ask import is_false, is_true, jicofo_authenticates, modules_told, rooms
+from hardener.server.ask import (
+    SERVICE_ROOMS,
+    all_rooms,
+    hocon_switch,
+    is_true,
+    jicofo_authenticates,
+    main_rooms,
+    may_be_true,
+    modules_told,
+    words,
+)
 from hardener.server.model import Hit, Where, strings
 
 if TYPE_CHECKING:
@@ -15,11 +25,18 @@ if TYPE_CHECKING:
 
 OWNER = "jicofo.conference.enable-auto-owner"
 AUTH = "jicofo.authentication."
+CHECKS = "jicofo.conference.enable-moderator-checks"
+SWITCHES = (OWNER, AUTH + "enabled", AUTH + "enable-auto-login", CHECKS)
 # Seconds. Prosody and Jicofo take "1 hour", "60m" …: https://github.com/lightbend/config/blob/main/HOCON.md#duration-format
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 LONG = 3600
 # Modules of Prosody that hand out roles by the login: upstream's, and the project's own (docs/roles.md).
 GRANTING = frozenset({"token_affiliation", "muc_named_hosts"})
+# Prosody 13: a role for all accounts of a host, or for all who come to a Component.
+ROLES = "default_user_role host_user_role server_user_role public_user_role default_provisioned_role".split()
+HARMLESS = frozenset({"prosody:guest", "prosody:registered", "prosody:member"})
+HIGH = frozenset({"prosody:admin", "prosody:operator"})
+PERMISSIONS = ("custom_roles", "add_permissions")
 SERVICES = re.compile(r"^(focus|jvb|jicofo|jigasi|jibri|recorder|transcriber)\d*@")
 
 
@@ -30,39 +47,44 @@ def check(deployment: Deployment) -> Iterator[Hit]:
     if deployment.prosody is not None:
         yield from _rooms(deployment.prosody)
         yield from _admins(deployment.prosody)
+        yield from _roles(deployment.prosody)
         yield from _brewery(deployment.prosody)
         yield from _service_hosts(deployment.prosody)
 
 
 def _jicofo(deployment: Deployment, jicofo: dict[str, Setting]) -> Iterator[Hit]:
+    for key in SWITCHES:
+        one = jicofo.get(key)
+        if one is not None and not one.unknown and one.value is not None and hocon_switch(jicofo, key) is None:
+            yield Hit("cannot-tell", one.where, f"{key} is neither on nor off")
     authenticates = jicofo_authenticates(deployment)
     owner = jicofo.get(OWNER)
     enabled = jicofo.get(AUTH + "enabled")
     file = Where(next((one.where.file for one in jicofo.values()), "jicofo.conf"), 0, "enable-auto-owner is not set")
     where = owner.where if owner else file
     # jicofo's reference.conf: enable-auto-owner = true
-    in_force = owner is None or is_true(owner)
+    in_force = hocon_switch(jicofo, OWNER) is not False
     if in_force and not authenticates:
         yield Hit("auto-owner", where, "the first one in becomes moderator")
     elif in_force:
         yield Hit("auto-owner-behind-login", where, "enable-auto-owner is on; only jicofo.authentication holds it back")
     granting = _granting(deployment.prosody)
-    if authenticates is False and owner is not None and is_false(owner) and not granting:
+    if authenticates is False and not in_force and not granting:
         yield Hit("nobody-moderates", enabled.where if enabled else where, "nothing here makes anybody moderator")
     if authenticates and granting:
         what = f"jicofo.authentication is on and {granting} is loaded"
         yield Hit("all-are-moderators", enabled.where if enabled else where, what)
     if authenticates:
         yield from _session(jicofo, enabled.where if enabled else where)
-    checks = jicofo.get("jicofo.conference.enable-moderator-checks")
-    if checks is not None and is_false(checks):
-        yield Hit("moderator-checks-off", checks.where, "enable-moderator-checks is false")
+    checks = jicofo.get(CHECKS)
+    if checks is not None and checks.value is not None and hocon_switch(jicofo, CHECKS) is not True:
+        yield Hit("moderator-checks-off", checks.where, "enable-moderator-checks is not on")
 
 
 def _session(jicofo: dict[str, Setting], place: Where) -> Iterator[Hit]:
     """A login that Jicofo remembers for the next one at the same browser."""
     auto = jicofo.get(AUTH + "enable-auto-login")
-    if auto is None or is_true(auto):
+    if hocon_switch(jicofo, AUTH + "enable-auto-login") is not False:
         where = auto.where if auto else Where(place.file, 0, "enable-auto-login is not set")
         yield Hit("auto-login", where, "enable-auto-login is on")
     lifetime = jicofo.get(AUTH + "authentication-lifetime")
@@ -91,12 +113,13 @@ def duration(text: str) -> float | None:
 
 
 def _granting(prosody: Prosody | None) -> str:
-    found = {name for room in rooms(prosody) for name in prosody.modules(room)} if prosody else set()
+    found = {name for room in main_rooms(prosody) for name in prosody.modules(room)} if prosody else set()
     return ", ".join(sorted(GRANTING & found))
 
 
 def _rooms(prosody: Prosody) -> Iterator[Hit]:
-    for room in rooms(prosody):
+    main = main_rooms(prosody)
+    for room in all_rooms(prosody):
         modules = prosody.modules(room)
         names = {"host": room.name}
         if "muc_allowners" in modules:
@@ -104,13 +127,14 @@ def _rooms(prosody: Prosody) -> Iterator[Hit]:
         if "muc_wait_for_host" in modules:
             yield from _waiting(prosody, room, modules["muc_wait_for_host"])
         restricted = prosody.get(room, "restrict_room_creation")
-        if restricted is None or is_false(restricted):
+        # "local" lets every account of the host in question open one; Prosody 0.12 takes any other text for "admin".
+        if restricted is None or not (restricted.value is True or restricted.value == "admin"):
             what = f"Component {room.name}: whoever opens a room owns it"
             yield Hit("room-creation-open", restricted.where if restricted else room.where, what, names)
         if "muc_hide_all" not in modules and modules_told(prosody, room):
             yield Hit("rooms-listed", room.where, f"Component {room.name} does not load muc_hide_all", names)
         public = prosody.get(room, "muc_room_default_public_jids")
-        if public is not None and is_true(public):
+        if room in main and may_be_true(public) and public is not None:
             yield Hit(
                 "login-names-visible", public.where, f"Component {room.name}: muc_room_default_public_jids", names
             )
@@ -132,6 +156,24 @@ def _admins(prosody: Prosody) -> Iterator[Hit]:
             yield Hit("person-is-admin", one.where, f"{one.value} is in admins: owner of every room")
 
 
+def _roles(prosody: Prosody) -> Iterator[Hit]:
+    """Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave somebody stand in its data, not here."""
+    for section in prosody.sections.values():
+        for key in ROLES:
+            one = section.settings.get(key)
+            if one is None or one.unknown or one.value is None or one.value in HARMLESS:
+                continue
+            kind = "role-for-everybody" if one.value in HIGH else "cannot-tell"
+            yield Hit(kind, one.where, f"{section.kind} {section.name}: {key} is {one.value}", {"host": section.name})
+        for key in PERMISSIONS:
+            one = section.settings.get(key)
+            if one is not None and not one.unknown and any(True for _ in words(one.value)):
+                yield Hit("cannot-tell", one.where, f"{section.kind} {section.name}: {key} changes what roles may do")
+        one = section.settings.get("authorization")
+        if one is not None and not one.unknown and one.value != "internal":
+            yield Hit("cannot-tell", one.where, f"authorization {one.value!r} is not known here: it says who is admin")
+
+
 def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
     """Hosts of service accounts, which a stream over BOSH or WebSocket may name like any other."""
     targets = [one.settings.get("target_address") for one in prosody.components]
@@ -146,7 +188,7 @@ def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
 def _brewery(prosody: Prosody) -> Iterator[Hit]:
     """The rooms where bridges report to Jicofo."""
     for one in prosody.components:
-        if one.module != "muc" or not one.name.startswith("internal"):
+        if one.module != "muc" or not one.name.startswith(SERVICE_ROOMS):
             continue
         modules = prosody.modules(one)
         if not modules_told(prosody, one):

@@ -10,7 +10,7 @@ from hardener.server.model import Hit, Where
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hardener.server.model import Deployment, Setting, Site
+    from hardener.server.model import Deployment, Proxy, Setting, Site
 
 # Keys of config.js that make upstream's client talk to somebody else, or hand something over. The hardened client has
 # none of the code behind them; another client that is served from the same configuration has.
@@ -20,6 +20,27 @@ FOREIGN = (
     " microsoftApiApplicationClientID dialInNumbersUrl dialInConfCodeUrl dynamicBrandingUrl brandingDataUrl"
 ).split()
 OUTSIDERS = ("jitsi.net", "jit.si", "8x8", "google.com")
+# What the client needs of the servers behind nginx.
+NEEDED = ("/http-bind", "/xmpp-websocket", "/colibri-ws/", "/colibri-relay-ws/")
+# Where they listen unless they are told otherwise; SERVERS: Prosody, and the bridge's side for participants.
+JICOFO, BRIDGE = frozenset({"8888"}), frozenset({"8080"})
+SERVERS = frozenset("5222 5223 5269 5280 5281 5347 9090".split())
+OTHERS = (
+    ("etherpad", "etherpad-open"),
+    ("/p/", "etherpad-open"),
+    ("socket.io", "whiteboard-open"),
+    ("rtcstats", "foreign-service"),
+    ("rtc-visualizer", "foreign-service"),
+)
+STREAMED = {
+    "5222": "c2s-open",
+    "5223": "c2s-tls-open",
+    "5280": "http-open",
+    "5281": "https-open",
+    "5347": "component-open",
+    "8888": "jicofo-rest-on-web",
+    "8080": "bridge-rest-on-web",
+}
 LOOSE = frozenset({"'unsafe-inline'", "'unsafe-eval'", "*", "http:", "https:"})
 EXPECTED = {
     "strict-transport-security": "browsers may be sent to the site without encryption",
@@ -30,10 +51,17 @@ EXPECTED = {
 
 def check(deployment: Deployment) -> Iterator[Hit]:
     """All findings about the web server and the client's configuration."""
-    if deployment.site is not None:
-        yield from _headers(deployment.site)
-        yield from _proxies(deployment, deployment.site)
-        yield from _served(deployment.site)
+    for site in deployment.sites:
+        if site.serves and not site.redirects:
+            yield from _headers(site)
+            yield from _served(site)
+        if site.cleartext is not None:
+            yield Hit("web-cleartext", site.cleartext, "the client is served without TLS")
+        for proxy in site.proxies:
+            yield from _proxy(deployment, site, proxy)
+        for port, where in site.streams:
+            kind = STREAMED.get(port, "cannot-tell-minor")
+            yield Hit(kind, where, f"nginx passes TCP connections on to port {port}")
     if deployment.web is not None:
         yield from _config(deployment, deployment.web)
         yield from _outsiders(deployment.web)
@@ -58,26 +86,37 @@ def _headers(site: Site) -> Iterator[Hit]:
             yield Hit("cors-any-origin", one.where, "Access-Control-Allow-Origin: *")
 
 
-def _proxies(deployment: Deployment, site: Site) -> Iterator[Hit]:
-    for one in site.proxies:
-        what = f"{one.path} goes to {one.target}"
-        if "conference-request" in one.path or "conference-request" in one.target:
-            # With its authentication on, Jicofo opens no room for a caller without login.
-            kind = "conference-request-guarded" if jicofo_authenticates(deployment) else "conference-request-open"
-            yield Hit(kind, one.where, what)
-        elif "etherpad" in one.path or "/p/" in one.path:
-            yield Hit("etherpad-open", one.where, what)
-        elif "socket.io" in one.path:
-            yield Hit("whiteboard-open", one.where, what)
-        elif "room-info" in one.path:
-            yield Hit("room-info", one.where, what)
-        elif "rtcstats" in one.path or "rtc-visualizer" in one.path:
-            yield Hit("foreign-service", one.where, what)
+def _proxy(deployment: Deployment, site: Site, one: Proxy) -> Iterator[Hit]:
+    """What is passed on has to be one of the paths that the client needs; any other is named, or cannot be told."""
+    what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
+    if reaches.startswith(NEEDED):
+        return
+    if reaches.startswith("/conference-request"):
+        # With its authentication on, Jicofo opens no room for a caller without login.
+        kind = "conference-request-guarded" if jicofo_authenticates(deployment) else "conference-request-open"
+        yield Hit(kind, one.where, what)
+    elif JICOFO & one.ports:
+        yield Hit("jicofo-rest-on-web", one.where, what)
+    elif BRIDGE & one.ports:
+        yield Hit("bridge-rest-on-web", one.where, what)
+    elif reaches.startswith(("/room-info", "/_api/room-info")):
+        yield Hit("room-info", one.where, what)
+    elif not site.serves and one.ports and not SERVERS & one.ports:
+        return  # another site's
+    elif not SERVERS & one.ports and (kind := _other(one)):
+        yield Hit(kind, one.where, what)
+    else:
+        kind = "cannot-tell" if site.serves or one.ports else "cannot-tell-minor"
+        yield Hit(kind, one.where, f"{what}: not a path that the client needs, or it cannot be told which")
+
+
+def _other(one: Proxy) -> str:
+    """The finding for a service that is known by its path; no mere warning if nobody can say who answers."""
+    kind = next((kind for mark, kind in OTHERS if mark in one.path), "")
+    return "" if kind == "foreign-service" and not one.ports else kind
 
 
 def _served(site: Site) -> Iterator[Hit]:
-    if site.cleartext is not None:
-        yield Hit("web-cleartext", site.cleartext, "the client is served without TLS")
     if site.ssi is not None:
         types = set(words(site.ssi.value))
         if "*" not in types and "text/javascript" not in types:
@@ -105,8 +144,8 @@ def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
         where = next((one.where for one in linking if one), Where(file, 0, "deeplinking.disabled is not set"))
         yield Hit("deep-linking", where, "phones are sent to an app or its store")
     logs = web.get("enableSaveLogs")
-    if logs is not None and is_true(logs):
-        yield Hit("logs-for-download", logs.where, "enableSaveLogs is true")
+    if logs is not None and logs.value:
+        yield Hit("logs-for-download", logs.where, "enableSaveLogs is on")
     if (hidden := web.get("hiddenDomain")) and hidden.value:
         yield Hit("hidden-domain", hidden.where, f"hiddenDomain is {_shown(hidden)}")
 
