@@ -122,6 +122,24 @@ def test_an_allowed_key_takes_fit_values_only(visit: Callable[..., Visit], name:
     assert sum(there[key] == value for key, value in link.items()) > 0.7 * len(link)
 
 
+@pytest.mark.parametrize(
+    "fragment",
+    ["config.localSubject=%22x%22&config.localSubject.y=1", "config=1&config.a.b=1", "config.toString.call=1"],
+    ids=["text", "number", "function"],
+)
+def test_no_link_stops_the_page(visit: Callable[..., Visit], fragment: str) -> None:
+    """Parts of a key, set on something that is no object of the link's own."""
+    harmed = {}
+    for variant in ("unpatched", "hardened"):
+        seen = visit(variant, f"{ROOM}#{fragment}", login=False)
+        seen.come_to_rest()
+        started = seen.page.evaluate(f"Boolean(({LOADED})())")
+        native = seen.page.evaluate("typeof Object.prototype.toString.call === 'function'")
+        harmed[variant] = not (started and native)
+
+    assert harmed == {"unpatched": True, "hardened": False}
+
+
 def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
     branding = {
         "backgroundImageUrl": "https://brand.invalid/background.png",
