@@ -122,6 +122,29 @@ def test_an_allowed_key_takes_fit_values_only(visit: Callable[..., Visit], name:
     assert sum(there[key] == value for key, value in link.items()) > 0.7 * len(link)
 
 
+HIDES: dict[str, dict[str, Any]] = {
+    "config": {
+        "defaultRemoteDisplayName": "Dr. Somebody",
+        "disableJoinLeaveSounds": True,
+        "disableSelfView": True,
+        "localSubject": "Encrypted, not recorded",
+        "p2p.enabled": True,
+    },
+    "interfaceConfig": {"DISABLE_JOIN_LEAVE_NOTIFICATIONS": True},
+}
+
+
+@pytest.mark.parametrize("name", HIDES)
+def test_a_link_hides_nobody_and_claims_nothing(visit: Callable[..., Visit], name: str) -> None:
+    """Who comes in, who is who, whether the camera is on, what a meeting is called; nor does it switch P2P on."""
+    link = HIDES[name]
+    plain = _values(visit, "hardened", name, {}, list(link))
+    assert not any(plain.values())
+
+    assert _values(visit, "hardened", name, link, list(link)) == plain
+    assert _values(visit, "unpatched", name, link, list(link)) == link
+
+
 @pytest.mark.parametrize(
     "fragment",
     ["config.localSubject=%22x%22&config.localSubject.y=1", "config=1&config.a.b=1", "config.toString.call=1"],
