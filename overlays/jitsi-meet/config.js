@@ -6,9 +6,9 @@
  * EN: This file takes the place of upstream's config.js. What is not here has upstream's default. Each setting that departs
  *     from upstream says why. It works without changes where bosh and websocket are served by the host of the page.
  *     Links, embedding pages and branding cannot override it, except for the looks: see docs/privacy.md.
- * DE: Diese Datei steht an der Stelle von Upstreams config.js. Was hier fehlt, hat Upstreams Vorgabe. Jede Einstellung, die
- *     davon abweicht, sagt warum. Sie gilt unverändert, wo bosh und websocket vom Host der Seite kommen.
- *     Links, einbettende Seiten und Branding können sie nicht übersteuern, außer im Aussehen: siehe docs/privacy.de.md.
+ * DE: Diese Datei ersetzt die config.js von Upstream. Was hier fehlt, hat die Vorgabe von Upstream. Bei jeder Einstellung,
+ *     die davon abweicht, steht der Grund. Sie gilt unverändert, wo bosh und websocket vom Host der Seite kommen.
+ *     Links, einbettende Seiten und Branding können sie nicht ändern, außer im Aussehen: siehe docs/privacy.de.md.
  */
 
 var subdir = '<!--# echo var="subdir" default="" -->';
@@ -51,7 +51,16 @@ var config = {
     mouseMoveCallbackInterval: 1000,
 
     p2p: {
-        enabled: true,
+        // EN: Upstream: on. Where it is on, the browsers of two participants speak with each other directly: each learns the
+        //     other's IP address, and each can name any address in the world, or in the other's own network, to which the
+        //     other's browser then sends packets. Off, all media pass the operator's own video bridge, also between two, and
+        //     so it has to be there. The bridge decrypts them, unless the participants switch on end-to-end encryption.
+        // DE: Upstream: an. Ist es an, sprechen die Browser von zwei Teilnehmenden direkt miteinander: Beide erfahren die
+        //     IP-Adresse des anderen, und beide können jede Adresse im Internet oder im eigenen Netz des anderen nennen, an die
+        //     dessen Browser dann Pakete schickt. Ist es aus, laufen Ton und Bild auch zu zweit über die Video-Bridge des
+        //     Betreibers; es muss sie also geben. Die Bridge entschlüsselt beides, außer wenn die Teilnehmenden die
+        //     Ende-zu-Ende-Verschlüsselung einschalten.
+        enabled: false,
 
         // EN: Upstream: a STUN server of 8x8. Whoever asks it tells it the own address, and that there is a call now. The
         //     server announces its own STUN and TURN (XEP-0215), where there are some.
@@ -62,8 +71,8 @@ var config = {
 
     // EN: Upstream: off or unset, but anything may be turned on. The code is not in this build; this says it to those who
     //     read. disableThirdPartyRequests is not set: what is left for it to switch off are avatars from the own server.
-    // DE: Upstream: aus oder ungesetzt, aber einschaltbar. Der Code fehlt in diesem Bau; hier steht es für Lesende.
-    //     disableThirdPartyRequests ist nicht gesetzt: es würde nur noch Avatare vom eigenen Server abschalten.
+    // DE: Upstream: aus oder nicht gesetzt, aber einschaltbar. Der Code fehlt in diesem Build; hier steht es zur Klarheit.
+    //     disableThirdPartyRequests ist nicht gesetzt: Es würde nur noch Avatare vom eigenen Server abschalten.
     analytics: {
         disabled: true,
         rtcstatsEnabled: false
@@ -77,13 +86,13 @@ var config = {
 
     // EN: Upstream: on. The room's address is not kept, and the e-mail address, which everybody in a room receives, is not
     //     asked for.
-    // DE: Upstream: an. Die Adresse des Raums wird nicht gemerkt; nach der E-Mail-Adresse, die alle im Raum bekommen, wird
-    //     nicht gefragt.
+    // DE: Upstream: an. Die Adresse des Raums wird nicht gespeichert; nach der E-Mail-Adresse, die alle im Raum erfahren,
+    //     wird nicht gefragt.
     doNotStoreRoom: true,
     hideEmailInSettings: true,
 
     // EN: Upstream: off. The name and e-mail are not put into statistics.
-    // DE: Upstream: aus. Name und E-Mail kommen nicht in Statistiken.
+    // DE: Upstream: aus. Name und E-Mail-Adresse kommen nicht in Statistiken.
     enableDisplayNameInStats: false,
     enableEmailInStats: false,
 

@@ -5,7 +5,7 @@
  * Hardened interface configuration / Gehärtete Konfiguration der Oberfläche.
  *
  * EN: This file takes the place of upstream's. What has no comment is as there.
- * DE: Diese Datei steht an der Stelle von Upstreams. Was keinen Kommentar hat, ist wie dort.
+ * DE: Diese Datei ersetzt die interface_config.js von Upstream. Was keinen Kommentar hat, ist wie dort.
  */
 var interfaceConfig = {
     APP_NAME: 'Jitsi Meet',
@@ -46,12 +46,12 @@ var interfaceConfig = {
     PROVIDER_NAME: 'Jitsi',
 
     // EN: Upstream: true. Rooms are not remembered.
-    // DE: Upstream: true. Räume werden nicht gemerkt.
+    // DE: Upstream: true. Besuchte Räume werden nicht gespeichert.
     RECENT_LIST_ENABLED: false,
     REMOTE_THUMBNAIL_RATIO: 1,
 
     // EN: Upstream: also 'calendar' (Google, Microsoft), which is not in this build.
-    // DE: Upstream: auch 'calendar' (Google, Microsoft), das in diesem Bau fehlt.
+    // DE: Upstream: auch 'calendar' (Google, Microsoft), der in diesem Build fehlt.
     SETTINGS_SECTIONS: [ 'devices', 'language', 'moderator', 'profile', 'shortcuts', 'sounds', 'more' ],
     SHOW_BRAND_WATERMARK: false,
     SHOW_CHROME_EXTENSION_BANNER: false,

@@ -363,6 +363,97 @@ def test_no_secret_of_an_address_is_logged(library: Callable[[str], Visit]) -> N
     assert leaked == {"unpatched": [True] * 4, "hardened": [False] * 4}
 
 
+# Hand the library what another participant, or the focus, sends; 'given' is what the browser is told of it.
+CALLED = """async ([ sender, offer, info ]) => {
+    window.given = [];
+    for (const name of [ 'setRemoteDescription', 'addIceCandidate' ]) {
+        const native = RTCPeerConnection.prototype[name];
+        RTCPeerConnection.prototype[name] = function(word) {
+            given.push(word.sdp ?? word.candidate);
+            return native.call(this, word);
+        };
+    }
+    const connection = connectionTo();
+    await login(connection, 'password');
+    const conference = connection.initJitsiConference('room', { p2p: { enabled: true } });
+    conference._shouldBeInP2PMode = conference.isFocus = () => true;
+    connection.xmpp.connection.sendIQ = (iq, success) => success?.(iq);
+    for (const [ action, contents ] of [ [ 'session-initiate', offer ], [ 'transport-info', info ] ]) {
+        connection.xmpp.connection.jingle.onJingle(new DOMParser().parseFromString(
+            `<iq xmlns="jabber:client" type="set" id="1" to="somebody@x.invalid/r" from="room@muc.x.invalid/${sender}">
+            <jingle xmlns="urn:xmpp:jingle:1" action="${action}" sid="1">${contents}</jingle></iq>`,
+            'text/xml').documentElement);
+    }
+}"""
+TRANSPORT = (
+    "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='0123456789abcdef01234567'>"
+    f"<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>{':'.join(['AB'] * 32)}</fingerprint>"
+)
+
+
+def _content(name: str, sources: str, candidates: str) -> str:
+    return (
+        f"<content creator='initiator' name='{name}' senders='both'>"
+        "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'>"
+        f"<payload-type id='111' name='opus' clockrate='48000' channels='2'/><rtcp-mux/>{sources}</description>"
+        f"{TRANSPORT}{candidates}</transport></content>"
+        f"<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'><content name='{name}'/></group>"
+    )
+
+
+def _candidate(address: str, foundation: str = "1", priority: str = "1") -> str:
+    return (
+        f"<candidate foundation='{foundation}' component='1' protocol='udp' priority='{priority}' ip='{address}' port='9'"
+        " type='host' generation='0'/>"
+    )
+
+
+def _candidates_given(seen: Visit, sender: str, offer: str, info: str, last: str) -> set[str]:
+    """The addresses of all candidates that the browser is told of, once it was told of the last one."""
+    seen.page.evaluate(CALLED, [sender, offer, info])
+    seen.page.wait_for_function("last => given.some(text => text.includes(last))", arg=last)
+    text = "\n".join(seen.page.evaluate("given"))
+    return set(re.findall(r"^(?:a=)?candidate:\S+ +\d+ +\S+ +\d+ +(\S+)", text, re.MULTILINE)) - {last}
+
+
+def test_no_host_name_of_another_participant_is_looked_up(library: Callable[[str], Visit]) -> None:
+    """Candidates of a call without bridge, in the offer and after it. Addresses and the random names of mDNS stay."""
+    hidden = "0f3c1c5e-1b7e-4a55-9d3c-7f3e5a0c2b11.local"
+    fit = {"127.0.0.2", "::2", hidden}
+    names = {"name.invalid", "printer.local", "foundation.invalid", "blank.invalid", "127.2", "0x7f.1"}
+    trick = _candidate("127.0.0.2", foundation="1 1 udp 1 foundation.invalid 9 typ host x")
+    blank = _candidate("blank.invalid", priority="1 ")  # in an offer, Chromium refuses it, and the offer with it
+    plain = "".join(_candidate(one) for one in sorted((fit | names) - {"foundation.invalid", "blank.invalid"}))
+    last = _candidate("127.0.0.3")
+    given: dict[str, list[set[str]]] = {}
+    for variant in VARIANTS:
+        given[variant] = []
+        for in_offer, after in ((plain + trick, last), ("", plain + trick + blank + last)):
+            offer, info = _content("0", "", in_offer), _content("0", "", after)
+            given[variant].append(_candidates_given(library(variant), "mallory", offer, info, "127.0.0.3"))
+
+    assert given == {"unpatched": [fit | names - {"blank.invalid"}, fit | names], "hardened": [fit] * 2}
+
+
+def test_no_value_of_a_source_becomes_a_line(library: Callable[[str], Visit]) -> None:
+    """The msid of a source, which its owner chooses and the focus hands on: as Jingle, and in the short form of JSON."""
+    line = "a=candidate:1 1 udp 1 127.0.0.{} 9 typ host"
+    jingle = (
+        "<source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='1001' name='mallory-a0'>"
+        f"<parameter name='msid' value='a b&#13;&#10;{line.format(4)}'/></source>"
+    )
+    short = json.dumps(
+        {"sources": {"mallory": [[], [], [{"s": "1002", "n": "mallory-a1", "m": f"c d\r\n{line.format(5)}"}]]}}
+    )
+    message = f"<json-message xmlns='http://jitsi.org/jitmeet'>{short}</json-message>"
+    given = {}
+    for variant in VARIANTS:
+        offer = _content("audio", jingle, _candidate("127.0.0.6")) + message
+        given[variant] = _candidates_given(library(variant), "focus", offer, "", "127.0.0.6")
+
+    assert given == {"unpatched": {"127.0.0.4", "127.0.0.5"}, "hardened": set()}
+
+
 def test_e2ee_worker_is_a_file_of_our_own_origin(library: Callable[[str], Visit]) -> None:
     workers = {}
     for variant in VARIANTS:

@@ -729,7 +729,7 @@ BAD = {
 def test_a_token_that_cannot_be_right_is_not_even_sent(go: Callable[..., Visit], xmpp: Xmpp, name: str) -> None:
     xmpp.door = Door(("ANONYMOUS",))  # takes everybody
     seen = _token_mode(go, f"{ROOM}?jwt={BAD[name]}")
-    _says(seen, "Your sign-in has expired. Please sign in again.")
+    _says(seen, "Your sign-in has expired or is not valid. Please sign in again.")
 
     assert seen.page.get_by_role("button", name="Continue to sign-in").count() == 1
     assert seen.page.evaluate("asked") == []

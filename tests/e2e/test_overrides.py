@@ -122,6 +122,47 @@ def test_an_allowed_key_takes_fit_values_only(visit: Callable[..., Visit], name:
     assert sum(there[key] == value for key, value in link.items()) > 0.7 * len(link)
 
 
+HIDES: dict[str, dict[str, Any]] = {
+    "config": {
+        "defaultRemoteDisplayName": "Dr. Somebody",
+        "disableJoinLeaveSounds": True,
+        "disableSelfView": True,
+        "localSubject": "Encrypted, not recorded",
+        "p2p.enabled": True,
+    },
+    "interfaceConfig": {"DISABLE_JOIN_LEAVE_NOTIFICATIONS": True},
+}
+
+
+@pytest.mark.parametrize("name", HIDES)
+def test_a_link_hides_nobody_and_claims_nothing(visit: Callable[..., Visit], name: str) -> None:
+    """Who comes in, who is who, whether the camera is on, what a meeting is called; nor does it switch P2P on."""
+    link = HIDES[name]
+    plain = _values(visit, "hardened", name, {}, list(link))
+    assert not any(plain.values())
+
+    assert _values(visit, "hardened", name, link, list(link)) == plain
+    assert _values(visit, "unpatched", name, link, list(link)) == link
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["config.localSubject=%22x%22&config.localSubject.y=1", "config=1&config.a.b=1", "config.toString.call=1"],
+    ids=["text", "number", "function"],
+)
+def test_no_link_stops_the_page(visit: Callable[..., Visit], fragment: str) -> None:
+    """Parts of a key, set on something that is no object of the link's own."""
+    harmed = {}
+    for variant in ("unpatched", "hardened"):
+        seen = visit(variant, f"{ROOM}#{fragment}", login=False)
+        seen.come_to_rest()
+        started = seen.page.evaluate(f"Boolean(({LOADED})())")
+        native = seen.page.evaluate("typeof Object.prototype.toString.call === 'function'")
+        harmed[variant] = not (started and native)
+
+    assert harmed == {"unpatched": True, "hardened": False}
+
+
 def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
     branding = {
         "backgroundImageUrl": "https://brand.invalid/background.png",
@@ -149,3 +190,75 @@ def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: C
         found[variant] = sorted(set(re.findall(r"//brand\.invalid/(\w+)", state)))
 
     assert found == {"unpatched": ["avatar", "background", "ice", "pad", "premeeting"], "hardened": []}
+
+
+# What browsers read as an address of brand.invalid, or run, although it does not look like it; {} is the page's own origin.
+TRICKS = (
+    "https:brand.invalid/x.png",
+    "/\t/brand.invalid/x.png",
+    "h\tttps:/\n/brand.invalid/x.png",
+    "/\\brand.invalid/x.png",
+    "url(data:,x), url(https://brand.invalid/x.png)",
+    'url("data:,x"), url("//brand.invalid/x.png")',
+    "data:,x), url(https://brand.invalid/x.png",
+    "x.png), url(//brand.invalid/x.png",
+    'url("https:\\2f\\2f brand.invalid/x.png")',
+    "url(\\68ttps://brand.invalid/x.png)",
+    "url(https:brand.invalid/x.png)",
+    'url("https://brand.invalid/x.png',
+    "url(https://brand.invalid/x.png",
+    'image-set("https://brand.invalid/x.png" 1x)',
+    'url(\'/a"b\'), url("//brand.invalid/x.png")',
+    'image-set(" https://brand.invalid/x.png" 1x)',
+    '/*"*/ url(https://brand.invalid/x.png) /*"*/',
+    "javascript:brand.invalid",
+)
+KEPT = (
+    "#FFF",
+    "linear-gradient(90deg, rgb(0, 0, 0) 0%, #fff 50%)",
+    "images/x.png",
+    "{}/images/x.png",
+    "url(images/x.png) center / cover no-repeat",
+    'url("/images/x.png"), url({}/y.png)',
+    "data:image/png;base64,AAAA",
+    "url(data:image/png;base64,AAAA) center",
+    'Inter, "Open Sans", sans-serif',
+)
+# Links become texts or are asked for: nothing relative in invitations, nothing that is not a file of our own elsewhere.
+LINKS = {
+    "inviteDomain": ("brand.invalid", "/brand.invalid", "https://brand.invalid", "data:,x"),
+    "didPageUrl": ("brand.invalid/did", "//brand.invalid/did", "data:,x"),
+    "logoClickUrl": ("javascript:brand.invalid", "data:,x", "//brand.invalid"),
+    "supportUrl": ("javascript:brand.invalid", "https:brand.invalid"),
+}
+
+
+def test_branding_hides_no_foreign_address(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
+    """Each trick in a style, a picture or a link; what is of our own origin stays. The control takes all as it is."""
+    own = visit("hardened", "/", login=False).page.evaluate("location.origin")
+    kept = [one.format(own) for one in KEPT]
+    tricks = list(TRICKS)  # 'https:host' without slashes is foreign as long as the test's own page is http
+    state = """() => {
+        const branding = APP.store.getState()['features/dynamic-branding'];
+        return [ branding.avatarBackgrounds, branding.labels?.de ?? null ].concat(
+            [ 'inviteDomain', 'didPageUrl', 'logoClickUrl', 'supportUrl' ].map(key => branding[key] ?? null));
+    }"""
+    ready = "() => window.APP?.store?.getState()['features/dynamic-branding']?.useDynamicBrandingData"
+
+    def told(variant: str, branding: dict[str, Any]) -> list[Any]:
+        configure(dynamicBrandingUrl="data:application/json," + quote(json.dumps(branding)))
+        seen = visit(variant, ROOM, login=False)
+        seen.page.wait_for_function(LOADED)
+        seen.page.wait_for_function(ready)
+        return list(seen.page.evaluate(state))
+
+    for number in range(4):
+        links = {key: values[number % len(values)] for key, values in LINKS.items()}
+        branding = {"avatarBackgrounds": tricks + kept, "labels": {"de": links["logoClickUrl"]}} | links
+        everything = [tricks + kept, links["logoClickUrl"], *links.values()]
+        assert told("unpatched", branding) == everything
+        assert told("hardened", branding) == [kept, None, None, None, None, None]
+
+    links = {"inviteDomain": own, "didPageUrl": f"{own}/did", "logoClickUrl": "/about", "supportUrl": f"{own}/help"}
+    branding = {"avatarBackgrounds": kept, "labels": {"de": "/lang/own.json"}} | links
+    assert told("hardened", branding) == [kept, "/lang/own.json", *links.values()]

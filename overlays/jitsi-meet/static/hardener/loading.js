@@ -76,8 +76,10 @@ window.addEventListener('load', () => {
         add(box, 'p', 'Uh oh! We couldn\'t fully download everything we needed :(', {});
         add(box, 'p',
             'We will try again shortly. In the mean time, check for problems with your Internet connection!', {});
+        add(box, 'p', 'Die Seite konnte nicht vollständig geladen werden. Wir versuchen es gleich noch einmal. '
+            + 'Bitte prüfen Sie inzwischen Ihre Internetverbindung.', {}).lang = 'de';
         add(box, 'p', `Missing ${missing}`, { fontSize: 'small' });
-        add(box, 'a', 'reload now', { fontSize: 'small' }).href = href;
+        add(box, 'a', 'reload now / jetzt neu laden', { fontSize: 'small' }).href = href;
 
         window.setTimeout(() => window.location.replace(href), delay);
     }

@@ -1,40 +1,86 @@
-/** Addresses in a text, such as url(https://...) in a style. Browsers read backslashes as slashes. */
-const ADDRESS = /(?:[a-z][a-z0-9+.-]*:)?[\\/]{2}[^\s"')]+/gi;
+/**
+ * Backslashes are slashes or escapes to a browser, some control characters are nothing, and a comment of CSS may hide one of
+ * two quotes.
+ */
+const ODD = /[\\\p{Cc}]|\/\*/u;
+
+/** What ends an address where upstream writes it into a style: url(ADDRESS). */
+const ENDS = /[\s"'()]/;
+
+/** An address in a style (CSS): url(...), or anything in quotes. */
+const STYLE_ADDRESS = /url\(\s*(?:[^\s"'()]*|"[^"]*"|'[^']*')\s*\)|"[^"]*"|'[^']*'/gi;
+
+type Test = (text: string) => boolean;
 
 /**
- * Whether all addresses in a text are of our own origin.
+ * Whether a browser would ask our own origin for an address.
  *
- * @param {string} text - The text.
+ * @param {string} address - The address.
+ * @param {string} base - What it is relative to, if it may be.
  * @returns {boolean}
  */
-function isOwn(text: string): boolean {
-    if (/^(url\(["']?)?data:/i.test(text.trim())) {
-        return true;
+function isOwn(address: string, base?: string): boolean {
+    try {
+        return !ODD.test(address) && new URL(address, base).origin === window.location.origin;
+    } catch {
+        return false;
+    }
+}
+
+/** As it stands, for it becomes a part of invitations. */
+const invitation: Test = text => !ENDS.test(text) && isOwn(text);
+
+/** A page or file. */
+const link: Test = text => !ENDS.test(text) && isOwn(text, window.location.href);
+
+/** A picture. */
+const picture: Test = text => link(text) || (/^data:/i.test(text) && !ENDS.test(text) && !ODD.test(text));
+
+/** A style or another text: what in it can be read as an address is one of our own or within the text, and nothing else. */
+const style: Test = text => {
+    const addresses: string[] = [];
+    const rest = text.replace(STYLE_ADDRESS, found => {
+        addresses.push(found.replace(/^url\(\s*|\s*\)$/gi, '').replace(/^["']|["']$/g, ''));
+
+        return '';
+    });
+
+    return !ODD.test(text) && !/:|\/\/|url\(|["']/i.test(rest)
+        && addresses.every(address => /^data:/i.test(address) || isOwn(address, window.location.href));
+};
+
+const anything: Test = text => picture(text) || style(text);
+
+/**
+ * What the texts below a key have to be.
+ *
+ * @param {string} key - The key.
+ * @param {Function} above - What those have to be that this one is among.
+ * @returns {Function}
+ */
+function testFor(key: string, above: Test): Test {
+    if (key === 'didPageUrl' || key === 'inviteDomain') {
+        return invitation;
     }
 
-    return (text.match(ADDRESS) ?? []).every(address => {
-        try {
-            return new URL(address, window.location.href).origin === window.location.origin;
-        } catch {
-            return false;
-        }
-    });
+    return /^(customIcons|labels|logoClickUrl|supportUrl)/.test(key) ? link : above;
 }
 
 /**
- * Branding data without what lies on foreign hosts: pictures, icons, backgrounds and links.
+ * Branding data without what lies on foreign hosts: pictures, icons, backgrounds, texts and links.
  *
  * @param {any} value - The answer of the branding service, or a part of it.
- * @returns {any} The same without texts that name foreign addresses.
+ * @param {Function} fits - What its texts have to be.
+ * @returns {any} The same without texts that name foreign addresses, or hide what they name.
  */
-export function ownOriginBranding(value: any): any {
+export function ownOriginBranding(value: any, fits: Test = anything): any {
     if (Array.isArray(value)) {
-        return value.filter(one => typeof one !== 'string' || isOwn(one)).map(ownOriginBranding);
+        return value.filter(one => typeof one !== 'string' || fits(one)).map(one => ownOriginBranding(one, fits));
     }
     if (value && typeof value === 'object') {
         return Object.fromEntries(Object.entries(value)
-            .filter(([ , one ]) => typeof one !== 'string' || isOwn(one))
-            .map(([ key, one ]) => [ key, ownOriginBranding(one) ]));
+            .filter(([ key, one ]) => typeof one !== 'string' || !one || testFor(key, fits)(one))
+            .map(([ key, one ]) => [ key, ownOriginBranding(one, testFor(key, fits)) ]));
     }
 
     return value;

@@ -3,7 +3,8 @@
  * what is allowed, too, but some two hundred keys, among them those that switch third parties back on and protection off.
  * Here is only what changes the look, or makes somebody quieter; everything else is the operator's to decide, in config.js.
  * To add a key: it must not load, send, store, show or hide anything that matters to privacy or safety, and the rule beside
- * it must refuse every value that could. Values are never objects: the IFrame API's overwriteConfig replaces an object as a
+ * it must refuse every value that could. Whoever makes a link must not be able to hide who comes in or that the camera is
+ * on, nor to give a name to others or a headline to the meeting. Values are never objects: the IFrame API's overwriteConfig replaces an object as a
  * whole, and with it what the operator has configured beside the key.
  * tests/e2e/test_overrides.py tries all of upstream's keys against this list.
  */
@@ -32,17 +33,14 @@ const oneOf = (...words: string[]): Rule => value => words.includes(value as str
 
 const CONFIG: Record<string, Rule> = {
     defaultLocalDisplayName: text,
-    defaultRemoteDisplayName: text,
     disable1On1Mode: flag,
     disableChatSmileys: on,
     disableFilmstripAutohiding: flag,
     disableIncomingMessageSound: on,
-    disableJoinLeaveSounds: on,
     disableLocalVideoFlip: flag,
     disableReactions: on,
     disableReactionsInChat: on,
     disableResponsiveTiles: flag,
-    disableSelfView: flag,
     disableShortcuts: on,
     disableTileEnlargement: flag,
     disableTileView: flag,
@@ -51,7 +49,6 @@ const CONFIG: Record<string, Rule> = {
     hideConferenceTimer: on,
     hideDominantSpeakerBadge: on,
     hideEmailInSettings: on,
-    localSubject: text,
     startAudioOnly: on,
     startSilent: on,
     startWithAudioMuted: on,
@@ -61,7 +58,6 @@ const CONFIG: Record<string, Rule> = {
 const INTERFACE_CONFIG: Record<string, Rule> = {
     DISABLE_DOMINANT_SPEAKER_INDICATOR: on,
     DISABLE_FOCUS_INDICATOR: on,
-    DISABLE_JOIN_LEAVE_NOTIFICATIONS: on,
     DISABLE_VIDEO_BACKGROUND: on,
     FILM_STRIP_MAX_HEIGHT: size,
     LOCAL_THUMBNAIL_RATIO: size,

@@ -149,7 +149,7 @@ const LoginForm = ({ busy, buttonClass, onSubmit, problem }: IProps) => {
                 className = { buttonClass }
                 data-testid = 'personal-login.submit'
                 type = 'submit'>
-                { t(problem === 'unreachable' ? 'personalLogin.retry' : 'personalLogin.title') }
+                { t(problem === 'unreachable' ? 'personalLogin.retry' : 'personalLogin.submit') }
             </button>
         </form>
     );
