@@ -70,8 +70,7 @@ def mallory(visit: Visit) -> None:
     real = visit.real
     if real is None:
         raise Missed("no real servers")
-    visit.open("/" + visit.room)
-    visit.join()
+    _come(visit)
     hostile = visit.attack.mallory or Mallory(chat=("Hello",))
     last = f"That was all {secrets.token_hex(4)}"
     room = visit.page.evaluate("APP.conference._room.room.roomjid")
@@ -92,11 +91,16 @@ def mallory(visit: Visit) -> None:
     _part([visit])
 
 
+def _come(visit: Visit) -> None:
+    visit.patience = PATIENCE / 1000
+    visit.open("/" + visit.room)
+    visit.join()
+
+
 def _meet(visit: Visit) -> list[Visit]:
     people = [visit, *visit.others]
     for one in people:
-        one.open("/" + visit.room)
-        one.join()
+        _come(one)
     for one in people:
         with one.step("sees the others in the room", must=True):
             one.page.wait_for_function(_OTHERS, arg=len(people) - 1, timeout=PATIENCE)

@@ -141,7 +141,7 @@ def _expected(pairs: Sequence[tuple[Journey, Attack]]) -> dict[str, tuple[str, .
     found = {attack.name: attack.expects for journey, attack in pairs if not journey.people}
     for journey, attack in pairs:
         if journey.people:
-            found[name_of(journey, attack)] = attack.expects or journey.expects
+            found[name_of(journey, attack)] = attack.expects
     return {name: hosts for name, hosts in found.items() if hosts}
 
 

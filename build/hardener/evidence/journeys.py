@@ -187,8 +187,7 @@ def canary(visit: Visit) -> None:
 class Journey:
     """A way through the site. ``alone``: it is made without any attack as well. ``server``: how the stub is then.
 
-    ``people`` are the accounts of those who come, where the way leads to real servers; ``expects`` are hosts that
-    upstream as it is calls without any attack: the negative control.
+    ``people`` are the accounts of those who come, where the way leads to real servers.
     """
 
     name: str
@@ -198,10 +197,8 @@ class Journey:
     profile: dict[str, Any] = field(default_factory=dict)
     server: frozenset[str] = frozenset()
     people: tuple[str, ...] = ()
-    expects: tuple[str, ...] = ()
 
 
-STUN = "meet-jit-si-turnrelay.jitsi.net"  # of upstream's default config.js
 _PHONE = {"viewport": {"width": 412, "height": 860}, "is_mobile": True, "has_touch": True}
 JOURNEYS = {
     one.name: one
@@ -223,21 +220,9 @@ JOURNEYS = {
         Journey("whiteboard", "whiteboard page", _whiteboard),
         Journey("android", "welcome and room on an Android phone", _mobile, profile=_PHONE | {"user_agent": ANDROID}),
         Journey("iphone", "welcome and room on an iPhone", _mobile, profile=_PHONE | {"user_agent": IPHONE}),
-        Journey(
-            "real-two",
-            "two people on real servers: picture, sound, chat",
-            calls.two,
-            people=("alice", "bob"),
-            expects=(STUN,),
-        ),
+        Journey("real-two", "two people on real servers: picture, sound, chat", calls.two, people=("alice", "bob")),
         Journey("real-three", "three people on real servers: chat", calls.three, people=("alice", "bob", "carol")),
-        Journey(
-            "real-mallory",
-            "a hostile participant on real servers; chat open",
-            calls.mallory,
-            people=("alice",),
-            expects=(STUN,),
-        ),
+        Journey("real-mallory", "a hostile participant on real servers; chat open", calls.mallory, people=("alice",)),
         Journey("embedded", "in a foreign page's frame", _embedded, alone=False),
         Journey("opened", "in a window that a foreign page opened", _opened, alone=False),
     )

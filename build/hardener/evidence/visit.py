@@ -44,6 +44,7 @@ class Visit:
     room: str
     record: Recorder
     linger: float = 1.0
+    patience: float = 12.0  # seconds for what has to come on the way into the call
     real: Real | None = None
     name: str = ""
     others: tuple[Visit, ...] = ()
@@ -93,7 +94,7 @@ class Visit:
                 self.page.goto(f"https://{HOST}/robots.txt")
                 items = {key: json.dumps(one) for key, one in self.attack.storage.items()}
                 self.page.evaluate("items => Object.entries(items).forEach(one => localStorage.setItem(...one))", items)
-            self.page.goto(self.attack.address(path), wait_until="load", timeout=20000)
+            self.page.goto(self.attack.address(path), wait_until="load", timeout=1000 * max(20.0, self.patience))
 
     def find(self, selector: str) -> Locator:
         """The first element that a selector finds."""
@@ -115,7 +116,9 @@ class Visit:
         """Through the login page, where the site has one; nothing is done where another page stands before the room."""
         with contextlib.suppress(Exception):
             self.surface.wait_for_selector(
-                f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}", state="attached", timeout=12000
+                f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}",
+                state="attached",
+                timeout=1000 * self.patience,
             )
             field_ = self.surface.locator(_LOGIN)
             if field_.count():
@@ -123,7 +126,7 @@ class Visit:
                 field_.fill(user)
                 self.find("#personal-login-password").fill(password)
                 self.find('[data-testid="personal-login.submit"]').click(timeout=3000)
-                field_.wait_for(state="detached", timeout=12000)
+                field_.wait_for(state="detached", timeout=1000 * self.patience)
 
     def join(self) -> None:
         """From the prejoin page into the call; signs in where the site asks for it."""
@@ -131,11 +134,11 @@ class Visit:
         with self.step("joined", must=True):
             if not self._joined(1):
                 with contextlib.suppress(Exception):
-                    self.find(_PREJOIN).fill((self.name or xmpp_stub.USER).title(), timeout=12000)
+                    self.find(_PREJOIN).fill((self.name or xmpp_stub.USER).title(), timeout=1000 * self.patience)
                 with contextlib.suppress(Exception):
                     self.find('[data-testid="prejoin.joinMeeting"]').click(timeout=3000)
                 self._sign_in()
-                if not self._joined(12):
+                if not self._joined(self.patience):
                     raise Missed("not in the call")
 
     def _joined(self, seconds: float) -> bool:
@@ -149,7 +152,7 @@ class Visit:
 
     def _sign_in(self) -> None:
         """Fill in upstream's login dialog, should there be one before the call begins."""
-        for _attempt in range(25):
+        for _attempt in range(round(2 * self.patience)):
             if self._joined(0.4):
                 return
             field_ = self.surface.locator("#login-dialog-username")
