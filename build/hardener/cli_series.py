@@ -121,7 +121,8 @@ def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         base = ground(project, component, layer, mirror, ui)
         with ui.step("regen", component.name) as line:
             done = regen(component, mirror, base, layer, project.work / EDIT, today())
-            line.say(f"{layer}{len(done.written) + len(done.added)} written, {done.kept} as they were (from the {done.source})")
+            written = len(done.written) + len(done.added)
+            line.say(f"{layer}{written} written, {done.kept} as they were (from the {done.source})")
         for what, patches in (("changed", done.written), ("new", done.added)):
             for name in patches:
                 ui.note(f"{what}: {name}")
