@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
-
 from hardener import cache, node
 from hardener.errors import HardenerError
 from hardener.fetch import chosen_sources
@@ -93,6 +91,8 @@ def _answers(name: str, url: str) -> Finding:
         return Finding(
             f"source of {name}", state, url, "" if state == "ok" else f"HARDENER_UPSTREAM={name}=URL-or-path"
         )
+    import requests  # noqa: PLC0415 (a fifth of a second to load)
+
     try:
         answer = requests.get(f"{url}/info/refs", params={"service": "git-upload-pack"}, timeout=10, stream=True)
         answer.close()

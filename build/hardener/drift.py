@@ -14,7 +14,7 @@ Every cell is what a build of that tree would say of that patch (cells.py). On t
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener import ageing, cache, cells, patch, releases
@@ -97,9 +97,11 @@ class Drift:
         """The answer of ``--json`` (schema 1)."""
         return {
             "schema": 1,
-            "releases": [asdict(release) for release in self.releases],
+            "releases": [vars(release) for release in self.releases],
             "rows": [
-                asdict(row) | {"cells": [cell and asdict(cell) | {"status": cell.status.value} for cell in row.cells]}
+                vars(row)
+                | {name: turn and vars(turn) for name, turn in (("since", row.since), ("broke", row.broke))}
+                | {"cells": [cell and vars(cell) | {"status": cell.status.value} for cell in row.cells]}
                 for row in self.rows
             ],
             "notes": list(self.notes),

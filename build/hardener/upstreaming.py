@@ -235,6 +235,9 @@ def _write_tree(history: History, component: Component, branch: str, base: str, 
     history.output("worktree", "add", "--quiet", "--force", "--no-checkout", "-B", branch, str(tree.absolute()), commit)
     patterns = ["/*", *(f"!/{path}/" for path in component.exclude)]
     _git(tree, "sparse-checkout", "set", "--no-cone", *patterns)
+    # Files that are left out need not be here, also when somebody commits: git asks for them unless some remote may
+    # have them (must_check_existence() in git's cache-tree.c).
+    _git(tree, "config", "--worktree", "remote.elsewhere.promisor", "true")
     _git(tree, "checkout", "--quiet", branch)
 
 

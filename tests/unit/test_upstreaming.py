@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +15,6 @@ from hardener.layers import layers_of
 from hardener.lint import lint
 from hardener.run import run
 from hardener.upstreaming import Exported, find, upstream
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FIELDS = "Reason: upstreamable\nForwarded: no\nUpstream-Status: Pending\nEvidence: tests/e2e/test_x.py::test_y\n"
 WHY = "Apply ours\n\nUpstream does this, which is wrong.\n\n"
@@ -326,3 +323,21 @@ class TestTools:
         assert in_tree(mended, "status", "--porcelain") == ""
         assert (mended.folder / "plain.mbox").read_text("utf-8").count("+mended") == 1
         assert upstream(project, "plain", {}, fix=True).commit == mended.commit
+
+    def test_what_is_left_out_need_not_be_there_to_commit(
+        self, project: config.Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A source without the excluded files (a partial clone, a mirror with gaps) will do, for a person as well."""
+        source = Path(project.site.repository)
+        blob = git(source, "rev-parse", "HEAD:android/Main.java").decode().strip()
+        (source / "objects" / blob[:2] / blob[2:]).unlink()
+
+        def mending(tree: Path, *_: object, **__: bool) -> tuple[tuple[()], tuple[()]]:
+            (tree / "README.md").write_text("mended\n", "utf-8")
+            return (), ()
+
+        monkeypatch.setattr(upstreaming, "lint", mending)
+        mended = upstream(project, "plain", {}, fix=True)
+        person = ("-c", "user.name=Mia", "-c", "user.email=mia@example.org")
+        in_tree(mended, *person, "commit", "--quiet", "--amend", "--reset-author", "--no-edit")
+        assert in_tree(mended, "log", "-1", "--format=%an") == "Mia"

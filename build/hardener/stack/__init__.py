@@ -16,8 +16,6 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from hardener import cache
 from hardener.errors import StackError, UsageError
 from hardener.run import run
@@ -167,6 +165,8 @@ def _edge(name: str) -> dict[str, str]:
 
 def _answers(stack: Stack) -> None:
     """Wait until the site and, through it, Prosody answer: healthy one by one is not yet healthy together."""
+    import requests  # noqa: PLC0415 (a fifth of a second to load, and most verbs start no stack)
+
     until = time.monotonic() + 30
     while True:
         with contextlib.suppress(requests.RequestException):
