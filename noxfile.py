@@ -91,6 +91,12 @@ def delta(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def compare(session: nox.Session) -> None:
+    """Build with Rspack and with upstream's webpack, and compare (before each release: -- --twice)."""
+    run(session, "hardener", "compare", *session.posargs)
+
+
+@nox.session(default=False)
 def doctor(session: nox.Session) -> None:
     """Say what is missing on this machine, and what mends it."""
     run(session, "hardener", "doctor", *session.posargs)

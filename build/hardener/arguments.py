@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import config
+from hardener import config, substitute
 from hardener.errors import UsageError
 from hardener.fetch import chosen_sources
 from hardener.layers import extend
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
 
 def project_of(arguments: argparse.Namespace) -> config.Project:
-    """The project that ``--project`` names, or the one found from here upwards, with its ``--extra`` folders.
+    """The project that ``--project`` names, or the one found from here upwards, with its ``--extra`` folders
+    and ``--substitute`` archives.
 
     Raises UsageError where there is none.
     """
     here = Path.cwd()
     for folder in [arguments.project] if arguments.project else [here, *here.parents]:
         if arguments.project or (folder / config.NAME).exists():
-            return extend(config.load(folder), getattr(arguments, "extra", ()))
+            project = extend(config.load(folder), getattr(arguments, "extra", ()))
+            return substitute.extend(project, getattr(arguments, "substitute", ()))
     raise UsageError(
         f"there is no {config.NAME} in {here} or above",
         hint="change into a hardener project, or name one: --project DIR",

@@ -137,6 +137,13 @@ def _parser() -> argparse.ArgumentParser:
         "--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison"
     )
     sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
+    sub.add_argument(
+        "--substitute",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="an npm archive of your own for a package that is left out; not for a release, and the archive says so",
+    )
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
     cli_series.register(verb, source, extra)
     sub = verb(
@@ -159,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_server.arguments(
         verb("check-server", cli_server.run, "read a server's configuration and name what it leaves open")
     )
-    cli_lift.register(verb, source)
+    cli_lift.register(verb, source, extra)
     sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
     sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
@@ -180,13 +187,24 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = _project(arguments)
     options = _options(arguments, project)
     ui.print(f"{project.label} ({options.variant}, Node {project.node})", "bold")
+    if project.substitutes and options.unpatched:
+        raise UsageError("the unpatched site takes no substitute: it is a control", hint="leave out --substitute")
+    _warn(project, ui)
     if arguments.write_baseline and options.variant != "unpatched":
         raise UsageError("the baseline is upstream as it is", hint="hardener build --unpatched --write-baseline")
     result = pipeline.build(project, options, ui)
     if arguments.write_baseline:
         cache.write_json(project.root / BASELINE, {project.site.commit: result.packaged.sizes})
     _summary(project, result, ui)
+    _warn(project, ui)
     return result.manifest | {"fresh": result.fresh, "dist": os.fspath(result.packaged.site.path.parent)}
+
+
+def _warn(project: config.Project, ui: UI) -> None:
+    """Say loudly, at both ends of a build and to those who want silence too, whose packages are in the bundle."""
+    for one in project.substitutes:
+        what = f"{one.package} {one.lock_entry['version']} is a substitute: {one.file} ({one.lock_entry['integrity']})"
+        ui.problem(f"{what}. Nobody has reviewed it", "for a release, build without --substitute", word="SUBSTITUTE")
 
 
 def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:

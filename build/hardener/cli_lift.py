@@ -1,10 +1,11 @@
-"""The part of the door for the verbs that move the pins: lift, delta."""
+"""The part of the door for the verbs that go with a new pin: lift, delta, compare."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from hardener.arguments import project_of, sources_of
+from hardener.compare import door as compare
 from hardener.delta import door as delta
 from hardener.lift import door as lift
 
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any) -> None:
-    """Add the verbs to the command line; ``source`` is the parser of the option that they share."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
+    """Add the verbs to the command line; ``source`` and ``extra`` are parsers of options that several share."""
     parser = verb("lift", _lift, "move the pins to another release of upstream, and the series with them", source)
     lift.arguments(parser)
     parser = verb(
         "delta", _delta, "say what upstream brings between two releases: hosts, calls, packages, options", source
     )
     delta.arguments(parser)
+    parser = verb("compare", _compare, "build with Rspack and with upstream's webpack, and compare", source, extra)
+    compare.arguments(parser)
 
 
 def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
@@ -33,3 +36,8 @@ def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _delta(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     return delta.run(arguments, project, sources_of(arguments, project), ui)
+
+
+def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = project_of(arguments)
+    return compare.run(arguments, project, sources_of(arguments, project), ui)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from hardener.substitute import Substitute
+
 NAME = "upstream.toml"
 RECIPES = ("none", "rollup", "webpack")
 TOOLCHAINS = ("rspack", "webpack")
@@ -70,7 +72,8 @@ class Project:
     """A folder with ``upstream.toml``, ``patches/``, ``overlays/``, ``hosts.toml`` and ``sdks.toml``.
 
     ``components`` stand in build order; the last one is the site that is packed. ``trees`` are further commits that the
-    series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see layers.py.
+    series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see layers.py;
+    ``substitutes`` packages of a person's own, see substitute.py.
     """
 
     root: Path
@@ -80,6 +83,7 @@ class Project:
     components: tuple[Component, ...]
     trees: Mapping[str, Mapping[str, str]]
     extras: tuple[Path, ...] = ()
+    substitutes: tuple[Substitute, ...] = ()
 
     @property
     def site(self) -> Component:
@@ -98,13 +102,14 @@ class Project:
 
     @property
     def label(self) -> str:
-        """Name of the archive without its extension: ``<name>-<release>+<revision>``, and behind it each extra."""
+        """Name of the archive without its extension: ``<name>-<release>+<revision>``, and behind it :attr:`mark`."""
         return f"{self.name}-{self.site.release}+{self.revision}{self.mark}"
 
     @property
     def mark(self) -> str:
-        """What tells a build with extras from one without: a dot and the folder's name for each."""
-        return "".join(f".{folder.name}" for folder in self.extras)
+        """What tells a build with extras or substitutes from one without: a dot and the folder's or package's name."""
+        names = [folder.name for folder in self.extras]
+        return "".join(f".{name}" for name in (*names, *(f"substitute_{one.slug}" for one in self.substitutes)))
 
     def component(self, name: str) -> Component:
         """The component of that name; raises UsageError."""

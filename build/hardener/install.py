@@ -21,6 +21,7 @@ from hardener.run import run
 if TYPE_CHECKING:
     from hardener.checkout import WorkTree
     from hardener.config import Component
+    from hardener.substitute import Substitute
 
 _UPSTREAMS_PATCHES = "patches"  # patch-package's folder in upstream's tree
 
@@ -36,17 +37,25 @@ class Installed:
     fresh: bool
 
 
-def install(component: Component, work: WorkTree, toolchain: str, built: dict[str, Path]) -> Installed:
+def install(
+    component: Component,
+    work: WorkTree,
+    toolchain: str,
+    built: dict[str, Path],
+    substitutes: tuple[Substitute, ...] = (),
+) -> Installed:
     """Give the work tree its ``node_modules``.
 
-    ``built`` are packages of ours that take the place of upstream's tarballs: npm name -> folder. Raises InstallError
-    for a lock that cannot be honoured, UnreachableError when the registry does not answer.
+    ``built`` are packages of ours that take the place of upstream's tarballs: npm name -> folder. ``substitutes`` are
+    archives in place of packages that are left out otherwise; what they depend on comes from upstream's lock. Raises
+    InstallError for a lock that cannot be honoured, UnreachableError when the registry does not answer.
     """
     if component.recipe == "none":
         return Installed(cache.key("no packages"), 0, 0, (), fresh=False)
     key = cache.key(
         work.tree,
         (component.recipe, component.roots, component.omit, component.tsconfig, toolchain),
+        [(one.package, one.lock_entry) for one in substitutes],
         node.recipes_digest(),
         cache.file_digest_of(__file__),
     )
@@ -56,7 +65,7 @@ def install(component: Component, work: WorkTree, toolchain: str, built: dict[st
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
-        facts = _derive(component, work, toolchain, tuple(built))
+        facts = _derive(component, work, toolchain, tuple(built), substitutes)
         before = stamp.last()
         if before.get("store") == facts["store"]:
             facts["provided"] = before["provided"]
@@ -80,7 +89,13 @@ def install(component: Component, work: WorkTree, toolchain: str, built: dict[st
     )
 
 
-def _derive(component: Component, work: WorkTree, toolchain: str, built: tuple[str, ...]) -> dict[str, Any]:
+def _derive(
+    component: Component,
+    work: WorkTree,
+    toolchain: str,
+    built: tuple[str, ...],
+    substitutes: tuple[Substitute, ...],
+) -> dict[str, Any]:
     """Derive the web-only set and make sure that it is in the store; returns the facts for the stamp."""
     with tempfile.TemporaryDirectory(prefix="hardener-deps-") as folder:
         derived = node.recipe(
@@ -93,12 +108,17 @@ def _derive(component: Component, work: WorkTree, toolchain: str, built: tuple[s
                 "roots": component.roots,
                 "provided": built,
                 "omit": component.omit,
+                "substitutes": {one.package: one.lock_entry for one in substitutes},
                 "types": bool(component.tsconfig),
             },
             error=InstallError,
             hint=f"the tree is {work.path}; what is left out of its package-lock.json stands in upstream.toml",
         )
         files = {name: (Path(folder) / name).read_bytes() for name in ("package.json", "package-lock.json")}
+    for one in substitutes:
+        if one.package not in derived["roots"]:
+            raise InstallError(f"nothing of {component.name} imports {one.package}", hint="leave out its --substitute")
+        files[one.archive] = one.content
     files[".npmrc"] = node.npmrc(work.path)
     theirs = sorted((work.path / _UPSTREAMS_PATCHES).glob("*.patch"))
 

@@ -104,7 +104,8 @@ def _build_component(
         line.say(f"tree {tree[:12]}" + ("" if work.fresh else ", unchanged"))
     with ui.step("install", component.name) as line:
         line.tell("npm packages")
-        installed = install(component, work, options.toolchain, _packages(component, built, area))
+        substitutes = tuple(one for one in project.substitutes if one.component == component.name)
+        installed = install(component, work, options.toolchain, _packages(component, built, area), substitutes)
         line.say(f"{installed.packages} of {installed.of} packages" + ("" if installed.fresh else ", unchanged"))
     with ui.step("bundle", component.name) as line, ThreadPoolExecutor(1) as pool:
         line.tell(options.toolchain)
@@ -117,7 +118,10 @@ def _build_component(
             Repository(fetched.mirror).changed(component.commit, sources.last.applied.commit),
             lambda folder: write_tree(component, fetched.mirror, component.commit, folder),
         )
-        bundled = bundle(component, work, installed, sources.aliases, options.toolchain, home)
+        # An alias leads away from a package that is left out, and so not where there is a substitute for it.
+        brought = {one.package for one in substitutes}
+        aliases = tuple(alias for alias in sources.aliases if alias.package not in brought)
+        bundled = bundle(component, work, installed, aliases, options.toolchain, home)
         checked = checking.result()
         size = sum(size for name, size in bundled.sizes.items() if name.endswith(".js"))
         text = f"{len(bundled.sizes)} assets, {size / 1e6:.2f} MB JS; {checked.ours} files of ours type-checked"
@@ -155,11 +159,13 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
             f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
         )
     manifest = None if packaged.fresh else read_records(dist, packaged)
-    # A header or a list that changed alone gives the same archive, but not the same record of it.
+    # A header, a list or a substitute's name that changed alone gives the same archive, but not the same record of it.
+    records = [_component_record(one) for one in built]
     if (
         manifest is None
-        or _inputs(manifest["components"]) != _inputs([_component_record(one) for one in built])
+        or _inputs(manifest["components"]) != _inputs(records)
         or manifest.get("sdks_excluded") != found["sdks"]
+        or manifest["substitutions"] != _substitutions(project)
     ):
         manifest = _manifest(project, options, built, found, packaged, ui) | {"label": label}
         write_records(dist, packaged, manifest)
@@ -221,13 +227,18 @@ def _manifest(
         "toolchain": {"name": options.toolchain, "node": node.node_version(), "recipes": node.recipes_digest()}
         | {name: version for one in built for name, version in one.bundled.versions.items()},
         "components": [_component_record(one) for one in built],
-        "substitutions": [],
+        "substitutions": _substitutions(project),
         "hosts": found["hosts"],
         "sdks_excluded": found["sdks"],
         "sizes": packaged.sizes,
         "archives": archive_records(packaged),
         "seconds": ui.times,
     }
+
+
+def _substitutions(project: Project) -> list[dict[str, str]]:
+    """Packages that a person brought; a release has to refuse a manifest in which there is one."""
+    return [one.record() for one in project.substitutes]
 
 
 def _inputs(records: list[dict[str, Any]]) -> bytes:

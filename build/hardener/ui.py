@@ -109,9 +109,11 @@ class UI:
         if remedy:
             self.console.print(Text(f"        {remedy}"))
 
-    def problem(self, text: str, mend: str, word: str = "error") -> None:
+    def problem(self, text: str, mend: str, word: str = "error", details: Sequence[str] = ()) -> None:
         """One thing that is wrong, and below it what mends it; shown even where only errors are."""
         self.console.print(Text(word, "bold red").append(f": {text}", "not bold default"))
+        for detail in details:
+            self.console.print(Text(f"  {detail}"))
         self.console.print(Text("  mend", "bold").append(f": {mend}", "not bold"))
 
     def server_finding(self, finding: Finding) -> None:

@@ -10,11 +10,18 @@ const { fail } = createRequire(import.meta.url)('./job.cjs');
 const REGISTRY = /^https:\/\/[^/]+\/(?:@[^/]+\/)?[^/]+\/-\/[^/]+\.tgz$/;
 
 export class Lock {
-    /** `skip(name)`: is this package not to be followed, as it is left out on purpose or put there by somebody else? */
-    constructor(lock, skip) {
+    /**
+     * `skip(name)`: is this package not to be followed, as it is left out on purpose or put there by somebody else?
+     * `substitutes`: entries that take the place of upstream's, by name; their address is an archive beside the lock.
+     */
+    constructor(lock, skip, substitutes = {}) {
         [ 2, 3 ].includes(lock.lockfileVersion)
             || fail(`package-lock.json has lockfileVersion ${lock.lockfileVersion}: only 2 and 3 are known`);
-        this.packages = lock.packages;
+        this.packages = { ...lock.packages };
+        this.substitutes = new Set(Object.keys(substitutes).map(name => `node_modules/${name}`));
+        Object.entries(substitutes).forEach(([ name, entry ]) => {
+            this.packages[`node_modules/${name}`] = entry;
+        });
         this.root = lock.packages[''];
         this.direct = { ...this.root.devDependencies, ...this.root.optionalDependencies, ...this.root.dependencies };
         this.skip = skip;
@@ -98,7 +105,7 @@ export class Lock {
         const fromRegistry = (entry.resolved === undefined || REGISTRY.test(entry.resolved)) && entry.integrity;
 
         // What a package carries inside its own archive is covered by that archive's hash.
-        fromRegistry || entry.inBundle || fail(`package-lock.json: ${key} comes from ${entry.resolved ?? 'nowhere'}`
+        fromRegistry || entry.inBundle || this.substitutes.has(key) || fail(`package-lock.json: ${key} comes from ${entry.resolved ?? 'nowhere'}`
             + `${entry.integrity ? '' : ' without integrity'}, not from the npm registry: build it and name it in job.provided,`
             + ' or leave it out with job.omit and an alias');
     }
@@ -110,7 +117,9 @@ export class Lock {
         for (const root of roots) {
             const entry = this.packages[`node_modules/${root}`];
 
-            dependencies[root] = entry.name ? `npm:${entry.name}@${entry.version}` : entry.version;
+            const wanted = entry.name ? `npm:${entry.name}@${entry.version}` : entry.version;
+
+            dependencies[root] = this.substitutes.has(`node_modules/${root}`) ? entry.resolved : wanted;
         }
         const manifest = { name, version: '0.0.0', private: true, dependencies, ...overrides && { overrides } };
         const packages = { '': { name, version: '0.0.0', dependencies } };

@@ -146,7 +146,7 @@ function upstreamPatches(root, keys) {
     });
 }
 
-runJob([ 'tools', 'out', 'toolchain', 'config' ], [ 'roots', 'provided', 'omit', 'types' ], async job => {
+runJob([ 'tools', 'out', 'toolchain', 'config' ], [ 'roots', 'provided', 'omit', 'substitutes', 'types' ], async job => {
     const { root, roots: explicit = [], provided = [], omit = [] } = job;
 
     [ 'rspack', 'webpack' ].includes(job.toolchain) || fail(`toolchain ${job.toolchain}: say rspack or webpack`);
@@ -154,7 +154,7 @@ runJob([ 'tools', 'out', 'toolchain', 'config' ], [ 'roots', 'provided', 'omit',
     const upstream = readJson(path.join(root, 'package.json'));
     const left = new Set([ ...provided, ...omit, ...job.toolchain === 'rspack' && job.config ? REPLACED : [] ]);
     const skip = name => left.has(name) || Boolean(job.types) && MOBILE.test(name);
-    const lock = new Lock(readJson(path.join(root, 'package-lock.json')), skip);
+    const lock = new Lock(readJson(path.join(root, 'package-lock.json')), skip, job.substitutes);
     const found = job.config ? await webRoots(job, lock, skip) : { roots: new Map(), unresolved: [], mobile: [] };
 
     explicit.forEach(name => found.roots.set(name, 'named in job.roots'));

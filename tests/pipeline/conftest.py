@@ -160,7 +160,11 @@ class Minimeet:
             else ["-m", "hardener"]
         )
         options = ["--json", "--project", str(self.root)]
-        source = ["--upstream", f"minimeet={self.upstream}"] if verb in ("build", "check", "edit", "regen") else []
+        source = (
+            ["--upstream", f"minimeet={self.upstream}"]
+            if verb in ("build", "check", "compare", "edit", "regen")
+            else []
+        )
         return [sys.executable, *start, verb, *options, *source, *words]
 
     def start(self, verb: str, *words: str, driver: str = "", env: Mapping[str, str] | None = None) -> Running:
