@@ -10,6 +10,8 @@ from urllib.parse import quote
 from hardener.evidence.own_server import HOST
 from hardener.evidence.xmpp_stub import Mallory
 
+# Without it the hardened site waits for the bridge, which the stub has not, and makes no connection for media at all.
+DIRECT = "config.p2p.enabled = true;\n"
 HARMLESS = Mallory(chat=("Hello",))
 
 

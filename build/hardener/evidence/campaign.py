@@ -157,7 +157,8 @@ def _walk(
 ) -> None:
     record, scene = watched.record, watched.scene
     record.run = name or name_of(journey, attack)
-    scene.settings, scene.page, scene.mallory = attack.settings, attack.script, attack.mallory
+    scene.settings = journey.settings + attack.settings
+    scene.page, scene.mallory = attack.script, attack.mallory
     scene.features, scene.real = journey.server | attack.server, real
     if journey.name in {"call-mallory", "own-stun"} and attack is NONE:
         scene.mallory = HARMLESS

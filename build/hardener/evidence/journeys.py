@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hardener.evidence import calls, canaries
+from hardener.evidence.attack import DIRECT
 from hardener.evidence.own_server import HOST, STAGE
 
 if TYPE_CHECKING:
@@ -187,7 +188,8 @@ def canary(visit: Visit) -> None:
 class Journey:
     """A way through the site. ``alone``: it is made without any attack as well. ``server``: how the stub is then.
 
-    ``people`` are the accounts of those who come, where the way leads to real servers.
+    ``settings`` are lines of the operator's config.js. ``people`` are the accounts of those who come, where the way leads
+    to real servers.
     """
 
     name: str
@@ -196,6 +198,7 @@ class Journey:
     alone: bool = True
     profile: dict[str, Any] = field(default_factory=dict)
     server: frozenset[str] = frozenset()
+    settings: str = ""
     people: tuple[str, ...] = ()
 
 
@@ -207,7 +210,13 @@ JOURNEYS = {
         Journey("prejoin", "page before the call", _prejoin),
         Journey("call", "join and stay alone in the call", _call),
         Journey("login", "sign in with an account and join", _call, server=frozenset({"accounts"})),
-        Journey("own-stun", "join; the own server names its STUN server", _call, server=frozenset({"extdisco"})),
+        Journey(
+            "own-stun",
+            "join; the own server names its STUN server, calls go directly",
+            _call,
+            server=frozenset({"extdisco"}),
+            settings=DIRECT,
+        ),
         Journey("call-mallory", "join; a second participant is there; chat open", _call_mallory),
         Journey("settings", "all tabs of the settings", _settings),
         Journey("calendar", "settings from the welcome page", _calendar),

@@ -25,6 +25,7 @@ MUC = "http://jabber.org/protocol/muc"
 OWNER = f"{MUC}#owner"
 FOCUS = "http://jitsi.org/protocol/focus"
 LEGACY = "jabber:iq:auth"
+JINGLE = "urn:xmpp:jingle:1"
 MALLORY = "ffffffff"  # larger than the client's own id, as a rule: then the client is the one who calls
 USER = "alice"
 PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
@@ -33,12 +34,17 @@ ITERATIONS = 4096
 
 @dataclass(frozen=True)
 class Mallory:
-    """The second participant: what stands in her presence, and what she says in the chat."""
+    """The second participant: what stands in her presence, what she says in the chat, and with what she calls.
+
+    Two clients without a bridge call each other: who has the larger id begins.
+    """
 
     name: str = "Mallory"
     presence: str = ""  # XML
     chat: tuple[str, ...] = ()
     presence_after: str = ""  # XML, sent some seconds later (a command, say)
+    id: str = MALLORY
+    call: str = ""  # XML: contents of a Jingle session (XEP-0166) that she begins some seconds later
 
     @property
     def first(self) -> str:
@@ -227,7 +233,7 @@ class Conversation:
         subject = f"<message xmlns='jabber:client' type='groupchat' from={quoteattr(room)} to={quoteattr(self._jid)}>"
         yield f"{subject}<subject/></message>"
         if self.mallory:
-            mallory, jid = f"{room}/{MALLORY}", f"mallory@{self.domain}/m"
+            mallory, jid = f"{room}/{self.mallory.id}", f"mallory@{self.domain}/m"
             yield self._occupant(mallory, jid, "", "none", "participant", self.mallory.first)
             self.later.extend(
                 f"<message xmlns='jabber:client' type='groupchat' from={quoteattr(mallory)} to={quoteattr(self._jid)}"
@@ -237,6 +243,12 @@ class Conversation:
             if self.mallory.presence_after:
                 extra = self.mallory.first + self.mallory.presence_after
                 self.later.append(self._occupant(mallory, jid, "", "none", "participant", extra))
+            if self.mallory.call:
+                jingle = f"<jingle xmlns='{JINGLE}' action='session-initiate' initiator={quoteattr(mallory)} sid='m'>"
+                self.later.append(
+                    f"<iq xmlns='jabber:client' type='set' id='{uuid.uuid4()}' from={quoteattr(mallory)}"
+                    f" to={quoteattr(self._jid)}>{jingle}{self.mallory.call}</jingle></iq>"
+                )
 
     def _occupant(self, occupant: str, jid: str, codes: str, affiliation: str, role: str, extra: str = "") -> str:
         return (
