@@ -66,6 +66,8 @@ PATHS = {
     "missing file": ("/libs/none.js", "GET", 404),
     "wrong method": ("/libs/app.bundle.min.js", "POST", 405),
     "name that is no room": ("/a'b", "GET", 404),
+    "backslash": ("/%5C%5Cevil.invalid/room", "GET", 404),
+    "bridge, but no conference": ("/colibri-ws/default-id/x%20y", "GET", 404),
 }
 
 
@@ -84,7 +86,7 @@ def _ask(address: str, path: str, method: str) -> tuple[int, dict[str, list[str]
 @pytest.mark.parametrize("name", PATHS)
 def test_every_kind_of_path_has_every_header_once(site: Callable[[str], str], name: str) -> None:
     path, method, status = PATHS[name]
-    assert len(HEADERS) == 8
+    assert len(HEADERS) == 9
     for variant, expected in (("headers", {name: [value] for name, value in HEADERS.items()}), ("bare", {})):
         got, headers, _ = _ask(site(variant), path, method)
         assert got == status

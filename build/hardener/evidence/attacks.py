@@ -8,6 +8,7 @@ from typing import Any
 
 from hardener.evidence import keys
 from hardener.evidence.attack import DIRECT, HARMLESS, Attack
+from hardener.evidence.calling import CALL, NAME, NOBODY
 from hardener.evidence.stages import EVIL, SAY_AVATAR, SEED, embedding, opening, token
 from hardener.evidence.xmpp_stub import MALLORY, Mallory
 
@@ -19,21 +20,6 @@ _MARKDOWN = f"![x](https://md.{EVIL}/z.png)"
 _GIF = "gif[https://i.giphy.com/media/abc123/giphy.gif]"
 _AVATAR = f"<avatar-url>https://tracker.{EVIL}/pixel.png</avatar-url>"
 _MAIL = f"<email>mallory@{EVIL}</email>"
-_TRANSPORT = (
-    "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='0123456789abcdef01234567'>"
-    f"<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>{':'.join(['AB'] * 32)}</fingerprint>"
-    "{}</transport>"
-)
-_CANDIDATE = "<candidate foundation='1' component='1' protocol='udp' priority='1' ip='{}' port='443' type='host' generation='0'/>"
-NOBODY = "203.0.113.9"  # an address for documentation (RFC 5737)
-# Where the browser is to send its STUN packets: anybody in a call without bridge may say.
-_CALL = (
-    "<content creator='initiator' name='0' senders='both'>"
-    "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'>"
-    "<payload-type id='111' name='opus' clockrate='48000' channels='2'/><rtcp-mux/></description>"
-    + _TRANSPORT.format(_CANDIDATE.format(NOBODY) + _CANDIDATE.format(f"ice.{EVIL}"))
-    + "</content><group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'><content name='0'/></group>"
-)
 # What a careful operator of upstream writes into config.js; links are meant to get round it.
 LOCKED = (
     "config.disableThirdPartyRequests = true; config.gravatar = { disabled: true };"
@@ -93,8 +79,8 @@ ATTACKS: tuple[Attack, ...] = (
         "peer",
         "calls, and names addresses of others as her own",
         CALLS,
-        mallory=Mallory(id="00000000", call=_CALL),
-        expects=(NOBODY, f"ice.{EVIL}"),
+        mallory=Mallory(id="00000000", call=CALL),
+        expects=(NOBODY, NAME),
     ),
     Attack(
         "query-unlock",

@@ -153,7 +153,7 @@ def site(folder: Folder, result: Deployment) -> None:
 
     def include(pattern: str, where: Where) -> list[tuple[str, str]]:
         found = folder.include(pattern, where, needed=False, upwards=True)
-        if not found and "*" not in pattern and not HARMLESS.search(pattern):
+        if not found and not any(sign in pattern for sign in "*?[") and not HARMLESS.search(pattern):
             # What it passes on is not known.
             result.doubt(where, f"includes {pattern}, which is not here", vital=True)
         return [(name, content.decode("utf-8", "replace")) for name, content in found]
