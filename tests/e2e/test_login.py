@@ -706,10 +706,9 @@ def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp) -> None:
         assert xmpp.accounts
 
     assert found["hardened"] == set()
-    connection = "store features/base/connection connection _xmpp connection _stropheConn"
-    refused = "store features/base/connection error credentials password"
-    arguments = f"{connection} streamManagement _connectArgs 1"
-    assert {"logs", refused, f"{connection} pass", arguments} <= found["unpatched"]
+    assert {"logs", "store features/base/connection error credentials password"} <= found["unpatched"]
+    for end in ("_stropheConn pass", "_stropheConn streamManagement _connectArgs 1"):
+        assert any(place.startswith("store ") and place.endswith(end) for place in found["unpatched"]), found
 
 
 # Token mode
