@@ -22,7 +22,7 @@ from .conftest import LOGIN, SCREENSHOTS, Visit, Xmpp, enter, sign_in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page, Route
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -493,6 +493,19 @@ def test_a_reload_asks_again(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     assert seen.page.evaluate("asked") == []
 
 
+def test_a_page_that_comes_back_as_it_was_left_asks_again(go: Callable[..., Visit]) -> None:
+    """With "Back", and all that was in its memory. The browser of these tests keeps no pages; this is what one says that does."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    with seen.page.expect_navigation():
+        seen.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    seen.wait_for("#personal-login-user")
+
+    assert seen.page.evaluate("asked") == []
+
+
 # Life of a login
 
 # Upstream looks for the room's address in the reason.
@@ -602,33 +615,44 @@ def test_hanging_up_forgets_the_login(go: Callable[..., Visit]) -> None:
 
 # What stays
 
-DUMP = """async () => {
-    const seen = new WeakSet();
-    const store = JSON.stringify(APP.store.getState(), (key, value) => {
-        if (value && typeof value === 'object') {
-            if (seen.has(value) || value instanceof Node || value === window) {
-                return undefined;
-            }
-            // Connections and tracks are live objects with closures, not state.
-            if (![ Object.prototype, Array.prototype, null ].includes(Object.getPrototypeOf(value))) {
-                return String(value);
-            }
+# Where one of some texts stands. The store is walked as far as names lead: into the library's live objects too, where accessors
+# and the inside of functions are out of reach. Objects know their shortest way from the store.
+FIND = """async forms => {
+    const holds = text => forms.some(form => text.includes(form));
+    const places = [];
+    const seen = new Set();
+    const todo = [ [ 'store', APP.store.getState() ] ];
+
+    for (const [ path, value ] of todo) {
+        if (typeof value === 'string') {
+            holds(value) && places.push(path);
+        } else if (Object(value) === value && !seen.has(value) && value !== window && !(value instanceof Node)) {
             seen.add(value);
+            for (const [ key, { value: next } ] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
+                todo.push([ `${path} ${key}`, next ]);
+                holds(key) && places.push(`${path} ${key}`);
+            }
+            if (value instanceof Map || value instanceof Set) {
+                todo.push([ `${path} entries`, [ ...value ] ]);
+            }
+            value instanceof URL && todo.push([ path, value.href ]);
+            todo.push([ `${path} prototype`, Object.getPrototypeOf(value) ]);
         }
-        return value;
-    });
-    return {
-        store,
-        local: JSON.stringify({ ...localStorage }),
-        session: JSON.stringify({ ...sessionStorage }),
-        databases: JSON.stringify(await indexedDB.databases()),
+    }
+
+    const others = {
+        local: { ...localStorage },
+        session: { ...sessionStorage },
+        databases: await indexedDB.databases(),
         cookies: document.cookie,
-        caches: JSON.stringify(await caches.keys()),
+        caches: await caches.keys(),
         address: location.href,
-        history: JSON.stringify(history.state),
-        config: JSON.stringify(config),
-        logs: JSON.stringify(APP.connection?.getLogs?.() ?? APP.store.getState()['features/base/connection'].connection?.getLogs?.()),
+        history: history.state,
+        config,
+        logs: APP.connection?.getLogs?.() ?? APP.store.getState()['features/base/connection'].connection?.getLogs?.()
     };
+
+    return [ ...places, ...Object.keys(others).filter(key => holds(JSON.stringify(others[key]) ?? '')) ];
 }"""
 
 
@@ -641,9 +665,11 @@ def _forms(secret: str) -> list[str]:
 def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """SASL PLAIN, once refused and once accepted, a meeting: no storage, store, address or log holds it.
 
-    Upstream keeps the one that was refused in its store, and the accepted one in its log.
+    Upstream keeps the one that was refused in its store, and the accepted one in its log and in the connection, which hangs
+    in the store.
     """
-    found = {}
+    forms = _forms(CANARY) + _forms(CANARY + "x")
+    found: dict[str, set[str]] = {}
     for variant in ("unpatched", "hardened"):
         xmpp.door = Door(("PLAIN",), {f"{USER}@127.0.0.1": CANARY})
         seen = go(variant)
@@ -662,29 +688,27 @@ def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp) -> None:
                 "#personal-login-password",
                 '[data-testid="personal-login.submit"]',
             )
-        states = []
+        places = []
         for secret in (CANARY + "x", CANARY):
             seen.page.fill(user, USER)
             seen.page.fill(password, secret)
             seen.page.click(submit)
             if secret != CANARY:
                 seen.wait_for(PROBLEM if variant == "hardened" else "text=Incorrect username or password")
-                states.append(seen.page.evaluate(DUMP))
+                places += seen.page.evaluate(FIND, forms)
         if variant == "hardened":
             _in_meeting(seen)
         seen.page.wait_for_function(JOINED)
-        states.append(seen.page.evaluate(DUMP))
-        states.append({"console": "\n".join(said), "requests": "\n".join(requested)})
-        found[variant] = {
-            place
-            for state in states
-            for place, text in state.items()
-            if any(form in str(text) for form in _forms(CANARY) + _forms(CANARY + "x"))
-        }
+        places += seen.page.evaluate(FIND, forms)
+        for place, texts in (("console", said), ("requests", requested)):
+            places += [place for form in forms if form in "\n".join(texts)]
+        found[variant] = set(places)
         assert xmpp.accounts
 
     assert found["hardened"] == set()
-    assert {"store", "logs"} <= found["unpatched"]
+    assert {"logs", "store features/base/connection error credentials password"} <= found["unpatched"]
+    for end in ("_stropheConn pass", "_stropheConn streamManagement _connectArgs 1"):
+        assert any(place.startswith("store ") and place.endswith(end) for place in found["unpatched"]), found
 
 
 # Token mode
@@ -698,11 +722,15 @@ def _door(*tokens: str) -> Door:
     return Door(("ANONYMOUS",), tokens=frozenset(tokens))
 
 
-@pytest.mark.parametrize("where", ["?jwt={}", "#jwt=%22{}%22"], ids=["query", "hash"])
+TOKEN_IN = {"query": "?jwt={}", "hash": "#jwt=%22{}%22"}
+LOGIN_BUTTON = '[data-testid="personal-login.gateway"]'
+
+
+@pytest.mark.parametrize("where", TOKEN_IN)
 def test_a_token_that_the_server_takes_lets_in(go: Callable[..., Visit], xmpp: Xmpp, where: str) -> None:
     token = _token()
     xmpp.door = _door(token)
-    seen = _token_mode(go, ROOM + where.format(token))
+    seen = _token_mode(go, ROOM + TOKEN_IN[where].format(token))
     seen.wait_for(PREJOIN)
     assert "Signed in as Ada" in seen.page.inner_text('[data-testid="personal-login.signed-in"]')
     seen.page.click(PREJOIN)
@@ -710,6 +738,51 @@ def test_a_token_that_the_server_takes_lets_in(go: Callable[..., Visit], xmpp: X
 
     assert len(xmpp.accounts) == 2
     assert token not in seen.page.url
+
+
+@pytest.mark.parametrize("where", TOKEN_IN)
+def test_hanging_up_leaves_no_token_in_the_address(go: Callable[..., Visit], xmpp: Xmpp, where: str) -> None:
+    """Neither for the server nor for who is next here, and enters a room by changing the address. Other parameters stay."""
+    token = _token()
+    xmpp.door = _door(token)
+    seen = _token_mode(go, f"{ROOM}{TOKEN_IN[where].format(token)}&lang=en")
+    seen.wait_for(PREJOIN)
+    seen.page.click(PREJOIN)
+    seen.page.wait_for_function(JOINED)
+    before, talks = len(seen.requests), len(xmpp.conversations)
+    with seen.page.expect_navigation():
+        seen.page.evaluate("() => { APP.conference.hangup(false); }")
+    assert urlsplit(seen.page.url).path == "/"
+    assert "lang=en" in seen.page.url
+    with seen.page.expect_navigation():
+        seen.page.evaluate("room => { location.pathname = room; }", ROOM)
+    seen.wait_for(LOGIN_BUTTON)
+
+    assert [url for url in [*seen.requests[before:], seen.page.url] if token in url] == []
+    assert len(xmpp.conversations) == talks
+    assert seen.page.evaluate("asked") == []
+
+
+@pytest.mark.parametrize("where", TOKEN_IN)
+def test_signing_out_at_the_gateway_leaves_no_token_behind(
+    go: Callable[..., Visit], site: Callable[[str], str], xmpp: Xmpp, where: str
+) -> None:
+    """Who presses "Back" there is asked for a login, and not in again."""
+    token = _token()
+    xmpp.door = _door(token)
+    logout = f"{site('hardened')}/static/offline.html"
+    seen = _token_mode(go, ROOM + TOKEN_IN[where].format(token), tokenLogoutUrl=logout)
+    seen.wait_for(PREJOIN)
+    talks = len(xmpp.conversations)
+    with seen.page.expect_navigation(url=logout):
+        seen.page.get_by_role("button", name="Sign out").click()
+    seen.page.go_back()
+    seen.wait_for(LOGIN_BUTTON)
+
+    assert seen.page.url == site("hardened") + ROOM
+    assert seen.page.inner_text(STATUS) == "You have been signed out."
+    assert len(xmpp.conversations) == talks
+    assert seen.page.evaluate("asked") == []
 
 
 BAD = {
@@ -765,6 +838,20 @@ def test_without_a_token_one_button_leads_to_the_gateway(go: Callable[..., Visit
     assert seen.page.evaluate("asked") == []
 
 
+def test_the_gateway_takes_the_page_and_no_window_of_its_own(go: Callable[..., Visit]) -> None:
+    """Whatever config.js says: upstream's window could not answer, and what it opens later in a meeting neither."""
+    seen = _token_mode(go, tokenAuthInline=True)
+    windows: list[Page] = []
+    seen.page.on("popup", windows.append)
+    seen.wait_for(LOGIN)
+    assert "tokenAuthInline" not in seen.page.evaluate("APP.store.getState()['features/base/config']")
+    with seen.page.expect_request("https://gateway.invalid/**") as request:
+        seen.page.get_by_role("button", name="Continue to sign-in").click()
+
+    assert request.value.is_navigation_request()
+    assert windows == []
+
+
 def test_nothing_is_left_in_the_tab_for_a_gateway_that_does_not_ask(
     go: Callable[..., Visit], site: Callable[[str], str]
 ) -> None:
@@ -786,6 +873,57 @@ def test_token_mode_without_a_gateway_says_where_to_go(go: Callable[..., Visit])
 
     assert "open it from the site" in seen.page.inner_text(LOGIN)
     assert seen.page.locator(f"{LOGIN} input, {LOGIN} button").count() == 0
+
+
+# A token that nobody has signed, and says so, of somebody who would like to be called something.
+BOSS = _token(alg="none", context={"user": {"name": "Dr. Boss", "email": "boss@example.org", "id": "boss"}})
+
+
+@pytest.mark.parametrize("where", TOKEN_IN)
+def test_a_links_token_is_nobodys_where_people_have_passwords(
+    go: Callable[..., Visit], context: BrowserContext, xmpp: Xmpp, where: str
+) -> None:
+    """Whoever made the link decides under which name and e-mail address somebody stands in the meeting: upstream."""
+    asked: list[str | None] = []
+
+    def focus(route: Route) -> None:
+        asked.append(route.request.headers.get("authorization"))
+        route.fulfill(
+            json={
+                "ready": True,
+                "room": route.request.post_data_json["room"],
+                "focusJid": "focus@127.0.0.1",
+                "properties": {},
+            }
+        )
+
+    found = {}
+    for variant in ("unpatched", "hardened"):
+        xmpp.door = Door(("ANONYMOUS", "SCRAM-SHA-1"))
+        seen = go(variant, ROOM + TOKEN_IN[where].format(BOSS), conferenceRequestUrl="/conference-request/v1")
+        seen.page.route("**/conference-request/**", focus)
+        if variant == "hardened":
+            seen.wait_for(LOGIN)
+            sign_in(seen.page)
+            _in_meeting(seen)
+        else:
+            seen.wait_for(PREJOIN)
+            seen.page.click(PREJOIN)
+            seen.page.wait_for_function(JOINED)
+        places = seen.page.evaluate(FIND, ["Dr. Boss", "boss@example.org"])
+        tokens = {talk.token for talk in xmpp.conversations}
+        # The address that was opened has it; nothing reads it there.
+        kept = [one for one in seen.page.evaluate(FIND, [BOSS]) if "locationURL" not in one]
+        found[variant] = (places, tokens, set(asked), kept)
+        asked.clear()
+        xmpp.conversations.clear()
+
+    assert found["hardened"] == ([], {""}, {None}, [])
+    places, *rest = found["unpatched"]
+    assert rest[:2] == [{BOSS}, {f"Bearer {BOSS}"}]
+    assert "store features/base/jwt user name" in places
+    assert "store features/base/participants local name" in places
+    assert "store features/base/participants local email" in places
 
 
 def test_password_mode_does_not_ask_the_gateway(go: Callable[..., Visit]) -> None:

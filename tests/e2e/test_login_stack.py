@@ -69,3 +69,21 @@ def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[
     ada.wait_until_joined()
     ada.page.reload()
     expect(ada.page.locator("#personal-login-user")).to_be_visible()
+
+
+def test_a_connection_that_breaks_is_taken_up_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
+    """It has to log in anew for that, and nobody is asked; before and after, its objects hold no password."""
+    user, password = next(iter(stack.users.items()))
+    ada = participant("Ada")
+    ada.join(_room(), user, password)
+    connection = "APP.conference._room.connection._xmpp.connection"
+    jid = ada.page.evaluate(f"{connection}.jid")
+    passwords = []
+    for _ in range(2):
+        passwords.append(ada.page.evaluate(f"{connection}._stropheConn.pass ?? null"))
+        ada.page.evaluate(f"() => {{ {connection}._stropheConn.restored = false; {connection}.closeWebsocket(); }}")
+        ada.page.wait_for_function(f"() => {connection}._stropheConn.restored && {connection}.connected")
+
+    assert passwords == [None, None]
+    assert ada.page.evaluate(f"{connection}.jid") == jid
+    assert ada.page.evaluate("APP.conference.isJoined()")

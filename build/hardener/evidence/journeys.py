@@ -188,7 +188,7 @@ def canary(visit: Visit) -> None:
 class Journey:
     """A way through the site. ``alone``: it is made without any attack as well. ``server``: how the stub is then.
 
-    ``settings`` are lines of the operator's config.js, ``people`` the accounts of those who come, where the way leads to
+    ``settings`` are lines of the operator's config.js, ``people`` the accounts of those who come where the way leads to
     real servers.
     """
 

@@ -1,17 +1,17 @@
 import { jitsiLocalStorage } from '@jitsi/js-utils';
 
 import { IStore } from '../app/types';
-import { loginWithPopup } from '../authentication/actions.web';
-import { getTokenAuthUrl, isTokenAuthInline } from '../authentication/functions';
+import { getTokenAuthUrl } from '../authentication/functions';
 import { setRoom } from '../base/conference/actions';
 import { updateConfig } from '../base/config/actions';
+import { setLocationURL } from '../base/connection/actions.any';
 import { openDialog } from '../base/dialog/actions';
 import { setJWT } from '../base/jwt/actions';
-import { JitsiConnectionErrors, browser } from '../base/lib-jitsi-meet';
+import { JitsiConnectionErrors } from '../base/lib-jitsi-meet';
 import { parseURIString } from '../base/util/uri';
 import LogoutDialog from '../settings/components/web/LogoutDialog';
 
-import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId } from './functions';
+import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId, withoutToken } from './functions';
 import { IRecorderAccount, RECORDER_CONFIG, ROOM_PASSWORD_KEY } from './recorder';
 import { isOfDomain, verify } from './verify';
 
@@ -95,6 +95,9 @@ export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccoun
         roomPassword && jitsiLocalStorage.setItem(ROOM_PASSWORD_KEY, roomPassword); // in memory: base/jitsi-local-storage
         dispatch(updateConfig(RECORDER_CONFIG as any));
 
+        // A link's token is nobody's who logs in with an account.
+        dispatch(setJWT());
+
         // conference.js reads the global one; so does upstream after SET_CONFIG (base/config/middleware.web).
         window.config = getState()['features/base/config'];
         dispatch(enter({ domain,
@@ -106,12 +109,12 @@ export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccoun
 }
 
 /**
- * Goes to the operator's gateway for a token, or opens it in a window of its own where config.js says tokenAuthInline.
+ * Leaves the page for the operator's gateway, which sends people back with a token.
  *
- * @returns {Function} Its promise resolves with true once a token has come, and with false where the page is left.
+ * @returns {Function}
  */
 export function askGateway() {
-    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+    return async (_dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         const state = getState();
         const config = state['features/base/config'];
         const { locationURL = { href: '' } as URL } = state['features/base/connection'];
@@ -129,51 +132,46 @@ export function askGateway() {
             // Upstream writes one whether the gateway asks for it or not.
             window.sessionStorage.removeItem('code_verifier');
         }
-        if (browser.isElectron() || !isTokenAuthInline(config)) {
-            window.location.href = url ?? '';
-
-            return false;
-        }
-
-        const { accessToken, idToken, refreshToken } = await loginWithPopup(url ?? '');
-
-        dispatch(setJWT(accessToken, idToken, refreshToken));
-
-        return true;
+        window.location.href = url ?? '';
     };
 }
 
 /**
- * An address without the token in it.
- *
- * @param {URL} address - The address.
- * @returns {URL}
- */
-function withoutToken(address: URL): URL {
-    const url = new URL(address.href || window.location.href);
-
-    url.searchParams.delete('jwt');
-    url.hash = url.hash.slice(1)
-        .split('&')
-        .filter(part => !part.startsWith('jwt='))
-        .join('&');
-
-    return url;
-}
-
-/**
- * Forgets the login, and loads the page anew: it lets go of the camera and of all that is in memory, and asks for a login.
+ * Forgets the login, and takes the token out of the address, where the next one at this computer would find it with "Back".
  *
  * @param {string} notice - What the login page says. It stands in the state of the history's entry, which outlives the load,
  * and is neither in an address nor in a storage.
  * @returns {Function}
  */
-function startAnew(notice: Notice) {
+function forgetInAddress(notice: Notice) {
     return (_dispatch: IStore['dispatch'], getState: IStore['getState']) => {
-        const { locationURL } = getState()['features/base/connection'];
-
         forget();
-        window.history.replaceState({ personalLogin: notice }, '', withoutToken(locationURL ?? new URL(window.location.href)));
+        window.history.replaceState({ personalLogin: notice }, '',
+            withoutToken(getState()['features/base/connection'].locationURL));
+    };
+}
+
+/**
+ * Takes the token out of the address in the store, from which upstream makes that of the welcome page after a meeting, and with it
+ * out of the store (base/jwt/middleware.any). Dispatched by login-no-token-after-the-meeting.patch.
+ *
+ * @returns {Function}
+ */
+export function leaveTokenBehind() {
+    return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        dispatch(setLocationURL(withoutToken(getState()['features/base/connection'].locationURL)));
+    };
+}
+
+/**
+ * Forgets the login, and loads the page anew: it lets go of the camera and of all that is in memory, and asks for a login.
+ *
+ * @param {string} notice - What the login page says.
+ * @returns {Function}
+ */
+function startAnew(notice: Notice) {
+    return (dispatch: IStore['dispatch']) => {
+        dispatch(forgetInAddress(notice));
         window.location.reload();
     };
 }
@@ -211,6 +209,7 @@ function logOut() {
         ]);
 
         if (token && tokenLogoutUrl) {
+            dispatch(forgetInAddress('signedOut'));
             window.location.href = tokenLogoutUrl;
         } else {
             dispatch(startAnew('signedOut'));

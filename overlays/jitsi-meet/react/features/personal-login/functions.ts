@@ -4,8 +4,9 @@ import jwtDecode from 'jwt-decode';
 import { IReduxState } from '../app/types';
 
 /*
- * hardener: who has logged in. It is kept in this module's memory and nowhere else: the store can be read by every part of the
- * page and may be kept, so that a password must not stand there.
+ * hardener: who has logged in. It is kept in this module's memory: the store can be read by every part of the page and may be
+ * kept, so that a password must not stand there, nor in an object that hangs in it. The library keeps it for the next connection
+ * in a function of its own (login-no-password-kept-in-the-connection.patch).
  */
 
 /** How people prove who they are. */
@@ -33,6 +34,9 @@ interface IPersonalLoginConfig {
     mode?: unknown;
     userDomains?: unknown;
 }
+
+/** Parameters of an address that somebody can log in with: a token, and what Jibri's link carries (recorder.ts). */
+const SECRETS = [ 'jwt', 'appData.localStorageContent' ];
 
 /** Seconds by which a computer's clock may be wrong when it looks at a token. */
 const CLOCK_SKEW = 60;
@@ -119,6 +123,24 @@ export function isUsableToken(token?: string): boolean {
     } catch {
         return false;
     }
+}
+
+/**
+ * An address without what somebody could log in with.
+ *
+ * @param {URL|undefined} address - The address; the page's own where there is none.
+ * @returns {URL}
+ */
+export function withoutToken(address?: URL): URL {
+    const url = new URL(address?.href || window.location.href);
+
+    SECRETS.forEach(name => url.searchParams.delete(name));
+    url.hash = url.hash.slice(1)
+        .split('&')
+        .filter(part => !SECRETS.includes(part.split('=')[0]))
+        .join('&');
+
+    return url;
 }
 
 /**

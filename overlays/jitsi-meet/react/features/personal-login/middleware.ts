@@ -9,14 +9,18 @@ import {
 import { authStatusChanged } from '../base/conference/actions.any';
 import { CONFIG_WILL_LOAD, OVERWRITE_CONFIG, SET_CONFIG, UPDATE_CONFIG } from '../base/config/actionTypes';
 import { CONNECTION_DISCONNECTED, CONNECTION_ESTABLISHED, CONNECTION_FAILED } from '../base/connection/actionTypes';
+import { SET_JWT } from '../base/jwt/actionTypes';
 import { JitsiConnectionErrors } from '../base/lib-jitsi-meet';
 import MiddlewareRegistry from '../base/redux/MiddlewareRegistry';
 
 import { askAndLogOut, endSession, keepOwnConnection } from './actions';
-import { forget, getLogin } from './functions';
+import { forget, getLogin, getLoginMode } from './functions';
 
 /** Whether the meeting was left without a return: neither to reconnect, nor for a breakout room. */
 let leaving = false;
+
+// A page that comes back with "Back" or "Forward" as it was left has the login of who left it in memory.
+window.addEventListener('pageshow', event => event.persisted && window.location.reload());
 
 /*
  * Registered before all others (app/middlewares.web), so that nobody sees what is taken out here.
@@ -28,6 +32,18 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
     case UPDATE_CONFIG:
         // The way in for guests, should a server's configuration still name one.
         action.config?.hosts && delete action.config.hosts.anonymousdomain;
+
+        // A gateway in a window of its own could not answer: its page is of another origin, and cut off (docs/login.md).
+        action.config && delete action.config.tokenAuthInline;
+        break;
+
+    case SET_JWT:
+        // Where people log in with an account, whoever made a link says nothing about who they are.
+        if (getLoginMode(store.getState()) === 'password') {
+            delete action.jwt;
+            delete action.idToken;
+            delete action.refreshToken;
+        }
         break;
 
     case CONNECTION_ESTABLISHED:

@@ -162,7 +162,7 @@ const LoginPage = () => {
         attempt(() => dispatch(signInWithPassword(userName, password)), 'refused'), []);
 
     const onGateway = useCallback(() => {
-        busy || attempt(async () => await dispatch(askGateway()) && dispatch(signInWithToken()), 'tokenRefused');
+        busy || attempt(() => dispatch(askGateway()), 'tokenRefused');
     }, [ busy ]);
 
     return (
