@@ -133,4 +133,4 @@ def test_people_in_a_call_on_real_servers_and_a_hostile_one(
     assert hosts(unpatched)["tracker.evil.example"] == (True, True)
     assert not campaign.weak_control(unpatched)
     assert answer["exit"] == 0
-    assert len(list((tmp_path / "site" / campaign.PICTURES).glob("*.png"))) == 6
+    assert any((tmp_path / "site" / campaign.PICTURES).glob("real-two-none-*.png"))

@@ -16,17 +16,20 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from playwright.sync_api import Error
 
 from evidence_events import events, seen
 from hardener import cli_evidence, websocket
 from hardener.errors import UnreachableError
 from hardener.evidence import attacks, campaign, own_server, peer, real, report, xmpp_stub
+from hardener.evidence.attack import NONE
 from hardener.evidence.attacks import ATTACKS
 from hardener.evidence.calls import mallory
 from hardener.evidence.journeys import JOURNEYS
 from hardener.evidence.judge import judge
 from hardener.evidence.real import Real
 from hardener.evidence.record import Recorder, read
+from hardener.evidence.visit import Visit
 from hardener.evidence.xmpp_stub import MALLORY, PASSWORD, USER, Conversation, Door, Mallory
 from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
@@ -311,3 +314,23 @@ def test_a_record_without_secrets(tmp_path: Path) -> None:
     real.note(record, f"<response xmlns='{xmpp_stub.SASL}'>c2VjcmV0</response>")
     record.close()
     assert json.loads((tmp_path / "events.ndjson").read_text())["stanza"].endswith(">[redacted]</response>")
+
+
+def test_a_picture_that_cannot_be_taken_ends_no_journey(tmp_path: Path) -> None:
+    def screenshot(**_words: Any) -> None:
+        raise Error("Timeout exceeded")
+
+    page = argparse.Namespace(screenshot=screenshot)
+    record = Recorder(tmp_path / "events.ndjson")
+    one = Visit(argparse.Namespace(new_page=lambda: page), NONE, "room", record, name="bob", pictures=tmp_path)
+    one.photograph()
+    record.close()
+    (step,) = read(tmp_path / "events.ndjson")
+    assert (step["name"], step["ok"], step["must"]) == ("bob: screenshot", False, False)
+
+
+def test_a_journey_that_ends_early_says_why() -> None:
+    one = events(run="real-two + none", ok=False)
+    one[-1]["text"] = "Error: the page is gone"
+    (reason,) = judge(one)["void_because"]
+    assert reason == "real-two + none: the journey did not come to its end (Error: the page is gone)"

@@ -142,6 +142,7 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
         "end": max((event["t"] for event in events), default=0),
         "completed": any(event["kind"] == "end" and event.get("ok") for event in events),
         "missed": [event["name"] for event in steps if not event["ok"]],
+        "because": next((event.get("text", "") for event in events if event["kind"] == "end"), ""),
         "steps": len(steps),
         "media": [
             {key: event[key] for key in ("who", "state", "frames", "audio", "video")}
@@ -184,7 +185,7 @@ def _void(runs: Sequence[Mapping[str, Any]], canaries: Sequence[Mapping[str, Any
     if not any(one["run"] for one in runs):
         reasons.append("no journey was made")
     reasons += [
-        f"{one['run']}: the journey did not come to its end (missed: {', '.join(one['missed']) or 'nothing'})"
+        f"{one['run']}: the journey did not come to its end ({one['because'] or 'missed: ' + ', '.join(one['missed'])})"
         for one in runs
         if one["run"] and one["attack"] == "none" and not one["completed"]
     ]

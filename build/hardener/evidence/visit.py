@@ -78,10 +78,11 @@ class Visit:
         return (self.name, self.real.accounts[self.name]) if self.real else (xmpp_stub.USER, xmpp_stub.PASSWORD)
 
     def photograph(self) -> None:
-        """Keep what the page looks like now, for whoever reads the evidence."""
+        """Keep what the page looks like now, for whoever reads the evidence; the journey can do without it."""
         if self.pictures:
             title = "-".join(one for one in (self.record.run.replace(" + ", "-"), self.name) if one)
-            self.page.screenshot(path=self.pictures / f"{title}.png")
+            with self.step("screenshot"):
+                self.page.screenshot(path=self.pictures / f"{title}.png", timeout=1000 * self.patience)
 
     def wait(self, seconds: float) -> None:
         """Give the page time to do what it should not do."""
