@@ -49,12 +49,15 @@ def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, s
 
 def tell(result: Comparison, ui: UI) -> None:
     """Show the tables, and what is open or stale, with what mends it."""
-    rows = [
-        (name, human(theirs), human(ours), f"{100 * (ours - theirs) / max(theirs, 1):+.1f} %", _level(level, other))
-        for name, ours, theirs, level, other in result.sizes
-    ]
-    ui.print()
-    ui.table("Scripts", ("", "webpack", "Rspack", "change", "ES"), rows)
+    scripts: dict[str, list[tuple[str, ...]]] = {}
+    for name, ours, theirs, level, other in result.sizes:
+        component, _, script = name.partition("/")
+        change = f"{100 * (ours - theirs) / max(theirs, 1):+.1f} %"
+        row = (script, human(theirs), human(ours), change, _level(level, other))
+        scripts.setdefault(component, []).append(row)
+    for component, rows in scripts.items():
+        ui.print()
+        ui.table(component, ("", "webpack", "Rspack", "change", "ES"), rows)
     ui.print()
     checks: list[tuple[str | int, ...]] = []
     for one in result.found:
