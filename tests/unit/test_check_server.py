@@ -236,3 +236,15 @@ def test_what_cannot_be_checked_is_an_error_with_a_hint(name: str, hint: str, tm
     with pytest.raises(UsageError) as error:
         check([tmp_path / name])
     assert hint in error.value.hint
+
+
+def test_an_unknown_module_is_no_door_once_somebody_vouches_for_it(tmp_path: Path):
+    root = clean("docker", tmp_path)
+    next(one for one in DOORS if (one.id, one.form) == ("module-unknown", "docker")).plant(root)
+    assert [one.id for one in check([root]).findings if one.severity == "door"] == ["module-unknown"]
+    result = check([root], ["home_made"])
+    assert not result.open
+    assert result.vouched == ("home_made",)
+    with pytest.raises(UsageError, match="nobody has to vouch for other") as caught:
+        check([root], ["home_made", "other"])
+    assert "home_made" in caught.value.hint

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEVERITIES = ("door", "warning", "note")
+UNKNOWN = "module-unknown"
 COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 
 
@@ -45,11 +46,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checked:
-    """All findings, doors first, and the files that were read. ``open``: at least one door."""
+    """All findings, doors first, and the files that were read. ``open``: at least one door.
+
+    ``vouched`` are the unknown modules of Prosody that somebody answers for.
+    """
 
     findings: tuple[Finding, ...]
     files: tuple[str, ...]
     forms: tuple[str, ...]
+    vouched: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -68,6 +73,7 @@ class Checked:
             "counts": self.counts,
             "files": list(self.files),
             "forms": list(self.forms),
+            "vouched": list(self.vouched),
         }
 
 
@@ -78,22 +84,30 @@ def catalogue() -> dict[str, dict[str, str]]:
     return tomllib.loads(text)
 
 
-def check(paths: Sequence[Path]) -> Checked:
+def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
     """Check the deployment that the paths name together: env and compose files, or folders, or both.
 
-    Folders may be parts of one deployment (Prosody's machine, the web server's). Raises UsageError for a path that is
-    not there or is nothing that can be checked.
+    Folders may be parts of one deployment (Prosody's machine, the web server's). ``vouched`` are unknown modules of
+    Prosody that are left out of the findings: somebody has read them. Raises UsageError for a path that is not there or
+    is nothing that can be checked, and for a vouched module that no finding is about.
     """
     for path in paths:
         if not path.exists():
             raise UsageError(f"there is no {path}", hint="name a folder (/etc), an env file (.env) or a compose file")
     deployments = list(_deployments(list(paths)))
     findings: dict[Finding, None] = {}
+    unknown = {hit.names["module"] for one in deployments for hit in rules_modules.check(one) if hit.id == UNKNOWN}
+    if idle := sorted(set(vouched) - unknown):
+        raise UsageError(
+            f"nobody has to vouch for {', '.join(idle)}",
+            hint=f"unknown modules here: {', '.join(sorted(unknown)) or 'none'}",
+        )
     for deployment in deployments:
-        findings.update(dict.fromkeys(_findings(deployment)))
+        findings.update(dict.fromkeys(_findings(deployment, frozenset(vouched))))
     ordered = sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.id, one.file, one.line))
     files = dict.fromkeys(name for one in deployments for name in one.files)
-    return Checked(tuple(ordered), tuple(files), tuple(dict.fromkeys(one.form for one in deployments)))
+    forms = dict.fromkeys(one.form for one in deployments)
+    return Checked(tuple(ordered), tuple(files), tuple(forms), tuple(sorted(set(vouched))))
 
 
 def _deployments(paths: list[Path]) -> Iterator[Deployment]:
@@ -139,10 +153,11 @@ def _together(parts: list[Deployment]) -> Deployment:
     return whole
 
 
-def _findings(deployment: Deployment) -> Iterator[Finding]:
+def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Finding]:
     for rules in (rules_login, rules_roles, rules_web, rules_host, rules_modules):
         for hit in rules.check(deployment):
-            yield _finding(hit, deployment.form)
+            if hit.id != UNKNOWN or hit.names["module"] not in vouched:
+                yield _finding(hit, deployment.form)
     yield from (_finding(hit, deployment.form) for hit in deployment.found)
     for one in deployment.unclear:
         yield _finding(Hit("cannot-tell" if one.vital else "cannot-tell-minor", one.where, one.reason), deployment.form)
