@@ -152,7 +152,9 @@ def test_interrupt_ends_at_once_and_in_order(
     apart: Minimeet, reference: Reference, number: signal.Signals, step: str
 ) -> None:
     """Ctrl-C or SIGTERM: exit code 130, one line, no traceback; the same command goes on."""
-    with apart.start("build") as running:
+    # As in a shell's foreground: tests that run in the background hand on that SIGINT is ignored.
+    driver = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    with apart.start("build", driver=driver) as running:
         running.until_said(step)
         os.kill(running.process.pid, number)
         run = running.end()
