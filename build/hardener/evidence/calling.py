@@ -19,12 +19,19 @@ def _candidate(address: str) -> str:
     )
 
 
+def _content(name: str, media: str, payload: str) -> str:
+    return (
+        f"<content creator='initiator' name='{name}' senders='both'>"
+        f"<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='{media}'>{payload}<rtcp-mux/></description>"
+        "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='0123456789abcdef01234567'>"
+        "<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>"
+        f"{':'.join(['AB'] * 32)}</fingerprint>{_candidate(NOBODY)}{_candidate(NAME)}</transport></content>"
+    )
+
+
+# Sound and picture, as the client offers them itself: it answers no less.
 CALL = (
-    "<content creator='initiator' name='0' senders='both'>"
-    "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'>"
-    "<payload-type id='111' name='opus' clockrate='48000' channels='2'/><rtcp-mux/></description>"
-    "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='0123456789abcdef01234567'>"
-    f"<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>{':'.join(['AB'] * 32)}"
-    f"</fingerprint>{_candidate(NOBODY)}{_candidate(NAME)}</transport></content>"
-    "<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'><content name='0'/></group>"
+    _content("0", "audio", "<payload-type id='111' name='opus' clockrate='48000' channels='2'/>")
+    + _content("1", "video", "<payload-type id='100' name='VP8' clockrate='90000'/>")
+    + "<group xmlns='urn:xmpp:jingle:apps:grouping:0' semantics='BUNDLE'><content name='0'/><content name='1'/></group>"
 )
