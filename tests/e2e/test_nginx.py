@@ -66,7 +66,7 @@ def served(tmp_path: Path, nginx: str) -> Iterator[Callable[..., tuple[int, Behi
     """Serve an empty site with build/nginx, as in README.md; returns the port and what is behind."""
     started = []
 
-    def serve(*, limits: bool = False, rate: str = "") -> tuple[int, Behind]:
+    def serve(*, limits: bool = False, rate: str = "", burst: int = 3) -> tuple[int, Behind]:
         (tmp_path / "site").mkdir()
         (tmp_path / "site/index.html").write_text("a room")
         shutil.copytree(SNIPPETS, tmp_path / "hardener", ignore=shutil.ignore_patterns("limits"))
@@ -75,7 +75,9 @@ def served(tmp_path: Path, nginx: str) -> Iterator[Callable[..., tuple[int, Behi
             shutil.copy(SNIPPETS / "limits/zones.conf", tmp_path)
         if rate:  # and nobody waits: a test that did would measure time
             for file in (tmp_path / "zones.conf", tmp_path / "hardener/limits.conf"):
-                file.write_text(file.read_text().replace("rate=10r/s", rate).replace("burst=300", "burst=3 nodelay"))
+                file.write_text(
+                    file.read_text().replace("rate=10r/s", rate).replace("burst=300", f"burst={burst} nodelay")
+                )
         behind = Behind(tmp_path / "behind")
         server, address = _start(
             nginx, tmp_path, FRAME.format(zones=f"include {tmp_path}/zones.conf;" if limits else "")
@@ -140,7 +142,7 @@ def test_too_many_requests_of_one_address_are_refused(served: Callable[..., tupl
 
 
 def test_too_many_connections_of_one_address_are_refused(served: Callable[..., tuple[int, Behind]]) -> None:
-    port, behind = served(limits=True, rate="rate=100000r/s")  # the other limit is not what is asked here
+    port, behind = served(limits=True, rate="rate=100000r/s", burst=1000)  # the other limit is not what is asked here
     behind.hold = True
     first = []
     for _ in range(200):
