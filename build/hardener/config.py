@@ -232,6 +232,15 @@ def tables(path: Path, data: Mapping[str, Any], key: str) -> list[Any]:
     return found
 
 
+def only_tables(path: Path, key: str) -> list[Any]:
+    """The ``[[key]]`` tables of a file that holds nothing else; raises ConfigError when it does."""
+    data = read_toml(path)
+    for name in data:
+        if name != key:
+            raise ConfigError(f"{path}: unknown key {name!r}", hint=f"allowed: [[{key}]] tables")
+    return tables(path, data, key)
+
+
 def _component(path: Path, name: str, tables: Mapping[str, Any]) -> Component:
     values = _section(path, tables, name, COMPONENT_FIELDS, prefix="component.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):

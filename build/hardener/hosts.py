@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.config import read_toml, tables
+from hardener.config import only_tables
 from hardener.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,12 +33,8 @@ def read_hosts(path: Path, *, downstream: bool = False) -> tuple[HostEntry, ...]
 
     A ``downstream`` list may also say of a host that it is gone (no count): it changes ours.
     """
-    data = read_toml(path)
-    for key in data:
-        if key != "host":
-            raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[host]] tables")
     entries = tuple(
-        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(tables(path, data, "host"), 1)
+        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(only_tables(path, "host"), 1)
     )
     names = [entry.host for entry in entries]
     for name in names:

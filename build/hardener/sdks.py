@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.config import read_toml, tables
+from hardener.config import only_tables
 from hardener.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,12 +65,8 @@ def read_sdks(path: Path, *, downstream: bool = False) -> tuple[Sdk, ...]:
 
     A ``downstream`` list may also name an SDK without any rule: it is allowed there.
     """
-    data = read_toml(path)
-    for key in data:
-        if key != "sdk":
-            raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[sdk]] tables")
     sdks = tuple(
-        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(tables(path, data, "sdk"), 1)
+        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(only_tables(path, "sdk"), 1)
     )
     names = [sdk.name for sdk in sdks]
     for name in names:
