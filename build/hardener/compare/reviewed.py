@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hardener.compare.model import CHECKS, SIDES, Difference, Found, Reviewed
-from hardener.config import read_toml, tables
+from hardener.config import only_tables
 from hardener.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ def read(path: Path) -> tuple[Reviewed, ...]:
     """The reviewed differences; none where there is no such file. Raises ConfigError for a malformed entry."""
     if not path.exists():
         return ()
-    data = read_toml(path)
-    for key in data:
-        if key != "difference":
-            raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[difference]] tables")
-    entries = enumerate(tables(path, data, "difference"), 1)
+    entries = enumerate(only_tables(path, "difference"), 1)
     return tuple(line for number, one in entries for line in _lines(path, number, one))
 
 
