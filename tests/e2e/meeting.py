@@ -52,6 +52,15 @@ class Participant:
         """Wait until the conference has let one in."""
         self.page.wait_for_function("() => window.APP?.conference?.isJoined?.()", timeout=60_000)
 
+    def wait_until_answered(self) -> None:
+        """Wait until the offer of the conference's focus, which comes with the second person, is answered.
+
+        Where the connection breaks before that, upstream gives the conference up and reloads the page.
+        """
+        self.page.wait_for_function(
+            "() => APP.conference._room.jvbJingleSession?.modificationQueue._queue.paused === false", timeout=60_000
+        )
+
     def wait_for_others(self, count: int) -> None:
         """Wait until that many other participants are in the room."""
         self.page.wait_for_function("count => APP.conference._room.getParticipants().length === count", arg=count)

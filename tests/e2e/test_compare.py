@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hardener.compare import browser
+from threads import beside_playwright
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def test_what_does_not_start_is_noticed_and_what_is_said_is_heard(planted: Path)
     workers, worklets = (
         sorted(name for name in SITE if name.endswith(f"-{kind}.js")) for kind in ("worker", "worklet")
     )
-    seen = browser.look(planted, worklets, workers)
+    seen = beside_playwright(browser.look, planted, worklets, workers)
     assert seen.missed == ()
     assert seen.starts["libs/good-worker.js"] == ()
     assert "nowhere is not defined" in seen.starts["libs/bad-worker.js"][0]
@@ -56,6 +57,6 @@ def test_what_does_not_start_is_noticed_and_what_is_said_is_heard(planted: Path)
 def test_a_page_that_never_shows_says_so(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "_PATIENCE", 500)
     (planted / "index.html").write_text("<!doctype html>")
-    seen = browser.look(planted, [], [])
+    seen = beside_playwright(browser.look, planted, [], [])
     assert all(any(text.startswith("never shown: ") for text in said) for said in seen.console.values())
     assert "a planted message on the prejoin" in seen.missed

@@ -73,9 +73,10 @@ def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[
 
 def test_a_connection_that_breaks_is_taken_up_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
     """It has to log in anew for that, and nobody is asked; before and after, its objects hold no password."""
-    user, password = next(iter(stack.users.items()))
-    ada = participant("Ada")
-    ada.join(_room(), user, password)
+    room, ada, bob = _room(), participant("Ada"), participant("Bob")
+    for one, account in zip((ada, bob), stack.users.items(), strict=False):
+        one.join(room, *account)
+    ada.wait_until_answered()
     connection = "APP.conference._room.connection._xmpp.connection"
     jid = ada.page.evaluate(f"{connection}.jid")
     passwords = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from hardener.evidence.network import SealedNetwork
 from hardener.evidence.record import read
 from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
+from threads import beside_playwright
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 WORK = Path(__file__).parents[2] / ".work"
@@ -28,9 +28,7 @@ def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
     if not (site / "index.html").exists():
         pytest.skip(f"{site} is not there: hardener build{' --unpatched' if variant == 'unpatched' else ''}")
     try:
-        # In a thread: pytest-playwright, which the browser tests use, keeps an event loop in this one for the whole session.
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(campaign.run, site, out, UI(quiet=True), only).result().summary
+        return beside_playwright(campaign.run, site, out, UI(quiet=True), only).summary
     except StackError as error:
         pytest.skip(f"{error.message} ({error.hint})")
 
@@ -78,7 +76,7 @@ def test_a_blind_witness_voids_the_run(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_welcome_page_of_the_hardened_site_is_clean(tmp_path: Path) -> None:
     summary = run("hardened", tmp_path / "out", "welcome+none")
-    assert (summary["verdict"], hosts(summary)) == ("clean", {})
+    assert (summary["verdict"], summary["void_because"], hosts(summary)) == ("clean", [], {})
 
 
 def test_journeys_into_the_hardened_site_log_in_first(tmp_path: Path) -> None:
@@ -119,8 +117,7 @@ def test_people_in_a_call_on_real_servers_and_a_hostile_one(
     except StackError as error:
         pytest.skip(f"{error.message} ({error.hint})")
     try:
-        with ThreadPoolExecutor(1) as pool:  # as in run()
-            answer = pool.submit(given.run, given, UI(quiet=True)).result()
+        answer = beside_playwright(given.run, given, UI(quiet=True))
     except NoDockerError as error:
         if os.environ.get("HARDENER_REQUIRE_STACK") == "1":
             raise

@@ -48,6 +48,13 @@ _WORKER = """
 fetch('https://worker.%s/').catch(() => 0);
 new WebSocket('wss://worker-websocket.%s/');
 """
+# Again and again: Chromium holds every other kind of target for the debugger until its network events are on; the first
+# moments of this one are the transport's alone to see.
+_SHARED_WORKER = """
+const ask = () => fetch('https://shared-worker.%s/').catch(() => 0);
+ask();
+setInterval(ask, 500);
+"""
 _SERVICE_WORKER = """
 self.addEventListener('install', event => { self.skipWaiting();
     event.waitUntil(fetch('https://service-worker.%s/').catch(() => 0)); });
@@ -84,6 +91,6 @@ def body(name: str) -> tuple[str, str] | None:
     return {
         "page.html": ("text/html", _PAGE % (json.dumps(DOMAIN), ADDRESS)),
         "worker.js": ("text/javascript", _WORKER % (DOMAIN, DOMAIN)),
-        "shared-worker.js": ("text/javascript", f"fetch('https://shared-worker.{DOMAIN}/').catch(() => 0);"),
+        "shared-worker.js": ("text/javascript", _SHARED_WORKER % DOMAIN),
         "service-worker.js": ("text/javascript", _SERVICE_WORKER % DOMAIN),
     }.get(name)
