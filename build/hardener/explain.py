@@ -1,7 +1,7 @@
 """From anything to what we do about it: a host, a file, a patch, a configuration key, a module, an overlay.
 
-Looks through patches, overlays, aliases, removals and the list of hosts, and says for each find why it is there, which
-test is red without it, and where it stands with upstream.
+Looks through patches, overlays, aliases, removals and the lists of hosts and SDKs, and says for each find why it is
+there, which test is red without it, and where it stands with upstream.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from hardener.git import Repository
 from hardener.hosts import NAME as HOSTS
 from hardener.hosts import read_hosts
 from hardener.layers import layers_of
+from hardener.sdks import NAME as SDKS
+from hardener.sdks import find_modules, read_sdks
 from hardener.series import REMOVALS, read_removals, read_series
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def explain(project: Project, word: str, component: str = "") -> tuple[Find, ...
             found = {(find.kind, find.name) for find in finds}
             finds += [find for find in _in_what_goes(asked, project, one) if (find.kind, find.name) not in found]
     if not component:
-        finds += _in_hosts(asked, project)
+        finds += [*_in_hosts(asked, project), *_in_sdks(asked, project)]
     if component:
         finds = [find for find in finds if not find.how.startswith("names it")]
     if not finds:
@@ -207,6 +209,24 @@ def _in_hosts(asked: _Question, project: Project) -> Iterator[Find]:
                     f"is in the bundle as {entry.kind}: {count}",
                     entry.reason,
                 )
+
+
+def _in_sdks(asked: _Question, project: Project) -> Iterator[Find]:
+    modules = (asked.word, f"node_modules/{asked.word}/package.json")
+    for folder in (project.root, *project.extras):
+        path = folder / SDKS
+        for sdk in read_sdks(path, downstream=folder != project.root) if path.exists() else ():
+            asked.known.add(sdk.name)
+            rules = [rule for rule in (*sdk.modules, *sdk.fingerprints) if asked.within(rule)]
+            rules += [trace.rule for trace in find_modules(modules, "", (sdk,))]
+            if asked.word.lower() == sdk.name:
+                count = len(sdk.modules) + len(sdk.fingerprints)
+                how = f"must not be in a bundle: {count} rules know it" if count else "may be in a bundle here"
+            elif rules:
+                how = f"must not be in a bundle: {rules[0]}"
+            else:
+                continue
+            yield Find("sdk", sdk.name, _place(project, path), how, sdk.reason)
 
 
 def _nothing(project: Project, asked: _Question, component: str) -> UsageError:

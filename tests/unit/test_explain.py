@@ -1,4 +1,4 @@
-"""explain.py: from anything to the patch, overlay, removal, alias or host that is about it."""
+"""explain.py: from anything to the patch, overlay, removal, alias, host or SDK that is about it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,19 @@ module = "@tracker/sdk$"
 file = "src/ours.js"
 reason = "The tracker is left out"
 """
+SDKS = """
+[[sdk]]
+name = "spy"
+reason = "Counts people"
+modules = ["node_modules/@spy/", "src/spy/*.js"]
+fingerprints = ["spy.collect"]
+"""
 HOSTS = '[[host]]\nhost = "help.example"\nclass = "link"\nreason = "A page of help"\ncount = 2\n'
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> config.Project:
-    """Return a project with one of each: patch, removal, two overlays, alias, host; its pin is in the cache."""
+    """Return a project with one of each: patch, removal, two overlays, alias, host, SDK; its pin is in the cache."""
     text = lines(l9="p2p.stunServers = ['stun.example'];")
     upstream = FakeUpstream.with_release(
         tmp_path / "upstream.git", {"src/app.js": text, "static/old.html": b"<a href=//ads.example>\n"}
@@ -52,7 +59,7 @@ def project(tmp_path: Path) -> config.Project:
     overlays = OVERLAYS.format(blob=upstream.blob("README.md"))
     files = {"overlays.toml": overlays, "src/ours.js": "start('room.subject');\n", "README.md": "# Ours\n"}
     write_files(root / "overlays/fake", files)
-    write_files(root, {"hosts.toml": HOSTS})
+    write_files(root, {"hosts.toml": HOSTS, "sdks.toml": SDKS})
     loaded = config.load(root)
     fetch(loaded.components[0])
     return loaded
@@ -76,6 +83,10 @@ def project(tmp_path: Path) -> config.Project:
         ("@tracker/sdk", "alias", "@tracker/sdk"),
         ("help.example", "host", "help.example"),
         ("www.help.example", "host", "help.example"),
+        ("spy", "sdk", "spy"),
+        ("@spy/browser", "sdk", "spy"),
+        ("src/spy/eye.js", "sdk", "spy"),
+        ("spy.collect", "sdk", "spy"),
     ],
 )
 def test_it_is_found(project: config.Project, word: str, kind: str, name: str) -> None:
