@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import rehearsal
+from hardener.arguments import project_of
 from hardener.attack import campaign, places
 from hardener.attack.record import Account, Attacked, Target, Verdict
 from hardener.errors import ConfigError, ScanError, UsageError
@@ -25,8 +26,9 @@ _WARNING = (
 )
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what ``hardener attack`` takes."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
+    parser = verb("attack", _attack, "try every way into a server of yours that needs no personal login", source)
     parser.epilog = _WARNING
     parser.add_argument("url", nargs="?", default="", metavar="URL", help="the site: https://meet.example.org")
     parser.add_argument(
@@ -66,10 +68,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(given: argparse.Namespace, project: Callable[[], Project], ui: UI) -> dict[str, Any]:
+def _attack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Attack and tell. Raises UsageError and ConfigError for a wrong command line, and what the attack raises."""
     if given.stack:
-        return _rehearse(given, project(), ui)
+        return _rehearse(given, project_of(given), ui)
     if not given.url or not given.domain:
         raise UsageError("nothing to attack", hint="hardener attack URL --domain DOMAIN, or hardener attack --stack")
     target = Target(

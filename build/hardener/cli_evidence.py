@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import stack, staging
-from hardener.arguments import sources_of
+from hardener.arguments import project_of, sources_of
 from hardener.errors import ScanError, StackError, UnreachableError
 from hardener.stack.contexts import DOCKER
 from hardener.stack.docker import NoDockerError
@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from hardener.config import Project
     from hardener.evidence.real import Real
     from hardener.ui import UI
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what ``hardener evidence`` takes."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
+    parser = verb(
+        "evidence", _evidence, "visit a built site in a sealed network and write down whom it talks to", source
+    )
     parser.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     parser.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="journeys, attacks or JOURNEY+ATTACK")
@@ -36,17 +38,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     real.add_argument("--no-stack", action="store_true", help="leave out calls on real servers")
 
 
-def run(project: Callable[[], Project], given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Visit the site, and the control if there is one; exit code 7 where a verdict is not clean or proves nothing."""
     try:
         from hardener.evidence import campaign  # noqa: PLC0415 (Playwright is a tool of the tests, not of a build)
         from hardener.evidence import report as reporting  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise StackError(f"{error.name} is not installed", hint="uv sync (the dev group brings it)") from error
-    out = given.out or project().work / "evidence"
+    out = given.out or project_of(given).work / "evidence"
     answer: dict[str, Any] = {"exit": 0}
     wanted = campaign.needs_servers(given.only)
-    with _servers(project, given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
+    with _servers(given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
         result = campaign.run(given.site, out / "site", ui, given.only, real, missing)
         answer["site"] = result.summary
         sides = [result.summary]
@@ -74,14 +76,14 @@ def run(project: Callable[[], Project], given: argparse.Namespace, ui: UI) -> di
 
 
 @contextlib.contextmanager
-def _servers(project: Callable[[], Project], given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, str]]:
+def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, str]]:
     """Real servers for the time of the run, in a stack of its own; or none, and why."""
     from hardener.evidence.real import Real  # noqa: PLC0415 (as above)
 
     if given.no_stack:
         yield None, "--no-stack was given"
         return
-    here = project()
+    here = project_of(given)
     name = stack.default_name(here.root) + "-evidence"  # a person's own stack is left alone
     try:
         try:

@@ -11,6 +11,7 @@ from hardener.arguments import project_of, sources_of
 from hardener.catalogue import catalogue
 from hardener.checking import check
 from hardener.edit import edit
+from hardener.edittree import EDIT
 from hardener.errors import PatchError, UsageError
 from hardener.explain import explain
 from hardener.layers import layers_of
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from hardener.layers import Layer
     from hardener.ui import UI
-
-EDIT = "edit"  # folder of the work trees in the work area
 
 
 def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:

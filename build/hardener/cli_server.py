@@ -10,12 +10,14 @@ from hardener.server.check import check
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from hardener.ui import UI
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the verb takes."""
+def register(verb: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
+    """Add the verb to the command line."""
+    parser = verb("check-server", _check_server, "read a server's configuration and name what it leaves open")
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="DIR|ENV-FILE", help="/etc, .env, compose files, or copies"
     )
@@ -25,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
+def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Check, show the findings, and answer with them; the exit code is 7 if a door is open."""
     result = check(words.paths, words.vouch_for)
     for finding in result.findings:

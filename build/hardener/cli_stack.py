@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import stack, staging
+from hardener.arguments import project_of
 from hardener.errors import StackError, UsageError
 from hardener.fetch import chosen_sources
+from hardener.ui import write_out
 
 if TYPE_CHECKING:
     import argparse
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what ``hardener stack`` takes."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
+    parser = verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
     parser.add_argument("action", choices=("up", "down", "logs", "status"), help="what to do with the stack")
     parser.add_argument("--name", default="", help="several stacks run side by side (default: one for this checkout)")
     parser.add_argument(
@@ -40,8 +43,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(project: Project, given: argparse.Namespace, ui: UI, write: Callable[[str], None]) -> dict[str, Any]:
-    """Do what was asked; ``write`` takes the logs. Raises what the stack raises, UsageError for a malformed setting."""
+def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Do what was asked. Raises what the stack raises, UsageError for a malformed setting."""
+    project = project_of(given)
     name = given.name or stack.default_name(project.root)
     folder = staging.folder(project, name)
     if given.action == "up":
@@ -54,7 +58,7 @@ def run(project: Project, given: argparse.Namespace, ui: UI, write: Callable[[st
     if given.action == "logs":
         text = stack.logs(name)
         if not given.json:
-            write(text)
+            write_out(text)
         return {"logs": text}
     states = stack.health(name) if stack.docker.answers() else {}
     running = stack.read(folder) if states else None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any) -> None:
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
     """Add the verbs to the command line; ``source`` is the parser of the option that they share."""
 
     def sub(name: str, run: Callable[..., dict[str, Any]], text: str) -> argparse.ArgumentParser:

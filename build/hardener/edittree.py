@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hardener.config import Component
     from hardener.layers import Layer
 
+EDIT = "edit"  # folder of the work trees in the work area
 BRANCH = "series"
 BASE = "hardener/base"
 NAME_FIELD = "Patch-Name"  # the patch file, in each commit's message

@@ -7,6 +7,8 @@ All of it goes to standard error; standard output is for ``--json``. Colour and 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -145,3 +147,13 @@ def human(size: int) -> str:
     """
     kilobytes = f"{size / 1e3:.1f} kB"
     return kilobytes if len(kilobytes) < len("1000.0 kB") else f"{size / 1e6:.2f} MB"
+
+
+def write_out(text: str) -> None:
+    """Write to standard output; a reader that has gone away (``| head``) is no mistake of ours."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at exit and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import logging
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +86,27 @@ class TestUsage:
         out = capsys.readouterr().out
         assert caught.value.code == 0
         assert all(option in out for option in ("--project", "--json", "--quiet", "--verbose"))
+
+    @pytest.mark.parametrize("door", cli.DOORS)
+    def test_each_module_has_the_verbs_under_which_it_is_found(self, door: str) -> None:
+        verbs: list[str] = []
+
+        def verb(name: str, *_: object) -> argparse.ArgumentParser:
+            verbs.append(name)
+            return argparse.ArgumentParser()
+
+        importlib.import_module(f"hardener.{door}").register(verb, None, None)
+        assert tuple(verbs) == cli.DOORS[door]
+
+    def test_a_build_imports_nothing_that_only_other_verbs_need(self) -> None:
+        asks = "import sys; from hardener import cli; cli._parser([sys.argv[1]]); print('requests' in sys.modules)"
+        found = [
+            subprocess.run(
+                [sys.executable, "-c", asks, verb], check=True, capture_output=True, text=True
+            ).stdout.strip()
+            for verb in ("build", "attack")
+        ]
+        assert found == ["False", "True"], "the second is the control"
 
     def test_the_version_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):

@@ -270,14 +270,15 @@ def door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     monkeypatch.setattr(cli_evidence.staging, "up", up)
     monkeypatch.setattr(cli_evidence.stack, "lock", contextlib.nullcontext)
     monkeypatch.setattr(cli_evidence.stack, "down", lambda name, _folder: said["down"].append(name))
-    said["project"] = argparse.Namespace(root=tmp_path, work=tmp_path, components=())
+    project = argparse.Namespace(root=tmp_path, work=tmp_path, components=())
+    monkeypatch.setattr(cli_evidence, "project_of", lambda _given: project)
     return said
 
 
 def serve(door: dict[str, Any], **flags: bool) -> tuple[Real | None, str]:
     given = argparse.Namespace(stack=False, no_stack=False, upstream=[], site=Path("site"))
     vars(given).update(flags)
-    with cli_evidence._servers(lambda: door["project"], given, UI(quiet=True)) as (found, missing):
+    with cli_evidence._servers(given, UI(quiet=True)) as (found, missing):
         assert found is None or door["down"] == [], "the servers stay up while the run needs them"
         return found, missing
 
