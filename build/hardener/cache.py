@@ -221,9 +221,12 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
         with full_disk_explained():
             file.truncate(0)
             file.write(f"hardener, process {os.getpid()}".encode())
-        held_locks.add(file.fileno())
+        with spawning:
+            held_locks.add(file.fileno())
         try:
             yield
+            # All is well, so what still runs belongs to other threads: it has inherited the lock, and needs it not.
+            fcntl.flock(file, fcntl.LOCK_UN)
         finally:
             with spawning:
                 held_locks.discard(file.fileno())

@@ -2,14 +2,15 @@
 
 The set is derived from upstream's package.json and package-lock.json before anything is installed
 (``build/node/webdeps.mjs``): react-native, test and lint packages stay away, versions and integrity stay upstream's.
-``npm ci --ignore-scripts`` installs it once per lock into the user's cache; work trees get hard links to it.
+``npm ci --ignore-scripts`` installs it once per lock into the user's cache; work trees get hard links to it. What we
+build ourselves takes its place among them once it is built.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from hardener.git import PLAIN_ENVIRONMENT, PLAIN_OPTIONS
 from hardener.run import run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hardener.checkout import WorkTree
     from hardener.config import Component
     from hardener.substitute import Substitute
@@ -28,7 +31,7 @@ _UPSTREAMS_PATCHES = "patches"  # patch-package's folder in upstream's tree
 
 @dataclass(frozen=True)
 class Installed:
-    """``packages`` of ``of`` locked packages are installed; ``key`` identifies the node_modules with what we built."""
+    """``packages`` of ``of`` locked packages are installed; ``key`` identifies the node_modules as it is."""
 
     key: str
     packages: int
@@ -41,59 +44,59 @@ def install(
     component: Component,
     work: WorkTree,
     toolchain: str,
-    built: dict[str, Path],
+    provided: tuple[str, ...],
     substitutes: tuple[Substitute, ...] = (),
 ) -> Installed:
-    """Give the work tree its ``node_modules``.
+    """Give the work tree the npm packages of its ``node_modules``.
 
-    ``built`` are packages of ours that take the place of upstream's tarballs: npm name -> folder. ``substitutes`` are
-    archives in place of packages that are left out otherwise; what they depend on comes from upstream's lock. Raises
-    InstallError for a lock that cannot be honoured, UnreachableError when the registry does not answer.
+    ``provided`` are those that :func:`provide` brings afterwards. ``substitutes`` are archives in place of packages
+    that are left out otherwise; what they depend on comes from upstream's lock. Raises InstallError for a lock that
+    cannot be honoured, UnreachableError when the registry does not answer.
     """
     if component.recipe == "none":
         return Installed(cache.key("no packages"), 0, 0, (), fresh=False)
     key = cache.key(
         work.tree,
         (component.recipe, component.roots, component.omit, component.tsconfig, toolchain),
+        provided,
         [(one.package, one.lock_entry) for one in substitutes],
         node.recipes_digest(),
         cache.file_digest_of(__file__),
     )
-    provided = {name: cache.folder_digest(path) for name, path in built.items()}
     modules = work.path / "node_modules"
     stamp = cache.Stamp(modules / ".hardener.json")
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
-        facts = _derive(component, work, toolchain, tuple(built), substitutes)
-        before = stamp.last()
-        if before.get("store") == facts["store"]:
-            facts["provided"] = before["provided"]
-        else:
+        facts = _derive(component, work, toolchain, provided, substitutes)
+        if stamp.last().get("store") != facts["store"]:
             _link(node.stored(facts["store"]), modules)
         stamp.set(key, facts)
-    for name, path in built.items():
-        if facts["provided"].get(name) != provided[name]:
+    return Installed(facts["store"], facts["packages"], facts["of"], tuple(facts["patched"]), fresh=fresh)
+
+
+def provide(work: WorkTree, installed: Installed, built: Mapping[str, Path]) -> Installed:
+    """Put packages that we built ourselves (npm name -> folder) in the place of upstream's tarballs."""
+    modules = work.path / "node_modules"
+    stamp = cache.Stamp(modules / ".hardener-provided.json")
+    there = stamp.facts(installed.key) or {}
+    wanted = {name: cache.folder_digest(path) for name, path in built.items()}
+    for name, digest in wanted.items():
+        if there.get(name) != digest:
             stamp.clear()
             cache.remove(modules / name)
             with cache.full_disk_explained():
-                shutil.copytree(path, modules / name)
-            facts["provided"][name] = provided[name]
-            stamp.set(key, facts)
-    return Installed(
-        key=cache.key(facts["store"], provided),
-        packages=facts["packages"],
-        of=facts["of"],
-        patched=tuple(facts["patched"]),
-        fresh=fresh,
-    )
+                shutil.copytree(built[name], modules / name)
+            there[name] = digest
+            stamp.set(installed.key, there)
+    return replace(installed, key=cache.key(installed.key, wanted))
 
 
 def _derive(
     component: Component,
     work: WorkTree,
     toolchain: str,
-    built: tuple[str, ...],
+    provided: tuple[str, ...],
     substitutes: tuple[Substitute, ...],
 ) -> dict[str, Any]:
     """Derive the web-only set and make sure that it is in the store; returns the facts for the stamp."""
@@ -106,7 +109,7 @@ def _derive(
                 "toolchain": toolchain,
                 "config": "webpack.config.js" if component.recipe == "webpack" else None,
                 "roots": component.roots,
-                "provided": built,
+                "provided": provided,
                 "omit": component.omit,
                 "substitutes": {one.package: one.lock_entry for one in substitutes},
                 "types": bool(component.tsconfig),
@@ -126,14 +129,12 @@ def _derive(
         for path in theirs:
             _apply_upstreams(path, fresh)
 
-    store, installed = node.stored_modules(files, finish, salt=cache.key([path.read_bytes() for path in theirs]))
+    store, _ = node.stored_modules(files, finish, salt=cache.key([path.read_bytes() for path in theirs]))
     return {
         "store": store.parent.name,
         "packages": derived["packages"],
         "of": derived["of"],
         "patched": [path.name for path in theirs if _concerns(path, store)],
-        "provided": {},
-        "installed": installed,
     }
 
 

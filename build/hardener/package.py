@@ -19,7 +19,7 @@ from hardener import cache
 from hardener.scan import MAP_SUFFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 SUMS, MANIFEST = "SHA256SUMS", "build-manifest.json"
@@ -46,11 +46,22 @@ class Packaged:
     fresh: bool
 
 
-def package(site: Path, label: str, key: str, mtime: int, dist: Path, work: Path) -> Packaged:
+@dataclass(frozen=True)
+class Packed:
+    """The bytes of both archives, still in memory, and the site's sizes."""
+
+    site: bytes
+    maps: bytes
+    sizes: dict[str, int]
+
+
+def package(
+    site: Path, label: str, key: str, mtime: int, dist: Path, work: Path, packed: Callable[[], Packed] | None = None
+) -> Packaged:
     """Pack ``site`` into ``dist/<label>.tar.gz`` and ``dist/<label>-sourcemaps.tar.gz``.
 
-    ``mtime`` (seconds since 1970: the pin's commit date) is the time of every entry; owner is 0, modes are 0644 and
-    0755 (reproducible-builds.org, "Archive metadata"). Files in ``dist`` appear complete or not at all.
+    ``key`` identifies the site, ``mtime`` is as for :func:`pack`; ``packed`` gives what that made, where it was begun
+    before. Files in ``dist`` appear complete or not at all.
     """
     key = cache.key(key, label, mtime, cache.file_digest_of(__file__), zlib.ZLIB_RUNTIME_VERSION)
     stamp = cache.Stamp(work / "package.json")
@@ -60,23 +71,30 @@ def package(site: Path, label: str, key: str, mtime: int, dist: Path, work: Path
         archives = {name: Archive(path, facts[name], path.stat().st_size) for name, path in paths.items()}
         return Packaged(archives["site"], archives["maps"], facts["sizes"], fresh=False)
     stamp.clear()
-    files = sorted(path for path in site.rglob("*") if path.is_file())
-    maps = [path for path in files if path.name.endswith(MAP_SUFFIX)]
-    served = [path for path in files if not path.name.endswith(MAP_SUFFIX)]
-    with ThreadPoolExecutor(3) as pool:  # zlib works outside Python's global lock
-        packed = {
-            "site": pool.submit(_pack, site, served, mtime),
-            "maps": pool.submit(_pack, site, maps, mtime),
-        }
-        sizes = pool.submit(measure, served).result()
-        contents = {name: future.result() for name, future in packed.items()}
+    new = packed() if packed else pack(site, mtime)
+    contents = {"site": new.site, "maps": new.maps}
     cache.write_all({paths[name]: content for name, content in contents.items()})
     archives = {
         name: Archive(paths[name], hashlib.sha256(content).hexdigest(), len(content))
         for name, content in contents.items()
     }
-    stamp.set(key, {"sizes": sizes} | {name: archive.sha256 for name, archive in archives.items()})
-    return Packaged(archives["site"], archives["maps"], sizes, fresh=True)
+    stamp.set(key, {"sizes": new.sizes} | {name: archive.sha256 for name, archive in archives.items()})
+    return Packaged(archives["site"], archives["maps"], new.sizes, fresh=True)
+
+
+def pack(site: Path, mtime: int) -> Packed:
+    """Pack ``site``, and its source maps apart; nothing is written.
+
+    ``mtime`` (seconds since 1970: the pin's commit date) is the time of every entry; owner is 0, modes are 0644 and
+    0755 (reproducible-builds.org, "Archive metadata").
+    """
+    files = sorted(path for path in site.rglob("*") if path.is_file())
+    maps = [path for path in files if path.name.endswith(MAP_SUFFIX)]
+    served = [path for path in files if not path.name.endswith(MAP_SUFFIX)]
+    with ThreadPoolExecutor(3) as pool:  # zlib works outside Python's global lock
+        archives = [pool.submit(_pack, site, some, mtime) for some in (served, maps)]
+        sizes = pool.submit(measure, served)
+        return Packed(archives[0].result(), archives[1].result(), sizes.result())
 
 
 def _pack(root: Path, files: Iterable[Path], mtime: int) -> bytes:

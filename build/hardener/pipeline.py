@@ -1,30 +1,37 @@
-"""The build: fetch, patch, overlay, check out, install, bundle, deploy, scan, package; component by component.
+"""The build: fetch, patch, overlay and check out all components; install and bundle one after the other; deploy, scan,
+package.
 
-Every step has a key (the hash of all that it reads) and is left out when its output stands for that key already.
+Every step has a key (the hash of all that it reads) and is left out when its output stands for that key already. Three
+kinds of work run beside the line that a person sees, because they would keep one core of several busy and nothing else:
+npm installs for later components while earlier ones are bundled, the type checker runs beside the bundler, and the site
+is compressed while it is scanned. The time on a line is what the build had to wait for that step.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hardener import __version__, cache, hosts, node, scan, sdks
+from hardener import cache, hosts, manifest, node, scan, sdks
+from hardener.beside import Beside
 from hardener.bundle import Bundled, bundle, deliver
 from hardener.checkout import WorkTree, checkout, write_tree
 from hardener.deploy import Deployed, deploy
 from hardener.git import Repository
-from hardener.install import Installed, install
-from hardener.package import Packaged, archive_records, package, read_records, write_records
-from hardener.source import Layered, Source, fetch_pinned, source
+from hardener.install import Installed, install, provide
+from hardener.package import Packaged, pack, package, read_records, write_records
+from hardener.source import Source, fetch_pinned, source
 from hardener.typecheck import Checked, typecheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from hardener.config import Component, Project
     from hardener.fetch import Fetched
+    from hardener.substitute import Substitute
     from hardener.ui import UI
 
 
@@ -47,6 +54,18 @@ class Options:
         return ("unpatched" if self.unpatched else "hardened") + (
             "" if self.toolchain == "rspack" else f"-{self.toolchain}"
         )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One component as it is to be built. ``provided`` are npm packages of it that other components deliver."""
+
+    component: Component
+    fetched: Fetched
+    source: Source
+    work: WorkTree
+    provided: tuple[str, ...]
+    substitutes: tuple[Substitute, ...]
 
 
 @dataclass(frozen=True)
@@ -81,35 +100,68 @@ def build(project: Project, options: Options, ui: UI) -> Result:
     """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before."""
     node.check_major(project.node)
     area = project.work / (options.variant + project.mark)
-    with cache.lock(
-        project.work / "lock", wait=options.wait, waiting=lambda who: ui.note(f"{who} builds here: waiting")
+    waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
+    with (
+        cache.lock(project.work / "lock", wait=options.wait, waiting=waiting),
+        Beside(threads=os.cpu_count() or 1) as beside,
     ):
+        tools = beside.submit(node.tools)
+        # All sources come first, so that a patch or overlay that does not fit is told before anything is installed.
+        prepared = [_prepare(project, component, options, area, ui) for component in project.components]
+        # The site, which is the last one, takes longest by far.
+        packages = {
+            one.component.name: beside.submit(_install, one, options, tools) for one in [prepared[-1], *prepared[:-1]]
+        }
         built: dict[str, Built] = {}
-        for component in project.components:
-            # Upstream as it is: what we leave out of its site is there.
-            one = replace(component, drop=(), site_without=()) if options.unpatched else component
-            built[component.name] = _build_component(project, one, options, built, area, ui)
-        return _finish(project, options, tuple(built.values()), area, ui)
+        for one in prepared:
+            built[one.component.name] = _bundle(one, packages[one.component.name], options, built, area, beside, ui)
+        return _finish(project, options, tuple(built.values()), area, beside, ui)
 
 
-def _build_component(
-    project: Project, component: Component, options: Options, built: Mapping[str, Built], area: Path, ui: UI
-) -> Built:
-    home = area / component.name
+def _prepare(project: Project, component: Component, options: Options, area: Path, ui: UI) -> Prepared:
+    """From the pin to the patched tree."""
+    if options.unpatched:  # upstream as it is: what we leave out of its site is there
+        component = replace(component, drop=(), site_without=())
     fetched = fetch_pinned(component, options.sources, ui)
     sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched)
     tree = sources.last.laid.tree
     with ui.step("checkout", component.name) as line:
-        work = checkout(component, fetched.mirror, tree, home / "tree")
+        work = checkout(component, fetched.mirror, tree, area / component.name / "tree")
         line.say(f"tree {tree[:12]}" + ("" if work.fresh else ", unchanged"))
+    return Prepared(
+        component,
+        fetched,
+        sources,
+        work,
+        provided=tuple(project.component(name).package for name in component.needs),
+        substitutes=tuple(one for one in project.substitutes if one.component == component.name),
+    )
+
+
+def _install(one: Prepared, options: Options, tools: Future[Path]) -> Installed:
+    tools.result()  # where they cannot be had, that is the error, and they are not asked for once more
+    return install(one.component, one.work, options.toolchain, one.provided, one.substitutes)
+
+
+def _bundle(
+    one: Prepared,
+    packages: Future[Installed],
+    options: Options,
+    built: Mapping[str, Built],
+    area: Path,
+    beside: Beside,
+    ui: UI,
+) -> Built:
+    component, fetched, sources, work = one.component, one.fetched, one.source, one.work
     with ui.step("install", component.name) as line:
         line.tell("npm packages")
-        substitutes = tuple(one for one in project.substitutes if one.component == component.name)
-        installed = install(component, work, options.toolchain, _packages(component, built, area), substitutes)
+        installed = packages.result()
+        if one.provided:
+            installed = provide(work, installed, _packages(component, built, area))
         line.say(f"{installed.packages} of {installed.of} packages" + ("" if installed.fresh else ", unchanged"))
-    with ui.step("bundle", component.name) as line, ThreadPoolExecutor(1) as pool:
+    with ui.step("bundle", component.name) as line:
         line.tell(options.toolchain)
-        checking = pool.submit(
+        checking = beside.submit(
             typecheck,
             component,
             work,
@@ -119,9 +171,9 @@ def _build_component(
             lambda folder: write_tree(component, fetched.mirror, component.commit, folder),
         )
         # An alias leads away from a package that is left out, and so not where there is a substitute for it.
-        brought = {one.package for one in substitutes}
+        brought = {substitute.package for substitute in one.substitutes}
         aliases = tuple(alias for alias in sources.aliases if alias.package not in brought)
-        bundled = bundle(component, work, installed, aliases, options.toolchain, home)
+        bundled = bundle(component, work, installed, aliases, options.toolchain, area / component.name)
         checked = checking.result()
         size = sum(size for name, size in bundled.sizes.items() if name.endswith(".js"))
         text = f"{len(bundled.sizes)} assets, {size / 1e6:.2f} MB JS; {checked.ours} files of ours type-checked"
@@ -139,11 +191,13 @@ def _packages(component: Component, built: Mapping[str, Built], area: Path) -> d
     }
 
 
-def _finish(project: Project, options: Options, built: tuple[Built, ...], area: Path, ui: UI) -> Result:
+def _finish(project: Project, options: Options, built: tuple[Built, ...], area: Path, beside: Beside, ui: UI) -> Result:
     last = built[-1]
+    mtime = Repository(last.fetched.mirror).committed(last.component.commit)
     with ui.step("deploy", last.component.name) as line:
         site = deploy(last.component, last.work, last.installed, last.bundled, area / "site")
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
+    packing = beside.submit(pack, site.path, mtime) if site.fresh else None
     with ui.step("scan", last.component.name) as line:
         found, fresh = _scan(project, options, built, site, area)
         judged = f", all listed; none of {len(found['sdks'])} SDKs" if fresh else ", unchanged"
@@ -153,23 +207,15 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         variant = options.variant + project.mark
         dist = project.dist if variant == "hardened" else project.dist / variant
         label = f"{last.component.name}-{last.component.release}-unpatched" if options.unpatched else project.label
-        mtime = Repository(last.fetched.mirror).committed(last.component.commit)
-        packaged = package(site.path, label, site.key, mtime, dist, area)
+        packaged = package(site.path, label, site.key, mtime, dist, area, packing.result if packing else None)
         line.say(
             f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
         )
-    manifest = None if packaged.fresh else read_records(dist, packaged)
-    # A header, a list or a substitute's name that changed alone gives the same archive, but not the same record of it.
-    records = [_component_record(one) for one in built]
-    if (
-        manifest is None
-        or _inputs(manifest["components"]) != _inputs(records)
-        or manifest.get("sdks_excluded") != found["sdks"]
-        or manifest["substitutions"] != _substitutions(project)
-    ):
-        manifest = _manifest(project, options, built, found, packaged, ui) | {"label": label}
-        write_records(dist, packaged, manifest)
-    return Result(built, site, packaged, manifest)
+    record = None if packaged.fresh else read_records(dist, packaged)
+    if record is None or not manifest.holds(record, project, built, found):
+        record = manifest.record(project, options, built, found, packaged, label, ui.times)
+        write_records(dist, packaged, record)
+    return Result(built, site, packaged, record)
 
 
 def _scan(
@@ -208,79 +254,3 @@ def _scan(
 def _lists(project: Project, name: str) -> tuple[Path, list[Path]]:
     """A list of the project, and those of that name in the folders of an operator."""
     return project.root / name, [path for folder in project.extras if (path := folder / name).exists()]
-
-
-def _manifest(
-    project: Project,
-    options: Options,
-    built: tuple[Built, ...],
-    found: dict[str, Any],
-    packaged: Packaged,
-    ui: UI,
-) -> dict[str, Any]:
-    """``build-manifest.json``: what went in, how it was built, what came out."""
-    return {
-        "schema": 1,
-        "hardener": __version__,
-        "name": project.name,
-        "variant": options.variant,
-        "toolchain": {"name": options.toolchain, "node": node.node_version(), "recipes": node.recipes_digest()}
-        | {name: version for one in built for name, version in one.bundled.versions.items()},
-        "components": [_component_record(one) for one in built],
-        "substitutions": _substitutions(project),
-        "hosts": found["hosts"],
-        "sdks_excluded": found["sdks"],
-        "sizes": packaged.sizes,
-        "archives": archive_records(packaged),
-        "seconds": ui.times,
-    }
-
-
-def _substitutions(project: Project) -> list[dict[str, str]]:
-    """Packages that a person brought; a release has to refuse a manifest in which there is one."""
-    return [one.record() for one in project.substitutes]
-
-
-def _inputs(records: list[dict[str, Any]]) -> bytes:
-    """What went in, whichever source it was fetched from; as JSON, which knows no difference of lists and tuples."""
-    return cache.json_bytes([record | {"fetched_from": ""} for record in records])
-
-
-def _component_record(one: Built) -> dict[str, Any]:
-    component = one.component
-    ours, *downstream = one.source.layers
-    return {
-        "name": component.name,
-        "repository": component.repository,
-        "commit": component.commit,
-        "release": component.release,
-        "fetched_from": one.fetched.source,
-        "patched_commit": ours.applied.commit,
-        "commit_with_overlays": ours.laid.commit,
-        "tree": one.source.last.laid.tree,
-        "downstream": [{"name": layer.layer.name, "commit": layer.laid.commit} | _layer(layer) for layer in downstream],
-        "omitted": list(component.omit),
-        "packages": one.installed.packages,
-        "upstreams_own_patches": list(one.installed.patched),
-        "files_type_checked": one.checked.ours,
-    } | _layer(ours)
-
-
-def _layer(one: Layered) -> dict[str, Any]:
-    """What one owner brought: ours, or a downstream layer."""
-    patches, overlays = one.layer.patches, one.layer.overlays
-    return {
-        "patches": [
-            {
-                "name": result.name,
-                "subject": result.subject,
-                "status": result.status.value,
-                "offsets": list(result.offsets),
-            }
-            | {"sha256": cache.file_digest(patches / result.name)}
-            for result in one.applied.results
-        ],
-        "removed": list(one.applied.removed),
-        "overlays": [{"path": path, "sha256": cache.file_digest(overlays / path)} for path in one.laid.paths],
-        "aliases": [asdict(alias) for alias in one.laid.aliases],
-    }

@@ -6,16 +6,14 @@ duration, one place that cleans the environment, and one place that turns a miss
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import beside, cache
 from hardener.errors import StackError
 
 if TYPE_CHECKING:
@@ -80,9 +78,10 @@ def run(
 
     ``env`` is added to the cleaned environment, which ``upstreams`` code gets little of (see :func:`environment`). The
     child gets its own process group, so that an interrupt ends its children too. Raises StackError when the program is
-    not there.
+    not there, and GivenUpError in a thread of a block (see beside.py) that has ended with an error.
     """
     words = tuple(str(word) for word in argv)
+    beside.refuse_when_given_up()
     started = time.monotonic()
     try:
         with cache.spawning:
@@ -102,10 +101,10 @@ def run(
         ) from error
     with process:  # closes the pipes and waits, whatever happens
         try:
-            stdout, stderr = process.communicate(stdin)
+            with beside.holding(process):
+                stdout, stderr = process.communicate(stdin)
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
+            beside.end(process)
             raise
     seconds = time.monotonic() - started
     log.debug("%s (in %s): status %d, %.2f s", " ".join(words), cwd or ".", process.returncode, seconds)

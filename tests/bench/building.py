@@ -15,7 +15,7 @@ from hardener import cache, node
 from hardener.apply import apply
 from hardener.checkout import STATE, checkout
 from hardener.fetch import mirror_of
-from hardener.install import install
+from hardener.install import install, provide
 from hardener.overlay import lay
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def tree_for(place: Workplace, toolchain: str) -> Tree:
     laid = lay(site.name, mirror, site.commit, applied.commit, project.overlays(site))
     work = checkout(site, mirror, laid.tree, place.home / "bundle" / toolchain / "tree")
     needed = {project.component(name).package: project.work / "hardened" / name / "package" for name in site.needs}
-    install(site, work, toolchain, needed)
+    provide(work, install(site, work, toolchain, tuple(needed)), needed)
     return Tree(site, toolchain, work, laid.aliases)
 
 

@@ -48,8 +48,9 @@ class World:
         write_files(folder / "node_modules", CONTENT)
 
     def install(self, built: dict[str, Path] | None = None, component: Component = SITE) -> Installed:
-        """Install."""
-        return install.install(component, self.work, "rspack", built or {})
+        """Install, and put what we built in its place."""
+        packages = install.install(component, self.work, "rspack", tuple(built or {}))
+        return install.provide(self.work, packages, built) if built else packages
 
     @property
     def modules(self) -> Path:
