@@ -30,13 +30,13 @@ class GivenUpError(Exception):
 
 
 class Beside:
-    """Threads for a ``with`` block: it ends when all have ended, and with an error without their finishing."""
+    """Threads for a ``with`` block, which ends when they have ended; with an error, their programs are ended first."""
 
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, initializer=self._mark)
         self._lock = threading.Lock()
         self._programs: set[subprocess.Popen[bytes]] = set()
-        self.given_up = False
+        self.given_up = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -45,15 +45,24 @@ class Beside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind:
-            with self._lock:
-                self.given_up = True
-                for program in self._programs:
-                    end(program)
-        self._pool.shutdown(cancel_futures=kind is not None)
+            self._give_up()
+        try:
+            self._pool.shutdown(cancel_futures=kind is not None)
+        except KeyboardInterrupt:
+            # What a thread is in the middle of has to end all the same, before whoever is around lets go of a lock.
+            self._give_up()
+            self._pool.shutdown(cancel_futures=True)
+            raise
 
     def submit(self, work: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> Future[R]:
         """Start ``work`` in a thread; the future has its result, or raises its error where it is asked for it."""
         return self._pool.submit(work, *arguments, **named)
+
+    def _give_up(self) -> None:
+        with self._lock:
+            self.given_up.set()
+            for program in self._programs:
+                end(program)
 
     def _mark(self) -> None:
         _thread.beside = self
@@ -63,7 +72,7 @@ class Beside:
         """While a program runs in one of the threads."""
         with self._lock:
             self._programs.add(program)
-            if self.given_up:
+            if self.given_up.is_set():
                 end(program)
         try:
             yield
@@ -74,8 +83,18 @@ class Beside:
 
 def refuse_when_given_up() -> None:
     """Raise GivenUpError in a thread whose block has ended with an error."""
-    if (beside := _here()) and beside.given_up:
+    pause(0)
+
+
+def pause(seconds: float) -> None:
+    """Wait in a thread of a block; raise GivenUpError as soon as that has ended with an error."""
+    if (beside := _here()) and beside.given_up.wait(seconds):
         raise GivenUpError
+
+
+def is_here() -> bool:
+    """Whether this is a thread of a block."""
+    return _here() is not None
 
 
 def holding(program: subprocess.Popen[bytes]) -> contextlib.AbstractContextManager[None]:
@@ -90,5 +109,6 @@ def _here() -> Beside | None:
 
 def end(program: subprocess.Popen[bytes]) -> None:
     """Ask a program that leads a process group of its own, and all that it started, to end."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(program.pid, signal.SIGTERM)
+    if program.returncode is None:  # it has not been waited for: its number is still its own
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGTERM)

@@ -50,7 +50,7 @@ def bundle(
     an alias that nothing imports any more.
     """
     key = cache.key(
-        work.tree,
+        work.key,
         installed.key,
         [(alias.module, alias.file) for alias in aliases],
         (component.recipe, component.out, component.drop, component.deliver, toolchain),

@@ -18,8 +18,9 @@ import shutil
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from hardener import beside
 from hardener.errors import BusyError, StackError
 
 if TYPE_CHECKING:
@@ -197,12 +198,22 @@ held_locks: set[int] = set()
 spawning = threading.Lock()
 
 
+def _wait(file: IO[bytes]) -> None:
+    while beside.is_here():  # in such a thread no signal would interrupt the call below
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        beside.pause(0.1)
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+
 @contextlib.contextmanager
 def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock on ``path`` (flock: the kernel frees it when its holder and its holder's children die).
 
-    When another process holds it, ``waiting`` is told who, once, and the call waits; with ``wait=False`` it raises
-    BusyError instead.
+    It is let go when the block ends; after an error, once the programs of all threads have ended. When another
+    process holds it, ``waiting`` is told who, once, and the call waits; with ``wait=False`` it raises BusyError
+    instead.
     """
     with full_disk_explained():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -217,7 +228,7 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
                 raise BusyError(f"{holder} is at work here ({path})", hint="wait, or leave out --no-wait") from None
             if waiting:
                 waiting(holder)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _wait(file)
         with full_disk_explained():
             file.truncate(0)
             file.write(f"hardener, process {os.getpid()}".encode())
@@ -225,7 +236,7 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
             held_locks.add(file.fileno())
         try:
             yield
-            # All is well, so what still runs belongs to other threads: it has inherited the lock, and needs it not.
+            # All is well, so what still runs belongs to other threads: it has inherited the lock and does not need it.
             fcntl.flock(file, fcntl.LOCK_UN)
         finally:
             with spawning:

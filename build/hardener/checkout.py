@@ -18,10 +18,10 @@ STATE = ".hardener"
 
 @dataclass(frozen=True)
 class WorkTree:
-    """A component's files in the work area: ``fresh`` says that they were written just now."""
+    """A component's files in the work area, which ``key`` identifies; ``fresh``: they were written just now."""
 
     path: Path
-    tree: str
+    key: str
     fresh: bool
 
     def stamp(self, step: str) -> cache.Stamp:
@@ -43,11 +43,11 @@ def write_tree(component: Component, mirror: Path, tree: str, folder: Path) -> N
 def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
     """Write the tree, less the component's excluded paths and with its generated files, to ``target``.
 
-    A ``node_modules`` that is there moves over into the new tree (it carries its own stamp, see install.py). A tree
+    A ``node_modules`` that is there moves over into the new tree (it carries its own stamps, see install.py). A tree
     that is there already is left alone. Raises StackError when the disk is full.
     """
     key = cache.key(tree, component.exclude, component.generated, cache.file_digest_of(__file__))
-    work = WorkTree(target, tree, fresh=False)
+    work = WorkTree(target, key, fresh=False)
     if work.stamp("tree").facts(key) is not None:
         return work
 
@@ -59,4 +59,4 @@ def checkout(component: Component, mirror: Path, tree: str, target: Path) -> Wor
             modules.rename(new / "node_modules")
 
     cache.replace_folder(target, fill)
-    return WorkTree(target, tree, fresh=True)
+    return WorkTree(target, key, fresh=True)

@@ -213,20 +213,18 @@ def _in_hosts(asked: _Question, project: Project) -> Iterator[Find]:
 
 def _in_sdks(asked: _Question, project: Project) -> Iterator[Find]:
     modules = (asked.word, f"node_modules/{asked.word}/package.json")
-    for folder in (project.root, *project.extras):
-        path = folder / SDKS
-        for sdk in read_sdks(path, downstream=folder != project.root) if path.exists() else ():
-            asked.known.add(sdk.name)
-            rules = [rule for rule in (*sdk.modules, *sdk.fingerprints) if asked.within(rule)]
-            rules += [trace.rule for trace in find_modules(modules, "", (sdk,))]
-            if asked.word.lower() == sdk.name:
-                count = len(sdk.modules) + len(sdk.fingerprints)
-                how = f"must not be in a bundle: {count} rules know it" if count else "may be in a bundle here"
-            elif rules:
-                how = f"must not be in a bundle: {rules[0]}"
-            else:
-                continue
-            yield Find("sdk", sdk.name, _place(project, path), how, sdk.reason)
+    paths = [path for folder in (project.root, *project.extras) if (path := folder / SDKS).exists()]
+    entries = [(path, sdk) for path in paths for sdk in read_sdks(path, downstream=path.parent != project.root)]
+    # An operator's entry takes the place of ours of that name, and allows the SDK where it has no rule.
+    for name, (path, sdk) in {sdk.name: (path, sdk) for path, sdk in entries}.items():
+        asked.known.add(name)
+        theirs = [one for _, one in entries if one.name == name]
+        rules = [rule for one in theirs for rule in (*one.modules, *one.fingerprints) if asked.within(rule)]
+        rules += [trace.rule for trace in find_modules(modules, "", theirs)]
+        if rules or asked.word.lower() == name:
+            allowed = not (sdk.modules or sdk.fingerprints)
+            how = "may be in a bundle here" if allowed else "must not be in a bundle"
+            yield Find("sdk", name, _place(project, path), how + (f": {rules[0]}" if rules else ""), sdk.reason)
 
 
 def _nothing(project: Project, asked: _Question, component: str) -> UsageError:

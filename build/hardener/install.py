@@ -56,7 +56,7 @@ def install(
     if component.recipe == "none":
         return Installed(cache.key("no packages"), 0, 0, (), fresh=False)
     key = cache.key(
-        work.tree,
+        work.key,
         (component.recipe, component.roots, component.omit, component.tsconfig, toolchain),
         provided,
         [(one.package, one.lock_entry) for one in substitutes],
@@ -70,6 +70,7 @@ def install(
     if facts is None:
         facts = _derive(component, work, toolchain, provided, substitutes)
         if stamp.last().get("store") != facts["store"]:
+            stamp.clear()
             _link(node.stored(facts["store"]), modules)
         stamp.set(key, facts)
     return Installed(facts["store"], facts["packages"], facts["of"], tuple(facts["patched"]), fresh=fresh)
@@ -129,7 +130,7 @@ def _derive(
         for path in theirs:
             _apply_upstreams(path, fresh)
 
-    store, _ = node.stored_modules(files, finish, salt=cache.key([path.read_bytes() for path in theirs]))
+    store = node.stored_modules(files, finish, salt=cache.key([path.read_bytes() for path in theirs]))
     return {
         "store": store.parent.name,
         "packages": derived["packages"],
@@ -166,7 +167,7 @@ def _link(store: Path, target: Path) -> None:
         done = run(["cp", "--archive", store, new])
     if done.status:
         cache.remove(new)
-        last = done.complaint.splitlines()[-1]
+        last = (done.complaint.splitlines() or [f"status {done.status}"])[-1]
         cache.refuse_full_disk(last, target)
         raise InstallError(f"cannot link the packages into the work tree: {last}", hint="hardener clean")
     cache.remove(target)

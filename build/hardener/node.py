@@ -141,12 +141,10 @@ def _unpacked(folder: Path, entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("optional") or entry.get("link")) or cache.read_json(folder / "package.json") is not None
 
 
-def stored_modules(
-    files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = ""
-) -> tuple[Path, bool]:
+def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = "") -> Path:
     """A ``node_modules`` installed from package.json, package-lock.json and .npmrc, kept in the user's cache.
 
-    Returns its folder and whether it had to be installed. ``finish`` may change the fresh tree before it is stored;
+    Returns its folder. ``finish`` may change the fresh tree before it is stored;
     ``salt`` has to say what it does. The stored tree is read-only, because work trees hard-link to it.
     """
     name = cache.key(dict(files), salt, node_version(), os.uname().machine)
@@ -154,7 +152,7 @@ def stored_modules(
     with cache.lock(store.with_suffix(".lock")):
         if (store / "node_modules").is_dir():
             os.utime(store)
-            return store / "node_modules", False
+            return store / "node_modules"
 
         def fill(folder: Path) -> None:
             for file, content in files.items():
@@ -166,7 +164,7 @@ def stored_modules(
             _make_read_only(folder / "node_modules")
 
         cache.replace_folder(store, fill)
-    return store / "node_modules", True
+    return store / "node_modules"
 
 
 def stored(name: str) -> Path:
@@ -185,7 +183,7 @@ def _make_read_only(folder: Path) -> None:
 def tools() -> Path:
     """The folder whose ``node_modules`` holds our own tools, installed on first use."""
     files = {name: (RECIPES / name).read_bytes() for name in ("package.json", "package-lock.json")}
-    return stored_modules(files)[0].parent
+    return stored_modules(files).parent
 
 
 def tool_version(name: str) -> str:

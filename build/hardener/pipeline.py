@@ -1,10 +1,10 @@
 """The build: fetch, patch, overlay and check out all components; install and bundle one after the other; deploy, scan,
 package.
 
-Every step has a key (the hash of all that it reads) and is left out when its output stands for that key already. Three
-kinds of work run beside the line that a person sees, because they would keep one core of several busy and nothing else:
-npm installs for later components while earlier ones are bundled, the type checker runs beside the bundler, and the site
-is compressed while it is scanned. The time on a line is what the build had to wait for that step.
+Every step has a key (the hash of all that it reads) and is left out when its output stands for that key already. Some
+work runs beside the line that a person sees, because it would keep one core of several busy and nothing else: npm
+installs for later components while earlier ones are bundled, the type checker runs beside the bundler, and the site is
+compressed while it is scanned. The time on a line is what the build had to wait for that step.
 """
 
 from __future__ import annotations
@@ -103,15 +103,16 @@ def build(project: Project, options: Options, ui: UI) -> Result:
     waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
     with (
         cache.lock(project.work / "lock", wait=options.wait, waiting=waiting),
-        Beside(threads=os.cpu_count() or 1) as beside,
+        Beside(threads=os.cpu_count() or 1) as installing,
+        Beside(threads=1) as beside,
     ):
-        tools = beside.submit(node.tools)
+        new = any(one.recipe != "none" and not (area / one.name).exists() for one in project.components)
+        # A recipe is sure to run then, and sources can be made without our tools.
+        tools = installing.submit(node.tools) if new else None
         # All sources come first, so that a patch or overlay that does not fit is told before anything is installed.
         prepared = [_prepare(project, component, options, area, ui) for component in project.components]
-        # The site, which is the last one, takes longest by far.
-        packages = {
-            one.component.name: beside.submit(_install, one, options, tools) for one in [prepared[-1], *prepared[:-1]]
-        }
+        order = [prepared[-1], *prepared[:-1]]  # the site takes longest by far
+        packages = {one.component.name: installing.submit(_install, one, options, tools) for one in order}
         built: dict[str, Built] = {}
         for one in prepared:
             built[one.component.name] = _bundle(one, packages[one.component.name], options, built, area, beside, ui)
@@ -138,8 +139,9 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
     )
 
 
-def _install(one: Prepared, options: Options, tools: Future[Path]) -> Installed:
-    tools.result()  # where they cannot be had, that is the error, and they are not asked for once more
+def _install(one: Prepared, options: Options, tools: Future[Path] | None) -> Installed:
+    if tools:
+        tools.result()  # where they cannot be had, that is the error, and they are not asked for once more
     return install(one.component, one.work, options.toolchain, one.provided, one.substitutes)
 
 
@@ -156,7 +158,7 @@ def _bundle(
     with ui.step("install", component.name) as line:
         line.tell("npm packages")
         installed = packages.result()
-        if one.provided:
+        if one.provided and component.recipe != "none":
             installed = provide(work, installed, _packages(component, built, area))
         line.say(f"{installed.packages} of {installed.of} packages" + ("" if installed.fresh else ", unchanged"))
     with ui.step("bundle", component.name) as line:

@@ -111,6 +111,7 @@ def run(
     done = Completed(words, process.returncode, stdout, stderr, seconds)
     if done.status and done.complaint:
         log.debug("it said:\n%s", done.complaint)
+    beside.refuse_when_given_up()  # its output may be cut off: nobody shall take that for an answer
     return done
 
 

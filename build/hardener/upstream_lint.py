@@ -120,7 +120,7 @@ def _modules(tree: Path) -> tuple[Path, tuple[str, ...]]:
         "package-lock.json": cache.json_bytes(lock),
         ".npmrc": node.npmrc(tree),
     }
-    return node.stored_modules(files)[0], tuple(sorted(names))
+    return node.stored_modules(files), tuple(sorted(names))
 
 
 def _served(entry: Mapping[str, Any]) -> bool:

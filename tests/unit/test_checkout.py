@@ -76,9 +76,11 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_whatever_goes_in_makes_it_new(upstream: FakeUpstream, target: Path, change) -> None:
-    out(upstream, target)
+    before = out(upstream, target)
     (target / "left-over.txt").write_text("of the old tree")
-    assert out(upstream, target, **change(upstream)).fresh
+    after = out(upstream, target, **change(upstream))
+    assert after.fresh
+    assert after.key != before.key, "what is built of it hangs on that"
     assert not (target / "left-over.txt").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,6 +93,16 @@ def project(tmp_path: Path) -> config.Project:
 def test_it_is_found(project: config.Project, word: str, kind: str, name: str) -> None:
     first = explain(project, word)[0]
     assert (first.kind, first.name) == (kind, name)
+
+
+@pytest.mark.parametrize("word", ["spy", "@spy/browser", "spy.collect"])
+def test_an_operators_list_that_allows_an_sdk_is_what_counts(
+    project: config.Project, tmp_path: Path, word: str
+) -> None:
+    write_files(tmp_path / "extra", {"sdks.toml": '[[sdk]]\nname = "spy"\nreason = "We have a contract"\n'})
+    (find,) = explain(replace(project, extras=(tmp_path / "extra",)), word)
+    assert find.how.startswith("may be in a bundle here")
+    assert (find.why, find.where) == ("We have a contract", str(tmp_path / "extra/sdks.toml"))
 
 
 def test_a_patch_comes_with_reason_test_and_state(project: config.Project) -> None:

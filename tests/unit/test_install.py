@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,27 @@ def test_another_lock_brings_other_packages(world: World) -> None:
     assert first.key != world.install().key
     assert world.installed == 2
     assert not (world.modules / "left-over.js").exists()
+
+
+def test_a_change_of_packages_that_breaks_off_leaves_no_half_for_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the packages before are removed, and then those are wanted again."""
+    world.install()
+    with monkeypatch.context() as patched:
+
+        def half(path: Path) -> None:
+            if path == world.modules:
+                (path / "a/index.js").unlink()
+                raise KeyboardInterrupt
+
+        patched.setattr(install.cache, "remove", half)
+        world.work, lock, world.lock = replace(world.work, key="t2"), world.lock, b'{"lockfileVersion": 2}'
+        with pytest.raises(KeyboardInterrupt):
+            world.install()
+    world.work, world.lock = replace(world.work, key="t1"), lock
+    assert world.install().fresh
+    assert (world.modules / "a/index.js").read_text() == "x"
 
 
 def test_removed_packages_are_put_back(world: World) -> None:

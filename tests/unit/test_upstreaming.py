@@ -245,9 +245,9 @@ class TestTools:
     ) -> None:
         asked: dict[str, bytes] = {}
 
-        def stored(files: dict[str, bytes]) -> tuple[Path, bool]:
+        def stored(files: dict[str, bytes]) -> Path:
             asked.update(files)
-            return tmp_path / "store" / "node_modules", True
+            return tmp_path / "store" / "node_modules"
 
         monkeypatch.setattr(node, "stored_modules", stored)
         manifest = LOCK["packages"][""] | {"name": "x", "scripts": {"postinstall": "rm -rf /"}}
