@@ -53,12 +53,14 @@ class Participant:
         self.page.wait_for_function("() => window.APP?.conference?.isJoined?.()", timeout=60_000)
 
     def wait_until_answered(self) -> None:
-        """Wait until the offer of the conference's focus, which comes with the second person, is answered.
+        """Wait until the offers that come with the second person, the focus's and that of P2P, are answered for good.
 
-        Where the connection breaks before that, upstream gives the conference up and reloads the page.
+        Where the connection breaks before the answer has arrived, upstream gives the conference up and reloads the page.
         """
         self.page.wait_for_function(
-            "() => APP.conference._room.jvbJingleSession?.modificationQueue._queue.paused === false", timeout=60_000
+            "() => [ 'jvbJingleSession', 'p2pJingleSession' ].every(name =>"
+            " APP.conference._room[name]?.modificationQueue._queue.paused === false)",
+            timeout=60_000,
         )
 
     def wait_for_others(self, count: int) -> None:
