@@ -26,7 +26,7 @@ def record(
     label: str,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The manifest of a build. ``found`` is what the scan found; ``seconds`` is what each step took, by its name."""
+    """The manifest of a build. ``found`` is what the scan found; ``seconds`` is what the build waited for each step."""
     return {
         "schema": 1,
         "hardener": __version__,

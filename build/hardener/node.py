@@ -144,8 +144,8 @@ def _unpacked(folder: Path, entry: Mapping[str, Any]) -> bool:
 def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = "") -> Path:
     """A ``node_modules`` installed from package.json, package-lock.json and .npmrc, kept in the user's cache.
 
-    Returns its folder. ``finish`` may change the fresh tree before it is stored;
-    ``salt`` has to say what it does. The stored tree is read-only, because work trees hard-link to it.
+    Returns its folder. ``finish`` may change the fresh tree before it is stored; ``salt`` has to say what it does. The
+    stored tree is read-only, because work trees hard-link to it.
     """
     name = cache.key(dict(files), salt, node_version(), os.uname().machine)
     store = cache.home() / "node_modules" / name

@@ -69,13 +69,9 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Built:
+class Built(Prepared):
     """One component after its bundler ran."""
 
-    component: Component
-    fetched: Fetched
-    source: Source
-    work: WorkTree
     installed: Installed
     bundled: Bundled
     checked: Checked
@@ -182,7 +178,7 @@ def _bundle(
         line.say(text if bundled.fresh or checked.fresh else "unchanged")
     for warning in bundled.warnings if bundled.fresh else ():
         ui.note(warning)
-    return Built(component, fetched, sources, work, installed, bundled, checked)
+    return Built(**vars(one), installed=installed, bundled=bundled, checked=checked)
 
 
 def _packages(component: Component, built: Mapping[str, Built], area: Path) -> dict[str, Path]:
