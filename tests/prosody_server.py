@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = (ROOT / "build" / "server" / "prosody", ROOT / "tests" / "attack" / "plugins")
@@ -160,6 +160,21 @@ class Server:
             if not found():
                 raise AssertionError(f"prosody has not said {text!r}:\n" + "\n".join(self.log))
             return found()
+
+    def register(self, accounts: Mapping[str, str]) -> None:
+        """Make accounts as an operator does, with prosodyctl: names and passwords are prepared by the server's own tool."""
+        prosodyctl = Path(executable()).with_name("prosodyctl")
+        for jid, password in accounts.items():
+            command = [
+                prosodyctl,
+                "--config",
+                self.folder / "prosody.cfg.lua",
+                "register",
+                *jid.rsplit("@", 1),
+                password,
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert not done.returncode, done.stdout + done.stderr
 
     def stop(self) -> None:
         """End it and wait for that."""

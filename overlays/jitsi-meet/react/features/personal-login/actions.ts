@@ -13,6 +13,7 @@ import LogoutDialog from '../settings/components/web/LogoutDialog';
 
 import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId, withoutToken } from './functions';
 import { IRecorderAccount, RECORDER_CONFIG, ROOM_PASSWORD_KEY } from './recorder';
+import { preparePassword } from './saslprep';
 import { isOfDomain, verify } from './verify';
 
 /** What the login page says first after the page was loaded anew. */
@@ -48,15 +49,19 @@ export function signInWithPassword(userName: string, password: string) {
         const state = getState();
         const domain = getLoginDomain(state);
         const id = toLoginId(userName, state);
+        const prepared = preparePassword(password);
 
+        if (!id || !prepared) {
+            throw id ? 'passwordNotAllowed' : 'userNotAllowed';
+        }
         await verify(state, { domain,
             id,
-            password });
+            password: prepared });
         dispatch(enter({ domain,
             id,
             mode: 'password',
             name: userName.trim(),
-            password }));
+            password: prepared }));
     };
 }
 
@@ -88,10 +93,14 @@ export function signInWithToken() {
 export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccount) {
     return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         const domain = id.slice(id.lastIndexOf('@') + 1);
+        const prepared = preparePassword(password);
 
+        if (!prepared) {
+            throw 'passwordNotAllowed';
+        }
         await verify(getState(), { domain,
             id,
-            password });
+            password: prepared });
         roomPassword && jitsiLocalStorage.setItem(ROOM_PASSWORD_KEY, roomPassword); // in memory: base/jitsi-local-storage
         dispatch(updateConfig(RECORDER_CONFIG as any));
 
@@ -104,7 +113,7 @@ export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccoun
             id,
             mode: 'recorder',
             name: '',
-            password }));
+            password: prepared }));
     };
 }
 

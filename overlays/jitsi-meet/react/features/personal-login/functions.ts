@@ -3,6 +3,8 @@ import jwtDecode from 'jwt-decode';
 
 import { IReduxState } from '../app/types';
 
+import { isAllowed, normalizeUserName } from './saslprep';
+
 /*
  * hardener: who has logged in. It is kept in this module's memory: the store can be read by every part of the page and may be
  * kept, so that a password must not stand there, nor in an object that hangs in it. The library keeps it for the next connection
@@ -149,17 +151,18 @@ export function withoutToken(address?: URL): URL {
  *
  * @param {string} userName - What was typed.
  * @param {Object} state - The redux state.
- * @returns {string}
+ * @returns {string|undefined} Undefined where there can be no such account.
  */
-export function toLoginId(userName: string, state: IReduxState): string {
+export function toLoginId(userName: string, state: IReduxState): string | undefined {
     const domain = getLoginDomain(state);
     const { userDomains } = getConfig(state);
     const known = [ domain, ...Array.isArray(userDomains) ? userDomains : [] ].map(one => String(one).toLowerCase());
-    const name = userName.trim();
+    const name = normalizeUserName(userName);
     const at = name.lastIndexOf('@');
-    const node = at > 0 && known.includes(name.slice(at + 1).toLowerCase()) ? name.slice(0, at) : name;
+    const node = (at > 0 && known.includes(name.slice(at + 1).toLowerCase()) ? name.slice(0, at) : name)
+        .replace(ESCAPED, one => `\\${one.charCodeAt(0).toString(16)}`);
 
-    return `${node.replace(ESCAPED, one => `\\${one.charCodeAt(0).toString(16)}`)}@${domain}`;
+    return isAllowed(node) ? `${node}@${domain}` : undefined;
 }
 
 /**

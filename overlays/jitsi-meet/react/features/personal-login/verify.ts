@@ -4,9 +4,10 @@ import JitsiMeetJS, { JitsiConnectionErrors, JitsiConnectionEvents } from '../ba
 
 /**
  * Why the server has not let somebody in. 'refused': name, password or token are wrong. 'unreachable': no answer, or one that
- * says nothing about the login. 'unsupported': the server has no personal login of this kind.
+ * says nothing about the login. 'unsupported': the server has no personal login of this kind. 'passwordNotAllowed',
+ * 'userNotAllowed': no server has such a password or account, so that none was asked.
  */
-export type Problem = 'refused' | 'unreachable' | 'unsupported';
+export type Problem = 'passwordNotAllowed' | 'refused' | 'unreachable' | 'unsupported' | 'userNotAllowed';
 
 /** What to log in with: an account, or a token. */
 interface ICredentials {

@@ -132,9 +132,11 @@ const LoginPage = () => {
             await signIn();
         } catch (error) {
             const reasons: Record<Problem, string> = {
+                passwordNotAllowed: 'passwordNotAllowed',
                 refused,
                 unreachable: 'unreachable',
-                unsupported: 'unsupportedServer'
+                unsupported: 'unsupportedServer',
+                userNotAllowed: 'userNotAllowed'
             };
 
             setProblem(reasons[error as Problem] ?? 'unreachable');
