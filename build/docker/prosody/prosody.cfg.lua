@@ -70,6 +70,7 @@ Component "muc.meet.jitsi" "muc"
     storage = "memory"
     modules_enabled = {
         "muc_hide_all", "muc_meeting_id", "muc_domain_mapper", "muc_password_whitelist", "muc_resource_validate",
+        "muc_known_stanzas",
         --[[XMPP_MUC_MODULES]]
     }
     restrict_room_creation = true
@@ -81,7 +82,7 @@ Component "muc.meet.jitsi" "muc"
 
 Component "lobby.meet.jitsi" "muc"
     storage = "memory"
-    modules_enabled = { "muc_hide_all" }
+    modules_enabled = { "muc_hide_all", "muc_known_stanzas" }
     restrict_room_creation = true
     muc_room_locking = false
     muc_room_default_public_jids = true
@@ -90,7 +91,7 @@ Component "lobby.meet.jitsi" "muc"
 
 Component "breakout.meet.jitsi" "muc"
     storage = "memory"
-    modules_enabled = { "muc_hide_all", "muc_meeting_id" }
+    modules_enabled = { "muc_hide_all", "muc_meeting_id", "muc_known_stanzas" }
     restrict_room_creation = true
     muc_room_locking = false
     muc_room_default_public_jids = true

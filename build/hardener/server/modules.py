@@ -15,9 +15,9 @@ ARCHIVES = frozenset("mam mam_muc muc_mam muc_log muc_log_http muc_log_mysql sta
 # Each of these is judged by its name in one of the rules: what it opens is known.
 JUDGED = frozenset(
     "admin_rest admin_telnet admin_web debug_traceback http_admin_api http_host_status_check http_upload_external"
-    " invites_adhoc invites_register log_ringbuffer muc_allowners muc_census muc_named_hosts muc_poltergeist muc_size"
-    " muc_wait_for_host register register_ibr rest test_observer test_observer_http token_affiliation visitors"
-    " visitors_component".split()
+    " invites_adhoc invites_register log_ringbuffer muc_allowners muc_census muc_known_stanzas muc_named_hosts"
+    " muc_poltergeist muc_size muc_wait_for_host register register_ibr rest test_observer test_observer_http"
+    " token_affiliation visitors visitors_component".split()
 )
 # Neither let anybody in nor give a role, nor answer outsiders beyond what their name says. auth_, authz_ and storage_
 # modules are named by options, and judged there.

@@ -1,0 +1,1 @@
+-- In place of upstream's module, which replaces <identity/> in each presence.
