@@ -11,6 +11,7 @@ from hardener.server.ask import (
     hocon_switch,
     is_true,
     jicofo_authenticates,
+    main_host,
     main_rooms,
     may_be_true,
     modules_told,
@@ -47,6 +48,7 @@ def check(deployment: Deployment) -> Iterator[Hit]:
     if deployment.prosody is not None:
         yield from _rooms(deployment.prosody)
         yield from _admins(deployment.prosody)
+        yield from _unchecked(deployment.prosody)
         yield from _roles(deployment.prosody)
         yield from _brewery(deployment.prosody)
         yield from _service_hosts(deployment.prosody)
@@ -133,6 +135,9 @@ def _rooms(prosody: Prosody) -> Iterator[Hit]:
             yield Hit("room-creation-open", restricted.where if restricted else room.where, what, names)
         if "muc_hide_all" not in modules and modules_told(prosody, room):
             yield Hit("rooms-listed", room.where, f"Component {room.name} does not load muc_hide_all", names)
+        if "muc_known_stanzas" not in modules and modules_told(prosody, room):
+            what = f"Component {room.name} does not load muc_known_stanzas"
+            yield Hit("stanzas-not-checked", room.where, what, names)
         public = prosody.get(room, "muc_room_default_public_jids")
         if room in main and may_be_true(public) and public is not None:
             yield Hit(
@@ -154,6 +159,17 @@ def _admins(prosody: Prosody) -> Iterator[Hit]:
     for one in [one for section in prosody.sections.values() for one in strings(section.settings.get("admins"))]:
         if not SERVICES.match(one.value):
             yield Hit("person-is-admin", one.where, f"{one.value} is in admins: owner of every room")
+
+
+def _unchecked(prosody: Prosody) -> Iterator[Hit]:
+    """Accounts that mod_muc_known_stanzas lets say anything: those of machines, not of persons."""
+    main = main_host(prosody)
+    for section in prosody.sections.values():
+        for one in strings(section.settings.get("known_stanzas_services")):
+            if SERVICES.match(one.value) or ("@" not in one.value and not (main and one.value == main.name)):
+                continue
+            what = f"{one.value} is in known_stanzas_services: what it sends is not checked"
+            yield Hit("stanzas-not-checked", one.where, what, {"host": section.name})
 
 
 def _roles(prosody: Prosody) -> Iterator[Hit]:

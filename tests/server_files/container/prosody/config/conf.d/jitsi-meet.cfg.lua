@@ -18,7 +18,7 @@ Component "internal-muc.meet.jitsi" "muc"
     muc_filter_whitelist="auth.meet.jitsi"
 Component "muc.meet.jitsi" "muc"
     restrict_room_creation = true
-    modules_enabled = { "muc_hide_all"; "muc_meeting_id"; }
+    modules_enabled = { "muc_hide_all"; "muc_meeting_id"; "muc_known_stanzas"; }
     muc_room_default_public_jids = true
 Component "focus.meet.jitsi" "client_proxy"
     target_address = "focus@auth.meet.jitsi"
