@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.sync_api import BrowserContext
+
     from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
@@ -85,3 +87,26 @@ def test_manifest_names_no_app_of_a_store(visit: Callable[..., Visit]) -> None:
         manifest["hardened"]
     )
     assert manifest["hardened"]["icons"] == manifest["unpatched"]["icons"]
+
+
+@pytest.mark.usefixtures("xmpp")
+@pytest.mark.parametrize("path", ["/HardenerTestRoom#config.subject=%22x%22", "/static/dialInInfo.html?room=x"])
+def test_a_link_with_a_password_works_without_it(
+    context: BrowserContext, site: Callable[[str], str], path: str
+) -> None:
+    """Browsers refuse each fetch() of a page whose address has a user name: translations would be missing."""
+    fetched = {}
+    for variant in ("unpatched", "hardened"):
+        page = context.new_page()
+        refused: list[str] = []
+        page.on("console", lambda message, refused=refused: refused.append(message.text))
+        page.goto(site(variant).replace("//", "//user:x@") + path)
+        page.wait_for_function("() => document.querySelector('#react > *')")
+        fetched[variant] = (
+            page.evaluate("fetch('config.js').then(() => true, () => false)"),
+            page.evaluate("document.URL"),
+        )
+        assert any("includes credentials" in text for text in refused) == (variant == "unpatched")
+
+    assert fetched["unpatched"][0] is False
+    assert fetched["hardened"] == (True, site("hardened") + path)
