@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from hardener.attack.streams import Stream
 
 MUC = "http://jabber.org/protocol/muc"
+USER = f"{MUC}#user"
 PING = "urn:xmpp:ping"
 SM = "urn:xmpp:sm:3"
+_BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 _DIGESTS = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-1": "sha1"}
 
 
@@ -36,7 +38,7 @@ class Client:
     @property
     def mechanisms(self) -> tuple[str, ...]:
         """The SASL mechanisms on offer."""
-        return tuple((one.text or "").strip() for one in self.features.iter() if local(one) == "mechanism")
+        return tuple((one.text or "").strip() for one in self.features.iterfind(f"{{{sasl.SASL}}}mechanisms/*"))
 
     def offers(self, name: str) -> bool:
         """Whether the features name something (``register``, say)."""
@@ -89,10 +91,8 @@ class Client:
 
     def bind(self, resource: str) -> str:
         """Get a full JID."""
-        answer = self.iq(
-            "set", "", f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource></bind>"
-        )
-        self.jid = next((one.text or "" for one in answer.iter() if local(one) == "jid"), "")
+        answer = self.iq("set", "", f"<bind xmlns='{_BIND}'><resource>{resource}</resource></bind>")
+        self.jid = answer.findtext(f"{{{_BIND}}}bind/{{{_BIND}}}jid", "")
         return self.jid
 
     def ask(self, kind: str, to: str, payload: str) -> str:
@@ -154,9 +154,25 @@ def own_presence(heard: list[Element], room: str, nick: str) -> Element | None:
     return found
 
 
+def word_of_room(element: Element) -> Element | None:
+    """What the room itself says in a participant's stanza: a direct child, and of several the last, which it added."""
+    return next(reversed(element.findall(f"{{{USER}}}x")), None)
+
+
+def codes(element: Element) -> frozenset[str]:
+    """The room's status codes in a presence (XEP-0045, section 15.6)."""
+    word = word_of_room(element)
+    return (
+        frozenset(one.get("code", "") for one in word.iterfind(f"{{{USER}}}status"))
+        if word is not None
+        else frozenset()
+    )
+
+
 def role(element: Element) -> tuple[str, str]:
     """Role and affiliation in a room's presence."""
-    item = next((one for one in element.iter() if local(one) == "item"), None)
+    word = word_of_room(element)
+    item = word.find(f"{{{USER}}}item") if word is not None else None
     return ("", "") if item is None else (item.get("role", ""), item.get("affiliation", ""))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from hardener.attack import sasl, verdict
-from hardener.attack.client import MUC, Client, moderates, own_presence, presence
+from hardener.attack.client import MUC, Client, codes, moderates, own_presence, presence
 from hardener.attack.doors import register_query
 from hardener.attack.record import Judgement, Target, Verdict, refused, succeeded, unclear
 from hardener.attack.scene import Scene, Way
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _DISCO = "http://jabber.org/protocol/disco#items"
+_FOCUS = "http://jitsi.org/protocol/focus"
 _COMMANDS = "http://jabber.org/protocol/commands"
 _COMPONENTS = ("", "internal-muc", "internal.auth", "lobby", "breakout", "conference", "muc")
 _NICK = "mallory"
@@ -118,7 +119,7 @@ def _list_rooms(scene: Scene) -> Judgement:
     answer = client.iq("get", scene.target.muc, f"<query xmlns='{_DISCO}'/>")
     if answer.get("type") == "error":
         return verdict.of_stanza(answer)
-    rooms = [one for one in answer.iter() if verdict.local(one) == "item"]
+    rooms = answer.findall(f"{{{_DISCO}}}query/{{{_DISCO}}}item")
     return succeeded(f"{len(rooms)} rooms are listed") if rooms else refused("the list is empty")
 
 
@@ -163,7 +164,7 @@ def _focus_rename(scene: Scene) -> Judgement:
         if element.get("from") == f"{scene.room}/focus" and element.get("type") == "error":
             return verdict.of_stanza(element)
         # 303 is "this one has another name from now on" (XEP-0045, section 7.6)
-        if any(verdict.local(one) == "status" and one.get("code") == "303" for one in element.iter()):
+        if "303" in codes(element):
             return succeeded("is called focus from now on")
     error = own_presence(heard, scene.room, _NICK)
     return verdict.of_stanza(error) if error is not None and error.get("type") else refused("nothing changes")
@@ -203,12 +204,11 @@ def _focus_proxy(scene: Scene) -> Judgement:
     client.stream.send(presence(focus))
     client.stream.send("<presence xmlns='jabber:client'/>")
     client.until_ping()
-    request = (
-        f"<conference xmlns='http://jitsi.org/protocol/focus' room={quoteattr(scene.room)} machine-uid='{scene.mark}'/>"
-    )
+    request = f"<conference xmlns='{_FOCUS}' room={quoteattr(scene.room)} machine-uid='{scene.mark}'/>"
     name = witness.ask("set", focus, request)
     witness.answer(name)
-    if any(scene.room in (one.get("room") or "") for element in client.until_ping() for one in element.iter()):
+    asked = (one for element in client.until_ping() for one in element.iterfind(f"{{{_FOCUS}}}conference"))
+    if any(scene.room in (one.get("room") or "") for one in asked):
         return succeeded("another person's request for a conference arrives here")
     return refused("the request goes past us")
 
