@@ -103,10 +103,11 @@ Component "focus.{DOMAIN}" "test_focus"
 """
 
 
-# What the attack suite must find nothing in: no federation, no in-band registration, no PLAIN.
+# What the attack suite must find nothing in: no federation, no in-band registration, no PLAIN, no unknown stanzas.
 CLOSED = Setup(
+    muc_modules=("muc_known_stanzas",),
     everywhere='modules_disabled = { "s2s"; "offline"; "register"; "register_ibr" }\n'
-    'disable_sasl_mechanisms = { "PLAIN"; "DIGEST-MD5"; "OAUTHBEARER" }'
+    'disable_sasl_mechanisms = { "PLAIN"; "DIGEST-MD5"; "OAUTHBEARER" }',
 )
 
 

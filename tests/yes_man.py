@@ -33,6 +33,7 @@ class Session:
     websocket: websocket.WebSocket
     jid: str = ""
     nick: str = ""
+    room: str = ""
     wants_requests: bool = False
 
     def serve(self) -> None:
@@ -59,6 +60,7 @@ class Session:
             for session in self.yes_man.sessions:
                 if session.jid == attribute(text, "to"):
                     session.websocket.send(text)
+            self.tell_room(text)
             return []
         return self.iq(text) if text.startswith("<iq") else []
 
@@ -80,8 +82,22 @@ class Session:
             return []
         self.yes_man.rooms.add(room)
         renamed = bool(self.nick) and self.nick != nick
-        self.nick = nick
+        self.nick, self.room = nick, room
+        self.tell_room(text)
         return [self.seat(room, nick, moderator=self.yes_man.generous, code=303 if renamed else 110)]
+
+    def tell_room(self, text: str) -> None:
+        """Pass a stanza on to the others in the room, or to the one whom it names, as it is; to a presence the room adds
+        its own word.
+        """
+        to, place = attribute(text, "to"), f"{self.room}/{self.nick}"
+        passed = re.sub(r" to=(['\"]).*?\1", f" from={quoteattr(place)}", text, count=1)
+        if text.startswith("<presence"):
+            to, word = self.room, f"<x xmlns='{MUC}#user'><item affiliation='none' role='participant'/></x>"
+            passed = passed.replace("</presence>", f"{word}</presence>")
+        for session in self.yes_man.sessions:
+            if session is not self and to and to in {session.room, f"{session.room}/{session.nick}"}:
+                session.websocket.send(passed)
 
     @staticmethod
     def seat(room: str, nick: str, *, moderator: bool, code: int = 110) -> str:
@@ -93,6 +109,7 @@ class Session:
     def iq(self, text: str) -> list[str]:
         """A result with whatever was asked for."""
         to, payload = attribute(text, "to"), ""
+        self.tell_room(text)
         if "xmpp-bind" in text:
             payload = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>{self.jid or 'x@y/z'}</jid></bind>"
         elif "disco#items" in text:

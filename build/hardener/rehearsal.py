@@ -23,14 +23,23 @@ _CLOSED = {
     "XMPP_MUC_MODULES": "muc_named_hosts",
     "XMPP_MUC_CONFIGURATION": f'named_hosts = {{ "{_HOST}@{stack.DOMAIN}" }}',
 }
-# What a deployment may get wrong: a host for guests, registration, and upstream's module that makes everybody owner.
+# What a deployment may get wrong: a host for guests, registration, upstream's module that makes everybody owner, and
+# rooms that pass on whatever a participant sends.
 _PLANTED = {
     "GLOBAL_CONFIG": f'VirtualHost "guest.{stack.DOMAIN}"\\n    authentication = "anonymous"',
     "XMPP_MODULES": "register_ibr",
     "XMPP_CONFIGURATION": "allow_registration = true",
     "XMPP_MUC_MODULES": "muc_allowners",
+    "XMPP_MUC_CONFIGURATION": 'modules_disabled = { "muc_known_stanzas" }',
 }
-MUST_FIND = (f"host guest.{stack.DOMAIN}", "register before login", "register is on offer", "first one in")
+MUST_FIND = (
+    f"host guest.{stack.DOMAIN}",
+    "register before login",
+    "register is on offer",
+    "first one in",
+    "an empty word of the room, nested",
+    "an item of the focus, nested",
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener.attack import campaign
+from hardener.attack import campaign, spoofs
 from hardener.attack.record import Account, Attacked, Target, Verdict
 from prosody_server import ACCOUNTS, CLOSED, DOMAIN, FOCUS, MUC, Server, Setup
 
@@ -110,6 +110,17 @@ DOORS = {
         {"GET /sessions": {"http"}, "GET /room-size": {"http"}, "POST /conference-request/v1": {"http"}},
     ),
 }  # fmt: skip
+
+
+def test_each_spoofed_stanza_is_found_where_the_server_passes_on_what_participants_send(
+    prosody, tmp_path: Path
+) -> None:
+    attacked = attack(prosody(CLOSED.but(muc_modules=())), tmp_path / "out", spoofs.AREA)
+    tried = {(one.name, one.transport) for one in attacked.attempts if one.area == spoofs.AREA}
+    stripped = {"a word of the room", "an item, in the join's own element"}  # by Prosody itself
+    seen = {(one.name, one.transport) for one in attacked.of(Verdict.SUCCEEDED)}
+    assert seen == {one for one in tried if one[0] not in stripped}
+    assert len({name for name, _transport in tried}) == len(spoofs.spoofs(attacked.target))
 
 
 @pytest.mark.parametrize("name", DOORS)

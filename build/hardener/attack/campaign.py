@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from hardener import cache
-from hardener.attack import doors, places, rooms, wire
+from hardener.attack import doors, places, rooms, spoofs, wire
 from hardener.attack.record import Attacked, Attempt, Judgement, NotTried, Target, refused, succeeded, unclear
 from hardener.attack.scene import Scene, Way
 from hardener.attack.streams import TRANSPORTS, Closed, Garbled
@@ -73,7 +73,7 @@ def run(
 
 def ways(target: Target) -> Iterator[Way]:
     """Every way in, in the order in which they are tried."""
-    for room in (doors, wire, rooms, places):
+    for room in (doors, wire, rooms, spoofs, places):
         yield from room.ways(target)
 
 
