@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import prosody_server
-from hardener.attack.client import MUC
+from hardener.muc import MUC, USER
 from people import Person, people
 from prosody_server import CLOSED, DOMAIN
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.attack
 CLIENT = "jabber:client"
-USER = f"{MUC}#user"
 MODULE = "muc_known_stanzas"
 ALICE, BOB, CAROL = (f"{name}@{DOMAIN}" for name in ("alice", "bob", "carol"))
 NAMED = f'named_hosts = {{ "{ALICE}" }}\n'

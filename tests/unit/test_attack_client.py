@@ -6,7 +6,8 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from hardener.attack.client import USER, Client, codes, moderates, role, word_of_room
+from hardener.attack.client import Client, moderates, role
+from hardener.muc import USER, codes, word_of_room
 
 OWN = f"<x xmlns='{USER}'><item jid='bob@meet.test/b' role='participant' affiliation='none'/><status code='110'/></x>"
 CLAIM = f"<x xmlns='{USER}'><item jid='focus@auth/f' role='moderator' affiliation='owner'/><status code='303'/></x>"

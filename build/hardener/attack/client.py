@@ -11,6 +11,7 @@ from xml.sax.saxutils import quoteattr
 from hardener.attack import sasl
 from hardener.attack.verdict import condition, local
 from hardener.errors import ConfigError
+from hardener.muc import MUC, item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from hardener.attack.record import Account
     from hardener.attack.streams import Stream
 
-MUC = "http://jabber.org/protocol/muc"
-USER = f"{MUC}#user"
 PING = "urn:xmpp:ping"
 SM = "urn:xmpp:sm:3"
 _BIND = "urn:ietf:params:xml:ns:xmpp-bind"
@@ -154,26 +153,10 @@ def own_presence(heard: list[Element], room: str, nick: str) -> Element | None:
     return found
 
 
-def word_of_room(element: Element) -> Element | None:
-    """What the room itself says in a participant's stanza: a direct child, and of several the last, which it added."""
-    return next(reversed(element.findall(f"{{{USER}}}x")), None)
-
-
-def codes(element: Element) -> frozenset[str]:
-    """The room's status codes in a presence (XEP-0045, section 15.6)."""
-    word = word_of_room(element)
-    return (
-        frozenset(one.get("code", "") for one in word.iterfind(f"{{{USER}}}status"))
-        if word is not None
-        else frozenset()
-    )
-
-
 def role(element: Element) -> tuple[str, str]:
     """Role and affiliation in a room's presence."""
-    word = word_of_room(element)
-    item = word.find(f"{{{USER}}}item") if word is not None else None
-    return ("", "") if item is None else (item.get("role", ""), item.get("affiliation", ""))
+    told = item(element)
+    return ("", "") if told is None else (told.get("role", ""), told.get("affiliation", ""))
 
 
 def moderates(element: Element | None) -> bool:

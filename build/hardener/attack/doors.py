@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from hardener.attack import sasl, tokens, verdict
-from hardener.attack.client import MUC, PING, Client, moderates, presence
+from hardener.attack.client import PING, Client, moderates, presence
 from hardener.attack.record import Account, Judgement, Target, Verdict, refused, succeeded
 from hardener.attack.scene import Scene, Way
 from hardener.attack.streams import Closed
 from hardener.errors import ConfigError
+from hardener.muc import MUC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

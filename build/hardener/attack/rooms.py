@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from hardener.attack import sasl, verdict
-from hardener.attack.client import MUC, Client, codes, moderates, own_presence, presence
+from hardener.attack.client import Client, moderates, own_presence, presence
 from hardener.attack.doors import register_query
 from hardener.attack.record import Judgement, Target, Verdict, refused, succeeded, unclear
 from hardener.attack.scene import Scene, Way
+from hardener.muc import MUC, codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from hardener.attack.client import MUC, USER, Client, presence, word_of_room
+from hardener.attack.client import Client, presence
 from hardener.attack.record import Judgement, Target, refused, succeeded
 from hardener.attack.scene import Scene, Way
 from hardener.attack.streams import TRANSPORTS, WebSocketStream
 from hardener.attack.verdict import condition, local
+from hardener.muc import MUC, USER, word_of_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
