@@ -369,3 +369,25 @@ def test_a_leave_holds_its_reason_and_cannot_be_made_ignored(prosody) -> None:
         assert names(got) == ["status"]
         assert [one.get("code") for one in got.iter() if one.get("code")] == []
         assert got.findtext(f"{{{CLIENT}}}status") == "switch_room"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("whois", "moderators"), ("presencebroadcast", "moderator")], ids=["addresses", "presences"]
+)
+def test_no_moderator_keeps_from_participants_who_is_there(prosody, field, value) -> None:
+    told = {}
+    for name, setup in (("strict", STRICT), ("lax", LAX)):
+        with people(prosody(setup), "alice", "bob", "carol") as (alice, bob, carol):
+            alice.ask_focus()
+            alice.join()
+            bob.join()
+            form = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>"
+            form += f"<field var='muc#roomconfig_{field}'><value>{value}</value></field>"
+            query = f"<query xmlns='{MUC}#owner'><x xmlns='jabber:x:data' type='submit'>{form}</x></query>"
+            assert alice.client.iq("set", alice.room, query).get("type") == "result"
+            bob.client.until_ping()
+            carol.join()
+            seen = [one for one in bob.client.until_ping() if one.get("from") == f"{bob.room}/carol"]
+            told[name] = [items(one) for one in seen]
+            jid = carol.client.jid
+        assert told[name] == ([[jid]] if name == "strict" else [[""]] if field == "whois" else [])

@@ -299,3 +299,11 @@ for _, place in ipairs { "bare", "full" } do -- messages to the host are for com
 	module:hook("message/" .. place, on_message, FIRST);
 end
 module:hook("iq/full", on_iq, FIRST);
+
+-- Everybody goes on hearing of everybody, and by address: no moderator's form changes that.
+local function keeps_all_visible(event)
+	return event.value ~= "anyone" and not is_service(event.actor) or nil;
+end
+for _, field in ipairs { "whois", "presencebroadcast" } do
+	module:hook("muc-config-submitted/muc#roomconfig_" .. field, keeps_all_visible, FIRST);
+end
