@@ -423,6 +423,8 @@ WEAKNESSES = (
     ),
     debian("csp-weak", "nginx/hardener/security-headers.conf", "default-src 'none'", "default-src 'none'; frame-src *"),
     debian("csp-dropped", SITE, SERVER, "location = /x { add_header X-Mine yes; }\n"),
+    debian("csp-dropped", SITE, SERVER, 'location @x { add_header X-Mine ""; return 404 "a page"; }\n'),
+    debian("csp-dropped", SITE, SERVER, 'location = /x { add_header X-Mine ""; return 404; }\n'),
     debian("header-missing", "nginx/hardener/security-headers.conf", "Referrer-Policy", "X-Referrer", None).anywhere(),
     debian("embedding-any-page", CONFIG, "enableSaveLogs: false", "embeddingAllowedOrigins: [ '*' ]"),
     debian(

@@ -98,7 +98,8 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
     for one in server.inside():
         if one.name == "location" and one.body is not None:
             here = _headers(one.body)
-            if here and "content-security-policy" in own and "content-security-policy" not in here:
+            lacks = "content-security-policy" in own and "content-security-policy" not in here
+            if here and lacks and not _repeats(one):
                 result.dropped.append(one.where)
         if one.name == "add_header" and len(one.words) > 1 and one.words[0].lower() == "access-control-allow-origin":
             result.foreign.append(Setting(one.words[1], one.where))
@@ -113,6 +114,17 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
         place = types[0].where if types else on[0].where
         result.ssi = Setting(Table(tuple(Setting(word, place) for word in words)), place)
     return result
+
+
+def _repeats(location: Directive) -> bool:
+    """Whether a location only adds an error status to an answer that has its headers already: nobody asks for it by a
+    path, it has no content, and its own headers are empty, so that none is sent twice.
+    """
+    named = bool(location.words) and location.words[0].startswith("@")
+    status = [one.words for one in location.body or [] if one.name == "return"]
+    errors = [words for words in status if len(words) == 1 and re.fullmatch(r"[45]\d\d", words[0])]
+    empty = all(one.value in {"", '""', "''"} for one in _headers(location.body or []).values())
+    return named and bool(errors) and status == errors and empty
 
 
 def _headers(body: list[Directive]) -> dict[str, Setting]:
