@@ -34,6 +34,8 @@ DIALOG = "#login-dialog-username"
 CANARY = "Zaunkönig-7 & Söhne"
 JOINED = "() => APP.conference.isJoined()"
 WRONG = "User name or password is wrong."
+UNREACHABLE = "The conference server cannot be reached. Please try again later or contact your organisation."
+ENDED = "Your session has ended (for example because your account was changed). Please sign in again."
 GATEWAY = "https://gateway.invalid/login?state={state}&room={room}"
 
 # Counts what the page asks of the camera and the microphone.
@@ -262,7 +264,7 @@ def test_a_server_that_says_nothing_is_reported_within_15_seconds(go: Callable[.
     begin = time.monotonic()
     sign_in(seen.page)
     assert seen.page.inner_text(STATUS) == "Signing in …"
-    _says(seen, "The conference server cannot be reached.")
+    _says(seen, UNREACHABLE)
     assert time.monotonic() - begin < 15
 
     xmpp.door = Door(("SCRAM-SHA-1",))
@@ -275,7 +277,7 @@ def test_a_server_that_is_down_is_reported(go: Callable[..., Visit], context: Br
     seen = go("hardened")
     seen.wait_for(LOGIN)
     sign_in(seen.page)
-    _says(seen, "The conference server cannot be reached.")
+    _says(seen, UNREACHABLE)
 
 
 def test_a_directory_that_is_down_is_no_wrong_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
@@ -283,7 +285,7 @@ def test_a_directory_that_is_down_is_no_wrong_password(go: Callable[..., Visit],
     seen = go("hardened")
     seen.wait_for(LOGIN)
     sign_in(seen.page)
-    _says(seen, "The conference server cannot be reached.")
+    _says(seen, UNREACHABLE)
 
 
 def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
@@ -307,7 +309,7 @@ def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visi
         else:
             seen.wait_for(LOGIN)
             sign_in(seen.page)
-            _says(seen, "This server does not offer personal sign-in. Please tell its operator.")
+            _says(seen, "This server does not offer personal sign-in. Please inform your IT support.")
         heard[variant] = [value for talk in xmpp.conversations for kind, value in talk.heard if "legacy" in kind]
         xmpp.conversations.clear()
 
@@ -561,7 +563,7 @@ def test_a_password_that_was_changed_ends_the_session(go: Callable[..., Visit], 
     with seen.page.expect_navigation():
         _joins(seen)
     seen.wait_for("#personal-login-user")
-    assert seen.page.inner_text(STATUS) == "Your session has ended. Please sign in again."
+    assert seen.page.inner_text(STATUS) == ENDED
     assert not seen.page.query_selector(DIALOG)
 
     seen.page.reload()
