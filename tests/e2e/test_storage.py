@@ -21,7 +21,7 @@ READY = '[data-testid="prejoin.joinMeeting"]'
 NAME = "Nobody Knows"
 
 # What may stay, and why, stands in docs/privacy.md.
-MAY_STAY = {"language"}
+MAY_STAY = {"chosenLanguage"}
 
 STORED = """async () => ({
     local: { ...localStorage }, session: { ...sessionStorage }, databases: (await indexedDB.databases()).map(d => d.name),

@@ -66,7 +66,9 @@ def test_no_text_is_left_in_english_or_empty(path: str) -> None:
 
 def test_each_language_has_a_state() -> None:
     """README.md says which are machine-written, and overlays.toml says the same."""
-    rows = dict(re.findall(r"^\| \w+ \| `(main[\w-]*\.json)` \| (.*?) \|$", (OVERLAY / "README.md").read_text(), re.MULTILINE))
+    rows = dict(
+        re.findall(r"^\| \w+ \| `(main[\w-]*\.json)` \| (.*?) \|$", (OVERLAY / "README.md").read_text(), re.MULTILINE)
+    )
 
     assert {f"lang/{file}" for file in rows} == set(ENTRIES)
     for file, state in rows.items():

@@ -5,7 +5,7 @@ import { takeRecorderAccount } from '../../personal-login/recorder';
 /*
  * hardener: what the client remembers is in memory, and gone with the page. Upstream keeps names, e-mail addresses, rooms,
  * devices, pictures and ids of a person in the browser's storage; it also takes them from a link or an embedding page, and
- * gives them to one. Not touched here: the language, which i18next stores by itself.
+ * gives them to one. Not touched here: a chosen language, which i18next stores by itself (`chosenLanguage`).
  */
 
 /** What upstream's client, or a version without this file, has left behind. */
@@ -18,6 +18,7 @@ const LEFT_BEHIND = [
     'hide_chrome_extension_banner',
     'jitsiLocalStorage',
     'jitsiMeetId',
+    'language',
     'sessionId',
     'virtualBackgrounds',
     'xmpp_conference_password_override',

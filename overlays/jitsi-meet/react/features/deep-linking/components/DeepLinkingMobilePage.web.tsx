@@ -16,6 +16,7 @@ import Platform from '../../base/react/Platform.web';
 import Button from '../../base/ui/components/web/Button';
 import { safeDecodeURIComponent } from '../../base/util/uri';
 import { getFDroidURL, getInstalledAppURL } from '../../hardener/mobileApp';
+import { languageOfOurTexts } from '../../hardener/ownTexts';
 import { openWebApp } from '../actions';
 
 const useStyles = makeStyles()((theme: Theme) => {
@@ -92,6 +93,7 @@ const DeepLinkingMobilePage = ({ t }: WithTranslation) => {
                     : <p className = { classes.note }>{ t('deepLinking.unsupportedBrowser') }</p> }
                 { withApp && <>
                     <a
+                        { ...languageOfOurTexts('hardenedMobile.fDroid') }
                         className = { classes.link }
                         href = { fDroidUrl }
                         rel = 'noopener noreferrer'
@@ -99,12 +101,15 @@ const DeepLinkingMobilePage = ({ t }: WithTranslation) => {
                         { t('hardenedMobile.fDroid') }
                     </a>
                     <a
+                        { ...languageOfOurTexts('hardenedMobile.openApp') }
                         className = { classes.link }
                         href = { installedAppUrl }>
                         { t('hardenedMobile.openApp') }
                     </a>
                 </> }
-                <p className = { classes.note }>
+                <p
+                    { ...languageOfOurTexts('hardenedMobile.storeNoteBrowser') }
+                    className = { classes.note }>
                     { t(withApp ? 'hardenedMobile.storeNoteAndroid' : 'hardenedMobile.storeNoteBrowser') }
                 </p>
             </div>

@@ -5,6 +5,7 @@ import { makeStyles } from 'tss-react/mui';
 
 import { IReduxState, IStore } from '../../app/types';
 import { getConferenceName } from '../../base/conference/functions';
+import { languageOfOurTexts } from '../../hardener/ownTexts';
 import { Notice, askGateway, signInAsRecorder, signInWithPassword, signInWithToken } from '../actions';
 import { getLoginMode, isUsableToken } from '../functions';
 import { useUpRecorderAccount } from '../recorder';
@@ -49,7 +50,7 @@ const useStyles = makeStyles()(theme => {
         },
         message: {
             ...theme.typography.bodyShortRegularLarge,
-            borderLeft: `4px solid ${theme.palette.action01}`,
+            borderInlineStart: `4px solid ${theme.palette.action01}`,
             margin: `${theme.spacing(3)} 0`,
             padding: theme.spacing(2, 3),
 
@@ -61,7 +62,7 @@ const useStyles = makeStyles()(theme => {
             }
         },
         problem: {
-            borderLeftColor: theme.palette.textError,
+            borderInlineStartColor: theme.palette.textError,
             color: theme.palette.textError
         },
         button: {
@@ -148,7 +149,6 @@ const LoginPage = () => {
         const { jwt } = getState()['features/base/jwt'];
         const recorder = useUpRecorderAccount();
 
-        document.title = `${t('personalLogin.title')} | ${interfaceConfig.APP_NAME}`;
         mode === 'token' && title.current?.focus();
 
         if (recorder) {
@@ -159,6 +159,10 @@ const LoginPage = () => {
             setProblem('tokenUnusable');
         }
     }, []);
+
+    useEffect(() => {
+        document.title = `${t('personalLogin.title')} | ${interfaceConfig.APP_NAME}`;
+    }, [ t ]);
 
     const onPassword = useCallback((userName: string, password: string) =>
         attempt(() => dispatch(signInWithPassword(userName, password)), 'refused'), []);
@@ -172,7 +176,9 @@ const LoginPage = () => {
             aria-labelledby = 'personal-login-title'
             className = { classes.page }
             data-testid = 'personal-login'>
-            <div className = { classes.card }>
+            <div
+                { ...languageOfOurTexts('personalLogin.title') }
+                className = { classes.card }>
                 <h1
                     className = { classes.title }
                     id = 'personal-login-title'

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useDispatch, useSelector } from 'react-redux';
 import { makeStyles } from 'tss-react/mui';
 
+import { languageOfOurTexts } from '../../hardener/ownTexts';
 import { askAndLogOut } from '../actions';
 import { getLogin } from '../functions';
 
@@ -56,6 +57,7 @@ const SignedInAs = () => {
 
     return (
         <div
+            { ...languageOfOurTexts('personalLogin.signOut') }
             className = { classes.line }
             data-testid = 'personal-login.signed-in'>
             { login.name ? t('personalLogin.signedInAs', { name: login.name }) : t('personalLogin.signedIn') }
