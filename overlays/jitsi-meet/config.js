@@ -56,16 +56,16 @@ var config = {
         //     other's browser then sends packets. Off, all media pass the operator's own video bridge, also between two, and
         //     so it has to be there. The bridge decrypts them, unless the participants switch on end-to-end encryption.
         // DE: Upstream: an. Ist es an, sprechen die Browser von zwei Teilnehmenden direkt miteinander: Beide erfahren die
-        //     IP-Adresse des anderen, und beide können jede Adresse im Internet oder im eigenen Netz des anderen nennen, an die
-        //     dessen Browser dann Pakete schickt. Ist es aus, laufen Ton und Bild auch zu zweit über die Video-Bridge des
+        //     IP-Adresse der Gegenseite, und beide können jede Adresse im Internet oder im lokalen Netz der Gegenseite angeben,
+        //     an die deren Browser dann Pakete sendet. Ist es aus, laufen Ton und Bild auch zu zweit über die Video-Bridge des
         //     Betreibers; es muss sie also geben. Die Bridge entschlüsselt beides, außer wenn die Teilnehmenden die
         //     Ende-zu-Ende-Verschlüsselung einschalten.
         enabled: false,
 
         // EN: Upstream: a STUN server of 8x8. Whoever asks it tells it the own address, and that there is a call now. The
         //     server announces its own STUN and TURN (XEP-0215), where there are some.
-        // DE: Upstream: ein STUN-Server von 8x8. Wer ihn fragt, verrät ihm die eigene Adresse und dass gerade telefoniert
-        //     wird. Der eigene Server nennt seine STUN- und TURN-Dienste selbst (XEP-0215), wo es welche gibt.
+        // DE: Upstream: ein STUN-Server von 8x8. Er erfährt die eigene IP-Adresse und dass gerade eine Konferenz
+        //     stattfindet. Der eigene Server nennt seine STUN- und TURN-Dienste selbst (XEP-0215), falls vorhanden.
         stunServers: []
     },
 
@@ -122,7 +122,7 @@ var config = {
     // DE: Ein eigener Schlüssel: wie man sich anmeldet. mode ist 'password' (Konten des XMPP-Servers) oder 'token' (ein JSON
     //     Web Token des eigenen Gateways); ohne ihn entscheidet tokenAuthUrl. userDomains sind Domänen, die hinter einem "@"
     //     getippt werden dürfen, ohne zum Benutzernamen zu gehören. Nichts hier schaltet die Anmeldung ab: siehe docs/login.md.
-    //     Upstream: wen der Server einlässt, gefragt erst nach Kamera und Mikrofon.
+    //     Upstream überlässt die Zulassung dem Server und fragt erst nach der Freigabe von Kamera und Mikrofon.
     personalLogin: {
         userDomains: []
     },

@@ -210,7 +210,7 @@ def test_a_part_is_not_shown_as_the_whole() -> None:
         whole | {"only": ["real-two"]}
     )
     lacking = report.page(judge(events() + skipped("real-two + none", "no")))
-    assert lacking.index("Nicht gemachte Anrufe über echte Server: 1") < lacking.index("<table")
+    assert lacking.index("Nicht durchgeführte Konferenzen über echte Server: 1") < lacking.index("<table")
 
 
 def test_nothing_but_skipped_proves_nothing() -> None:

@@ -17,15 +17,16 @@ _HOW = (
     machine. Two witnesses wrote down whom it called: the browser itself, and the network outside of it. A contact is
     what either of them saw. Planted requests of each kind (canaries) show that both witnesses do see them.
 
-    Ein echter Browser ging durch die oben genannte Seite, unbehelligt und unter Angriffen, in einem Netz, das an
-    unserem eigenen Rechner endet. Zwei Zeugen schrieben auf, wen er rief: der Browser selbst und das Netz außerhalb von
-    ihm. Ein Kontakt ist, was einer von beiden sah. Absichtlich gesetzte Anfragen jeder Art (Gegenproben) zeigen, dass
-    beide Zeugen sie sehen.
+    Ein echter Browser ging durch die oben genannte Seite, ohne und mit Angriffen, in einem Netz, das an unserem
+    eigenen Rechner endet. Zwei Zeugen zeichneten auf, zu wem er eine Verbindung aufbaute: der Browser selbst und das
+    Netz außerhalb des Browsers. Ein Kontakt ist, was mindestens einer von beiden sah. Absichtlich gesetzte Anfragen
+    jeder Art (Gegenproben) zeigen, dass beide Zeugen sie sehen.
     """,
     """
     Not counted: the own server (the site and XMPP), and what people in a call send each other directly.
 
-    Nicht gezählt: der eigene Server (Seite und XMPP) und was Menschen in einem Anruf einander unmittelbar senden.
+    Nicht gezählt: der eigene Server (Seite und XMPP) und was Teilnehmende einer Konferenz einander unmittelbar
+    senden.
     """,
 )
 _LIMITS = (
@@ -47,7 +48,7 @@ _LIMITS = (
     """
     No media bridge: three people in a call have chat here, but neither picture nor sound.
 
-    Keine Medienbrücke: Drei Menschen in einem Anruf haben hier Chat, aber weder Bild noch Ton.
+    Keine Video-Bridge: Drei Teilnehmende einer Konferenz haben hier Chat, aber weder Bild noch Ton.
     """,
 )
 _SERVERS = """
@@ -55,7 +56,8 @@ _SERVERS = """
     Mallory is a hostile participant with an account: what she sends goes through Prosody. A run with her comes to its
     end only if everything that she sent has arrived.
 
-    Prosody und ein Focus in Containern auf demselben Rechner; jeder Mensch hat ein Konto und einen eigenen Browser.
+    Prosody und ein Focus in Containern auf demselben Rechner; alle Teilnehmenden haben ein Konto und einen
+    eigenen Browser.
     Mallory ist eine feindliche Teilnehmerin mit Konto: Was sie sendet, geht durch Prosody. Ein Lauf mit ihr kommt nur
     ans Ende, wenn alles angekommen ist, was sie gesendet hat.
     """
@@ -101,7 +103,8 @@ def part(only: Sequence[str], left_out: Sequence[Mapping[str, str]]) -> str:
         said.append(f"Only a part was asked for / Nur ein Teil war verlangt: {', '.join(only)}")
     if left_out:
         said.append(
-            f"Calls on real servers that were not made / Nicht gemachte Anrufe über echte Server: {len(left_out)}"
+            "Calls on real servers that were not made / Nicht durchgeführte Konferenzen über echte Server:"
+            f" {len(left_out)}"
         )
     return "".join(f"<p class=part>{escape(one)}</p>" for one in said)
 
@@ -136,11 +139,11 @@ def calls(runs: Sequence[Mapping[str, Any]], people: Mapping[str, Sequence[str]]
         "run / Lauf",
         "people / Beteiligte",
         "came to its end / kam ans Ende",
-        "pictures and sound from the other / Bild und Ton vom Gegenüber",
+        "pictures and sound from the other / Bild und Ton der Gegenseite",
         "contacts / Kontakte",
         "time / Dauer",
     )
-    return "<h2>Calls on real servers / Anrufe über echte Server</h2>" + both(_SERVERS) + table(heads, rows)
+    return "<h2>Calls on real servers / Konferenzen über echte Server</h2>" + both(_SERVERS) + table(heads, rows)
 
 
 def _media(told: Mapping[str, Any]) -> str:
