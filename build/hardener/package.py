@@ -85,8 +85,8 @@ def package(
 def pack(site: Path, mtime: int) -> Packed:
     """Pack ``site``, and its source maps apart; nothing is written.
 
-    ``mtime`` (seconds since 1970: the pin's commit date) is the time of every entry; owner is 0, modes are 0644 and
-    0755 (reproducible-builds.org, "Archive metadata").
+    ``mtime`` (seconds since 1970: the pin's commit date, and the revision in seconds) is the time of every entry; owner
+    is 0, modes are 0644 and 0755 (reproducible-builds.org, "Archive metadata").
     """
     files = sorted(path for path in site.rglob("*") if path.is_file())
     maps = [path for path in files if path.name.endswith(MAP_SUFFIX)]

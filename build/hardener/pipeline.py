@@ -191,7 +191,8 @@ def _packages(component: Component, built: Mapping[str, Built], area: Path) -> d
 
 def _finish(project: Project, options: Options, built: tuple[Built, ...], area: Path, beside: Beside, ui: UI) -> Result:
     last = built[-1]
-    mtime = Repository(last.fetched.mirror).committed(last.component.commit)
+    # Web servers make ETags of time and size, so each revision of a pin has a time of its own.
+    mtime = Repository(last.fetched.mirror).committed(last.component.commit) + project.revision
     with ui.step("deploy", last.component.name) as line:
         site = deploy(last.component, last.work, last.installed, last.bundled, area / "site")
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))

@@ -170,13 +170,13 @@ def test_source_maps_are_an_archive_of_their_own(demo: Demo) -> None:
 
 @pytest.mark.parametrize("name", [SITE, MAPS])
 def test_archive_tells_nothing_of_the_machine_that_made_it(demo: Demo, name: str) -> None:
-    """Owner 0, no names, the pin's commit date, sorted, two modes, and a gzip header without name and time."""
+    """Owner 0, no names, the pin's commit date with the revision as seconds, sorted, two modes, and a gzip header without name and time."""
     committed = int(demo.minimeet.git("show", "-s", "--format=%ct", demo.minimeet.pin))
     assert committed == 1767323045  # 2026-01-02T03:04:05Z
     path = demo.minimeet.dist / name
     with tarfile.open(path) as tar:
         members = tar.getmembers()
-    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", committed)}
+    assert {(m.uid, m.gid, m.uname, m.gname, m.mtime) for m in members} == {(0, 0, "", "", committed + 1)}
     assert {m.mode for m in members if m.isfile()} == {0o644}
     assert {m.mode for m in members if m.isdir()} <= {0o755}
     assert all(m.isfile() or m.isdir() for m in members)
@@ -185,6 +185,21 @@ def test_archive_tells_nothing_of_the_machine_that_made_it(demo: Demo, name: str
     head = path.read_bytes()[:10]
     assert head[3] == 0, "a file name or comment stands in the gzip header"
     assert head[4:8] == bytes(4)
+
+
+def test_two_revisions_share_no_time(minimeet: Minimeet) -> None:
+    """Web servers make ETags of time and size; a byte that changed has to have another one. Nothing else differs."""
+
+    def packed() -> tuple[dict[str, bytes], set[float]]:
+        (name, *_) = minimeet.build().sums
+        with tarfile.open(minimeet.dist / name) as tar:
+            return unpack(minimeet.dist / name), {member.mtime for member in tar}
+
+    first, times = packed()
+    minimeet.edit("upstream.toml", "revision = 1", "revision = 2")
+    second, times_after = packed()
+    assert second == first
+    assert [time + 1 for time in times] == list(times_after)
 
 
 def test_external_api_can_be_required(demo: Demo, tmp_path: Path) -> None:

@@ -182,6 +182,13 @@ def test_image_of_the_bundle_has_its_own_config_and_build_nginx(site: Path) -> N
     assert not any(name.endswith(".map") for name in files)
 
 
+def test_image_of_another_bundle_has_another_time(site: Path) -> None:
+    """Web servers make ETags of time and size, so two bundles of one size must not share the time."""
+    content = contexts.read_site(site)
+    other = content | {"index.html": bytes(reversed(content["index.html"]))}
+    assert contexts.web(content)["epoch"] == contexts.web(dict(content))["epoch"] != contexts.web(other)["epoch"]
+
+
 def test_image_of_prosody_has_upstreams_plugins_and_ours() -> None:
     files = contexts.prosody({"mod_x.lua": b"x"})
     assert files["upstream-plugins/mod_x.lua"] == b"x"
