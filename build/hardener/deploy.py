@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, node
+from hardener import addresses, cache, compressed, node
 from hardener.checkout import STATE
 from hardener.errors import BundleError, ConfigError
 from hardener.run import run
@@ -39,8 +40,16 @@ class Deployed:
     fresh: bool
 
 
-def deploy(component: Component, work: WorkTree, installed: Installed, bundled: Bundled, target: Path) -> Deployed:
-    """Lay out the site in ``target``.
+def deploy(
+    component: Component,
+    work: WorkTree,
+    installed: Installed,
+    bundled: Bundled,
+    target: Path,
+    *,
+    as_upstream: bool = False,
+) -> Deployed:
+    """Lay out the site in ``target``: with versions in its addresses and compressed copies, unless ``as_upstream``.
 
     Raises BundleError when upstream's Makefile fails, the site holds a link, or what is to be left out is not there;
     ConfigError for a layout that is new.
@@ -50,7 +59,9 @@ def deploy(component: Component, work: WorkTree, installed: Installed, bundled: 
         installed.key,
         (component.make, component.site, component.site_files, component.site_without),
         node.recipes_digest(),
-        cache.file_digest_of(__file__),
+        as_upstream,
+        zlib.ZLIB_RUNTIME_VERSION,
+        [cache.file_digest_of(file) for file in (__file__, addresses.__file__, compressed.__file__)],
     )
     stamp = cache.Stamp(target.with_suffix(".json"))
     facts = stamp.facts(key) if target.is_dir() else None
@@ -58,7 +69,14 @@ def deploy(component: Component, work: WorkTree, installed: Installed, bundled: 
         return Deployed(target, key, facts["files"], facts["size"], fresh=False)
     stamp.clear()
     _make(component, work)
-    cache.replace_folder(target, lambda new: _lay_out(component, work, new))
+
+    def fill(new: Path) -> None:
+        _lay_out(component, work, new)
+        if not as_upstream:
+            addresses.stamp(new)
+            compressed.compress(new)
+
+    cache.replace_folder(target, fill)
     files = [path for path in target.rglob("*") if path.is_file()]
     facts = {"files": len(files), "size": sum(path.stat().st_size for path in files)}
     stamp.set(key, facts)

@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, hosts, manifest, node, scan, sdks
+from hardener import addresses, cache, compressed, hosts, manifest, node, scan, sdks
 from hardener.beside import Beside
 from hardener.bundle import Bundled, bundle, deliver
 from hardener.checkout import WorkTree, checkout, write_tree
@@ -194,7 +194,9 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
     # Web servers make ETags of time and size, so each revision of a pin has a time of its own.
     mtime = Repository(last.fetched.mirror).committed(last.component.commit) + project.revision
     with ui.step("deploy", last.component.name) as line:
-        site = deploy(last.component, last.work, last.installed, last.bundled, area / "site")
+        site = deploy(
+            *(last.component, last.work, last.installed, last.bundled, area / "site"), as_upstream=options.unpatched
+        )
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
     packing = beside.submit(pack, site.path, mtime) if site.fresh else None
     with ui.step("scan", last.component.name) as line:
@@ -229,7 +231,8 @@ def _scan(
     stamp = cache.Stamp(area / "scan.json")
     listed = [(path.name, cache.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
-    sources = [cache.file_digest_of(file) for file in (scan.__file__, hosts.__file__, sdks.__file__)]
+    files = (scan.__file__, hosts.__file__, sdks.__file__, addresses.__file__, compressed.__file__)
+    sources = [cache.file_digest_of(file) for file in files]
     key = cache.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)
     fresh = facts is None

@@ -5,6 +5,9 @@ Three spellings are looked for: addresses with a scheme (also JSON-escaped and p
 at run time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says:
 the list cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
 In the same pass fingerprints of SDKs are looked for in served files, and their modules in source maps (see sdks.py).
+
+Browsers keep what has a version in its address, and get a compressed copy where there is one: each version has to be
+its file's (see addresses.py), and each copy a copy (see compressed.py).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hardener import addresses, compressed
 from hardener import sdks as sdk
 from hardener.errors import ScanError, UsageError
 from hardener.hosts import NAME, HostEntry, read_hosts
@@ -31,9 +35,8 @@ if TYPE_CHECKING:
 
 MAP_SUFFIX = ".map"
 # Pictures, sounds, fonts and models hold compressed data; text in them is not reachable as an address by the client.
-_BINARY = frozenset(
-    ".png .jpg .jpeg .gif .ico .webp .mp3 .mp4 .wav .ogg .opus .m4a .woff .woff2 .ttf .otf .eot .tflite .bin".split()
-)
+_BINARY = frozenset(".png .jpg .jpeg .gif .ico .webp .mp3 .mp4 .wav .ogg .opus .m4a".split())
+_BINARY |= {".woff", ".woff2", ".ttf", ".otf", ".eot", ".tflite", ".bin", compressed.SUFFIX}
 
 # All patterns are for content in lower case: lowering it once costs less than ignoring case in every search.
 _LABEL = rb"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
@@ -96,7 +99,10 @@ class Find:
 
 @dataclass(frozen=True)
 class Scanned:
-    """What was looked at (``files``, ``size`` in bytes) and found: hosts, the entries they were held against, SDKs."""
+    """What was looked at (``files``, ``size`` in bytes) and found: hosts, the entries they were held against, SDKs.
+
+    ``stale`` are versions and compressed copies that are not those of their file.
+    """
 
     files: int
     size: int
@@ -105,6 +111,7 @@ class Scanned:
     entries: tuple[HostEntry, ...] = ()
     problems: tuple[str, ...] = ()
     with_maps: bool = True
+    stale: tuple[str, ...] = ()
 
     @functools.cached_property
     def hosts(self) -> dict[str, tuple[int, int]]:
@@ -167,7 +174,8 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = ()) -> Scanned:
     finds = sorted((find for finds, _ in found for find in finds), key=lambda find: (find.file, find.offset))
     traces = sorted((trace for _, traces in found for trace in traces), key=lambda trace: (trace.sdk, trace.where))
     with_maps = any(name.endswith(MAP_SUFFIX) for name in sizes)
-    return Scanned(n, sum(sizes.values()), tuple(finds), tuple(traces), with_maps=with_maps)
+    stale = (*addresses.problems(site), *compressed.problems(site))
+    return Scanned(n, sum(sizes.values()), tuple(finds), tuple(traces), with_maps=with_maps, stale=stale)
 
 
 def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
@@ -214,11 +222,11 @@ def check(
 ) -> Scanned:
     """:func:`scan` and :func:`judge`; ``sdks`` may be neither in the site nor among the modules of the ``bundles``.
 
-    Raises ScanError that lists every host that does not fit, and every trace of an SDK.
+    Raises ScanError that lists every host that does not fit, every trace of an SDK, and what is stale.
     """
     judged = judge(scan(site, sdks), hosts, exact=exact, downstream=downstream)
     traces = (*sdk.in_bundles(bundles or {}, sdks), *judged.traces)
-    if not traces and not judged.problems:
+    if not traces and not judged.problems and not judged.stale:
         return judged
     names = sorted({trace.sdk for trace in traces})
     wrong, hints = [], []
@@ -230,7 +238,13 @@ def check(
     if judged.problems:
         wrong.append(f"the bundle and {NAME} differ in {len(judged.problems)} host(s)")
         hints.append(f"remove the host by a patch, or review it and list it: hardener scan {site} --propose")
-    raise ScanError("; ".join(wrong), hint="; ".join(hints), details=(*sdk.problems(traces), *judged.problems))
+    if judged.stale:
+        wrong.append(f"{len(judged.stale)} version(s) or compressed copies are not those of their file")
+        hints.append(
+            "returning browsers would run old files: build the site again, or take the version or the copy away"
+        )
+    details = (*sdk.problems(traces), *judged.problems, *judged.stale)
+    raise ScanError("; ".join(wrong), hint="; ".join(hints), details=details)
 
 
 def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
