@@ -1,0 +1,184 @@
+"""How the site reaches a browser: compressed, kept where its address has a version, asked for again elsewhere.
+
+'headers' is the hardened site with build/nginx.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import tarfile
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from hardener import addresses, compressed
+
+from .conftest import NGINX_WITH_SNIPPETS, SNIPPETS, _start, archive_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserType
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+KEPT, ASKED, NEVER = "public, max-age=31536000, immutable", "no-cache", "no-store"
+
+
+def ask(address: str, path: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """Ask for a path with a method of GET."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, answer.msg, body
+
+
+# Path: whether a compressed answer has a length (so it is a copy of the archive), or None where it is not compressed.
+ENCODED = {
+    "/": False,
+    "/SomeRoom": False,
+    "/tenant/SomeRoom": False,
+    "/config.js": False,
+    "/interface_config.js": False,
+    "/static/close2.html": False,
+    "/static/hardener/index.js": False,
+    "/lang/main.json": False,
+    "/lang/main-de.json": False,
+    "/images/favicon.svg": False,
+    "/libs/app.bundle.min.js": True,
+    "/libs/lib-jitsi-meet.min.js": True,
+    "/tenant/libs/lib-jitsi-meet.min.js": True,
+    "/libs/lib-jitsi-meet.e2ee-worker.js": True,
+    "/libs/olm.wasm": True,
+    "/libs/tflite.wasm": True,
+    "/libs/selfie_segmentation_landscape.tflite": True,
+    "/external_api.js": True,
+    "/css/all.css": True,
+    "/sounds/joined.opus": None,
+    "/sounds/joined.mp3": None,
+    "/images/flags.png": None,
+    "/http-bind": None,
+    "/xmpp-websocket": None,
+}
+
+
+def test_each_kind_of_file_has_the_right_encoding(site: Callable[[str], str]) -> None:
+    """And is the same as without; a proxy in front that speaks HTTP/1.0 or names itself gets it, too."""
+    address = site("headers")
+    for path, copied in ENCODED.items():
+        plain_status, plain, content = ask(address, path, Accept_Encoding="identity")
+        for more in ({}, {"Via": "1.0 proxy"}):
+            status, headers, body = ask(address, path, Accept_Encoding="gzip, deflate, br", **more)
+            assert (path, status, plain_status) == (path, 200, 200)
+            assert (path, headers["Content-Encoding"]) == (path, None if copied is None else "gzip")
+            assert (gzip.decompress(body) if headers["Content-Encoding"] else body) == content
+            if copied is not None:
+                assert (path, "Content-Length" in headers) == (path, copied)
+                assert (path, plain["Vary"], headers["Vary"]) == (path, "Accept-Encoding", "Accept-Encoding")
+
+
+def test_nothing_secret_is_compressed_with_what_others_choose(site: Callable[[str], str]) -> None:
+    """BREACH: answers of Prosody are not compressed (above), and pages and settings hold nothing of who asks."""
+    address = site("headers")
+    for path in ("/SomeRoom", "/tenant/SomeRoom", "/config.js", "/tenant/config.js", "/static/dialInInfo.html"):
+        plain = ask(address, path)[2]
+        secret = ask(address, f"{path}?jwt=s3cret&token=s3cret", Cookie="s=s3cret", Authorization="Bearer s3cret")[2]
+        assert secret == plain
+
+
+VERSIONED = re.compile(r"(?<=[\"'(])[\w@%./-]+\?v=[0-9a-f]+")
+
+
+def test_what_has_a_version_is_kept_and_nothing_else(site: Callable[[str], str]) -> None:
+    """The version is the beginning of the file's SHA-256: with another byte it is another address."""
+    address = site("headers")
+    pages = ("/", "/SomeRoom", "/static/dialInInfo.html", "/static/close.html", "/static/404.html", "/css/all.css")
+    named = {one.replace("../", "", 1) for path in pages for one in VERSIONED.findall(ask(address, path)[2].decode())}
+    assert {"app.bundle.min.js", "lib-jitsi-meet.min.js", "all.css", "index.js", "flags.png"} <= {
+        re.split(r"[/?]", one)[-2] for one in named
+    }
+    for one in named:
+        status, headers, body = ask(address, f"/{one}")
+        assert (one, status, headers["Cache-Control"]) == (one, 200, KEPT)
+        assert hashlib.sha256(body).hexdigest()[:16] == one.partition("?v=")[2]
+    plain = [path for path, copied in ENCODED.items() if path.startswith(("/libs/", "/css/", "/lang/", "/sounds/"))]
+    for path in (*plain, *(f"{path}?v=139" for path in plain), "/external_api.js"):
+        status, headers, _ = ask(address, path)
+        assert (path, headers["Cache-Control"]) == (path, ASKED)
+        status, again, body = ask(address, path, If_None_Match=headers["ETag"])
+        assert (path, status, body, again["Cache-Control"]) == (path, 304, b"", ASKED)
+    for path in ("/", "/SomeRoom", "/config.js", "/manifest.json"):
+        assert (path, ask(address, path)[1]["Cache-Control"]) == (path, NEVER)
+
+
+def test_no_error_is_kept(site: Callable[[str], str]) -> None:
+    address = site("headers")
+    for path in ("/libs/none.js?v=0123456789abcdef", "/libs/?v=0123456789abcdef", "/libs/x.map?v=0123456789abcdef"):
+        status, headers, _ = ask(address, path)
+        assert status in {403, 404}
+        assert headers["Cache-Control"] in {None, ASKED, NEVER}
+
+
+def revise(site: Path, revision: int, *, versions: bool) -> None:
+    """Make another revision of an unpacked site: bytes of the same number change, and the time by a second."""
+    for name in ("libs/app.bundle.min.js", "libs/lib-jitsi-meet.min.js"):
+        text = re.sub(r"\n;window\['libs/.*\n$", "", (site / name).read_text("utf-8"))
+        (site / name).write_text(f"{text}\n;window['{name}'] = {revision};\n", "utf-8")
+    (site / "lang/main.json").write_text(json.dumps({"revision": revision}))
+    if versions:
+        addresses.stamp(site)
+    else:  # as upstream has it
+        for page in site.rglob("*.html"):
+            page.write_bytes(re.sub(rb"\?v=[0-9a-f]{16}", b"?v=139", page.read_bytes()))
+    compressed.compress(site)
+    for file in site.rglob("*"):
+        os.utime(file, (1_700_000_000 + revision,) * 2)
+
+
+def test_a_returning_browser_runs_what_is_served_now(
+    browser_type: BrowserType,
+    browser_type_launch_args: dict[str, Any],
+    nginx: str,
+    tmp_path: Path,
+) -> None:
+    """A kept profile meets the next revision; with upstream's constant versions, the control, it runs the old one."""
+    ran: dict[bool, list[Any]] = {}
+    for versions in (True, False):
+        folder = tmp_path / str(versions)
+        with tarfile.open(archive_of("hardened")) as archive:
+            archive.extractall(folder / "site", filter="data")
+        shutil.copytree(SNIPPETS, folder / "hardener")
+        if not versions:
+            configuration = folder / "hardener/site.conf"
+            old = configuration.read_text().replace('$arg_v ~ "^[0-9a-f]{16}$"', "$arg_v")
+            assert old != configuration.read_text()
+            configuration.write_text(old)
+        ran[versions] = []
+        server, address = _start(nginx, folder, NGINX_WITH_SNIPPETS)
+        try:
+            for revision in (1, 2):
+                revise(folder / "site", revision, versions=versions)
+                with browser_type.launch_persistent_context(folder / "profile", **browser_type_launch_args) as context:
+                    page = context.new_page()
+                    page.goto(f"{address}/static/dialInInfo.html", wait_until="domcontentloaded")
+                    ran[versions].append(
+                        page.evaluate(
+                            """async () => [ window['libs/app.bundle.min.js'], window['libs/lib-jitsi-meet.min.js'],
+                                (await (await fetch('lang/main.json')).json()).revision ]"""
+                        )
+                    )
+        finally:
+            server.terminate()
+            server.wait()
+
+    assert ran == {True: [[1, 1, 1], [2, 2, 2]], False: [[1, 1, 1], [1, 1, 2]]}
