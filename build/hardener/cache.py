@@ -20,7 +20,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from hardener import beside
+from hardener import beside, processes
 from hardener.errors import BusyError, StackError
 
 if TYPE_CHECKING:
@@ -207,6 +207,14 @@ def _wait(file: IO[bytes]) -> None:
     fcntl.flock(file, fcntl.LOCK_EX)
 
 
+def _holder(path: Path, written: str) -> str:
+    """Name the process that holds a lock: the one that wrote its name there, or a child that has outlived it."""
+    found = processes.holders([path])
+    if not found or any(written.endswith(f" {process.pid}") for process in found):
+        return written
+    return f"{found[0]}, left by a hardener that was killed,"
+
+
 @contextlib.contextmanager
 def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock on ``path`` (flock: the kernel frees it when its holder and its holder's children die).
@@ -223,7 +231,7 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            holder = file.read().decode("utf-8", "replace").strip() or "another process"
+            holder = _holder(path, file.read().decode("utf-8", "replace").strip() or "another process")
             if not wait:
                 raise BusyError(f"{holder} is at work here ({path})", hint="wait, or leave out --no-wait") from None
             if waiting:

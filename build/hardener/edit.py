@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, header
+from hardener import cache, header, leftovers
 from hardener import patch as patches
 from hardener.canonical import APPLY
 from hardener.edittree import COMMITTER, NAME_FIELD, EditTree, State, fingerprint
@@ -42,9 +42,10 @@ class Edited:
 def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path, *, restart: bool = False) -> Edited:
     """Open the series of a layer below ``area``, on ``base`` (the pin, or what lies below a downstream layer).
 
-    An open work tree is gone on with; where nothing was done in it, it follows the series. With ``restart`` it is made
-    anew, and what was done is kept on a branch. Raises UnfinishedError when both sides have changed, PatchError or
-    ConfigError for a series that cannot be read.
+    An open work tree is gone on with; where nothing was done in it, it follows the series. With ``restart``, or where
+    this was killed halfway, it is made again, and what was there is kept on a branch. Raises UnfinishedError when both
+    sides have changed, BusyError when a git is at work in it, PatchError or ConfigError for a series that cannot be
+    read.
     """
     tree = EditTree.of(area, component, layer)
     with cache.lock(tree.lock):
@@ -58,11 +59,16 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
             stopped = _import(building, base, series, files)
             building.path.rename(tree.path)
             return Edited(tree.path, "opened", len(series) - len(stopped), stopped=stopped)
+        leftovers.clear(tree.path / ".git")
         state = tree.state()
         if restart:
             saved = tree.save()
             stopped = _import(tree, base, series, files)
             return Edited(tree.path, "restarted", len(series) - len(stopped), saved, stopped)
+        if state and not state.head:
+            saved = tree.save()
+            stopped = _import(tree, base, series, files)
+            return Edited(tree.path, "refreshed", len(series) - len(stopped), saved, stopped)
         _refuse_two_truths(tree, state, base, files)
         if state and (state.base, state.files) == (base, files):
             return Edited(tree.path, "resumed", len(series))
@@ -98,13 +104,15 @@ def _import(tree: EditTree, base: str, series: Sequence[Patch], files: dict[str,
                 break
             head = tree.repository.commit_tree(index.tree(), head, named(patch), patch.author, COMMITTER)
             left = series[place + 1 :]
-    # Before the branch: a run killed in between looks like work that was done here, and is refused, not lost.
-    tree.remember(State(base, head, files, {}))
+    # Without a head until it is complete: then a killed run is known by it, and what is there is neither the series of
+    # before nor this one.
+    tree.remember(State(base, "", files, {}))
     tree.point(head, base)
     if left:
         mails = b"".join(_mail(patch) for patch in left)
         who = {"GIT_COMMITTER_NAME": COMMITTER.name, "GIT_COMMITTER_EMAIL": COMMITTER.email}
         tree.git("am", "--3way", "--keep-non-patch", "--keep-cr", "--quiet", stdin=mails, env=who)
+    tree.remember(State(base, head, files, {}))
     return tuple(patch.name for patch in left)
 
 

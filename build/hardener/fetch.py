@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
-from hardener.errors import PinError, UsageError
+from hardener import cache, mirrors
+from hardener.errors import HardenerError, PinError, UsageError
 from hardener.git import Repository, inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from hardener.config import Component
 
@@ -70,27 +70,55 @@ def fetch(
     source: str = "",
     *,
     tell: Callable[[str, float], None] = lambda _text, _share: None,
+    wait: bool = True,
     waiting: Callable[[str], None] | None = None,
 ) -> Fetched:
     """Make sure that the mirror holds the pinned commit and every file of it that the build reads.
 
     ``source`` replaces the component's repository; ``tell(text, share)`` is told how far a transfer is (0 to 1).
-    Touches the network only when something is missing. Raises UnreachableError when the source does not answer,
-    PinError when it does not have the commit, the pin is no commit, or the release's ref has moved.
+    Touches the network only when something is missing, or git cannot read the mirror: then it is put aside and made
+    again, with a note. Raises UnreachableError when the source does not answer, PinError when it does not have the
+    commit, the pin is no commit, or the release's ref has moved, BusyError when a person's git is at work in the
+    mirror, or another hardener (with ``wait=False``; else ``waiting`` is told who).
     """
     mirror = mirror_of(component)
-    with cache.lock(mirror.with_suffix(".lock"), waiting=waiting):
-        repository = Repository(mirror)
+    with mirrors.held(mirror, wait=wait, waiting=waiting):
         where = source or component.repository
-        shown = without_password(where)
-        wanted = _wanted(repository, component)
-        if wanted == []:
-            return Fetched(component.name, mirror, component.commit, "cache", 0)
+        url = where if "://" in where else str(Path(where).resolve())
+        notes: tuple[str, ...] = ()
+        if not _usable(mirror, url):
+            aside = mirrors.put_aside(mirror)
+            notes = (f"{component.name}: git could not read the mirror, so it is made again (old: {aside})",)
+            mirrors.make(mirror, url)
+        try:
+            fetched = _bring(component, mirror, where, tell)
+        except HardenerError as error:
+            error.details += notes
+            raise
+    return replace(fetched, notes=notes + fetched.notes)
+
+
+def _usable(mirror: Path, url: str) -> bool:
+    if mirror.exists() and not mirror.is_dir():
+        return False
+    mirrors.make(mirror, url)
+    return mirrors.sound(mirror)
+
+
+def _bring(component: Component, mirror: Path, where: str, tell: Callable[[str, float], None]) -> Fetched:
+    repository = Repository(mirror)
+    shown = without_password(where)
+    wanted = _wanted(repository, component)
+    kept = f"refs/hardener/{component.commit}"  # a ref keeps git from collecting the commit as garbage
+    if wanted == [] and repository.commit(kept):
+        return Fetched(component.name, mirror, component.commit, "cache", 0)
+    notes: tuple[str, ...] = ()
+    objects = 0
+    if wanted != []:
         from hardener.transfer import Transfer  # noqa: PLC0415 (GitPython and requests take a quarter of a second to load)
 
         transfer = Transfer(mirror, where, tell)
         notes = transfer.check_ref(component)
-        objects = 0
         if wanted is None:
             transfer.commit(component)
             objects += 1
@@ -104,14 +132,16 @@ def fetch(
                 f"{component.name}: {shown} lacks {len(left)} files of commit {component.commit}",
                 hint=f"fetch from a complete repository: {VARIABLE}={component.name}=URL",
             )
-        # A ref keeps git from collecting the commit as garbage.
-        repository.output("update-ref", f"refs/hardener/{component.commit}", component.commit)
+    repository.output("update-ref", kept, component.commit)
     return Fetched(component.name, mirror, component.commit, shown, objects, notes)
 
 
 def _wanted(repository: Repository, component: Component) -> list[str] | None:
-    """Blob ids that the build reads and the mirror lacks; None when it lacks the commit itself."""
-    if not repository.path.exists() or repository.commit(component.commit) != component.commit:
+    """Blob ids that the build reads and the mirror lacks; None when it lacks the commit itself.
+
+    A fetch that was killed after its pack was in place has the commit, but has not noted yet that history ends there.
+    """
+    if repository.commit(component.commit) != component.commit or not repository.ends_at(component.commit):
         return None
     missing = repository.missing(component.commit)
     entries = repository.entries(component.commit)

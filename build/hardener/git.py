@@ -84,6 +84,10 @@ class Repository:
         done = self.git("rev-parse", "--quiet", "--verify", "--end-of-options", name + "^{commit}")
         return done.text if done.status == 0 else None
 
+    def ends_at(self, commit: str) -> bool:
+        """Return whether git can walk from a commit: its parents are here, or it is noted as an end of history."""
+        return self.git("rev-list", "--max-count=2", commit).status == 0
+
     def tree_of(self, commit: str) -> str:
         """The tree id of a commit."""
         return self.output("rev-parse", "--verify", "--end-of-options", commit + "^{tree}")

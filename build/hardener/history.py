@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import cache, mirrors
 from hardener.errors import PinError, StackError, UnreachableError
 from hardener.git import EXECUTABLE, REGULAR, Entry, Repository
 
@@ -142,7 +142,9 @@ class History(Repository):
         refusal: UnreachableError | None = None
         for remote in self.remotes:
             try:
-                Transfer(self.path, remote, lambda _text, _share: None).blobs(sorted(wanted))
+                with mirrors.held(self.path):
+                    mirrors.make(self.path, remote)
+                    Transfer(self.path, remote, lambda _text, _share: None).blobs(sorted(wanted))
             except UnreachableError as error:
                 refusal = error
             else:
@@ -172,12 +174,13 @@ def open_history(
     wheres = tuple(dict.fromkeys(sources)) or (component.repository,)
     remotes = tuple(where for where in wheres if "://" in where)
     locals_ = [_git_folder(Path(where)) for where in wheres if "://" not in where]
-    with cache.lock(path.with_suffix(".lock")):
+    with mirrors.held(path):
         repository = Repository(path)
-        if not (path / "HEAD").exists():
-            path.mkdir(parents=True, exist_ok=True)
-            repository.output("init", "--bare", "--quiet")
-            repository.output("config", "gc.auto", "0")
+        mirrors.make(path)
+        if not mirrors.readable(path):
+            tell("git could not read it, so it is made again", 0.0)
+            mirrors.put_aside(path)
+            mirrors.make(path)
         alternates = "".join(f"{folder / 'objects'}\n" for folder in locals_)
         cache.write(path / "objects" / "info" / "alternates", alternates.encode())
         asked = cache.Stamp(path / "hardener-asked.json")
@@ -204,6 +207,7 @@ def _ask(path: Path, remotes: Sequence[str], tell: Callable[[str, float], None])
     from hardener.transfer import Transfer  # noqa: PLC0415 (as above)
 
     for remote in remotes:
+        mirrors.make(path, remote)
         Transfer(path, remote, tell).history(_FETCHED)
     return int(datetime.now(UTC).timestamp())
 

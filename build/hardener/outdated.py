@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener.fetch import mirror_of
 from hardener.releases import pattern, short, version
 
 if TYPE_CHECKING:
@@ -56,6 +55,6 @@ def _refs(component: Component, sources: Sequence[str], forge: Forge | None) -> 
 
     found: set[str] = set()
     for where in sources or (component.repository,):
-        transfer = Transfer(mirror_of(component), where, lambda _text, _share: None)
+        transfer = Transfer(None, where, lambda _text, _share: None)
         found |= transfer.refs(prefix + "*")
     return found

@@ -119,7 +119,7 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
     """From the pin to the patched tree."""
     if options.unpatched:  # upstream as it is: what we leave out of its site is there
         component = replace(component, drop=(), site_without=())
-    fetched = fetch_pinned(component, options.sources, ui)
+    fetched = fetch_pinned(component, options.sources, ui, wait=options.wait)
     sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched)
     tree = sources.last.laid.tree
     with ui.step("checkout", component.name) as line:

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hardener import cache, header
+from hardener import cache, header, leftovers
 from hardener import patch as patches
 from hardener.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
 from hardener.edittree import NAME_FIELD, EditTree, State, fingerprint
@@ -56,6 +56,7 @@ def regen(component: Component, mirror: Path, base: str, layer: Layer, area: Pat
     tree = EditTree.of(area, component, layer)
     with cache.lock(tree.lock), Repository(mirror).scratch() as scratch:
         canon = Canon(scratch, base)
+        leftovers.clear(tree.path / ".git")
         if not tree.exists or tree.pristine():
             old = [patches.read(path) for path in read_series(layer.patches)]
             new = _canonical(canon, component.commit, old)
@@ -90,9 +91,11 @@ def _readable(folder: Path) -> list[Patch]:
 
 def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
     """The state of a work tree that may be written back."""
+    state = tree.state()
+    if state and not state.head:
+        raise UnfinishedError(f"{tree.path}: the series was being put into it when that was killed", hint=tree.edit)
     tree.refuse_unfinished()
     hint = f"begin anew (your work is kept on a branch, to cherry-pick from): {tree.edit} --restart"
-    state = tree.state()
     if state is None:
         raise UnfinishedError(f"{tree.path}: what it was made from is not known any more", hint=hint)
     if state.base != base:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def run(
 
     ``env`` is added to the cleaned environment, which ``upstreams`` code gets little of (see :func:`environment`). The
     child gets its own process group, so that an interrupt ends its children too. Raises StackError when the program is
-    not there, and GivenUpError in a thread of a block (see beside.py) that has ended with an error.
+    not there or is killed, and GivenUpError in a thread of a block (see beside.py) that has ended with an error.
     """
     words = tuple(str(word) for word in argv)
     beside.refuse_when_given_up()
@@ -112,6 +113,11 @@ def run(
     if done.status and done.complaint:
         log.debug("it said:\n%s", done.complaint)
     beside.refuse_when_given_up()  # its output may be cut off: nobody shall take that for an answer
+    if process.returncode == -signal.SIGKILL:  # by the kernel when memory runs out, or by a person
+        raise StackError(
+            f"{words[0]} was killed while it ran: {' '.join(words[:8])}",
+            hint="see whether memory ran out (dmesg); the same command goes on where this one stopped",
+        )
     return done
 
 

@@ -16,12 +16,17 @@ from typing import TYPE_CHECKING, Any
 # GitPython would refuse to be imported where there is no git; Transfer has a better message.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
-import git
 import requests
 
-from hardener import cache
+from hardener import cache, leftovers
 from hardener.errors import PinError, StackError, UnreachableError
 from hardener.fetch import VARIABLE, without_password
+from hardener.mirrors import REMOTE
+
+try:
+    import git
+except ImportError as error:  # it asks git for its version
+    raise StackError(f"git does not start: {error}", hint="the same command again, or: hardener doctor") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +34,18 @@ if TYPE_CHECKING:
     from hardener.config import Component
 
 PAUSES = (1.0, 4.0, 16.0)  # seconds before the second, third and fourth try
-_REMOTE = "upstream"
 # A local repository serves us whatever its own settings say; a server's settings are its owner's business.
 _LOCAL_SERVER = "git -c uploadpack.allowFilter=true -c uploadpack.allowAnySHA1InWant=true upload-pack"
 _PERMANENT = re.compile(
     r"not found|does not exist|does not appear to be a git repository|authentication failed|permission denied"
     r"|could not read username|returned error: 40[0-9]",
+    re.IGNORECASE,
+)
+# How git reports that a program of its own was killed; where it was killed itself, its exit status says so.
+_KILLED = re.compile(r"died of signal|index-pack failed|invalid index-pack output", re.IGNORECASE)
+# What git says when the git at the other end is gone. Where the source is local, somebody has killed that one.
+_CUT_OFF = re.compile(
+    r"hung up|protocol error|unexpected disconnect|early EOF|expected flush|died|could not read from remote",
     re.IGNORECASE,
 )
 _UNADVERTISED = re.compile(
@@ -55,9 +66,12 @@ class _Progress(git.RemoteProgress):
 
 
 class Transfer:
-    """Conversations with one source, repeated with growing pauses while the failure may pass."""
+    """Conversations with one source, repeated with growing pauses while the failure may pass.
 
-    def __init__(self, mirror: Path, where: str, tell: Callable[[str, float], None]) -> None:
+    The caller holds the mirror's lock and has made the mirror (mirrors.py). Without one, only refs can be asked for.
+    """
+
+    def __init__(self, mirror: Path | None, where: str, tell: Callable[[str, float], None]) -> None:
         self.where = where
         self.tell = tell
         # noop: that we have a commit must not be told to the server as having its files.
@@ -65,26 +79,16 @@ class Transfer:
         self.local = not re.match(r"https://|ssh://", where)
         if not shutil.which("git"):
             raise StackError("git is not installed", hint="apt-get install git (hardener doctor looks for more)")
-        with cache.full_disk_explained():
-            repository = git.Repo.init(mirror, bare=True, mkdir=True)
-        with repository.config_writer() as config:
-            for section, option, value in (
-                ("gc", "auto", "0"),
-                ("core", "repositoryformatversion", "1"),
-                ("extensions", "partialclone", _REMOTE),
-                (f'remote "{_REMOTE}"', "url", where if "://" in where else str(Path(where).resolve())),
-                (f'remote "{_REMOTE}"', "promisor", "true"),
-                (f'remote "{_REMOTE}"', "partialclonefilter", "blob:none"),
-            ):
-                config.set_value(section, option, value)
-        self.repository = repository
+        self.mirror = mirror
+        self._url = where if "://" in where else str(Path(where).resolve())
+        self._git = git.Git(mirror or "/")  # not where we happen to be: a repository there has settings of its own
 
     def check_ref(self, component: Component) -> tuple[str, ...]:
         """Refuse a release whose ref names another commit at the source than the pin."""
         if not component.ref:
-            self._talk("ls-remote", _REMOTE, "HEAD")  # only to see that the source answers
+            self._talk("ls-remote", self._url, "HEAD")  # only to see that the source answers
             return ()
-        text = self._talk("ls-remote", _REMOTE, component.ref, component.ref + "^{}")
+        text = self._talk("ls-remote", self._url, component.ref, component.ref + "^{}")
         found = {ref: commit for commit, ref in (line.split("\t") for line in text.splitlines() if "\t" in line)}
         commit = found.get(component.ref + "^{}") or found.get(component.ref)
         if commit is None:
@@ -101,22 +105,22 @@ class Transfer:
         """Fetch the pinned commit without its files."""
         options = ("--progress", "--no-tags", "--no-write-fetch-head", "--filter=blob:none")
         try:
-            self._talk("fetch", *options, "--depth=1", *self._server(), _REMOTE, component.commit)
+            self._talk("fetch", *options, "--depth=1", *self._server(), REMOTE, component.commit)
         except UnreachableError as error:
             if not _UNADVERTISED.search(error.message):
                 raise
             everything = ("+refs/heads/*:refs/upstream/heads/*", "+refs/tags/*:refs/upstream/tags/*")
-            self._talk("fetch", *options, *self._server(), _REMOTE, *everything)
+            self._talk("fetch", *options, *self._server(), REMOTE, *everything)
 
     def blobs(self, ids: list[str]) -> None:
         """Fetch files by their ids, in one request."""
         # The options are those of git's own lazy fetch (promisor-remote.c, fetch_objects).
         options = ("--progress", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
-        self._talk("fetch", *options, *self._server(), "--stdin", _REMOTE, stdin="".join(f"{blob}\n" for blob in ids))
+        self._talk("fetch", *options, *self._server(), "--stdin", REMOTE, stdin="".join(f"{blob}\n" for blob in ids))
 
     def refs(self, glob: str) -> set[str]:
         """Names of the source's refs that match a glob (git-ls-remote(1)); nothing is fetched."""
-        lines = self._talk("ls-remote", "--refs", _REMOTE, glob).splitlines()
+        lines = self._talk("ls-remote", "--refs", self._url, glob).splitlines()
         return {line.partition("\t")[2] for line in lines if "\t" in line}
 
     def history(self, prefix: str) -> None:
@@ -124,18 +128,30 @@ class Transfer:
         everything = (f"+refs/heads/*:{prefix}heads/*", f"+refs/tags/*:{prefix}tags/*")
         options = ("--progress", "--no-tags", "--prune", "--no-write-fetch-head", "--filter=blob:none")
         self._negotiator = "default"  # only what is new since the last time
-        self._talk("fetch", *options, *self._server(), _REMOTE, *everything)
+        self._talk("fetch", *options, *self._server(), REMOTE, *everything)
 
     def _server(self) -> tuple[str, ...]:
         return (f"--upload-pack={_LOCAL_SERVER}",) if self.local else ()
 
     def _talk(self, verb: str, *words: str, stdin: str = "") -> str:
+        killed = False
         for pause in (*PAUSES, None):
             try:
                 return self._once(verb, words, stdin)
             except git.GitCommandError as error:
                 complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
-                cache.refuse_full_disk(complaint, str(self.repository.git_dir))
+                cache.refuse_full_disk(complaint, str(self.mirror))
+                was_killed = _was_killed(error, complaint)
+                if was_killed and killed:
+                    raise StackError(
+                        f"git {verb} was killed twice",
+                        hint="see whether memory ran out (dmesg); the same command goes on where this one stopped",
+                    ) from error
+                if was_killed or (self.local and not killed and _was_cut_off(complaint)):
+                    killed = True
+                    if self.mirror:
+                        leftovers.clear(self.mirror)
+                    continue
                 if pause is None or self.local or _PERMANENT.search(complaint) or _UNADVERTISED.search(complaint):
                     raise self._unreachable(complaint) from error
                 self.tell(f"no answer, next try in {pause:.0f} s", 0.0)
@@ -144,13 +160,22 @@ class Transfer:
 
     def _once(self, verb: str, words: tuple[str, ...], stdin: str) -> str:
         environment = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
-        command = ["git", "-c", f"fetch.negotiationAlgorithm={self._negotiator}", verb]
-        with tempfile.TemporaryFile() as file, self.repository.git.custom_environment(**environment):
+        # Nothing but this fetch writes here, whatever the user's configuration says, and nothing goes on after it.
+        settings = {
+            "fetch.negotiationAlgorithm": self._negotiator,
+            "fetch.writeCommitGraph": "false",
+            "maintenance.auto": "false",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = ["git", *options, verb, *words]
+        with tempfile.TemporaryFile() as file, self._git.custom_environment(**environment):
             file.write(stdin.encode())
             file.seek(0)
             if verb != "fetch":
-                return str(self.repository.git.execute([*command, *words], istream=file))
-            process = self.repository.git.execute([*command, *words], istream=file, as_process=True)
+                return str(self._git.execute(command, istream=file))
+            # It inherits our locks, as all programs do: it may outlive us, and nobody else may write here until then.
+            with cache.spawning:
+                process = self._git.execute(command, istream=file, as_process=True, pass_fds=tuple(cache.held_locks))
             progress = _Progress(self.tell)
             git.cmd.handle_process_output(
                 process, None, progress.new_message_handler(), finalizer=None, decode_streams=True
@@ -165,6 +190,14 @@ class Transfer:
             hint=f"name a mirror: {VARIABLE}=NAME=URL-or-path (or try the whole job without upstream: make demo)",
             details=() if self.local else diagnose(self.where),
         )
+
+
+def _was_killed(error: git.GitCommandError, complaint: str) -> bool:
+    return (isinstance(error.status, int) and error.status < 0) or bool(_KILLED.search(complaint))
+
+
+def _was_cut_off(complaint: str) -> bool:
+    return bool(_CUT_OFF.search(complaint)) and not _PERMANENT.search(complaint)
 
 
 def diagnose(url: str) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ import random
 import re
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +145,92 @@ def test_kill_of_the_process_alone_frees_the_lock(minimeet: Minimeet, reference:
         with minimeet.start("build") as again:
             again.until_said("fetch", seconds=20)
             assert again.end().sums == reference.run.sums
+
+
+GIT = """#!/bin/sh
+case " $* " in *" fetch "*) mkdir "{folder}/asked" 2>/dev/null && read -r _ < "{folder}/answer" ;; esac
+PATH="{path}" exec git "$@"
+"""
+
+
+class Slow:
+    """A git whose first fetch begins only when it is allowed to."""
+
+    def __init__(self, folder: Path, path: str) -> None:
+        folder.mkdir()
+        self.asked, self.answer = folder / "asked", folder / "answer"
+        os.mkfifo(self.answer)
+        (folder / "git").write_text(GIT.format(folder=folder, path=path))
+        (folder / "git").chmod(0o755)
+        self.env = {"PATH": f"{folder}:{path}"}
+
+    def go_on(self) -> None:
+        """Allow it."""
+        with self.answer.open("w") as file:
+            file.write("\n")
+
+
+def children(parent: int) -> list[int]:
+    """Return the git programs that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            number, _, rest = stat.read_text().partition(" (git) ")
+            found += [int(number)] if rest and int(rest.split()[1]) == parent else []
+    return found
+
+
+def test_kill_of_git_alone_is_no_failure(apart: Minimeet, reference: Reference) -> None:
+    """``kill -9`` of the git that fetches: the same build asks once more."""
+    slow = Slow(apart.folder / "bin", apart.env["PATH"])
+    with apart.start("build", env=slow.env) as running:
+        running.until(slow.asked.exists)
+        (fetching,) = children(running.process.pid)
+        os.kill(fetching, signal.SIGKILL)
+        run = running.end()
+    assert run.code == 0, run.stderr
+    assert run.sums == reference.run.sums
+
+
+def test_a_git_that_outlives_a_killed_hardener_is_named_and_waited_for(apart: Minimeet, reference: Reference) -> None:
+    """``kill -9`` of hardener alone: nobody writes to the mirror beside the git that it left behind."""
+    slow = Slow(apart.folder / "bin", apart.env["PATH"])
+    with apart.start("build", env=slow.env) as running:
+        running.until(slow.asked.exists)
+        (fetching,) = children(running.process.pid)
+        os.kill(running.process.pid, signal.SIGKILL)
+        running.process.wait()
+        refused = apart.build("--no-wait")
+        assert refused.code == 75
+        assert re.search(rf"process {fetching}\), left by a hardener that was killed", refused.answer["error"])
+        with apart.start("build") as again:
+            again.until_said("note")
+            slow.go_on()
+            run = again.end()
+    assert run.code == 0, run.stderr
+    assert run.sums == reference.run.sums
+
+
+@pytest.mark.parametrize("end", ["group", "git"])
+@pytest.mark.parametrize("share", [round(n / 1000, 3) for n in random.Random(75).choices(range(1000), k=2)])
+def test_kill_while_git_fetches(
+    apart: Minimeet, reference: Reference, undisturbed: float, share: float, end: str
+) -> None:
+    """SIGKILL of all, or of a git that works in the mirror, at some moment of the fetch."""
+    with apart.start("build") as running:
+        running.until((apart.cache / "mirrors" / "minimeet.git").exists)
+        deadline = time.monotonic() + share * undisturbed / 5  # the fetch is a smaller part of a build
+        while time.monotonic() < deadline and running.listen(deadline - time.monotonic()):
+            pass
+        for number in children(running.process.pid) if end == "git" else ():
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        if end == "group":
+            running.kill()
+        elif running.end().code == 0:
+            assert digest(apart.dist / SITE) == reference.files[SITE]
+        reference.intact(apart.dist)
+        heals(apart, reference)
 
 
 @pytest.mark.parametrize(

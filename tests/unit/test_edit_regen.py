@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes import FakeUpstream, git, lines, standard, write_files, write_project, write_series
-from hardener import cache, cli, cli_series, edittree
+from hardener import cache, cli, cli_series, edittree, leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -295,6 +295,70 @@ def test_a_killed_edit_can_be_repeated(cycle: Cycle, monkeypatch: pytest.MonkeyP
             cycle.run("edit", "fake")
     assert cycle.ok("edit", "fake")["how"] == "opened"
     assert cycle.git("log", "--format=%s", "-1") == "Go far\n"
+
+
+@pytest.mark.parametrize("step", ["point", "git"])
+def test_an_edit_that_was_killed_while_it_followed_the_series_follows_it_then(
+    cycle: Cycle, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The branch is still that of the older series: it must not be taken for work, and written back over the newer."""
+    cycle.ok("edit", "fake")
+    write_files(cycle.folder, {"series": "nine.patch\nboth.patch\nwindows.patch\nfar.patch\n"})
+    files = cycle.files()
+    point = edittree.EditTree.point
+
+    def cut(tree: edittree.EditTree, commit: str, base: str) -> None:
+        if step == "git":  # which was killed while it wrote files
+            point(tree, commit, base)
+            write_files(tree.path, {".git/index.lock": b"", "src/app.js": b"half"})
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edittree.EditTree, "point", cut)
+        with pytest.raises(Killed):
+            cycle.run("edit", "fake")
+    code, answer, err = cycle.run("regen", "fake")
+    assert (code, cycle.files()) == (5, files)
+    assert "hardener edit fake" in err
+    answer = cycle.ok("edit", "fake")
+    assert (answer["how"], answer["saved"]) == ("refreshed", "saved/1")
+    assert cycle.git("log", "--format=%s", "-2", ":/Keep CRLF").split("\n")[:2] == ["Keep CRLF", "Say ten"]
+    assert cycle.git("status", "--porcelain") == ""
+    assert cycle.ok("regen", "fake")["components"][0]["kept"] == 4
+
+
+LOCKS = ("index.lock", "HEAD.lock", "config.lock", "refs/heads/series.lock", "logs/HEAD.lock", "packed-refs.lock",
+         "refs/hardener/base.lock", "info/sparse-checkout.lock", "objects/info/alternates.lock")  # fmt: skip
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_that_a_killed_git_left_does_not_keep_a_person_from_going_on(cycle: Cycle, lock: str) -> None:
+    cycle.ok("edit", "fake")
+    cycle.change("src/new.js", b"new\n", "-m", "Add\n\nWhy.")
+    for verb, words, code in (("regen", (), 0), ("edit", (), 0), ("edit", ("--restart",), 0)):
+        write_files(cycle.tree, {f".git/{lock}": b""})
+        assert cycle.run(verb, "fake", *words)[0] == code
+        assert not (cycle.tree / ".git" / lock).exists()
+
+
+def test_a_lock_of_a_git_that_a_person_runs_is_named(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit whose message is being written, say."""
+    monkeypatch.setattr(leftovers, "PATIENCE", 0.0)
+    cycle.ok("edit", "fake")
+    write_files(cycle.tree, {".git/index.lock": b""})
+    argv = ["git", "cat-file", "--batch"]
+    with subprocess.Popen(argv, cwd=cycle.tree / "src", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as git_:
+        git_.stdin.write(b"HEAD:none\n")
+        git_.stdin.flush()
+        git_.stdout.readline()
+        for verb in ("edit", "regen"):
+            code, answer, err = cycle.run(verb, "fake")
+            assert (code, answer["exit"]) == (75, 75)
+            assert f"process {git_.pid}" in answer["error"]
+            assert "hint:" in err
+        assert (cycle.tree / ".git/index.lock").exists()
+        git_.stdin.close()
+    cycle.ok("edit", "fake")
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])

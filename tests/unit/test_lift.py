@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import signal
 from typing import TYPE_CHECKING
@@ -503,6 +504,39 @@ class TestLeaving:
         assert world.git("rev-parse", "HEAD") == head
         assert world.files() == before
         assert world.git("status", "--porcelain") == ""
+
+    def test_what_a_killed_git_left_in_its_work_tree(self, world, lift):
+        """The same command goes on, also where git was writing when it was killed."""
+        assert lift("--to", "102")[0] == 5
+        (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
+        left = [world.tree() / ".git" / name for name in ("index.lock", "HEAD.lock", "config.lock", "shallow.lock")]
+        for path in left:
+            path.write_bytes(b"")
+
+        lift("--continue")
+
+        assert not [path for path in left if path.exists()]
+        assert "src/b.js" not in world.git("status", "--porcelain", cwd=world.tree())
+
+    @pytest.mark.parametrize("words", [("--continue",), ("--abort",)])
+    def test_what_a_killed_commit_left_in_the_project(self, world, lift, words):
+        """A lock that is older than the lift's first commit is not ours, and stays."""
+        hook = world.root / ".git/hooks/pre-commit"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\nexit 1\n", "utf-8")
+        hook.chmod(0o755)
+        to_lists(world, lift)
+        assert lift("--continue", "--confirm", "README.md", "--drop", "static/old.html")[0] == 3
+        hook.unlink()
+        ours, older = world.root / ".git/index.lock", world.root / ".git/refs/heads/other.lock"
+        for path in (ours, older):
+            path.write_bytes(b"")
+        os.utime(older, (0, 0))
+
+        assert lift(*words)[0] == 0
+
+        assert (ours.exists(), older.exists()) == (False, True)
+        assert len(world.subjects()) == (3 if words == ("--continue",) else 0)
 
 
 class TestPartialSource:

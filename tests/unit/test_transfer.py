@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import git
@@ -176,3 +178,15 @@ def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch
     (line,) = diagnose(URL)
     assert "proxy.example:3128" in line
     assert "secret" not in line
+
+
+def test_a_git_that_is_killed_at_its_first_question_is_an_error_with_a_hint() -> None:
+    """GitPython asks for git's version while it is imported, and calls a failure an ImportError."""
+    code = (
+        "import sys; sys.modules['git'] = None\n"
+        "from hardener.errors import StackError\n"
+        "try:\n    import hardener.transfer\nexcept StackError as error:\n    print(error.message, error.hint)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("git does not start: ")
+    assert "the same command again" in done.stdout

@@ -76,7 +76,13 @@ def resume(project: Project, options: Options, ui: UI) -> Result:
     """Take up the lift that stopped or was killed. Raises as :func:`start`, and PatchError for unfinished work."""
     under_way = state.load(project)
     under_way.make_commits = under_way.make_commits and options.make_commits
+    _clear_locks(project, under_way)
     return Course(project, under_way, _histories(project, options, ui, fetch=False), options, ui).go()
+
+
+def _clear_locks(project: Project, under_way: State) -> None:
+    if under_way.phase == "commit":  # the state file is as old as the first commit at most
+        keep.clear_locks(project, under_way.path.stat().st_mtime)
 
 
 def abort(project: Project) -> tuple[str, list[str], Path]:
@@ -90,6 +96,8 @@ def abort(project: Project) -> tuple[str, list[str], Path]:
     except StackError:
         under_way = None
     wanted = under_way.wanted if under_way else "?"
+    if under_way:
+        _clear_locks(project, under_way)
     if under_way and (made := keep.made(project, under_way.head)):
         _take_back(project, under_way.head, made[-1])
     aside = _free(project.work / "lift-aborted")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import cache, leftovers
 from hardener.config import NAME as UPSTREAM
 from hardener.errors import ConfigError, StackError
 from hardener.run import run
@@ -12,7 +13,6 @@ from hardener.series import REMOVALS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from hardener.config import Project
 
@@ -122,6 +122,17 @@ def made(project: Project, head: str) -> list[str]:
         return []
     words = ["rev-list", "--reverse", "--extended-regexp", r"--grep=^Lift: (routine|by-hand|dropped)$", f"{head}..HEAD"]
     return run(["git", "-C", project.root, *words]).text.split()
+
+
+def clear_locks(project: Project, since: float) -> None:
+    """Remove lock files that a lift which was killed while it committed left in the project's repository.
+
+    Younger than ``since`` (seconds since 1970), when it began to commit; others are not ours. Raises BusyError where a
+    git is at work there.
+    """
+    found = run(["git", "-C", project.root, "rev-parse", "--absolute-git-dir"])
+    if found.status == 0:
+        leftovers.clear(Path(found.text), since=since, locks_only=True)
 
 
 def take_back(project: Project, head: str) -> None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import cache, leftovers
 from hardener.apply import COMMITTER
 from hardener.canonical import EXPORT
 from hardener.errors import StackError
@@ -47,8 +47,12 @@ class Merged:
 
 
 def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
-    """The lift's own repository of one component, made if it is not there."""
+    """The lift's own repository of one component, made if it is not there.
+
+    Raises BusyError where a person's git is at work in it.
+    """
     repository = Repository(folder / ".git")
+    leftovers.clear(folder / ".git")  # the lift's own lock keeps other lifts out
     if not (folder / ".git" / "HEAD").exists():
         folder.mkdir(parents=True, exist_ok=True)
         done = run(["git", *PLAIN_OPTIONS, "init", "--quiet", folder], env=PLAIN_ENVIRONMENT)

@@ -28,8 +28,6 @@ def open_at(folder: Path, tip: str, old: str, exclude: tuple[str, ...]) -> None:
     _git(folder, "config", "core.sparseCheckout", "true")
     rules = ["/*", *(f"!/{path.rstrip('/')}/" for path in exclude)]
     (folder / ".git" / "info" / "sparse-checkout").write_text("".join(f"{rule}\n" for rule in rules), "utf-8")
-    for lock in ("index.lock", "HEAD.lock"):  # of a git that was killed; the lift's own lock keeps others out
-        (folder / ".git" / lock).unlink(missing_ok=True)
     _git(folder, "cherry-pick", "--quit")
     done = _git(folder, "checkout", "--quiet", "--force", "-B", BRANCH, tip)
     if done.status:
