@@ -31,6 +31,7 @@ from hardener.evidence.real import Real
 from hardener.evidence.record import Recorder, read
 from hardener.evidence.visit import Visit
 from hardener.evidence.xmpp_stub import MALLORY, PASSWORD, USER, Conversation, Door, Mallory
+from hardener.muc import USER as WORDS
 from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
 
@@ -95,6 +96,17 @@ def test_the_hostile_participant_logs_in_says_all_and_leaves(wire: Wire) -> None
     assert [peer.local(one) for one in room[1]] == ["nick", "email", "etherpad"]
     assert [one[0].text for one in room if peer.local(one) == "message"] == ["a < b", "the end"]
     assert wire.closed
+
+
+def test_the_hostile_participant_tells_whom_the_room_has_in_the_rooms_words(wire: Wire) -> None:
+    claim = f"<z xmlns='urn:z'><x xmlns='{WORDS}'><item jid='focus@auth.{DOMAIN}/f' role='moderator'/></x></z>"
+    with peer.Peer(servers(), USER) as one:
+        for nick, inside, kind in (("bob", claim, ""), ("carol", "", ""), ("carol", claim, " type='unavailable'")):
+            told = f"<x xmlns='{WORDS}'><item jid='{nick}@{DOMAIN}/r' role='participant'/></x>"
+            wire.waiting.append(f"<presence xmlns='jabber:client' from='{ROOM}/{nick}'{kind}>{inside}{told}</presence>")
+        one.join(ROOM, Mallory())
+        assert one.others("nobody") == {"bob": "participant", MALLORY: "moderator"}
+        assert one.others("bob") == {MALLORY: "moderator"}
 
 
 def test_a_wrong_password_is_refused_and_the_line_is_closed(wire: Wire) -> None:
@@ -173,7 +185,9 @@ def test_passwords_do_not_show_in_a_traceback() -> None:
 
 def test_what_mallory_does_at_the_stub_she_does_at_real_servers() -> None:
     # She calls where the site is as it was built. The stack has no bridge and so lets browsers speak with each other.
-    stub = {one.name for one in ATTACKS if one.kind == "peer"} - {"mallory-candidate"}
+    # The stub alone has company for her.
+    alone = {one.name for one in ATTACKS if one.mallory and one.mallory.company}
+    stub = {one.name for one in ATTACKS if one.kind == "peer"} - {"mallory-candidate"} - alone
     assert stub
     assert stub <= {attack.name for journey, attack in campaign.plan() if journey.name == "real-mallory"}
     assert JOURNEYS["real-mallory"].walk is mallory

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evidence_events import events, seen
-from hardener.evidence import campaign, report
+from evidence_events import Event, events, seen
+from hardener.evidence import campaign, occupants, report
 from hardener.evidence.canaries import CANARIES
 from hardener.evidence.judge import BROWSERS_OWN, judge
 from hardener.evidence.own_server import HOST, STAGE
@@ -105,6 +105,48 @@ def test_the_control_says_what_it_did_not_see() -> None:
         ("opener", ["message"]),
     ]
     assert len(campaign.weak_control(summary)) == 2
+
+
+def compared(*found: str, run: str = "who + none") -> Event:
+    """A comparison of who is there with who is shown."""
+    return {"run": run, "witness": "harness", "kind": "occupants", "server": {}, "page": {}, "differences": list(found)}
+
+
+def planted(*found: str) -> list[Event]:
+    return [{"t": 0.0} | compared(*found, run=occupants.CANARY)]
+
+
+def test_whoever_is_not_shown_as_what_they_are_spoils_the_verdict() -> None:
+    for found, verdict, count in (((), "clean", 0), (("a is not shown",), "mistaken", 1)):
+        summary = judge(events(compared(*found), run="who + none"))
+        assert summary["verdict"] == verdict
+        assert (summary["totals"]["compared"], summary["totals"]["runs_with_mistaken"]) == (1, count)
+
+
+@pytest.mark.parametrize(
+    ("found", "void"),
+    [
+        ((f"{occupants.PLANTED} is not shown",), False),
+        ((), True),
+        (("somebody is not shown",), True),
+        ((f"{occupants.PLANTED} is not shown", "somebody is not shown"), True),
+    ],
+    ids=["found", "not found", "another", "more"],
+)
+def test_a_comparison_that_misses_the_planted_occupant_or_sees_others_voids_the_run(found, *, void: bool) -> None:
+    summary = judge(events() + planted(*found))
+    assert (summary["verdict"] == "void") is void
+    assert any("occupant" in one for one in summary["void_because"]) is void
+    assert not judge(events())["void_because"], "a plan without comparisons needs no planted occupant"
+
+
+def test_the_control_has_to_show_somebody_as_what_they_are_not() -> None:
+    expected = {"spoofed-first": ("occupants",)}
+    for found, missing in ((("a is not shown",), []), ((), ["occupants"])):
+        (row,) = judge(events(compared(*found, run="who + spoofed-first"), run="who + spoofed-first"), expected)[
+            "control"
+        ]
+        assert row["missing"] == missing
 
 
 def test_a_control_without_contacts_is_weak() -> None:

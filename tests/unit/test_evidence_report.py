@@ -35,6 +35,10 @@ def test_nothing_is_loaded_from_anywhere() -> None:
         (judge(events()), "No third-party contact"),
         (judge(events(seen("transport", "dns"))), "Third-party contacts found"),
         (judge([]), "proves nothing"),
+        (
+            judge(events({"witness": "harness", "kind": "occupants", "differences": ["a is not shown"]})),
+            "Not everybody",
+        ),
     ],
 )
 def test_verdict_in_words(summary: dict[str, object], words: str) -> None:

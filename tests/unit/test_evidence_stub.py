@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from hardener.evidence import xmpp_stub
-from hardener.evidence.xmpp_stub import Conversation, Door, Mallory
+from hardener.evidence.xmpp_stub import Conversation, Door, Guest, Mallory
+from hardener.muc import USER, item, word_of_room
 
 DOMAIN = "meet.example"
 ROOM = f"room@conference.{DOMAIN}"
@@ -169,6 +170,35 @@ def test_an_update_of_the_presence_comes_back_once() -> None:
     talk = signed_in(Mallory())
     say(talk, JOIN)
     assert len(say(talk, JOIN)) == 1
+
+
+def test_company_comes_in_the_rooms_own_word_last_and_the_list_holds_those_who_stay() -> None:
+    claim = f"<z xmlns='urn:z'><x xmlns='{USER}'/></z>"
+    company = (
+        Guest("a1", presence=claim),
+        Guest("a2", after=claim),
+        Guest("a3", leave=claim),
+        Guest("a4", hidden=True),
+    )
+    talk = signed_in(Mallory(company=company))
+    told = {one.get("from", "").partition("/")[2]: one for one in say(talk, JOIN) if one.tag.endswith("presence")}
+    assert set(told) >= {"a1", "a2", "a3"}
+    assert "a4" not in told
+    assert next(told["a1"].iter(f"{{{USER}}}x")) is not word_of_room(told["a1"])
+    assert item(told["a1"]).get("jid") == f"guest-a1@{DOMAIN}/g"
+    later = [ET.fromstring(one) for one in talk.later]
+    assert [(one.get("from", "").partition("/")[2], one.get("type")) for one in later] == [
+        ("a2", None), ("a3", "unavailable"), ("focus", "get"),
+    ]  # fmt: skip
+    assert set(talk.occupants) == {xmpp_stub.MALLORY, "a1", "a2", "a4"}
+
+
+def test_the_list_is_final_once_the_client_has_answered_the_last_question() -> None:
+    talk = signed_in(Mallory())
+    say(talk, JOIN)
+    assert not talk.settled
+    say(talk, f"<iq xmlns='jabber:client' type='result' id='{xmpp_stub.LAST}'/>")
+    assert talk.settled
 
 
 @pytest.mark.parametrize(("kind", "fields"), [("get", ["muc#roomconfig_roomsecret"]), ("set", [])])

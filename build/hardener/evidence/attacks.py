@@ -9,6 +9,7 @@ from typing import Any
 from hardener.evidence import keys
 from hardener.evidence.attack import DIRECT, HARMLESS, Attack
 from hardener.evidence.calling import CALL, NAME, NOBODY
+from hardener.evidence.spoofs import SPOOFS
 from hardener.evidence.stages import EVIL, SAY_AVATAR, SEED, embedding, opening, token
 from hardener.evidence.xmpp_stub import MALLORY, Mallory
 
@@ -306,5 +307,6 @@ ATTACKS: tuple[Attack, ...] = (
         mallory=Mallory(chat=("secret chat text",)),
         expects=("message",),
     ),
+    *SPOOFS,
     *_groups(),
 )

@@ -6,7 +6,9 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from hardener.evidence import occupants
 from hardener.evidence.peer import Peer, Refused
+from hardener.evidence.spoofs import MISTAKEN
 from hardener.evidence.visit import Missed
 from hardener.evidence.xmpp_stub import Mallory
 
@@ -73,6 +75,7 @@ def mallory(visit: Visit) -> None:
         raise Missed("no real servers")
     _come(visit)
     hostile = visit.attack.mallory or Mallory(chat=("Hello",))
+    claims = MISTAKEN in visit.attack.expects  # to be somebody else: then upstream as it is may not show her
     last = f"That was all {secrets.token_hex(4)}"
     room = visit.page.evaluate("APP.conference._room.room.roomjid")
     with contextlib.ExitStack() as stack:
@@ -82,11 +85,17 @@ def mallory(visit: Visit) -> None:
                 peer.join(room, hostile)
             except (OSError, EOFError, Refused) as error:
                 raise Missed(f"{type(error).__name__}: {error}") from error
-            visit.page.wait_for_function(_OTHERS, arg=1, timeout=PATIENCE)
+            if not claims:
+                visit.page.wait_for_function(_OTHERS, arg=1, timeout=PATIENCE)
         visit.wait(1)
         peer.play(hostile, last)
-        with visit.step("everything that Mallory sent has arrived", must=True):
-            _read(visit, last)
+        try:
+            with visit.step("everything that Mallory sent has arrived", must=True):
+                _read(visit, last)
+        finally:  # also where the page shows nothing of somebody whom it does not know
+            if claims:
+                me = visit.page.evaluate("APP.conference.getMyUserId()")
+                occupants.compare(visit, lambda: peer.others(me))
         visit.wait(4)
         visit.photograph()
     _part([visit])

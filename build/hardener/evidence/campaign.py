@@ -15,7 +15,9 @@ from hardener.evidence import judge, report
 from hardener.evidence.attack import HARMLESS, NONE, Attack
 from hardener.evidence.attacks import ATTACKS
 from hardener.evidence.journeys import JOURNEYS, Journey, canary
+from hardener.evidence.occupants import CANARY
 from hardener.evidence.record import Recorder, read
+from hardener.evidence.spoofs import MISTAKEN, PLANTED_OCCUPANT
 from hardener.evidence.visit import Missed, Visit
 from hardener.evidence.witness import Watched
 
@@ -91,6 +93,8 @@ def run(
     try:
         with ui.step("evidence", site.parent.name or site.name) as line, Watched(site, record) as watched:
             _walk(watched, Journey("canary", "planted requests", canary), NONE, name="canary 1")
+            if any(journey.name == "who" or MISTAKEN in attack.expects for journey, attack in pairs):
+                _walk(watched, JOURNEYS["who"], PLANTED_OCCUPANT, "planted", name=CANARY)
             for number, (journey, attack) in enumerate(pairs):
                 line.tell(name_of(journey, attack), number / len(pairs))
                 if journey.people and real is None:
@@ -160,7 +164,7 @@ def _walk(
     scene.settings = journey.settings + attack.settings
     scene.page, scene.mallory = attack.script, attack.mallory
     scene.features, scene.real = journey.server | attack.server, real
-    if journey.name in {"call-mallory", "own-stun"} and attack is NONE:
+    if journey.name in {"call-mallory", "own-stun", "who"} and attack is NONE:
         scene.mallory = HARMLESS
     record.add("harness", "start", address=attack.address("/"))
     ok, text = True, ""
@@ -169,7 +173,9 @@ def _walk(
             visits = []
             for person in journey.people or ("",):
                 context = stack.enter_context(watched.browser(permissions=["camera", "microphone"], **journey.profile))
-                visits.append(Visit(context, attack, room, record, real=real, name=person, pictures=pictures))
+                visits.append(
+                    Visit(context, attack, room, record, real=real, name=person, pictures=pictures, scene=scene)
+                )
             visits[0].others = tuple(visits[1:])
             journey.walk(visits[0])
     except Missed as error:

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hardener.evidence import calls, canaries
+from hardener.evidence import calls, canaries, occupants
 from hardener.evidence.attack import DIRECT
 from hardener.evidence.own_server import HOST, STAGE
 
@@ -218,6 +218,7 @@ JOURNEYS = {
             settings=DIRECT,
         ),
         Journey("call-mallory", "join; a second participant is there; chat open", _call_mallory),
+        Journey("who", "join; who is there against who is shown", occupants.who),
         Journey("settings", "all tabs of the settings", _settings),
         Journey("calendar", "settings from the welcome page", _calendar),
         Journey("invite", "invite dialog", _invite),

@@ -6,6 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from hardener.evidence.canaries import CANARIES
+from hardener.evidence.occupants import CANARY as OCCUPANT
+from hardener.evidence.occupants import PLANTED
 from hardener.evidence.own_server import HOST, STAGE
 
 if TYPE_CHECKING:
@@ -53,8 +55,9 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
     contacts = [contact for one in runs for contact in one["contacts"]]
     walked = [one for one in runs if one["run"]]
     touched = any(contacts) or any(one["messages"] for one in runs)
+    mistaken = [one for one in walked if one["mistaken"]]
     return {
-        "verdict": "void" if reasons else ("contacts" if touched else "clean"),
+        "verdict": "void" if reasons else ("contacts" if touched else ("mistaken" if mistaken else "clean")),
         "void_because": reasons,
         "canaries": canaries,
         "runs": runs,
@@ -75,6 +78,8 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
             "browser": sum(1 for one in contacts if one["browser"]),
             "transport": sum(1 for one in contacts if one["transport"]),
             "disagreements": sum(1 for one in contacts if not (one["browser"] and one["transport"])),
+            "compared": sum(1 for one in walked if one["compared"]),
+            "runs_with_mistaken": len(mistaken),
             "runs_with_messages": sum(1 for one in walked if one["messages"]),
             "events": len(events),
         },
@@ -85,6 +90,9 @@ def _canary(name: str, events: Sequence[Event]) -> dict[str, Any]:
     seen: dict[tuple[str, str], set[str]] = defaultdict(set)
     for event in events:
         seen[event["witness"], event.get("host", "")].add(event["kind"])
+    if name == OCCUPANT:
+        rows = [_planted(events)]
+        return {"run": name, "seen": sum(1 for row in rows if not row["missing"]), "of": len(rows), "rows": rows}
     rows = []
     for canary in CANARIES:
         browser, transport = seen["browser", canary.host], seen["transport", canary.host]
@@ -101,6 +109,13 @@ def _canary(name: str, events: Sequence[Event]) -> dict[str, Any]:
             }
         )
     return {"run": name, "seen": sum(1 for row in rows if not row["missing"]), "of": len(rows), "rows": rows}
+
+
+def _planted(events: Sequence[Event]) -> dict[str, Any]:
+    """Whether the comparison finds the occupant of whom the page was not told, and nobody else."""
+    found = [text for event in events if event["kind"] == "occupants" for text in event["differences"]]
+    missing = [] if found == [f"{PLANTED} is not shown"] else ["page:occupants"]
+    return {"kind": "occupant", "host": PLANTED, "browser": found, "transport": [], "missing": missing}
 
 
 def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
@@ -151,6 +166,8 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
         ],
         "contacts": contacts,
         "messages": messages,
+        "compared": any(event["kind"] == "occupants" for event in events),
+        "mistaken": [text for event in events if event["kind"] == "occupants" for text in event["differences"]],
         "peer_connections": sum(1 for event in events if event["kind"] == "peer-connection"),
         "browsers_own": sorted(own),
         "given_away": sorted({f"{event['what']}" for event in events if event["kind"] == "given-away"}),
@@ -159,10 +176,13 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _control(attack: str, expected: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Whether an attack (or a run) had the effect that it has on upstream ("message": told to a foreign page)."""
+    """Whether an attack (or a run) had the effect that it has on upstream ("message": told to a foreign page;
+    "occupants": somebody is not shown, or as what they are not).
+    """
     its = [one for one in runs if attack in (one["attack"], one["run"])]
     hosts = {contact["host"] for one in its for contact in one["contacts"]}
     hosts |= {"message"} if any(one["messages"] for one in its) else set()
+    hosts |= {"occupants"} if any(one["mistaken"] for one in its) else set()
     return {"attack": attack, "expected": list(expected), "missing": [one for one in expected if one not in hosts]}
 
 

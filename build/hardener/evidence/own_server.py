@@ -48,6 +48,7 @@ class Scene:
         self.features: frozenset[str] = frozenset()
         self.page = ""
         self.joins = 0
+        self.talk: Conversation | None = None  # of who came into the room last
 
 
 def settings(host: str, servers: Real | None = None) -> str:
@@ -143,6 +144,7 @@ class OwnServer:
             heard = len(talk.heard)
             if talk.joined and any("code='110'" in one for one in answers):
                 scene.joins += 1
+                scene.talk = talk
             if talk.later:
                 later, talk.later = talk.later, []
                 threading.Thread(target=self._later, args=(stream, later), daemon=True).start()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from xml.etree import ElementTree as ET  # what answers is our own stack
 from xml.sax.saxutils import escape, quoteattr
 
+from hardener import muc
 from hardener.evidence import xmpp_stub
 from hardener.evidence.xmpp_stub import FRAMING, MALLORY, MUC, SASL
 
@@ -37,6 +38,7 @@ class Peer:
     def __init__(self, real: Real, account: str) -> None:
         self._real, self._account = real, account
         self._room = ""
+        self._occupants: dict[str, tuple[str, str]] = {}  # nick -> address and role, as the room says
 
     def __enter__(self) -> Self:
         self._connection, self._stream = self._real.connect()
@@ -99,6 +101,7 @@ class Peer:
         own = self._hear("presence", such=lambda one: one.get("from") == self._seat)
         if own.get("type") == "error":
             raise Refused(ET.tostring(own, "unicode")[:200])
+        self._note(own)
         threading.Thread(target=self._attend, daemon=True).start()
 
     def play(self, mallory: Mallory, last: str) -> None:
@@ -118,7 +121,22 @@ class Peer:
             while True:
                 self._react(ET.fromstring(self._stream.receive()))  # noqa: S314
 
+    def others(self, nick: str) -> dict[str, str]:
+        """The room's list as the server tells it (nick -> role), without the focus and without one of its occupants."""
+        focus = f"focus@auth.{self._real.domain}/"
+        found = dict(self._occupants)
+        return {one: role for one, (jid, role) in found.items() if one != nick and not jid.startswith(focus)}
+
+    def _note(self, presence: ET.Element) -> None:
+        told, nick = muc.item(presence), (presence.get("from") or "").partition("/")[2]
+        if presence.get("type") == "unavailable":
+            self._occupants.pop(nick, None)
+        elif told is not None:
+            self._occupants[nick] = (told.get("jid", ""), told.get("role", ""))
+
     def _react(self, element: ET.Element) -> None:
+        if local(element) == "presence":
+            self._note(element)
         if local(element) == "iq" and element.get("type") in {"get", "set"}:
             self._say(reply(element))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _VERDICTS = {
     "clean": ("good", "No third-party contact / Kein Kontakt zu Dritten"),
+    "mistaken": ("bad", "Not everybody is shown as what they are / Nicht alle werden als das gezeigt, was sie sind"),
     "contacts": ("bad", "Third-party contacts found / Kontakte zu Dritten gefunden"),
     "void": ("bad", "Void: this run proves nothing / Ungültig: Dieser Lauf beweist nichts"),
 }
@@ -36,6 +37,8 @@ def page(summary: Mapping[str, Any]) -> str:
         ("Contacts that the browser saw / die der Browser sah", totals["browser"]),
         ("Contacts that the wire saw / die die Leitung sah", totals["transport"]),
         ("… that only one saw / … die nur einer sah", totals["disagreements"]),
+        ("Runs in which who is there was compared with who is shown / Vergleiche, wer da ist", totals["compared"]),
+        ("… in which they differ / … mit Unterschied", totals["runs_with_mistaken"]),
         ("Parts of the browser watched / Beobachtete Teile des Browsers", ", ".join(summary.get("targets", ()))),
         ("Lines of the record / Zeilen der Aufzeichnung (events.ndjson)", totals["events"]),
     )
@@ -52,6 +55,7 @@ def page(summary: Mapping[str, Any]) -> str:
         words.skipped(summary["skipped"]),
         "<h2>Contacts / Kontakte</h2>",
         _contacts(runs),
+        _occupants(runs),
         words.calls(runs, summary.get("people", {})),
         "<h2>Hostile inputs by journeys / Angriffe und Wege</h2>",
         words.both(words.MATRIX),
@@ -96,7 +100,7 @@ def _matrix(runs: Sequence[Mapping[str, Any]]) -> str:
             if one is None:
                 row.append(cell(""))
                 continue
-            bad = one["contacts"] or one["messages"]
+            bad = one["contacts"] or one["messages"] or one["mistaken"]
             text = str(len(one["contacts"])) + (" ✉" if one["messages"] else "")
             text = text if one["completed"] else f"({text})"
             row.append(cell(text, "bad" if bad else "good" if one["completed"] else "part"))
@@ -148,6 +152,19 @@ def _contacts(runs: Sequence[Mapping[str, Any]]) -> str:
     return table(("run", "host", "browser", "wire / Leitung", "seen"), rows) if rows else f"<p>{NONE}</p>"
 
 
+def _occupants(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Who is in the room against who is shown, run by run."""
+    rows = [
+        (cell(one["run"]), cell("; ".join(one["mistaken"]) or NONE, "bad" if one["mistaken"] else "good"))
+        for one in runs
+        if one["compared"]
+    ]
+    if not rows:
+        return ""
+    title = "<h2>Who is there, and who is shown / Wer da ist, und wer gezeigt wird</h2>"
+    return title + table(("run / Lauf", "differences / Unterschiede"), rows)
+
+
 def _control(control: Sequence[Mapping[str, Any]]) -> str:
     if not control:
         return ""
@@ -177,7 +194,7 @@ def _timeline(runs: Sequence[Mapping[str, Any]]) -> str:
     parts = []
     for number, one in enumerate(walked):
         left, right = width * one["start"] / last, width * one["end"] / last
-        bad = one["contacts"] or one["messages"]
+        bad = one["contacts"] or one["messages"] or one["mistaken"]
         colour = "#c0392b" if bad else "#3a8f5c" if one["completed"] else "#d8a21b"
         title = f"{one['run']}: {one['start']:.1f} s to {one['end']:.1f} s"
         parts.append(
@@ -222,7 +239,8 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
 
     rows: list[tuple[str, ...]] = [("verdict", str(left["verdict"]), str(right["verdict"]))]
     names = (
-        "runs completed skipped runs_with_contacts contacts browser transport disagreements runs_with_messages".split()
+        "runs completed skipped runs_with_contacts contacts browser transport disagreements runs_with_messages"
+        " runs_with_mistaken".split()
     )
     rows += [(name.replace("_", " "), verdict(left, name), verdict(right, name)) for name in names]
     rows.append(("different hosts", *(str(len(one["totals"]["hosts"])) for one in (left, right))))
@@ -249,4 +267,5 @@ def _hosts(run: Mapping[str, Any] | None) -> str:
     hosts = [contact["host"] for contact in run["contacts"]] + (
         ["message to a foreign page"] if run["messages"] else []
     )
+    hosts += run["mistaken"]
     return ", ".join(hosts) or ("-" if run["completed"] or not run["run"] else "incomplete")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Frame, Locator, Page
 
     from hardener.evidence.attack import Attack
+    from hardener.evidence.own_server import Scene
     from hardener.evidence.real import Real
     from hardener.evidence.record import Recorder
 
@@ -49,6 +50,7 @@ class Visit:
     name: str = ""
     others: tuple[Visit, ...] = ()
     pictures: Path | None = None
+    scene: Scene | None = None  # of our own server
     page: Page = field(init=False)
     surface: Page | Frame = field(init=False)
 

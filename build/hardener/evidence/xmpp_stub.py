@@ -26,10 +26,24 @@ OWNER = f"{MUC}#owner"
 FOCUS = "http://jitsi.org/protocol/focus"
 LEGACY = "jabber:iq:auth"
 JINGLE = "urn:xmpp:jingle:1"
+LAST = "last"  # id of the request that ends what the client is told
 MALLORY = "ffffffff"  # larger than the client's own id, as a rule: then the client is the one who calls
 USER = "alice"
 PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
 ITERATIONS = 4096
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One more participant: what stands in the first presence, in a later one, or in the leave. Of who is ``hidden``,
+    the server's list knows, and the client is never told.
+    """
+
+    id: str
+    presence: str = ""  # XML, as everywhere here
+    after: str = ""
+    leave: str = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,7 @@ class Mallory:
     presence_after: str = ""  # XML, sent some seconds later (a command, say)
     id: str = MALLORY
     call: str = ""  # XML: contents of a Jingle session (XEP-0166) that she begins some seconds later
+    company: tuple[Guest, ...] = ()
 
     @property
     def first(self) -> str:
@@ -82,6 +97,8 @@ class Conversation:
     token: str = ""  # that the client has given with the address of the service
     later: list[str] = field(default_factory=list)  # what to send some seconds after the join
     joined: bool = False
+    occupants: dict[str, str] = field(default_factory=dict)  # nick -> role of all others but the focus, in the end
+    settled: bool = False  # the client has answered the last thing that it was told
     heard: list[tuple[str, str]] = field(default_factory=list)  # (kind, value) of what the client gives away
     account: str = ""  # the address of who has signed in
     _authenticated: bool = False
@@ -176,6 +193,7 @@ class Conversation:
         return (f"<success xmlns='{SASL}'>{payload}</success>",)
 
     def _iq(self, stanza: ET.Element) -> Iterable[str]:
+        self.settled = self.settled or stanza.get("id") == LAST
         if stanza.get("type") in ("result", "error") or not len(stanza):
             return
         child = stanza[0]
@@ -249,10 +267,36 @@ class Conversation:
                     f"<iq xmlns='jabber:client' type='set' id='{uuid.uuid4()}' from={quoteattr(mallory)}"
                     f" to={quoteattr(self._jid)}>{jingle}{self.mallory.call}</jingle></iq>"
                 )
+            self.occupants[self.mallory.id] = "participant"
+            for guest in self.mallory.company:
+                yield from self._guest(guest, room)
+            self.later.append(
+                f"<iq xmlns='jabber:client' type='get' id='{LAST}' from={quoteattr(f'{room}/focus')}"
+                f" to={quoteattr(self._jid)}><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+            )
+        self.settled = not self.later
 
-    def _occupant(self, occupant: str, jid: str, codes: str, affiliation: str, role: str, extra: str = "") -> str:
+    def _guest(self, guest: Guest, room: str) -> Iterable[str]:
+        """A guest comes in; what happens later goes to ``later``."""
+        place, jid = f"{room}/{guest.id}", f"guest-{guest.id}@{self.domain}/g"
+        if not guest.leave:
+            self.occupants[guest.id] = "participant"
+        if guest.hidden:
+            return
+        name = f"<nick xmlns='http://jabber.org/protocol/nick'>{guest.id}</nick>"
+        yield self._occupant(place, jid, "", "none", "participant", guest.presence + name)
+        if guest.after:
+            self.later.append(self._occupant(place, jid, "", "none", "participant", guest.after + name))
+        if guest.leave:
+            self.later.append(self._occupant(place, jid, "", "none", "none", guest.leave, "unavailable"))
+
+    def _occupant(
+        self, occupant: str, jid: str, codes: str, affiliation: str, role: str, extra: str = "", kind: str = ""
+    ) -> str:
+        """As Prosody has it: what the participant says comes first, and the room's own word last."""
+        head = f"<presence xmlns='jabber:client'{f' type={quoteattr(kind)}' if kind else ''}"
         return (
-            f"<presence xmlns='jabber:client' from={quoteattr(occupant)} to={quoteattr(self._jid)}>{extra}"
+            f"{head} from={quoteattr(occupant)} to={quoteattr(self._jid)}>{extra}"
             f"<x xmlns='{MUC}#user'><item affiliation='{affiliation}' role='{role}' jid={quoteattr(jid)}/>{codes}</x>"
             "</presence>"
         )
