@@ -149,6 +149,12 @@ def evidence(session: nox.Session) -> None:
     run(session, "hardener", "evidence", *sites, *session.posargs)
 
 
+@nox.session(default=False)
+def nginx(session: nox.Session) -> None:
+    """Write the nginx snippets (nox -s nginx -- DIR --embed https://portal.example.org)."""
+    run(session, "hardener", "nginx", *session.posargs)
+
+
 @nox.session(name="check-server", default=False)
 def check_server(session: nox.Session) -> None:
     """Read a server's configuration and name what it leaves open (nox -s check-server -- /etc)."""

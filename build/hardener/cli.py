@@ -28,7 +28,7 @@ DOORS = {
     "cli_stack": ("stack",),
     "cli_upstream": ("drift", "outdated", "upstream"),
     "cli_attack": ("attack",),
-    "cli_server": ("check-server",),
+    "cli_server": ("check-server", "nginx"),
     "cli_lift": ("lift", "delta", "compare"),
     "cli_machine": ("doctor", "clean"),
 }

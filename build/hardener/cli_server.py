@@ -1,10 +1,11 @@
-"""The verb ``check-server``: its arguments, and what a person sees of its findings."""
+"""The verbs for a server: ``check-server`` with its findings, and ``nginx``, which writes snippets."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardener import snippets
 from hardener.errors import ScanError
 from hardener.server.check import check
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def register(verb: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
-    """Add the verb to the command line."""
+    """Add the verbs to the command line."""
     parser = verb("check-server", _check_server, "read a server's configuration and name what it leaves open")
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="DIR|ENV-FILE", help="/etc, .env, compose files, or copies"
@@ -25,6 +26,19 @@ def register(verb: Callable[..., argparse.ArgumentParser], _source: Any, _extra:
         "--vouch-for", action="append", default=[], metavar="MODULE",
         help="you have read this module of Prosody's, which hardener does not know, and answer for it",
     )  # fmt: skip
+    parser = verb("nginx", _nginx, "write the nginx snippets, also for pages that embed meetings")
+    parser.add_argument("folder", type=Path, help="where they go; /etc/nginx/hardener")
+    parser.add_argument(
+        "--embed", action="append", default=[], metavar="ORIGIN",
+        help="pages of this origin may embed and steer meetings: https://portal.example.org",
+    )  # fmt: skip
+
+
+def _nginx(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Write the snippets and say where."""
+    names = snippets.write(words.folder, words.embed)
+    ui.print(f"{len(names)} files in {words.folder}; embedding: {', '.join(words.embed) or 'own origin only'}")
+    return {"files": list(names), "embed": words.embed}
 
 
 def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:

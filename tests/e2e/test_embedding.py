@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
-from .conftest import enter, join
+from hardener import snippets
+
+from .conftest import NGINX_WITH_SNIPPETS, _start, archive_of, enter, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,3 +171,63 @@ def test_ice_servers_of_the_address_are_ignored(context: BrowserContext, everywh
         taken[variant] = frame.evaluate("() => JSON.stringify(options).includes('turn.invalid')")
 
     assert taken == {"unpatched": True, "hardened": False}
+
+
+# external_api.js itself knows https only: it is loaded, and the frame that it would make is made as it makes it.
+EMBED = """async address => {
+    const add = (name, properties) => new Promise(done => document.body.append(
+        Object.assign(document.createElement(name), properties, { onload: done, onerror: done })));
+
+    await add('script', { src: `${address}/external_api.js` });
+    await add('iframe', { src: `${address}/EmbeddedRoom#jitsi_meet_external_api_id=0`, width: 900, height: 600,
+        allow: 'autoplay; camera; clipboard-write; display-capture; microphone' });
+}"""
+
+
+@pytest.mark.usefixtures("open_house")
+def test_one_setting_lets_a_page_of_another_origin_embed_and_steer(
+    cache_home: Path, context: BrowserContext, site: Callable[[str], str], nginx: str, tmp_path: Path
+) -> None:
+    """'hardener nginx --embed' for one portal. Another origin, and the portal without the setting, are the controls."""
+    foreign = site("hardened")  # without headers of its own, and under two names two origins
+    portal = _foreign(foreign)
+    servers, seen = [], {}
+    try:
+        for allowed in (True, False):
+            folder = tmp_path / str(allowed)
+            with tarfile.open(archive_of("hardened")) as archive:
+                archive.extractall(folder / "site", filter="data")
+            snippets.write(folder / "hardener", [portal] if allowed else [])
+            server, address = _start(nginx, folder, NGINX_WITH_SNIPPETS)
+            servers.append(server)
+            for origin in (portal, foreign):
+                page = _page(context, origin)
+                page.evaluate(EMBED, address)
+                frames = [frame for frame in page.frames[1:] if frame.url.startswith(address)]
+                seen[origin == portal, allowed] = (page.evaluate("'JitsiMeetExternalAPI' in window"), bool(frames))
+                if frames:
+                    _steer(page, frames[0])
+                page.close()
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait()
+
+    # The script is for all, where anybody may embed: the policy of resources knows no list.
+    assert seen == {
+        (True, True): (True, True),
+        (False, True): (True, False),
+        (True, False): (False, False),
+        (False, False): (False, False),
+    }
+
+
+def _steer(page: Page, meeting: Frame) -> None:
+    """Log in, see camera and microphone delegated, and change a setting as the IFrame API does."""
+    enter(meeting, READY)
+    page.wait_for_function("() => heard.includes('ready')")
+    names = ["camera", "microphone", "display-capture"]
+    allows = "names => names.map(name => document.featurePolicy.allowsFeature(name))"
+    assert meeting.evaluate(allows, names) == [True, True, True]
+    page.evaluate(SEND, {"hideConferenceTimer": True})
+    meeting.wait_for_function("() => APP.store.getState()['features/base/config'].hideConferenceTimer")

@@ -1,15 +1,22 @@
 import { PostMessageTransportBackend } from '@jitsi/js-utils/transport';
 
 /**
- * The origins whose pages may embed us and use the IFrame API: our own, and those that config.js names in
- * `embeddingAllowedOrigins`. That key is not on the list of what a link may set.
+ * The origins whose pages may embed us and use the IFrame API: our own, those that config.js names in
+ * `embeddingAllowedOrigins`, and those that the web server lets embed us, which it writes into index.html. That key is
+ * not on the list of what a link may set.
  *
  * @returns {string[]}
  */
 function allowedOrigins(): string[] {
     const configured = (window as any).config?.embeddingAllowedOrigins;
 
-    return [ window.location.origin, ...Array.isArray(configured) ? configured : [] ];
+    const served = document.querySelector<HTMLMetaElement>('head > meta[name="hardener-embedders"]')?.content ?? '';
+
+    return [
+        window.location.origin,
+        ...Array.isArray(configured) ? configured : [],
+        ...served.split(' ').filter(word => word.startsWith('http'))
+    ];
 }
 
 /**
