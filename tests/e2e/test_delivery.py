@@ -20,13 +20,13 @@ import pytest
 
 from hardener import addresses, compressed
 
-from .conftest import NGINX_WITH_SNIPPETS, SNIPPETS, _start, archive_of
+from .conftest import LOGIN, NGINX, NGINX_WITH_SNIPPETS, PREJOIN, SNIPPETS, _start, archive_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import BrowserType
+    from playwright.sync_api import BrowserContext, BrowserType
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -182,3 +182,38 @@ def test_a_returning_browser_runs_what_is_served_now(
             server.wait()
 
     assert ran == {True: [[1, 1, 1], [2, 2, 2]], False: [[1, 1, 1], [1, 1, 2]]}
+
+
+# docker-jitsi-meet's web/rootfs/defaults/nginx.conf; Debian's example has the same types.
+UPSTREAMS_GZIP = """gzip on; gzip_types text/plain text/css application/javascript application/json; gzip_vary on;
+  gzip_min_length 860;
+  server {{"""
+
+
+@pytest.mark.usefixtures("xmpp")
+def test_a_first_visit_takes_at_most_four_fifths_of_upstreams_bytes(
+    context: BrowserContext, site: Callable[[str], str], nginx: str, tmp_path: Path
+) -> None:
+    """Of a room, with nothing in the browser's cache, until the page has nothing to fetch; as sent, headers included."""
+    with tarfile.open(archive_of("unpatched")) as archive:
+        archive.extractall(tmp_path / "site", filter="data")
+    server, upstreams = _start(nginx, tmp_path, NGINX.replace("server {{", UPSTREAMS_GZIP, 1))
+    sent = {}
+    try:
+        for address in (site("headers"), upstreams):
+            page = context.new_page()
+            sizes: list[int] = []
+            session = context.new_cdp_session(page)
+            session.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
+            session.send("Network.enable")
+            page.goto(f"{address}/SomeRoom")
+            page.wait_for_selector(f"{LOGIN}, {PREJOIN}")
+            page.wait_for_load_state("networkidle")
+            sent[address] = sum(sizes)
+            page.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+    assert sent[upstreams] > 1_000_000
+    assert sent[site("headers")] <= 0.8 * sent[upstreams]
