@@ -10,7 +10,7 @@ import pytest
 
 from hardener import cli
 from hardener.errors import StackError
-from hardener.evidence import campaign, cdp, xmpp_stub
+from hardener.evidence import campaign, cdp, occupants, xmpp_stub
 from hardener.evidence.canaries import CANARIES
 from hardener.evidence.network import SealedNetwork
 from hardener.evidence.record import read
@@ -86,6 +86,15 @@ def test_journeys_into_the_hardened_site_log_in_first(tmp_path: Path) -> None:
     assert text.count("SCRAM-SHA-1") >= 2, "the login page asks, and then the meeting connects"
     assert "ANONYMOUS" not in text
     assert xmpp_stub.PASSWORD not in text
+
+
+def test_whoever_is_not_shown_as_what_the_server_says_is_seen_and_so_is_a_planted_occupant(tmp_path: Path) -> None:
+    summary = run("unpatched", tmp_path / "out", "who+spoofed-first")
+    (one,) = summary["runs"]
+    assert {"a0000001 is not shown", "a0000002 is shown as moderator and is participant"} <= set(one["mistaken"])
+    rows = [("canary 1", len(CANARIES)), (occupants.CANARY, 1), ("canary 2", len(CANARIES))]
+    assert [(row["run"], row["seen"]) for row in summary["canaries"]] == rows
+    assert not campaign.weak_control(summary)
 
 
 def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
