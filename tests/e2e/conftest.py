@@ -20,7 +20,7 @@ from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 from hardener import config, pipeline, staging
 from hardener import stack as stack_module
 from hardener.ablate import VARIABLE
-from hardener.evidence.xmpp_stub import PASSWORD, USER, Conversation, Door
+from hardener.evidence.xmpp_stub import PASSWORD, USER, Conversation, Door, Mallory
 from hardener.fetch import mirror_of
 from hardener.git import Repository
 from hardener.stack.docker import NoDockerError
@@ -284,6 +284,7 @@ class Xmpp:
     """The XMPP server of the page's own host, behind each of its WebSockets: it lets in whom its door lets in."""
 
     door: Door = field(default_factory=lambda: Door(("SCRAM-SHA-1",)))
+    mallory: Mallory | None = None  # who is in the room already
     conversations: list[Conversation] = field(default_factory=list)
     sockets: list[WebSocketRoute] = field(default_factory=list)
 
@@ -291,7 +292,7 @@ class Xmpp:
         """Answer one client until it leaves."""
         parts = urlsplit(socket.url)
         token = parse_qs(parts.query).get("token", [""])[0]
-        talk = Conversation(parts.hostname or "", door=self.door, token=token)
+        talk = Conversation(parts.hostname or "", self.mallory, door=self.door, token=token)
         self.conversations.append(talk)
         self.sockets.append(socket)
 
