@@ -156,8 +156,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
     def serve(variant: str) -> str:
         if variant not in addresses:
             folder = tmp_path_factory.mktemp(variant)
-            with tarfile.open(archive_of("unpatched" if variant == "unpatched" else "hardened")) as archive:
-                archive.extractall(folder / "site", filter="data")
+            unpack(archive_of("unpatched" if variant == "unpatched" else "hardened"), folder / "site")
             template = NGINX
             if variant in {"headers", "bare"}:
                 template = NGINX_WITH_SNIPPETS
@@ -170,6 +169,11 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
     for server in servers:
         server.terminate()
         server.wait()
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
 
 
 def archive_of(variant: str) -> Path:

@@ -26,11 +26,13 @@ const LOGOUT_PATIENCE = 2000;
  * Keeps a login that the server has accepted, and goes on to the meeting.
  *
  * @param {Object} login - The login.
+ * @param {boolean} preferBosh - Whether it took BOSH to ask the server; then all connections are made with it.
  * @returns {Function}
  */
-function enter(login: ILogin) {
+function enter(login: ILogin, preferBosh: boolean) {
     return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         remember(login);
+        preferBosh && dispatch(updateConfig({ preferBosh }));
 
         // Decides anew which page to show (app/middleware).
         dispatch(setRoom(getState()['features/base/conference'].room));
@@ -54,14 +56,15 @@ export function signInWithPassword(userName: string, password: string) {
         if (!id || !prepared) {
             throw id ? 'passwordNotAllowed' : 'userNotAllowed';
         }
-        await verify(state, { domain,
+        const preferBosh = await verify(state, { domain,
             id,
             password: prepared });
+
         dispatch(enter({ domain,
             id,
             mode: 'password',
             name: userName.trim(),
-            password: prepared }));
+            password: prepared }, preferBosh));
     };
 }
 
@@ -76,11 +79,12 @@ export function signInWithToken() {
         const domain = getLoginDomain(state);
         const { jwt, user } = state['features/base/jwt'];
 
-        await verify(state, { domain,
+        const preferBosh = await verify(state, { domain,
             token: jwt });
+
         dispatch(enter({ domain,
             mode: 'token',
-            name: user?.name || (user as any)?.email || '' }));
+            name: user?.name || (user as any)?.email || '' }, preferBosh));
     };
 }
 
@@ -98,9 +102,10 @@ export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccoun
         if (!prepared) {
             throw 'passwordNotAllowed';
         }
-        await verify(getState(), { domain,
+        const preferBosh = await verify(getState(), { domain,
             id,
             password: prepared });
+
         roomPassword && jitsiLocalStorage.setItem(ROOM_PASSWORD_KEY, roomPassword); // in memory: base/jitsi-local-storage
         dispatch(updateConfig(RECORDER_CONFIG as any));
 
@@ -113,7 +118,7 @@ export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccoun
             id,
             mode: 'recorder',
             name: '',
-            password: prepared }));
+            password: prepared }, preferBosh));
     };
 }
 

@@ -5,9 +5,10 @@ import JitsiMeetJS, { JitsiConnectionErrors, JitsiConnectionEvents } from '../ba
 /**
  * Why the server has not let somebody in. 'refused': name, password or token are wrong. 'unreachable': no answer, or one that
  * says nothing about the login. 'unsupported': the server has no personal login of this kind. 'passwordNotAllowed',
- * 'userNotAllowed': no server has such a password or account, so that none was asked.
+ * 'userNotAllowed': no server has such a password or account, so that none was asked. 'blocked': the server answers requests of the
+ * page, but something on the way lets no connection through.
  */
-export type Problem = 'passwordNotAllowed' | 'refused' | 'unreachable' | 'unsupported' | 'userNotAllowed';
+export type Problem = 'blocked' | 'passwordNotAllowed' | 'refused' | 'unreachable' | 'unsupported' | 'userNotAllowed';
 
 /** What to log in with: an account, or a token. */
 interface ICredentials {
@@ -17,8 +18,19 @@ interface ICredentials {
     token?: string;
 }
 
+/** A connection that is being tried. */
+interface IAttempt {
+    close: () => void;
+}
+
 /** Milliseconds until a server that says nothing counts as unreachable. Upstream waits for 67 seconds. */
 const PATIENCE = 12000;
+
+/** Milliseconds until BOSH is tried beside a WebSocket that neither works nor fails. */
+const PATIENCE_WITH_WEBSOCKET = 4000;
+
+/** Milliseconds for the question whether the server answers at all. */
+const PATIENCE_WITH_PROBE = 2000;
 
 /** What a server says that could not look at the password (RFC 6120, 6.5): its directory is down, for example. */
 const NOT_LOOKED_AT = /<(aborted|encryption-required|temporary-auth-failure)\b/;
@@ -27,54 +39,139 @@ const NOT_LOOKED_AT = /<(aborted|encryption-required|temporary-auth-failure)\b/;
 const NO_LOGIN = /host-unknown|no-auth-mech/;
 
 /**
+ * Says why a connection has failed.
+ *
+ * @param {Object} connection - The connection.
+ * @param {string} name - The name of the error.
+ * @param {string|undefined} message - What the library says of it.
+ * @returns {string} A Problem.
+ */
+export function toProblem(connection: any, name: string, message?: string): Problem {
+    if (name !== JitsiConnectionErrors.PASSWORD_REQUIRED) {
+        return NO_LOGIN.test(message ?? '') ? 'unsupported' : 'unreachable';
+    }
+
+    const refusal = connection.xmpp.connection.getLastFailedMessage() ?? '';
+
+    // Where nothing was refused, there was no way to log in.
+    return !refusal ? 'unsupported' : NOT_LOOKED_AT.test(refusal) ? 'unreachable' : 'refused';
+}
+
+/**
+ * Tries to log in on a connection of its own, which joins nothing.
+ *
+ * @param {Object} state - The redux state.
+ * @param {boolean} preferBosh - Whether to connect with BOSH.
+ * @param {Object} credentials - What to log in with.
+ * @param {Function} settle - Called once, with nothing or with a Problem, and with whether that is the server's own answer.
+ * @returns {Object}
+ */
+function attempt(
+        state: IReduxState,
+        preferBosh: boolean,
+        { domain, id, password, token }: ICredentials,
+        settle: (problem?: Problem, answered?: boolean) => void): IAttempt {
+    const config = { ...state['features/base/config'],
+        preferBosh };
+    const options = { ...constructOptions({ ...state,
+        'features/base/config': config }),
+        enableWebsocketResume: false };
+    const connection = new JitsiMeetJS.JitsiConnection(options.appId, token ?? null, options);
+    const { CONNECTION_DISCONNECTED, CONNECTION_ESTABLISHED, CONNECTION_FAILED } = JitsiConnectionEvents;
+    let open = true;
+
+    const close = () => {
+        open = false;
+        Promise.resolve(connection.disconnect()).catch(() => undefined);
+    };
+
+    // A refusal is followed by the loss of the connection: the first event counts.
+    const end = (problem?: Problem, answered?: boolean) => {
+        if (open) {
+            close();
+            settle(problem, answered);
+        }
+    };
+
+    connection.addEventListener(CONNECTION_ESTABLISHED, () =>
+        end(isOfDomain(connection.getJid(), domain) ? undefined : 'unsupported'));
+    connection.addEventListener(CONNECTION_DISCONNECTED, () => end('unreachable'));
+    connection.addEventListener(CONNECTION_FAILED, (name: string, message?: string) =>
+        end(toProblem(connection, name, message), name === JitsiConnectionErrors.PASSWORD_REQUIRED));
+
+    // Without the name of a room: no conference is asked for.
+    connection.connect({ id,
+        password });
+
+    return { close };
+}
+
+/**
+ * Finds out why no connection came about: the server is down, or something on the way blocks connections and lets requests pass.
+ *
+ * @param {string|undefined} service - The address of the service.
+ * @returns {Promise<string>} A Problem.
+ */
+async function explain(service?: string): Promise<Problem> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), PATIENCE_WITH_PROBE);
+
+    try {
+        const { status } = await fetch((service ?? '').replace(/^ws/, 'http'), { signal: abort.signal });
+
+        // The web server answers in the place of one that is down with 502, 503 or 504.
+        return status < 500 ? 'blocked' : 'unreachable';
+    } catch {
+        return 'unreachable';
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
+/**
  * Asks the server whether it accepts a login, on a connection of its own that is closed at once. Nothing of it reaches the
- * store, and no room is joined: the connection of the meeting starts the meeting as soon as it stands.
+ * store, and no room is joined: the connection of the meeting starts the meeting as soon as it stands. Where a WebSocket does not
+ * come about, BOSH is tried.
  *
  * @param {Object} state - The redux state.
  * @param {Object} credentials - What to log in with.
- * @returns {Promise<void>} Rejects with a Problem.
+ * @returns {Promise<boolean>} Whether it took BOSH. Rejects with a Problem.
  */
-export function verify(state: IReduxState, { domain, id, password, token }: ICredentials): Promise<void> {
-    const options = { ...constructOptions(state),
-        enableWebsocketResume: false };
+export function verify(state: IReduxState, credentials: ICredentials): Promise<boolean> {
+    const { bosh, preferBosh: onlyBosh, websocket } = state['features/base/config'];
+    const ways = onlyBosh || !websocket ? [ true ] : bosh ? [ false, true ] : [ false ];
 
-    return new Promise<void>((resolve, reject: (problem: Problem) => void) => {
-        const connection = new JitsiMeetJS.JitsiConnection(options.appId, token ?? null, options);
-        const { CONNECTION_DISCONNECTED, CONNECTION_ESTABLISHED, CONNECTION_FAILED } = JitsiConnectionEvents;
-        let open = true;
+    return new Promise<boolean>((resolve, reject: (problem: Problem) => void) => {
+        const attempts: IAttempt[] = [];
+        const timers: Array<ReturnType<typeof setTimeout>> = [];
+        let waiting = ways.length;
 
-        const settle = (problem?: Problem) => {
-            // A refusal is followed by the loss of the connection: the first event counts.
-            if (open) {
-                open = false;
-                clearTimeout(timer);
-                Promise.resolve(connection.disconnect()).catch(() => undefined);
-                problem ? reject(problem) : resolve();
-            }
+        const finish = () => {
+            waiting = -1;
+            timers.forEach(clearTimeout);
+            attempts.forEach(({ close }) => close());
         };
-        const timer = setTimeout(() => settle('unreachable'), PATIENCE);
+        const fail = (problem: Problem, answered = false) => {
+            finish();
+            problem === 'unreachable' && !answered ? explain(websocket || bosh).then(reject) : reject(problem);
+        };
+        const tryNext = () => {
+            const preferBosh = ways.shift();
 
-        connection.addEventListener(CONNECTION_ESTABLISHED, () =>
-            settle(isOfDomain(connection.getJid(), domain) ? undefined : 'unsupported'));
-        connection.addEventListener(CONNECTION_DISCONNECTED, () => settle('unreachable'));
-        connection.addEventListener(CONNECTION_FAILED, (name: string, message?: string) => {
-            if (name !== JitsiConnectionErrors.PASSWORD_REQUIRED) {
-                return settle(NO_LOGIN.test(message ?? '') ? 'unsupported' : 'unreachable');
-            }
+            typeof preferBosh === 'undefined' || attempts.push(attempt(state, preferBosh, credentials, (problem, answered) => {
+                if (!problem) {
+                    finish();
+                    resolve(preferBosh);
+                } else if (answered || problem !== 'unreachable' || --waiting === 0) {
+                    fail(problem, answered);
+                } else {
+                    tryNext();
+                }
+            }));
+        };
 
-            const refusal = connection.xmpp.connection.getLastFailedMessage() ?? '';
-
-            if (!refusal) {
-                // Nobody has refused anything: there was no way to log in.
-                return settle('unsupported');
-            }
-
-            settle(NOT_LOOKED_AT.test(refusal) ? 'unreachable' : 'refused');
-        });
-
-        // Without the name of a room: no conference is asked for.
-        connection.connect({ id,
-            password });
+        timers.push(setTimeout(tryNext, PATIENCE_WITH_WEBSOCKET), setTimeout(() => fail('unreachable'), PATIENCE));
+        tryNext();
     });
 }
 

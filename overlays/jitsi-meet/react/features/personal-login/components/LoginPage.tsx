@@ -133,6 +133,7 @@ const LoginPage = () => {
             await signIn();
         } catch (error) {
             const reasons: Record<Problem, string> = {
+                blocked: 'blocked',
                 passwordNotAllowed: 'passwordNotAllowed',
                 refused,
                 unreachable: 'unreachable',
