@@ -97,6 +97,12 @@ def test_whoever_is_not_shown_as_what_the_server_says_is_seen_and_so_is_a_plante
     assert not campaign.weak_control(summary)
 
 
+def test_everybody_is_shown_as_what_the_server_says_whatever_they_claim(tmp_path: Path) -> None:
+    summary = run("hardened", tmp_path / "out", "who+spoofed-first")
+    (one,) = summary["runs"]
+    assert (summary["verdict"], one["compared"], one["mistaken"]) == ("clean", True, [])
+
+
 def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", os.fspath(tmp_path))
     site = tmp_path / "site"
