@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import secrets
 import threading
 from typing import TYPE_CHECKING, Self
@@ -16,6 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from hardener import muc
 from hardener.evidence import xmpp_stub
+from hardener.evidence.own_server import HOST
 from hardener.evidence.xmpp_stub import FRAMING, MALLORY, MUC, SASL
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ class Peer:
     def join(self, room: str, mallory: Mallory) -> None:
         """Sit down in a room that somebody else has opened, with Mallory's first presence."""
         self._room = room
-        self._say(self._presence(f"<x xmlns='{MUC}'/>{mallory.first}"))
+        self._say(self._presence(f"<x xmlns='{MUC}'/>{there(mallory.first, self._real.domain)}"))
         own = self._hear("presence", such=lambda one: one.get("from") == self._seat)
         if own.get("type") == "error":
             raise Refused(ET.tostring(own, "unicode")[:200])
@@ -107,7 +109,7 @@ class Peer:
     def play(self, mallory: Mallory, last: str) -> None:
         """All that Mallory does, and then one more message: whoever reads ``last`` has been sent all of it."""
         if mallory.presence_after:
-            self._say(self._presence(mallory.first + mallory.presence_after))
+            self._say(self._presence(there(mallory.first + mallory.presence_after, self._real.domain)))
         for text in (*mallory.chat, last):
             to = f"to={quoteattr(self._room)} id='{secrets.token_hex(8)}'"
             self._say(f"<message xmlns='jabber:client' type='groupchat' {to}><body>{escape(text)}</body></message>")
@@ -139,6 +141,15 @@ class Peer:
             self._note(element)
         if local(element) == "iq" and element.get("type") in {"get", "set"}:
             self._say(reply(element))
+
+
+def there(claim: str, domain: str) -> str:
+    """What somebody claims on our own server, with the addresses of another one.
+
+    >>> there(f"<item jid='focus@auth.{HOST}/f'/><email>a@{HOST}</email>", "real.example")
+    "<item jid='focus@auth.real.example/f'/><email>a@real.example</email>"
+    """
+    return re.sub(rf"(@(?:\w+\.)?){re.escape(HOST)}", rf"\g<1>{domain}", claim)
 
 
 def local(element: ET.Element) -> str:
