@@ -391,3 +391,18 @@ def test_no_moderator_keeps_from_participants_who_is_there(prosody, field, value
             told[name] = [items(one) for one in seen]
             jid = carol.client.jid
         assert told[name] == ([[jid]] if name == "strict" else [[""]] if field == "whois" else [])
+
+
+def test_nobody_takes_a_name_that_pages_give_to_things_of_their_own(prosody) -> None:
+    """Neither on coming in nor later; the name in each presence of hers is the one that she came with."""
+    names = ("local", "Local", "whiteboard", "localScreenShare", "__proto__", "constructor", "toString", "a b", "a-v1")
+    taken = {}
+    for name, setup in (("strict", STRICT), ("lax", LAX)):
+        with people(prosody(setup), "alice", "carol") as (alice, carol):
+            alice.ask_focus()
+            alice.join()
+            came = {nick: carol.client.join(carol.room, nick) for nick in (*names, "abcdef01", *names)}
+            taken[name] = {nick for nick, told in came.items() if told is not None and told.get("type") != "error"}
+            seen = {one.get("from", "").partition("/")[2] for one in alice.client.until_ping()}
+            assert seen & {*names, "abcdef01"} == taken[name]
+    assert taken == {"strict": {"abcdef01"}, "lax": {*names, "abcdef01"}}

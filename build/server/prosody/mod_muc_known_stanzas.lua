@@ -10,7 +10,8 @@
 --
 -- Each child of a stanza is rebuilt from what is known of it: name, namespace, attributes, text and, where a known element
 -- has children, those. Everything else is dropped. So no client has to tell what the room, the focus or a service says
--- from what a participant says. Elements of moderators are dropped unless the sender moderates.
+-- from what a participant says. Elements of moderators are dropped unless the sender moderates. Nobody sits down under a
+-- name that pages give to things of their own.
 
 local jid = require "util.jid";
 local st = require "util.stanza";
@@ -234,10 +235,27 @@ local function judged_elsewhere(tag, origin, occupant)
 	end
 end
 
+-- What a page calls its own things, and what each object in it has already. Clients take eight hexadecimal digits.
+local reserved = {};
+for name in ("constructor focus hasownproperty isprototypeof local localscreenshare propertyisenumerable remote"
+	.. " tolocalestring tostring valueof whiteboard"):gmatch("%a+") do
+	reserved[name] = true;
+end
+
+local function is_nickname(name)
+	return name:find("^[%w][%w_]*$") ~= nil and not reserved[name:lower()];
+end
+
 local function on_presence(event)
 	local origin, stanza = event.origin, event.stanza;
 	if is_service(stanza.attr.from) then
 		return;
+	end
+	local name = jid.resource(stanza.attr.to);
+	if not stanza.attr.type and name and not is_nickname(name) then
+		module:log("info", "presence from %s: refused a reserved name", jid.bare(stanza.attr.from));
+		origin.send(st.error_reply(stanza, "cancel", "not-acceptable", nil, module.host));
+		return true;
 	end
 	if stanza.attr.type ~= nil then
 		return keep(stanza, stanza.attr.type == "unavailable" and leaving or nothing);
