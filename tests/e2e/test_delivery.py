@@ -20,13 +20,26 @@ import pytest
 
 from hardener import addresses, compressed
 
-from .conftest import LOGIN, NGINX, NGINX_WITH_SNIPPETS, PREJOIN, SNIPPETS, _start, archive_of
+from .conftest import (
+    LOGIN,
+    NGINX,
+    NGINX_WITH_SNIPPETS,
+    PREJOIN,
+    ROOM,
+    SNIPPETS,
+    _start,
+    archive_of,
+    join,
+    sign_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, BrowserType
+
+    from .conftest import Visit
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -182,6 +195,41 @@ def test_a_returning_browser_runs_what_is_served_now(
             server.wait()
 
     assert ran == {True: [[1, 1, 1], [2, 2, 2]], False: [[1, 1, 1], [1, 1, 2]]}
+
+
+MEETINGS_FILE = re.compile(r"/sounds/|/olm\.wasm")
+LOADED_SOUNDS = """() => { const all = [ ...APP.store.getState()['features/base/sounds'] ];
+    return all.length && all.every(([ , one ]) => one.audioElement?._ref.readyState === 4) && all.map(([ id ]) => id).sort() }"""
+ENCRYPTS = """async () => { const room = APP.conference._room;
+    if (!room.isE2EESupported()) { return false; }
+    await room._e2eEncryption._keyHandler._olmAdapter._init;
+    room.toggleE2EE(true);
+    return new window.Olm.Utility().sha256('abc') === 'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0'; }"""
+
+
+@pytest.mark.usefixtures("open_house")
+def test_sounds_and_olm_are_loaded_after_the_login(visit: Callable[..., Visit]) -> None:
+    """And then all of them, and the meeting can be encrypted. Upstream, the control, loads both before anything."""
+    control = visit("unpatched", ROOM)
+    control.wait_for(PREJOIN)
+    control.wait_until(lambda: any("/olm.wasm" in one for one in control.requests), "olm.wasm")
+    sounds = control.page.wait_for_function(LOADED_SOUNDS).json_value()
+    assert any("/sounds/" in one for one in control.requests)
+
+    early = {}
+    for path in ("/", ROOM):
+        seen = visit("hardened", path, login=False)
+        seen.wait_for("#enter_room_field" if path == "/" else LOGIN)
+        seen.come_to_rest()
+        early[path] = [one for one in seen.requests if MEETINGS_FILE.search(one)]
+    assert early == {"/": [], ROOM: []}
+
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    assert seen.page.wait_for_function(LOADED_SOUNDS).json_value() == sounds
+    join(seen.page)
+    assert seen.page.evaluate(ENCRYPTS)
+    seen.page.wait_for_function("() => APP.conference._room.isE2EEEnabled()")
 
 
 # docker-jitsi-meet's web/rootfs/defaults/nginx.conf; Debian's example has the same types.

@@ -51,6 +51,15 @@ const ESCAPED = /[ "&'/:<>@]|\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)/gi;
 
 let _login: ILogin | undefined;
 
+let _wasLoggedIn = false;
+
+let _announce: () => void;
+
+/** Resolves when somebody logs in. What only a meeting needs is loaded then (login-before-sounds-and-olm.patch). */
+export const loggedIn = new Promise<void>(resolve => {
+    _announce = resolve;
+});
+
 /**
  * Keeps a login that the server has accepted.
  *
@@ -59,6 +68,18 @@ let _login: ILogin | undefined;
  */
 export function remember(login: ILogin) {
     _login = login;
+    _wasLoggedIn = true;
+    _announce();
+}
+
+/**
+ * Whether somebody has logged in since the page was loaded. It stays so when the token runs out or the meeting ends: sounds that
+ * are loaded must not be taken away in a meeting, nor before the one that says that it has ended.
+ *
+ * @returns {boolean}
+ */
+export function wasLoggedIn(): boolean {
+    return _wasLoggedIn;
 }
 
 /**
