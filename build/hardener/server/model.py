@@ -189,6 +189,7 @@ class Site:
     logs: list[Setting] = field(default_factory=list)  # access_log lines; value: their arguments
     ssi: Setting | None = None  # value: the types, Table of strings
     cleartext: Where | None = None  # a server that serves the client without TLS
+    compresses: bool = False  # scripts are compressed
 
 
 @dataclass(frozen=True)

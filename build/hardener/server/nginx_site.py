@@ -113,7 +113,17 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
         words = types[0].words if types else ()
         place = types[0].where if types else on[0].where
         result.ssi = Setting(Table(tuple(Setting(word, place) for word in words)), place)
+    result.compresses = any(_compresses(kind, scopes) for kind in ("gzip", "brotli")) or any(
+        one.name in {"gzip_static", "brotli_static"} and one.words != ("off",) for one in (*server.inside(), *scopes)
+    )
     return result
+
+
+def _compresses(kind: str, scopes: list[Directive]) -> bool:
+    """Whether scripts are compressed on the way; nginx compresses text/html alone unless it is told other types."""
+    on = next((one.words for one in scopes if one.name == kind), ())
+    types = next((one.words for one in scopes if one.name == f"{kind}_types"), ())
+    return on == ("on",) and bool({"*", "application/javascript", "text/javascript"} & set(types))
 
 
 def _repeats(location: Directive) -> bool:

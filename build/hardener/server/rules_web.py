@@ -121,6 +121,8 @@ def _served(site: Site) -> Iterator[Hit]:
         types = set(words(site.ssi.value))
         if "*" not in types and "text/javascript" not in types:
             yield Hit("ssi-types", site.ssi.where, f"ssi_types: {' '.join(sorted(types)) or 'text/html only'}")
+    if not site.compresses:
+        yield Hit("scripts-uncompressed", site.where, "scripts are sent as they are")
     log = site.logs[0] if site.logs else None
     if log is None or str(log.value) != "off":
         where = log.where if log else Where(site.where.file, 0, "access_log is not set")
