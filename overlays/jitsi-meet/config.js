@@ -123,11 +123,31 @@ var config = {
     //     Web Token des eigenen Gateways); ohne ihn entscheidet tokenAuthUrl. userDomains sind Domänen, die hinter einem "@"
     //     getippt werden dürfen, ohne zum Benutzernamen zu gehören. Nichts hier schaltet die Anmeldung ab: siehe docs/login.md.
     //     Upstream überlässt die Zulassung dem Server und fragt erst nach der Freigabe von Kamera und Mikrofon.
+    // EN: help is whom people without an account may ask, shown on the login page: a text, an address ('help@example.org',
+    //     'https://…', 'tel:…'), or both: { text: 'Ask our front desk', url: 'tel:+4930123456' }
+    // DE: help nennt auf der Anmeldeseite, an wen sich Personen ohne Konto wenden können: ein Text, eine Adresse
+    //     ('hilfe@example.org', 'https://…', 'tel:…') oder beides: { text: 'Unser Empfang hilft', url: 'tel:+4930123456' }
     personalLogin: {
-        userDomains: []
+        userDomains: [],
+        help: ''
     },
 
-    // EN: Upstream: pages of jitsi.org and 8x8. Name your own: { privacy: '...', terms: '...', helpCentre: '...' }
-    // DE: Upstream: Seiten von jitsi.org und 8x8. Die eigenen nennen: { privacy: '...', terms: '...', helpCentre: '...' }
+    // EN: A key of ours: who runs this service, shown on the login page. logo is a picture on this server, such as
+    //     'images/our-logo.svg'; one of another host is not loaded.
+    // DE: Ein eigener Schlüssel: wer diesen Dienst betreibt; die Anmeldeseite zeigt es. logo ist ein Bild auf diesem Server,
+    //     zum Beispiel 'images/unser-logo.svg'; eines von einem anderen Host wird nicht geladen.
+    operator: {
+        name: '',
+        logo: ''
+    },
+
+    // EN: Upstream: pages of jitsi.org and 8x8. Name your own: { privacy: '...', imprint: '...', accessibility: '...',
+    //     terms: '...', helpCentre: '...' }. imprint and accessibility are keys of ours. The first four are linked before the
+    //     login and on the welcome page. In the EU you need privacy (Art. 13 GDPR), in Germany also imprint (§ 5 DDG);
+    //     public bodies need accessibility.
+    // DE: Upstream: Seiten von jitsi.org und 8x8. Die eigenen nennen: { privacy: '...', imprint: '...', accessibility: '...',
+    //     terms: '...', helpCentre: '...' }. imprint und accessibility sind eigene Schlüssel. Die ersten vier sind vor der
+    //     Anmeldung und auf der Startseite verlinkt. Erforderlich sind privacy (Art. 13 DSGVO) und imprint (§ 5 DDG), für
+    //     öffentliche Stellen auch accessibility (§ 12b BGG, BITV 2.0).
     legalUrls: {}
 };

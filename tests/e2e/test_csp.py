@@ -203,11 +203,11 @@ READY = {
     "/": "#enter_room_field",
     "/SomeRoom": '[data-testid="prejoin.joinMeeting"]',
     "/tenant/SomeRoom": '[data-testid="prejoin.joinMeeting"]',
-    "/static/close2.html": "#hintMessage:not(:empty)",
-    "/static/404.html": ".error_page",
-    "/static/offline.html": "h4",
+    "/static/close2.html": "main",
+    "/static/404.html": "main",
+    "/static/offline.html": "h1",
     "/static/dialInInfo.html": "#react > *",
-    "/static/recommendedBrowsers.html": "h2",
+    "/static/recommendedBrowsers.html": "h1",
 }
 
 

@@ -15,6 +15,7 @@ from hardener.fetch import mirror_of
 from hardener.git import Repository
 
 from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, archive_of, enter
+from .test_accessibility import violations
 from .test_invitations import F_DROID, IPHONE
 
 if TYPE_CHECKING:
@@ -118,10 +119,10 @@ def test_the_browser_comes_first(landing: Callable[..., Page], agent: str, langu
             "document.querySelector('a[href], button, [role=button]').closest('a[href]') ? 'link' : 'button'"
         )
         if variant == "hardened":
-            text = page.inner_text("main")
+            text = page.inner_text("[role=main]")
             assert (
                 page.evaluate(
-                    "new Set([ 'h1', 'main' ].map(one => getComputedStyle(document.querySelector(one)).color)).size"
+                    "new Set([ 'h1', ':has(> h1)' ].map(one => getComputedStyle(document.querySelector(one)).color)).size"
                 )
                 == 1
             )
@@ -134,6 +135,15 @@ def test_the_browser_comes_first(landing: Callable[..., Page], agent: str, langu
     assert not any(STORES.search(one) for one in links["hardened"])
     assert links["hardened"][:1] == ([F_DROID] if agent == "android" else [])
     assert len(links["hardened"]) == (2 if agent == "android" else 0)
+
+
+def test_landing_has_no_violation(landing: Callable[..., Page], configure: Callable[..., None]) -> None:
+    """Of WCAG 2.2 AA and of best practices, with links to the operator's pages. Upstream's has."""
+    configure(legalUrls={"privacy": "/privacy.html", "imprint": "/imprint.html"})
+    broken = {variant: {rule for rule, _ in violations(landing(variant, "?lang=de"))} for variant in VARIANTS}
+
+    assert {"color-contrast", "meta-viewport"} <= broken["unpatched"]
+    assert broken["hardened"] == set()
 
 
 @pytest.mark.parametrize("agent", AGENTS, indirect=True)

@@ -20,6 +20,15 @@ function allowedOrigins(): string[] {
 }
 
 /**
+ * Return whether config.js lets a page of another origin embed the meeting.
+ *
+ * @returns {boolean}
+ */
+export function mayBeEmbedded(): boolean {
+    return allowedOrigins().length > 1;
+}
+
+/**
  * The origin of the page that embeds us, where the browser says so.
  *
  * @returns {string|undefined}

@@ -8,7 +8,9 @@ import { setLocationURL } from '../base/connection/actions.any';
 import { openDialog } from '../base/dialog/actions';
 import { setJWT } from '../base/jwt/actions';
 import { JitsiConnectionErrors } from '../base/lib-jitsi-meet';
+import { updateSettings } from '../base/settings/actions';
 import { parseURIString } from '../base/util/uri';
+import { isPrejoinEnabledInConfig } from '../prejoin/functions';
 import LogoutDialog from '../settings/components/web/LogoutDialog';
 
 import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId, withoutToken } from './functions';
@@ -33,6 +35,14 @@ function enter(login: ILogin, preferBosh: boolean) {
     return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         remember(login);
         preferBosh && dispatch(updateConfig({ preferBosh }));
+
+        const state = getState();
+
+        // A proposal, which the page before the meeting shows; where there is no such page, nobody is named unasked. What is
+        // behind an "@" is of no concern to the others in the room.
+        if (login.mode === 'password' && isPrejoinEnabledInConfig(state) && !state['features/base/settings'].displayName) {
+            dispatch(updateSettings({ displayName: login.name.split('@')[0] }));
+        }
 
         // Decides anew which page to show (app/middleware).
         dispatch(setRoom(getState()['features/base/conference'].room));

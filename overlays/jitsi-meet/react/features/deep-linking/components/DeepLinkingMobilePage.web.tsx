@@ -15,6 +15,7 @@ import { translate } from '../../base/i18n/functions';
 import Platform from '../../base/react/Platform.web';
 import Button from '../../base/ui/components/web/Button';
 import { safeDecodeURIComponent } from '../../base/util/uri';
+import LegalLinks from '../../hardener/components/LegalLinks';
 import { getFDroidURL, getInstalledAppURL } from '../../hardener/mobileApp';
 import { languageOfOurTexts } from '../../hardener/ownTexts';
 import { openWebApp } from '../actions';
@@ -76,7 +77,7 @@ const DeepLinkingMobilePage = ({ t }: WithTranslation) => {
     const onJoinInBrowser = useCallback(() => dispatch(openWebApp()), [ dispatch ]);
 
     return (
-        <main className = { classes.page }>
+        <div className = { classes.page }>
             <div className = { classes.content }>
                 { !hideLogo && <img
                     alt = { t('welcomepage.logo.logoDeepLinking') }
@@ -112,8 +113,9 @@ const DeepLinkingMobilePage = ({ t }: WithTranslation) => {
                     className = { classes.note }>
                     { t(withApp ? 'hardenedMobile.storeNoteAndroid' : 'hardenedMobile.storeNoteBrowser') }
                 </p>
+                <LegalLinks />
             </div>
-        </main>
+        </div>
     );
 };
 

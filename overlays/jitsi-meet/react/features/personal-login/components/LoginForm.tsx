@@ -5,6 +5,12 @@ import { makeStyles } from 'tss-react/mui';
 interface IProps {
     busy: boolean;
     buttonClass: string;
+
+    /** The element that says why the last attempt has failed. */
+    message: React.ReactNode;
+
+    /** Whether the page has a message when it opens. */
+    noticed: boolean;
     onSubmit: (userName: string, password: string) => void;
 
     /** Why the last attempt has failed, if it has. */
@@ -32,7 +38,9 @@ const useStyles = makeStyles()(theme => {
             '&:focus': {
                 borderColor: theme.palette.inputFieldFocus,
                 boxShadow: `0 0 0 2px ${theme.palette.inputFieldFocus}`,
-                outline: 0
+
+                // Forced colours drop shadows and draw outlines, the transparent ones as well.
+                outline: '2px solid transparent'
             },
             '&[aria-invalid="true"]': {
                 borderColor: theme.palette.inputFieldError
@@ -47,9 +55,10 @@ const useStyles = makeStyles()(theme => {
             minHeight: '24px',
 
             '& input': {
-                height: '20px',
+                flexShrink: 0,
+                height: '1.25em',
                 margin: 0,
-                width: '20px'
+                width: '1.25em'
             }
         }
     };
@@ -62,15 +71,18 @@ const useStyles = makeStyles()(theme => {
  * @param {Object} props - The properties.
  * @returns {ReactElement}
  */
-const LoginForm = ({ busy, buttonClass, onSubmit, problem }: IProps) => {
+const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem }: IProps) => {
     const { classes } = useStyles();
     const { t } = useTranslation();
     const userName = useRef<HTMLInputElement>(null);
     const password = useRef<HTMLInputElement>(null);
     const [ shown, setShown ] = useState(false);
     const refused = problem === 'refused';
+
+    // A message that is there when the page opens is read with the field that gets the focus.
+    const description = noticed ? 'personal-login-status' : undefined;
     const invalid = {
-        'aria-describedby': refused ? 'personal-login-problem' : undefined,
+        'aria-describedby': refused ? 'personal-login-problem' : description,
         'aria-invalid': refused
     };
 
@@ -84,7 +96,11 @@ const LoginForm = ({ busy, buttonClass, onSubmit, problem }: IProps) => {
             password.current?.focus();
             password.current?.select();
         }
-    }, [ busy, refused ]);
+        if (problem && !busy) {
+            // At 400 % the field and its message do not both fit by chance.
+            document.getElementById('personal-login-problem')?.scrollIntoView({ block: 'nearest' });
+        }
+    }, [ busy, problem ]);
 
     const submit = useCallback((event: React.FormEvent) => {
         event.preventDefault();
@@ -144,6 +160,7 @@ const LoginForm = ({ busy, buttonClass, onSubmit, problem }: IProps) => {
                     type = 'checkbox' />
                 { t('personalLogin.showPassword') }
             </label>
+            { message }
             <button
                 aria-disabled = { busy }
                 className = { buttonClass }

@@ -1,16 +1,20 @@
+import { isEqual } from 'lodash-es';
 import React, { useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useDispatch, useSelector, useStore } from 'react-redux';
 import { makeStyles } from 'tss-react/mui';
 
 import { IReduxState, IStore } from '../../app/types';
-import { getConferenceName } from '../../base/conference/functions';
+import { safeDecodeURIComponent } from '../../base/util/uri';
+import LegalLinks from '../../hardener/components/LegalLinks';
+import { getHelp, getOperatorLogo, getOperatorName } from '../../hardener/operator';
 import { languageOfOurTexts } from '../../hardener/ownTexts';
 import { Notice, askGateway, signInAsRecorder, signInWithPassword, signInWithToken } from '../actions';
 import { getLoginMode, isUsableToken } from '../functions';
 import { useUpRecorderAccount } from '../recorder';
 import { Problem } from '../verify';
 
+import LanguageChoice from './LanguageChoice';
 import LoginForm from './LoginForm';
 
 const useStyles = makeStyles()(theme => {
@@ -21,27 +25,54 @@ const useStyles = makeStyles()(theme => {
             boxSizing: 'border-box',
             color: theme.palette.text01,
             display: 'flex',
+            flexDirection: 'column',
+            gap: theme.spacing(4),
             inset: 0,
-            justifyContent: 'center',
             overflow: 'auto',
             padding: theme.spacing(3),
             position: 'absolute'
+        },
+        main: {
+            display: 'flex',
+            flexDirection: 'column',
+            gap: theme.spacing(4),
+            margin: 'auto',
+            maxWidth: '100%',
+            width: '400px'
+        },
+        operator: {
+            ...theme.typography.bodyShortBoldLarge,
+            alignItems: 'center',
+            display: 'flex',
+            flexDirection: 'column',
+            gap: theme.spacing(3),
+            margin: 0,
+            overflowWrap: 'anywhere',
+            textAlign: 'center',
+
+            '& img': {
+                maxHeight: '96px',
+                maxWidth: '100%'
+            }
         },
         card: {
             background: theme.palette.dialogBackground,
             border: `1px solid ${theme.palette.dialogBorder}`,
             borderRadius: theme.shape.borderRadius,
             boxSizing: 'border-box',
-            margin: 'auto',
-            maxWidth: '100%',
-            padding: theme.spacing(5),
-            width: '400px'
+            padding: theme.spacing(5)
         },
         title: {
             ...theme.typography.heading4,
             color: theme.palette.text01,
+            hyphens: 'auto',
             margin: 0,
-            outline: 0
+            overflowWrap: 'anywhere',
+
+            // Forced colours drop shadows and draw outlines, the transparent ones as well.
+            '&:focus': {
+                outline: '2px solid transparent'
+            }
         },
         text: {
             ...theme.typography.bodyShortRegularLarge,
@@ -50,7 +81,7 @@ const useStyles = makeStyles()(theme => {
         },
         message: {
             ...theme.typography.bodyShortRegularLarge,
-            borderInlineStart: `4px solid ${theme.palette.action01}`,
+            borderLeft: `4px solid ${theme.palette.action01}`,
             margin: `${theme.spacing(3)} 0`,
             padding: theme.spacing(2, 3),
 
@@ -62,15 +93,13 @@ const useStyles = makeStyles()(theme => {
             }
         },
         problem: {
-            borderInlineStartColor: theme.palette.textError,
+            borderLeftColor: theme.palette.textError,
             color: theme.palette.textError
         },
         button: {
             ...theme.typography.bodyShortBoldLarge,
-
-            // Darker than upstream's buttons: 4.5 to 1 against the text (WCAG 2.2, 1.4.3).
-            background: theme.palette.action01Active,
-            border: 0,
+            background: theme.palette.action01,
+            border: '1px solid transparent',
             borderRadius: theme.shape.borderRadius,
             color: theme.palette.text01,
             cursor: 'pointer',
@@ -79,16 +108,35 @@ const useStyles = makeStyles()(theme => {
             width: '100%',
 
             '&:hover': {
-                filter: 'brightness(1.15)'
+                background: theme.palette.action01Hover
             },
             '&:focus-visible': {
                 boxShadow: `0 0 0 2px ${theme.palette.uiBackground}, 0 0 0 4px ${theme.palette.text01}`,
-                outline: 0
+                outline: '2px solid transparent'
             },
             '&[aria-disabled="true"]': {
                 cursor: 'progress',
                 opacity: 0.8
             }
+        },
+        help: {
+            ...theme.typography.bodyShortRegular,
+            margin: `${theme.spacing(4)} 0 0`,
+            overflowWrap: 'anywhere',
+
+            '& a': {
+                color: 'inherit',
+                textDecoration: 'underline'
+            },
+            '& a:focus-visible': {
+                boxShadow: `0 0 0 2px ${theme.palette.focus01}`,
+                outline: '2px solid transparent'
+            }
+        },
+        footer: {
+            display: 'flex',
+            flexDirection: 'column',
+            gap: theme.spacing(3)
         }
     };
 });
@@ -118,7 +166,12 @@ const LoginPage = () => {
     const dispatch: IStore['dispatch'] = useDispatch();
     const { getState } = useStore<IReduxState>();
     const mode = useSelector(getLoginMode);
-    const room = useSelector(getConferenceName);
+    const help = useSelector(getHelp, isEqual);
+    const logo = useSelector(getOperatorLogo);
+    const operator = useSelector(getOperatorName);
+
+    // As it was typed or sent: upstream's name of a conference has spaces that the room has not.
+    const room = useSelector((state: IReduxState) => safeDecodeURIComponent(state['features/base/conference'].room ?? ''));
     const gateway = useSelector((state: IReduxState) => Boolean(state['features/base/config'].tokenAuthUrl));
     const [ notice, setNotice ] = useState(takeNotice);
     const [ problem, setProblem ] = useState<string>();
@@ -172,50 +225,82 @@ const LoginPage = () => {
         busy || attempt(() => dispatch(askGateway()), 'tokenRefused');
     }, [ busy ]);
 
+    const message = (
+        <p
+            className = { cx(classes.message, classes.problem) }
+            data-testid = 'personal-login.problem'
+            id = 'personal-login-problem'
+            role = 'alert'>
+            { problem && t(`personalLogin.${problem}`) }
+        </p>
+    );
+
     return (
         <div
-            aria-labelledby = 'personal-login-title'
             className = { classes.page }
             data-testid = 'personal-login'>
-            <div
-                { ...languageOfOurTexts('personalLogin.title') }
-                className = { classes.card }>
-                <h1
-                    className = { classes.title }
-                    id = 'personal-login-title'
-                    ref = { title }
-                    tabIndex = { -1 }>
-                    { t('personalLogin.title') }
-                </h1>
-                <p className = { classes.text }>
-                    { t(mode === 'token' && !gateway ? 'personalLogin.explainNoGateway' : 'personalLogin.explain', { room }) }
-                </p>
-                <p
-                    className = { cx(classes.message, classes.problem) }
-                    data-testid = 'personal-login.problem'
-                    id = 'personal-login-problem'
-                    role = 'alert'>
-                    { problem && t(`personalLogin.${problem}`) }
-                </p>
-                <p
-                    className = { classes.message }
-                    data-testid = 'personal-login.status'
-                    role = 'status'>
-                    { busy ? t('personalLogin.busy') : notice && t(`personalLogin.${notice}`) }
-                </p>
-                { mode === 'password' && <LoginForm
-                    buttonClass = { classes.button }
-                    busy = { busy }
-                    onSubmit = { onPassword }
-                    problem = { problem } /> }
-                { mode === 'token' && gateway && <button
-                    aria-disabled = { busy }
-                    className = { classes.button }
-                    data-testid = 'personal-login.gateway'
-                    onClick = { onGateway }
-                    type = 'button'>
-                    { t('personalLogin.tokenButton') }
-                </button> }
+            <div className = { classes.main }>
+                { (logo || operator) && <p
+                    className = { classes.operator }
+                    data-testid = 'personal-login.operator'>
+                    { logo && <img
+                        alt = { operator ? '' : interfaceConfig.APP_NAME }
+                        src = { logo } /> }
+                    { operator }
+                </p> }
+                <div
+                    { ...languageOfOurTexts('personalLogin.title') }
+                    className = { classes.card }>
+                    <h1
+                        aria-describedby = { notice && 'personal-login-status' }
+                        className = { classes.title }
+                        id = 'personal-login-title'
+                        ref = { title }
+                        tabIndex = { -1 }>
+                        { t('personalLogin.title') }
+                    </h1>
+                    <p className = { classes.text }>
+                        { t(mode === 'token' && !gateway ? 'personalLogin.explainNoGateway' : 'personalLogin.explain', { room }) }
+                    </p>
+                    <p
+                        className = { classes.message }
+                        data-testid = 'personal-login.status'
+                        id = 'personal-login-status'
+                        role = 'status'>
+                        { busy ? t('personalLogin.busy') : notice && t(`personalLogin.${notice}`) }
+                    </p>
+                    { mode === 'password' ? <LoginForm
+                        busy = { busy }
+                        buttonClass = { classes.button }
+                        message = { message }
+                        noticed = { Boolean(notice) }
+                        onSubmit = { onPassword }
+                        problem = { problem } /> : message }
+                    { mode === 'token' && gateway && <button
+                        aria-disabled = { busy }
+                        className = { classes.button }
+                        data-testid = 'personal-login.gateway'
+                        onClick = { onGateway }
+                        type = 'button'>
+                        { t('personalLogin.tokenButton') }
+                    </button> }
+                    { help && <p
+                        className = { classes.help }
+                        data-testid = 'personal-login.help'>
+                        { t('personalLogin.help') }
+                        { ' ' }
+                        { typeof help === 'string' ? help : <a
+                            href = { help.href }
+                            rel = 'noopener noreferrer'
+                            target = '_blank'>
+                            { help.text }
+                        </a> }
+                    </p> }
+                </div>
+            </div>
+            <div className = { classes.footer }>
+                <LanguageChoice />
+                <LegalLinks />
             </div>
         </div>
     );

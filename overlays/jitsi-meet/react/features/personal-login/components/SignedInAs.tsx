@@ -23,7 +23,7 @@ const useStyles = makeStyles()(theme => {
         button: {
             ...theme.typography.bodyShortBold,
             background: 'none',
-            border: 0,
+            border: '1px solid transparent',
             borderRadius: theme.shape.borderRadius,
             color: 'inherit',
             cursor: 'pointer',
@@ -33,7 +33,7 @@ const useStyles = makeStyles()(theme => {
 
             '&:focus-visible': {
                 boxShadow: `0 0 0 2px ${theme.palette.focus01}`,
-                outline: 0
+                outline: '2px solid transparent'
             }
         }
     };
