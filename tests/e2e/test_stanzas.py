@@ -99,9 +99,12 @@ window.enter = async ({ stanzas, way }) => {
         bot: mallory?.getBotType() ?? null,
         status: mallory?.getStatus() ?? null,
         name: mallory?.getDisplayName() ?? null,
+        sources: Object.values(conference._signalingLayer._remoteSourceState).flatMap(Object.keys),
+        global: Object.keys(Object.prototype),
         connected: strophe.connected && !strophe.disconnecting,
         heard, sent, answers
     };
+    seen.global.forEach(name => delete Object.prototype[name]);
     strophe.send = () => undefined;
     bosh || strophe._proto._closeSocket();
     return seen;
@@ -276,6 +279,7 @@ def test_a_participant_of_the_focus_name_is_shown(entrance: Callable[..., list[d
 JINGLE = "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='1'/>"
 TRICK = "<x xmlns='urn:z' xmlns:f='urn:f' f:xmlns='{}'>{}</x>"
 NAME = "<display-name xmlns='http://jitsi.org/protocol/display-name' source='visitor'>The boss</display-name>"
+SCREEN = '<SourceInfo>{{"{}":{{"videoType":"desktop"}}}}</SourceInfo>'
 PROMOTION = (
     "<visitors xmlns='jitsi:visitors' focusjid='focus@elsewhere.invalid'>"
     "<promotion-response allow='true' username='u'/></visitors>"
@@ -287,6 +291,12 @@ LIES: dict[str, tuple[list[str], str]] = {
     "status that is none": ([_presence("<z xmlns='urn:z'><status>a call</status></z>")], "a call"),
     "is a bot": ([_presence("<bot type='poltergeist'/>")], "poltergeist"),
     "a telephone number": ([_presence("<call-control phone='+1' pin='2'/>")], "phoneNumberChanged"),
+    "shares somebody else's screen": ([_presence(SCREEN.format("alice-v1"))], "alice-v1"),
+    "shares with a longer name": ([_presence(SCREEN.format("malloryx-v1"))], "malloryx-v1"),
+    "sources of every object": (
+        [_presence(SCREEN.format("__proto__-v1"), sender=f"{ROOM}/__proto__")],
+        '"global": ["__proto__-v1"]',
+    ),
     "a recording": (
         [_presence("<jibri-recording-status status='on' session_id='1'/>", sender=f"{ROOM}/autofocus")],
         "recorderStateChanged",
@@ -367,6 +377,7 @@ TRUE: dict[str, tuple[list[str], list[str]]] = {
         [_presence("<nick xmlns='http://jabber.org/protocol/nick'>Bob</nick><status>Connected</status>")],
         ['"name": "Bob"', '"status": "Connected"'],
     ),
+    "shares a screen": ([_presence(SCREEN.format("mallory-v1"))], ["mallory-v1"]),
     "becomes a moderator": (
         [_presence(""), _presence("", _item("mallory@x.invalid/m"))],
         ['"roles": "moderator"'],

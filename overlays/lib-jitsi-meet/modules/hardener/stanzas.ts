@@ -174,6 +174,30 @@ function refuse(stanza: Element, why: string): void {
 }
 
 /**
+ * Leaves of what an occupant says about sources what is about its own: their names begin with the occupant's. Under
+ * another's name, a screen would be shown that the other does not share.
+ *
+ * @param {Element} element - The element, which is changed.
+ * @param {string} nick - The occupant's name in the room.
+ * @returns {void}
+ */
+function cleanSources(element: Element, nick: string): void {
+    let sources: object = {};
+
+    try {
+        sources = JSON.parse(element.textContent ?? '');
+    } catch { // nothing is left of it
+    }
+
+    // The library keeps sources by the occupant's name in an object that has names of its own.
+    const own = nick in {} ? [] : Object.entries(sources ?? {})
+        .filter(([ name, source ]) => /^-[av]\d+$/.test(name.slice(nick.length)) && name.startsWith(nick)
+            && source !== null && typeof source === 'object');
+
+    element.textContent = JSON.stringify(Object.fromEntries(own));
+}
+
+/**
  * An occupant's presence.
  *
  * @param {Element} presence - The stanza, which is changed.
@@ -216,6 +240,7 @@ function cleanPresence(presence: Element, { isService, room }: ISender, xmpp: XM
             one.remove();
         } else {
             flatten(one, DEPTH.get(name) ?? 0);
+            name === 'SourceInfo' && cleanSources(one, from?.slice(bare(from).length + 1) ?? '');
         }
     }
 }
