@@ -565,3 +565,19 @@ def test_the_page_shows_a_participant_as_what_the_server_says(
 
     today = {"nobody": [1, False, None], "focus": [1, False, None], "moderator": [2, True, "moderator"]}[claim]
     assert shown == {"unpatched": today, "hardened": [2, True, "participant"]}
+
+
+def test_the_page_draws_everybody_whatever_their_name(meeting: Callable[..., Visit], open_house: Xmpp) -> None:
+    """A name in the room that the page knows as its own: each person has one tile, and the viewer's is drawn once."""
+    open_house.mallory = Mallory(id="local")
+    drawn = {}
+    for variant in VARIANTS:
+        page = meeting(variant).page
+        page.wait_for_function("() => APP.conference.membersCount === 2")
+        page.wait_for_selector("#participant_local, .videocontainer >> nth=1", state="attached")
+        drawn[variant] = page.evaluate(
+            """() => [ document.querySelectorAll('#participant_local').length,
+                document.querySelectorAll('[id="localVideoContainer"]').length ]"""
+        )
+
+    assert drawn == {"unpatched": [0, 2], "hardened": [1, 1]}
