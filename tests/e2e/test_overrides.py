@@ -18,6 +18,8 @@ from .conftest import ROOT, Visit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from playwright.sync_api import BrowserContext
+
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
 UPSTREAM = {
@@ -262,3 +264,160 @@ def test_branding_hides_no_foreign_address(visit: Callable[..., Visit], configur
     links = {"inviteDomain": own, "didPageUrl": f"{own}/did", "logoClickUrl": "/about", "supportUrl": f"{own}/help"}
     branding = {"avatarBackgrounds": kept, "labels": {"de": "/lang/own.json"}} | links
     assert told("hardened", branding) == [kept, "/lang/own.json", *links.values()]
+
+
+# A style that ends the one that it is written into: as key it becomes a selector, as value a property.
+BREAKOUT = "a:b}&{background-image:url(https://brand.invalid/palette.png);c"
+KEYS: dict[str, Any] = {
+    "palette": {
+        "uiBackground": {BREAKOUT: "d"},
+        "ui01": {"backgroundImage": "url(https://brand.invalid/property.png)"},
+        "ui02": [{"&:hover": {"background": "url(//brand.invalid/list.png)"}}],
+        "text01": "red;background:url(//brand.invalid/value.png)",
+        "text02": "\\75rl(//brand.invalid/escape.png)",
+        "icon01": "var(--x,url(//brand.invalid/var.png))",
+        "action02": "constructor",
+        "surface01": "image-set('//brand.invalid/set.png' 1x)",
+        "primary": {"main": "url(//brand.invalid/mui.png)"},
+    },
+    "typography": {
+        "bodyShortRegular": {
+            "@import url(//brand.invalid/import.css);": "",
+            "fontSize": "1rem;background:url(//brand.invalid/x)",
+        },
+        "labelRegular": {"backgroundImage": "url(https://brand.invalid/label.png)", "fontSize": "1rem"},
+        "heading1": {BREAKOUT: 1},
+        "font": {"weightRegular": {"background": "url(//brand.invalid/font.png)"}},
+        "fontFamily": "x;background:url(//brand.invalid/family.png)",
+    },
+    "shape": {
+        "boxShadow": "none;}*{background:url(//brand.invalid/shadow.png)",
+        "borderRadius": {"&": "url(//brand.invalid/s)"},
+    },
+    "breakpoints": {
+        "values": {"320": "1px){}}*{background:url(//brand.invalid/break.png)}@media (x", "url(//brand.invalid/b)": 1},
+        "unit": "px){}}*{background:url(//brand.invalid/unit.png)}@media (x",
+    },
+    "spacing": [
+        0,
+        4,
+        "8px;background:url(//brand.invalid/spacing.png)",
+        ["//brand.invalid/nested"],
+        {"a": "//brand.invalid/c"},
+    ],
+    "components": {"MuiCssBaseline": {"styleOverrides": "*{background:url(//brand.invalid/base.png)}"}},
+    "overrides": {"MuiCssBaseline": {"@global": {"*": {"background": "url(//brand.invalid/global.png)"}}}},
+    "mixins": {"toolbar": {"background": "url(//brand.invalid/mixin.png)"}},
+}
+THEME = """() => {
+    const paths = (value, path) => Object(value) === value && typeof value !== 'function'
+        ? Object.keys(value).flatMap(key => paths(value[key], `${path}.${key}`)) : [ path ];
+    const { muiBrandedTheme } = APP.store.getState()['features/dynamic-branding'];
+    return { paths: paths(muiBrandedTheme, '').filter(
+            path => !/^\\.(?:spacing\\.\\d+$|typography\\.(?:labelRegular|heading1)\\b)/.test(path)),
+        text: JSON.stringify(muiBrandedTheme), color: muiBrandedTheme?.palette.action01 };
+}"""
+BRANDED = "() => window.APP?.store?.getState()['features/dynamic-branding']?.customizationReady"
+
+
+def _branded(visit: Callable[..., Visit], configure: Callable[..., None], variant: str, branding: Any) -> Visit:
+    """A visit to a room of a deployment whose branding service gives this answer."""
+    configure(
+        dynamicBrandingUrl="data:application/json,"
+        + quote(branding if isinstance(branding, str) else json.dumps(branding))
+    )
+    seen = visit(variant, ROOM)
+    seen.page.wait_for_function(LOADED)
+    seen.page.wait_for_function(BRANDED)
+    seen.wait_for('[data-testid="prejoin.joinMeeting"]')
+    return seen
+
+
+def test_branding_keys_reach_nobody(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
+    """Keys and values of a theme become styles: whatever stands there, the theme keeps the shape of the default one."""
+    keys = (
+        "uiBackground",
+        "preMeetingBackground",
+        "prejoinActionButtonPrimary",
+        "inputFieldBackground",
+        "inputFieldText",
+    )
+    palette = dict.fromkeys(keys, KEYS["palette"]["uiBackground"])
+    there = _branded(visit, configure, "unpatched", {"customTheme": {"palette": palette}})
+    there.wait_until(lambda: "https://brand.invalid/palette.png" in there.foreign, "the request that a key makes")
+
+    plain = _branded(visit, configure, "hardened", {"customTheme": {"palette": {"action01": "#123456"}}})
+    shape = plain.page.evaluate(THEME)
+    assert shape["color"] == "#123456"
+
+    own = KEYS | {"palette": KEYS["palette"] | {"action01": "rgb(1, 2, 3)"}}
+    text = json.dumps({"customTheme": own, "brandedIcons": {"IconMic": "<svg onload='x'/>"}, "muiBrandedTheme": own})
+    hostile = text.replace('"palette"', '"__proto__": {"polluted": 1}, "palette"', 1)
+    here = _branded(visit, configure, "hardened", hostile)
+    here.come_to_rest()
+    theme = here.page.evaluate(THEME)
+    state = here.page.evaluate("JSON.stringify(APP.store.getState()['features/dynamic-branding'])")
+
+    assert theme["color"] == "rgb(1, 2, 3)"
+    assert theme["paths"] == shape["paths"]
+    assert "brand.invalid" not in state
+    assert "brandedIcons" not in state
+    assert not here.page.evaluate("'polluted' in {}")
+    assert here.foreign == []
+
+
+BRANDING = (
+    *("avatarBackgrounds", "backgroundColor", "backgroundImageUrl", "brandedIcons", "customIcons", "customTheme"),
+    *("defaultBranding", "defaultTranscriptionLanguage", "didPageUrl", "groupChatRequiresPermission", "inviteDomain"),
+    *("labels", "labels-main", "liveStreamingDialogUrls", "logoClickUrl", "logoImageUrl", "muiBrandedTheme"),
+    *("pollCreationRequiresPermission", "preCallTest", "premeetingBackground", "requireRecordingConsent"),
+    *("sharedVideoAllowedURLDomains", "showGiphyIntegration", "skipRecordingConsentInMeeting", "supportUrl"),
+    *("virtualBackgrounds", "__proto__", "toString"),
+)
+
+
+@pytest.mark.parametrize("wrong", ["null", "5", "true", '"x"', "[null,[],{}]", '{"palette":null,"src":5,"toString":1}'])
+def test_branding_of_a_wrong_type_is_dropped(
+    visit: Callable[..., Visit], configure: Callable[..., None], wrong: str
+) -> None:
+    """All keys at once; the rest of the answer counts. Upstream drops the whole answer, or has an empty page."""
+    rest = '"logoImageUrl": "images/watermark.svg?canary"'
+    answer = "{" + ", ".join(f'"{key}": {wrong}' for key in BRANDING if key != "logoImageUrl") + f", {rest}}}"
+    seen = _branded(visit, configure, "hardened", answer)
+    state = seen.page.evaluate("APP.store.getState()['features/dynamic-branding']")
+
+    assert state["logoImageUrl"] == "images/watermark.svg?canary"
+    assert state["customizationFailed"] is False
+    assert not [error for error in seen.errors if "TypeError" in error]
+
+
+ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" style="background:url(https://brand.invalid/style.png)">
+<style>* { background: url(https://brand.invalid/sheet.png) }</style><image href="https://brand.invalid/image.png"/>
+<use href="https://brand.invalid/use.svg#x"/><foreignObject><img src="https://brand.invalid/img.png"/></foreignObject>
+<rect class="canary" fill="url(https://brand.invalid/fill.svg#x)" mask="u\\rl(https://brand.invalid/mask.svg#x)" width="9" height="9"/>
+<a href="https://brand.invalid/"><path id="kept" d="M0 0h9" fill="#fff"/></a></svg>"""
+
+
+def test_a_branded_icon_loads_nothing(visit: Callable[..., Visit], context: BrowserContext) -> None:
+    """An icon from the own origin, whoever has put it there."""
+    context.add_init_script(
+        """(icon => {
+            const address = (text, type) => URL.createObjectURL(new Blob([ text ], { type }));
+            let kept;
+            Object.defineProperty(window, 'config', { configurable: true, get: () => kept, set: value => {
+                kept = Object.assign(value, { dynamicBrandingUrl: address(JSON.stringify({
+                    customIcons: { IconMic: address(icon, 'image/svg+xml') } }), 'application/json') });
+            } });
+        })("""
+        + json.dumps(ICON)
+        + ")"
+    )
+    found = {}
+    for variant in ("unpatched", "hardened"):
+        seen = visit(variant, ROOM)
+        seen.page.wait_for_selector("svg path[d='M0 0h9']", state="attached")
+        seen.come_to_rest()
+        found[variant] = {url.rsplit("/", 1)[1] for url in seen.foreign}
+
+    assert "image.png" in found["unpatched"]
+    assert found["hardened"] == set()

@@ -20,7 +20,7 @@ class Attack:
     """One hostile input. ``expects`` are hosts that upstream as it is calls then: the negative control."""
 
     name: str
-    kind: str  # none, link, peer, token, embedded, opener
+    kind: str  # none, link, peer, token, branding, embedded, opener
     text: str
     journeys: tuple[str, ...]
     config: dict[str, Any] = field(default_factory=dict)  # overrides in the fragment

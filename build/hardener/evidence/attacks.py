@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 from hardener.evidence import keys
 from hardener.evidence.attack import DIRECT, HARMLESS, Attack
@@ -21,6 +22,8 @@ _MARKDOWN = f"![x](https://md.{EVIL}/z.png)"
 _GIF = "gif[https://i.giphy.com/media/abc123/giphy.gif]"
 _AVATAR = f"<avatar-url>https://tracker.{EVIL}/pixel.png</avatar-url>"
 _MAIL = f"<email>mallory@{EVIL}</email>"
+_BREAKOUT = "a:b}&{background-image:url(https://brand." + EVIL + "/x.png);c"
+_SVG = f"<svg xmlns='http://www.w3.org/2000/svg'><image href='https://svg.{EVIL}/x.png'/></svg>"
 # What a careful operator of upstream writes into config.js; links are meant to get round it.
 LOCKED = (
     "config.disableThirdPartyRequests = true; config.gravatar = { disabled: true };"
@@ -47,6 +50,13 @@ def _shares(video: str) -> Mallory:
 def _embedded(name: str, text: str, options: dict[str, Any], then: str = "", *, first: str = "", **more: Any) -> Attack:
     script = embedding(options, then, first)
     return Attack(name, "embedded", text, ("embedded",), script=script, mallory=HARMLESS, **more)
+
+
+def _brands(name: str, text: str, branding: dict[str, Any], *expects: str) -> Attack:
+    """An answer of the operator's branding service, taken over or not the operator's own."""
+    address = "data:application/json," + quote(json.dumps(branding))
+    settings = f"config.dynamicBrandingUrl = {json.dumps(address)};\n"
+    return Attack(name, "branding", text, ("prejoin",), settings=settings, expects=expects)
 
 
 def _groups() -> list[Attack]:
@@ -247,6 +257,35 @@ ATTACKS: tuple[Attack, ...] = (
         settings=LOCKED,
         mallory=HARMLESS,
         expects=(f"avatar.{EVIL}",),
+    ),
+    _brands(
+        "brand-keys",
+        "a theme with keys that become styles",
+        {
+            "customTheme": {
+                "palette": {"uiBackground": {_BREAKOUT: "d"}, "preMeetingBackground": {_BREAKOUT: "d"}},
+                "typography": {"bodyShortRegular": {_BREAKOUT.replace("brand", "type"): "d"}},
+            }
+        },
+        f"brand.{EVIL}",
+    ),
+    _brands(
+        "brand-values",
+        "pictures, backgrounds, icons and texts from elsewhere",
+        {
+            "logoImageUrl": f"https://logo.{EVIL}/l.png",
+            "premeetingBackground": f"url(https://pre.{EVIL}/p.png)",
+            "backgroundImageUrl": f"https://back.{EVIL}/b.png",
+            "avatarBackgrounds": [f"url(https://avatar.{EVIL}/a.png)"],
+            "customIcons": {"IconMic": f"https://icon.{EVIL}/i.svg"},
+            "brandedIcons": {"IconVideo": _SVG},
+            "labels": {"en": f"https://labels.{EVIL}/l.json"},
+            "virtualBackgrounds": [f"https://virtual.{EVIL}/v.png"],
+            "inviteDomain": f"https://invite.{EVIL}",
+        },
+        f"pre.{EVIL}",
+        f"icon.{EVIL}",
+        f"labels.{EVIL}",
     ),
     _embedded("embed-plain", "embeds a room", {}),
     _embedded(

@@ -1,3 +1,9 @@
+import { breakpoints, colorMap, font, shape, typography } from '../base/ui/Tokens';
+import * as jitsiTokens from '../base/ui/jitsiTokens.json';
+import * as tokens from '../base/ui/tokens.json';
+
+import { Rule, dictionary, flag, list, number, record, text, where } from './shape';
+
 /**
  * Backslashes are slashes or escapes to a browser, some control characters are nothing, and a comment of CSS may hide one of
  * two quotes.
@@ -10,7 +16,8 @@ const ENDS = /[\s"'()]/;
 /** An address in a style (CSS): url(...), or anything in quotes. */
 const STYLE_ADDRESS = /url\(\s*(?:[^\s"'()]*|"[^"]*"|'[^']*')\s*\)|"[^"]*"|'[^']*'/gi;
 
-type Test = (text: string) => boolean;
+/** The longest picture within the answer: a data: address. */
+const LONGEST_PICTURE = 2_000_000;
 
 /**
  * Whether a browser would ask our own origin for an address.
@@ -21,67 +28,121 @@ type Test = (text: string) => boolean;
  */
 function isOwn(address: string, base?: string): boolean {
     try {
-        return !ODD.test(address) && new URL(address, base).origin === window.location.origin;
+        const { origin, password, username } = new URL(address, base);
+
+        return !ODD.test(address) && origin === window.location.origin && !password && !username;
     } catch {
         return false;
     }
 }
 
 /** As it stands, for it becomes a part of invitations. */
-const invitation: Test = text => !ENDS.test(text) && isOwn(text);
+const invitation = text(address => !ENDS.test(address) && isOwn(address));
 
 /** A page or file. */
-const link: Test = text => !ENDS.test(text) && isOwn(text, window.location.href);
+const link = text(address => !ENDS.test(address) && isOwn(address, window.location.href));
 
 /** A picture. */
-const picture: Test = text => link(text) || (/^data:/i.test(text) && !ENDS.test(text) && !ODD.test(text));
+const picture = text(address => !ENDS.test(address) && !ODD.test(address)
+    && (/^data:image\//i.test(address) || isOwn(address, window.location.href)), LONGEST_PICTURE);
 
-/** A style or another text: what in it can be read as an address is one of our own or within the text, and nothing else. */
-const style: Test = text => {
+/** A style: what in it can be read as an address is one of our own or within the text, and nothing ends the style. */
+const style = text(css => {
     const addresses: string[] = [];
-    const rest = text.replace(STYLE_ADDRESS, found => {
+    const rest = css.replace(STYLE_ADDRESS, found => {
         addresses.push(found.replace(/^url\(\s*|\s*\)$/gi, '').replace(/^["']|["']$/g, ''));
 
         return '';
     });
 
-    return !ODD.test(text) && !/:|\/\/|url\(|["']/i.test(rest)
-        && addresses.every(address => /^data:/i.test(address) || isOwn(address, window.location.href));
-};
+    return !ODD.test(css) && !/[:;{}@]|\/\/|url\(|["']/i.test(rest)
+        && addresses.every(address => /^data:image\//i.test(address) || isOwn(address, window.location.href));
+}, LONGEST_PICTURE);
 
-const anything: Test = text => picture(text) || style(text);
+/** A color as such: var() and other functions within it would be a style, which may name an address. */
+const COLOR = /^(?:#[\da-f]{3,8}|[a-z]+|(?:rgba?|hsla?|hwb|(?:ok)?(?:lab|lch)|color)\([\w\s.,%/+-]*\))$/i;
+
+/** A color: a name of the default theme, or one that the browser knows. */
+const COLORS = new Set([ colorMap, tokens, jitsiTokens ].flatMap(names => Object.keys(names)));
+const color = text(name => COLORS.has(name) || (COLOR.test(name) && CSS.supports('color', name)), 120);
+
+/** A length: pixels, or a number with a unit. */
+const length: Rule = value => number(value) ?? text(size => /^-?\d*\.?\d+(?:%|em|px|rem)?$/.test(size), 20)(value);
+
+/** The style of a kind of text. */
+const textStyle = record({
+    fontSize: length,
+    fontWeight: value => number(value) ?? where(weight => [ 'bold', 'normal' ].includes(weight))(value),
+    letterSpacing: length,
+    lineHeight: length
+});
 
 /**
- * What the texts below a key have to be.
+ * The same rule for the keys of a part of the default theme: another key would become a selector or a property of a style.
  *
- * @param {string} key - The key.
- * @param {Function} above - What those have to be that this one is among.
- * @returns {Function}
+ * @param {Object} part - The part.
+ * @param {Function} rule - The rule.
+ * @returns {Function} The rule for the part.
  */
-function testFor(key: string, above: Test): Test {
-    if (key === 'didPageUrl' || key === 'inviteDomain') {
-        return invitation;
-    }
+const keysOf = (part: Object, rule: Rule): Rule => record(
+    Object.fromEntries(Object.keys(part).map(key => [ key, rule ])));
 
-    return /^(customIcons|labels|logoClickUrl|supportUrl)/.test(key) ? link : above;
-}
+const theme = record({
+    breakpoints: record({ values: keysOf(breakpoints.values, number) }),
+    palette: record(Object.fromEntries([ ...COLORS ].map(name => [ name, color ]))),
+    shape: record({
+        ...Object.fromEntries(Object.keys(shape).map(key => [ key, length ])),
+        boxShadow: style
+    }),
+    spacing: list(number),
+    typography: record({
+        ...Object.fromEntries(Object.keys(typography).map(key => [ key, textStyle ])),
+        font: keysOf(font, number)
+    })
+});
+
+/** Languages, each with the address of its texts. */
+const labels = dictionary(/^[A-Za-z-]{2,20}$/, link);
 
 /**
- * Branding data without what lies on foreign hosts: pictures, icons, backgrounds, texts and links.
- *
- * @param {any} value - The answer of the branding service, or a part of it.
- * @param {Function} fits - What its texts have to be.
- * @returns {any} The same without texts that name foreign addresses, or hide what they name.
+ * All keys that count. The rest of what upstream reads are keys of the configuration, which branding does not set, and two that
+ * upstream works out itself: `brandedIcons` would be markup, `muiBrandedTheme` a theme that nobody has looked at.
  */
-export function ownOriginBranding(value: any, fits: Test = anything): any {
-    if (Array.isArray(value)) {
-        return value.filter(one => typeof one !== 'string' || fits(one)).map(one => ownOriginBranding(one, fits));
-    }
-    if (value && typeof value === 'object') {
-        return Object.fromEntries(Object.entries(value)
-            .filter(([ key, one ]) => typeof one !== 'string' || !one || testFor(key, fits)(one))
-            .map(([ key, one ]) => [ key, ownOriginBranding(one, testFor(key, fits)) ]));
-    }
+const branding = record({
+    avatarBackgrounds: list(value => picture(value) ?? style(value)),
+    backgroundColor: color,
+    backgroundImageUrl: picture,
+    customIcons: dictionary(/^[A-Za-z\d]{1,80}$/, link),
+    customTheme: theme,
+    defaultBranding: flag,
+    defaultTranscriptionLanguage: text(language => /^[A-Za-z-]{2,20}$/.test(language)),
+    didPageUrl: invitation,
+    groupChatRequiresPermission: flag,
+    inviteDomain: invitation,
+    labels,
+    'labels-countries': labels,
+    'labels-languages': labels,
+    'labels-main': labels,
+    'labels-translation-languages': labels,
+    logoClickUrl: link,
+    logoImageUrl: picture,
+    pollCreationRequiresPermission: flag,
+    premeetingBackground: style,
+    requireRecordingConsent: flag,
+    skipRecordingConsentInMeeting: flag,
+    supportUrl: link,
+    virtualBackgrounds: list(value => picture(value) ?? record({
+        src: picture,
+        tooltip: text()
+    })(value))
+});
 
-    return value;
+/**
+ * Branding data without what lies on foreign hosts, and without what has another shape than the client expects.
+ *
+ * @param {any} value - The answer of the branding service.
+ * @returns {Object} The known keys whose values fit.
+ */
+export function ownOriginBranding(value: unknown): any {
+    return branding(value) ?? {};
 }
