@@ -70,14 +70,20 @@ var config = {
     },
 
     // EN: Upstream: off or unset, but anything may be turned on. The code is not in this build; this says it to those who
-    //     read. disableThirdPartyRequests is not set: what is left for it to switch off are avatars from the own server.
+    //     read. disableThirdPartyRequests is not set: what is left for it to switch off are avatars from avatarPaths.
     // DE: Upstream: aus oder nicht gesetzt, aber einschaltbar. Der Code fehlt in diesem Build; hier steht es zur Klarheit.
-    //     disableThirdPartyRequests ist nicht gesetzt: Es würde nur noch Avatare vom eigenen Server abschalten.
+    //     disableThirdPartyRequests ist nicht gesetzt: Es würde nur noch Avatare aus avatarPaths abschalten.
     analytics: {
         disabled: true,
         rtcstatsEnabled: false
     },
     gravatar: { disabled: true },
+
+    // EN: Upstream: any address. Folders of the own server from which avatars may be loaded, such as '/avatars/'. Participants
+    //     choose the file; their choice makes every viewer's browser ask for it, so the folder holds pictures and nothing else.
+    // DE: Upstream: jede Adresse. Ordner des eigenen Servers, aus denen Avatare geladen werden dürfen, etwa '/avatars/'. Welche
+    //     Datei, bestimmen die Teilnehmenden, und die Browser aller anderen rufen sie ab; der Ordner enthält daher nur Bilder.
+    avatarPaths: [],
     giphy: { enabled: false },
     faceLandmarks: {},
     whiteboard: { enabled: false },

@@ -23,10 +23,14 @@ UPDATE = """change => {
 }"""
 
 
+# Where the operator of these tests keeps avatars.
+FOLDER = "/avatars/"
+
+
 def _hosts(seen: Visit) -> set[str]:
     """Foreign hosts that were asked until our own picture was: avatars are looked up one after the other."""
-    with seen.page.expect_request("**/images/avatar.png?canary"):
-        seen.page.evaluate(f"({UPDATE})({{ avatarURL: `${{location.origin}}/images/avatar.png?canary` }})")
+    with seen.page.expect_request(f"**{FOLDER}canary.png"):
+        seen.page.evaluate(f"({UPDATE})({{ avatarURL: `${{location.origin}}{FOLDER}canary.png` }})")
     return {url.split("/")[2] for url in seen.foreign}
 
 
@@ -50,7 +54,8 @@ def _token() -> str:
 @pytest.mark.parametrize(
     "address", [f"{ROOM}#userInfo.email=%22x@example.org%22", f"{ROOM}?jwt={_token()}"], ids=["link", "token"]
 )
-def test_no_avatar_from_an_address(visit: Callable[..., Visit], address: str) -> None:
+def test_no_avatar_from_an_address(visit: Callable[..., Visit], configure: Callable[..., None], address: str) -> None:
+    configure(avatarPaths=[FOLDER])
     hosts = {}
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, address)
@@ -85,3 +90,86 @@ def test_avatar_component_draws_no_foreign_picture(visit: Callable[..., Visit]) 
         hosts[variant] = {url.split("/")[2] for url in seen.foreign}
 
     assert hosts == {"unpatched": {"avatars.invalid"}, "hardened": set()}
+
+
+PICTURE = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+# {} is the page's own origin. Each would be a request of a participant's choice to the own server, or to another one.
+REFUSED = (
+    "{}/http-bind?x=1",
+    "{}/rooms/delete",
+    "/rooms/delete",
+    "rooms/delete",
+    "{}/avatars/a.png?x=1",
+    "{}/avatars/a.png#x",
+    "{}/avatars/../http-bind",
+    "{}/avatars/./a.png",
+    "{}/avatars/%2e%2e/http-bind",
+    "{}/avatars/%2e%2e%2fhttp-bind",
+    "{}/avatars/..%2fhttp-bind",
+    "{}/avatars/..\\http-bind",
+    "{}/avatars//a.png",
+    "{}//avatars/a.png",
+    "{}/avatars/",
+    "{}/avatars",
+    "{}/avatarsx/a.png",
+    "{}/AVATARS/a.png",
+    "{}/x/avatars/a.png",
+    "{}/avatars/a.png;x=1",
+    "{}/avatars/a\tb.png",
+    "{}\\avatars\\a.png",
+    "\\avatars\\a.png",
+    "//127.0.0.1:9/avatars/a.png",
+    "http://127.0.0.1:9/avatars/a.png",
+    "https://127.0.0.1/avatars/a.png",
+    "http://user:x@127.0.0.1/avatars/a.png",
+    "http:/avatars/a.png",
+    "http:avatars/a.png",
+    " {}/avatars/a.png",
+    "blob:{}/00000000-0000-0000-0000-000000000000",
+    "filesystem:{}/temporary/a.png",
+    "data:image/svg+xml;base64,PHN2Zy8+",
+    "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "data:text/html;base64,PGI+",
+    "data:image/png,x",
+    "javascript:fetch('/x')",
+    "avatars/a.png",
+)
+TAKEN = ("/avatars/b.png", "{}/avatars/team/c-1.jpg", PICTURE)
+# The look-ups run side by side; a request after them shows that theirs have begun.
+LOOK_UP = """async ([ addresses, last ]) => {
+    const { local } = APP.store.getState()['features/base/participants'];
+    for (const avatarURL of addresses) {
+        APP.store.dispatch({ type: 'PARTICIPANT_UPDATED', participant: { id: local.id, local: true, avatarURL } });
+    }
+    await new Promise(requestAnimationFrame);
+    await fetch(last);
+}"""
+
+
+@pytest.mark.parametrize("folders", [[FOLDER], None, ["/", "avatars/", "/avatars", "/a/../", {}, "https://x.invalid/"]])
+def test_only_the_operators_folders_serve_avatars(
+    visit: Callable[..., Visit], configure: Callable[..., None], folders: list[str] | None
+) -> None:
+    """Whatever a participant names: no other path of the own server is asked for, and without the setting none at all."""
+    configure(**({} if folders is None else {"avatarPaths": folders}))
+    asked = {}
+    for variant in ("unpatched", "hardened") if folders == [FOLDER] else ("hardened",):
+        seen = visit(variant, ROOM)
+        seen.wait_for(READY)
+        seen.come_to_rest()
+        before = len(seen.requests)
+        own = seen.page.evaluate("location.origin")
+        addresses = [address.replace("{}", own) for address in (*REFUSED, *TAKEN)]
+        last = f"{own}/last"
+        seen.page.evaluate(LOOK_UP, [addresses, last])
+        seen.wait_until(lambda seen=seen, last=last: last in seen.requests, "the request after the avatars")
+        seen.come_to_rest()
+        asked[variant] = {
+            url for url in seen.requests[before:] if url != last and not url.startswith("data:image/png;base64")
+        }
+
+    if folders == [FOLDER]:
+        assert {f"{own}/avatars/b.png", f"{own}/avatars/team/c-1.jpg"} == asked["hardened"]
+        assert len(asked["unpatched"]) > 15
+    else:
+        assert asked["hardened"] == set()

@@ -38,14 +38,15 @@ def test_page_has_no_console_error_that_the_unpatched_one_has_not(visit: Callabl
     assert said["hardened"] <= said["unpatched"]
 
 
-def test_foreign_avatars_are_not_loaded(visit: Callable[..., Visit]) -> None:
-    """Neither Gravatar nor a participant's own choice; the page's own pictures still are."""
+def test_foreign_avatars_are_not_loaded(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
+    """Neither Gravatar nor a participant's own choice; pictures from the operator's folder still are."""
+    configure(avatarPaths=["/avatars/"])
     hosts = {}
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.wait_for(READY[ROOM])
         # Avatars are looked up one after the other: when our own picture has been asked for, the others were dealt with.
-        with seen.page.expect_request("**/images/avatar.png?canary") as canary:
+        with seen.page.expect_request("**/avatars/canary.png") as canary:
             seen.page.evaluate(
                 """async () => {
                     const { local } = APP.store.getState()['features/base/participants'];
@@ -53,7 +54,7 @@ def test_foreign_avatars_are_not_loaded(visit: Callable[..., Visit]) -> None:
                         { type: 'PARTICIPANT_UPDATED', participant: { id: local.id, local: true, ...change } });
                     set({ email: 'somebody@example.org' });
                     set({ avatarURL: 'https://avatars.invalid/pixel.png' });
-                    set({ avatarURL: `${location.origin}/images/avatar.png?canary` });
+                    set({ avatarURL: `${location.origin}/avatars/canary.png` });
                 }"""
             )
         assert canary.value.url

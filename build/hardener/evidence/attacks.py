@@ -10,6 +10,7 @@ from urllib.parse import quote
 from hardener.evidence import keys
 from hardener.evidence.attack import DIRECT, HARMLESS, Attack
 from hardener.evidence.calling import CALL, NAME, NOBODY
+from hardener.evidence.own_server import BAIT, HOST
 from hardener.evidence.spoofs import SPOOFS
 from hardener.evidence.stages import EVIL, SAY_AVATAR, SEED, embedding, opening, token
 from hardener.evidence.xmpp_stub import MALLORY, Mallory
@@ -77,6 +78,12 @@ def _groups() -> list[Attack]:
 
 ATTACKS: tuple[Attack, ...] = (
     _peer("mallory-avatar", "presence with an avatar address", Mallory(presence=_AVATAR), f"tracker.{EVIL}"),
+    _peer(
+        "mallory-own-path",
+        "presence with an avatar address on the own server",
+        Mallory(presence=f"<avatar-url>https://{HOST}{BAIT}delete?room=x</avatar-url>"),
+        f"bait.{HOST}",
+    ),
     _peer("mallory-email", "presence with an e-mail address", Mallory(presence=_MAIL), "www.gravatar.com"),
     _peer("mallory-youtube", "shares a YouTube id", _shares("dQw4w9WgXcQ"), "www.youtube.com", "img.youtube.com"),
     _peer("mallory-video", "shares a video file", _shares(f"https://video.{EVIL}/a.mp4")),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HOST = "meet.hardener.test"
 STAGE = "stage.hardener.test"  # where the embedding and opening pages of attackers live
 NOT_FOUND = 404, "text/plain", b"404 Not Found\n"  # without a text Chromium takes the answer for a broken connection
+BAIT = "/bait/"  # no page of ours asks for what lies below: who does has been told to by an attacker
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
 # Inside of an attribute, values stand in single quotes.
 _INCLUDE = re.compile(rb"""<!--#\s*include\s+virtual=["']([^"']+)["']\s*-->""")
@@ -167,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         if (self.headers.get("Upgrade") or "").lower() == "websocket":
             self._upgrade(path)
             return
+        if path.startswith(BAIT):
+            self.owner.record.add("transport", "request", host=f"bait.{HOST}", request=f"GET {self.path[:300]}")
         status, kind, data = self.owner.body(host, path)
         self.send_response(status)
         self.send_header("Content-Type", kind)
