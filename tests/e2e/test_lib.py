@@ -350,17 +350,82 @@ def test_no_secret_of_an_address_is_logged(library: Callable[[str], Visit]) -> N
                 conference._setBridgeChannel(offer, null);
                 connection.options.bridgeChannel.ignoreDomain = 'x.invalid';
                 conference._setBridgeChannel(offer, null);
+                history.replaceState(null, '', '?jwt=secret');
+                said.push(`saved log: ${JSON.stringify(connection.getLogs())}`);
                 return said;
             }"""
         )
         lines = {
             sign: [text for text in said if sign in text]
-            for sign in ("Keep alive failed", "Using colibri-ws url", "constructor() with wsUrl", "Falling back to")
+            for sign in (
+                *("Keep alive failed", "Using colibri-ws url", "constructor() with wsUrl", "Falling back to"),
+                "saved log",
+            )
         }
         assert all(lines.values()), lines
         leaked[variant] = [any("secret" in text for text in texts) for texts in lines.values()]
 
-    assert leaked == {"unpatched": [True] * 4, "hardened": [False] * 4}
+    assert leaked == {"unpatched": [True] * 5, "hardened": [False] * 5}
+
+
+# How a secret may stand in a text that is logged, {} being the secret; and texts that stay as they are.
+SECRET = "Zaunkoenig-7"
+SAYS_A_SECRET = (
+    "WebSocket wss://x.invalid/xmpp-websocket?room=r&token={} failed",
+    "at https://x.invalid/Room#jwt=%22{}%22",
+    "https://somebody:{}@x.invalid/Room",
+    "//x.invalid/Room?a={}",
+    "/Room?jwt={}&x=1",
+    '{"password":"{}"}',
+    '"{\\"xmpp_password_override\\":\\"{}\\"}"',
+    '{"xmpp_password_override":"{}',
+    "appData.localStorageContent=%7B%22xmpp_password_override%22%3A%22{}%22%7D",
+    "jwt: {}",
+    "access_token={}&state=1",
+    "refreshToken = '{}'",
+    "colibri-ws/1/2?pwd={}",
+    "Received sessionId: {}",
+    "Authorization: Bearer {}",
+    "token => {}",
+    "<password>{}</password>",
+    "eyJhbGciOiJIUzI1NiJ9.eyJ{}.c2lnbmF0dXJl",
+    "%22eyJhbGciOiJIUzI1NiJ9.eyJ{}.c2lnbmF0dXJl%22",
+)
+STAYS = (
+    "at log (https://x.invalid/libs/lib.js:22:333)",
+    "Participant joined: a1b2c3d4, role moderator",
+    "a=candidate:1 1 udp 2122260223 192.0.2.1 3478 typ host",
+    "jid: room@conference.x.invalid/a1b2c3d4",
+)
+
+
+def test_no_log_call_lets_a_secret_through(library: Callable[[str], Visit]) -> None:
+    """Whatever is logged, and by whom: to the console, and to transports that others have added."""
+    found = {}
+    for variant in VARIANTS:
+        seen = library(variant)
+        console: list[str] = []
+        seen.page.on("console", lambda message, console=console: console.append(message.text))
+        texts = [text.replace("{}", SECRET) for text in SAYS_A_SECRET] + list(STAYS)
+        said = seen.page.evaluate(
+            """texts => {
+                const { xmpp } = connectionTo();
+                return texts.map(text => {
+                    said.length = 0;
+                    xmpp.connectionHandler({}, 1, text);
+                    return said.join(' ');
+                });
+            }""",
+            texts,
+        )
+        assert all("Strophe connecting" in text for text in said)
+        seen.come_to_rest()
+        for text, stays in zip(said[len(SAYS_A_SECRET) :], STAYS, strict=True):
+            assert stays in text
+        found[variant] = [text for text in said + console if SECRET in text]
+
+    assert len(found["unpatched"]) >= 2 * len(SAYS_A_SECRET)
+    assert found["hardened"] == []
 
 
 # Hand the library what another participant, or the focus, sends; 'given' is what the browser is told of it.

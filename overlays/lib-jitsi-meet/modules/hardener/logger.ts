@@ -1,0 +1,34 @@
+/*
+ * Puts itself before every transport of @jitsi/logger: whatever is logged reaches the console, a saved log or an embedding page
+ * without secrets. The same file is in jitsi-meet (react/features/hardener/logger.ts): each component has the package once.
+ */
+
+// @ts-ignore: the package has no types.
+import Logger from '@jitsi/logger';
+
+import { redacted } from './redact';
+
+const { addGlobalTransport, removeGlobalTransport } = Logger;
+const LEVELS: string[] = Object.values(Logger.levels);
+const wrappers = new Map<any, any>();
+
+/**
+ * The transport that hands to another one what is left without secrets.
+ *
+ * @param {Object} transport - The other one.
+ * @returns {Object}
+ */
+function redacting(transport: any) {
+    if (!wrappers.has(transport)) {
+        wrappers.set(transport, Object.fromEntries(LEVELS
+            .filter(level => typeof transport[level] === 'function')
+            .map(level => [ level, (...args: any[]) => transport[level](...args.map(arg => redacted(arg))) ])));
+    }
+
+    return wrappers.get(transport);
+}
+
+removeGlobalTransport(console);
+addGlobalTransport(redacting(console));
+Logger.addGlobalTransport = (transport: any) => addGlobalTransport(redacting(transport));
+Logger.removeGlobalTransport = (transport: any) => removeGlobalTransport(redacting(transport));
