@@ -291,9 +291,13 @@ class Xmpp:
     mallory: Mallory | None = None  # who is in the room already
     conversations: list[Conversation] = field(default_factory=list)
     sockets: list[WebSocketRoute] = field(default_factory=list)
+    down: bool = False  # takes no connection
 
     def serve(self, socket: WebSocketRoute) -> None:
         """Answer one client until it leaves."""
+        if self.down:
+            socket.close(code=1013)
+            return
         parts = urlsplit(socket.url)
         token = parse_qs(parts.query).get("token", [""])[0]
         talk = Conversation(parts.hostname or "", self.mallory, door=self.door, token=token)
@@ -305,6 +309,13 @@ class Xmpp:
                 socket.send(one)
 
         socket.on_message(answer)
+
+    def stop(self) -> None:
+        """Break the connections and take no new one, as a server does that is stopped."""
+        self.down = True
+        for one in self.sockets:
+            one.close(code=1012)
+        self.sockets.clear()
 
     @property
     def accounts(self) -> list[str]:

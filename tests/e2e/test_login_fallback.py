@@ -12,7 +12,7 @@ import prosody_server
 from prosody_server import ACCOUNTS, DOMAIN, MUC, Setup
 
 from .conftest import LOGIN, NGINX, Visit, _start, archive_of, sign_in, unpack
-from .test_login import PREJOIN, ROOM, WRONG, _in_meeting, _joins, _says
+from .test_login import JOINED, PREJOIN, ROOM, WRONG, _in_meeting, _joins, _says
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,3 +163,22 @@ def test_what_is_refused_is_not_what_is_down(
     seen.wait_for('[data-testid="personal-login.problem"]:not(:empty)')
 
     assert seen.page.inner_text('[data-testid="personal-login.problem"]').startswith(message)
+
+
+def test_a_meeting_over_bosh_survives_the_loss_of_its_connection(
+    go: Callable[..., Visit], context: BrowserContext
+) -> None:
+    """The network fails for as long as BOSH needs to give up; then it is there again."""
+    seen = go("hardened", None)
+    seen.wait_for(LOGIN)
+    sign_in(seen.page, USER, PASSWORD)
+    _in_meeting(seen)
+    jid = seen.page.evaluate("APP.connection.getJid()")
+    seen.page.route("**/http-bind**", lambda route: route.abort())
+    seen.wait_for('[data-testid="personal-login.waiting"]')
+    seen.page.unroute("**/http-bind**")
+    seen.page.wait_for_selector('[data-testid="personal-login.waiting"]', state="detached", timeout=60_000)
+    seen.page.wait_for_function(JOINED)
+
+    assert seen.page.evaluate("APP.connection.getJid()") != jid
+    assert _transport(seen) == "BOSH"

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from hardener.stack import docker
+from hardener.stack.containers import containers
+
 from .test_login import DIALOG, MEDIA, WRONG
 
 if TYPE_CHECKING:
@@ -88,3 +91,52 @@ def test_a_connection_that_breaks_is_taken_up_again(stack: Stack, participant: C
     assert passwords == [None, None]
     assert ada.page.evaluate(f"{connection}.jid") == jid
     assert ada.page.evaluate("APP.conference.isJoined()")
+
+
+def test_prosody_restarts_and_everybody_is_back(stack: Stack, participant: Callable[[str], Participant]) -> None:
+    """Two people, in the same meeting, under the same names, who see each other; without a login."""
+    room, people = _room(), []
+    for name, (user, password) in zip(("Ada", "Bob"), stack.users.items(), strict=False):
+        one = participant(name)
+        one.join(room, user, password)
+        people.append(one)
+    people[0].wait_until_answered()
+    for one in people:
+        one.wait_until_received(frames=1, audio=1)
+    connections = [one.page.evaluate_handle("APP.connection") for one in people]
+    docker.output("restart", containers(stack.name)["prosody"])
+    for one, before in zip(people, connections, strict=True):
+        # The old stream cannot be resumed: the server has forgotten it.
+        one.page.wait_for_function("before => APP.connection !== before", arg=before, timeout=120_000)
+        one.wait_until_joined()
+    for one, other in zip(people, ("Bob", "Ada"), strict=True):
+        one.page.wait_for_function(
+            "name => APP.conference._room.getParticipants().some(one => one.getDisplayName() === name)",
+            arg=other,
+            timeout=60_000,
+        )
+        expect(one.page.get_by_test_id("personal-login.waiting")).to_have_count(0)
+        expect(one.page.get_by_test_id("personal-login")).to_have_count(0)
+    for one in people:
+        frames = one.received()["frames"]
+        one.wait_until_received(frames=frames + 10, audio=1)
+
+
+def test_a_focus_that_is_stopped_is_waited_for(stack: Stack, participant: Callable[[str], Participant]) -> None:
+    """The page says that the meeting is not opened yet, and joins by itself when it is."""
+    user, password = next(iter(stack.users.items()))
+    focus = containers(stack.name)["jicofo"]
+    ada = participant("Ada")
+    ada.open(_room())
+    ada.log_in(user, password)
+    docker.output("stop", focus)
+    try:
+        ada.greet()
+        expect(ada.page.get_by_test_id("personal-login.waiting")).to_contain_text(
+            "The conference server is not ready to open the meeting.", timeout=60_000
+        )
+    finally:
+        docker.output("start", focus)
+    ada.wait_until_joined()
+    expect(ada.page.get_by_test_id("personal-login.waiting")).to_have_count(0)
+    assert ada.page.evaluate("APP.conference._room.connection.getJid()").startswith(f"{user}@{stack.domain}/")

@@ -74,6 +74,7 @@ class Door:
     ``mechanisms`` are the SASL mechanisms offered; ``accounts`` are passwords by XMPP address without resource, beside
     the one of ``USER``; ``tokens`` are those that ANONYMOUS takes, or None where it takes everybody; ``failure`` is the
     condition that everybody is refused with; a ``silent`` server takes connections and never says a word.
+    ``focus`` is how it takes a conference request: ready, busy (not ready yet), silent, or the condition of an error.
     """
 
     mechanisms: tuple[str, ...] = ("ANONYMOUS", "SCRAM-SHA-1")
@@ -81,6 +82,7 @@ class Door:
     tokens: frozenset[str] | None = None
     failure: str = ""
     silent: bool = False
+    focus: str = "ready"
 
 
 MEMBERS_ONLY = Door(mechanisms=("SCRAM-SHA-1",))
@@ -198,6 +200,9 @@ class Conversation:
             return
         child = stanza[0]
         space, _, name = child.tag[1:].partition("}")
+        if name == "conference":
+            yield from self._conference(stanza, child)
+            return
         inner = None
         if space == LEGACY:
             # XEP-0078: the client asks what is wanted, and then sends it as it is.
@@ -206,9 +211,6 @@ class Conversation:
             inner = f"<bind xmlns='{space}'><jid>{self._jid}</jid></bind>"
         elif name in ("session", "ping"):
             inner = ""
-        elif name == "conference":
-            room = quoteattr(child.get("room") or "")
-            inner = f"<conference xmlns='{FOCUS}' room={room} ready='true' focusjid='focus@auth.{self.domain}'/>"
         elif name == "query" and space.endswith("disco#info"):
             inner = self._disco(space, child, stanza.get("to") or "")
         elif name == "query" and space == OWNER:  # what it takes to set the room's password
@@ -218,13 +220,24 @@ class Conversation:
             where = f"host='{self.domain}' port='3478' transport='udp'"
             turn = f"<service type='turn' {where} username='u' password='p'/>"
             inner = f"<services xmlns='{space}'><service type='stun' {where}/>{turn}</services>"
+        yield self._reply(stanza, inner)
+
+    def _reply(self, stanza: ET.Element, inner: str | None, condition: str = "service-unavailable") -> str:
         head = f"<iq xmlns='jabber:client' id={quoteattr(stanza.get('id') or '')} to={quoteattr(self._jid)}"
         to = f" from={quoteattr(stanza.get('to') or self.domain)}"
         if inner is None:
-            error = f"<error type='cancel'><service-unavailable xmlns='{STANZAS}'/></error>"
-            yield f"{head}{to} type='error'>{error}</iq>"
-        else:
-            yield f"{head}{to} type='result'>{inner}</iq>"
+            error = f"<error type='cancel'><{condition} xmlns='{STANZAS}'/></error>"
+            return f"{head}{to} type='error'>{error}</iq>"
+        return f"{head}{to} type='result'>{inner}</iq>"
+
+    def _conference(self, stanza: ET.Element, child: ET.Element) -> Iterable[str]:
+        focus = self._door.focus
+        if focus in {"ready", "busy"}:
+            attributes = f"room={quoteattr(child.get('room') or '')} ready='{str(focus == 'ready').lower()}'"
+            inner = f"<conference xmlns='{FOCUS}' {attributes} focusjid='focus@auth.{self.domain}'/>"
+            yield self._reply(stanza, inner)
+        elif focus != "silent":
+            yield self._reply(stanza, None, focus)
 
     def _disco(self, space: str, child: ET.Element, to: str) -> str:
         kind = ("conference", "text") if to.startswith("conference.") or "@" in to else ("server", "im")

@@ -15,11 +15,20 @@ import LogoutDialog from '../settings/components/web/LogoutDialog';
 
 import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId, withoutToken } from './functions';
 import { IRecorderAccount, RECORDER_CONFIG, ROOM_PASSWORD_KEY } from './recorder';
+import { stopWaiting } from './rejoin';
 import { preparePassword } from './saslprep';
 import { isOfDomain, verify } from './verify';
 
 /** What the login page says first after the page was loaded anew. */
 export type Notice = 'ended' | 'signedOut';
+
+/** What is left for the login page when the page is loaded anew. */
+export interface ILeft {
+    notice?: Notice;
+
+    /** The user name, for somebody who has to log in again. */
+    user?: string;
+}
 
 /** Milliseconds that the server gets to end its own session at log-out. */
 const LOGOUT_PATIENCE = 2000;
@@ -163,15 +172,21 @@ export function askGateway() {
 /**
  * Forgets the login, and takes the token out of the address, where the next one at this computer would find it with "Back".
  *
- * @param {string} notice - What the login page says. It stands in the state of the history's entry, which outlives the load,
- * and is neither in an address nor in a storage.
+ * @param {string} notice - What the login page says. It is in the state of the history's entry, which outlives the load, and is
+ * neither in an address nor in a storage; with it the user name, unless somebody has signed out.
  * @returns {Function}
  */
 function forgetInAddress(notice: Notice) {
     return (_dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        const state = getState();
+        const login = getLogin(state);
+        const left: ILeft = { notice };
+
+        if (notice === 'ended' && login?.mode === 'password') {
+            left.user = login.name;
+        }
         forget();
-        window.history.replaceState({ personalLogin: notice }, '',
-            withoutToken(getState()['features/base/connection'].locationURL));
+        window.history.replaceState({ personalLogin: left }, '', withoutToken(state['features/base/connection'].locationURL));
     };
 }
 
@@ -219,13 +234,14 @@ export function endSession() {
  *
  * @returns {Function}
  */
-function logOut() {
+export function logOut() {
     return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         const state = getState();
         const { tokenLogoutUrl } = state['features/base/config'];
         const token = getLogin(state)?.mode === 'token';
         const moderator = (state['features/base/conference'].conference as any)?.room?.xmpp?.moderator;
 
+        stopWaiting();
         forget();
         await Promise.race([
             new Promise<void>(resolve => moderator ? moderator.logout(resolve) : resolve()),

@@ -2,22 +2,67 @@ import { IStore } from '../app/types';
 import { LOGOUT, UPGRADE_ROLE_FINISHED } from '../authentication/actionTypes';
 import {
     AUTH_STATUS_CHANGED,
+    CONFERENCE_FAILED,
     CONFERENCE_JOINED,
     CONFERENCE_WILL_JOIN,
     CONFERENCE_WILL_LEAVE
 } from '../base/conference/actionTypes';
 import { authStatusChanged } from '../base/conference/actions.any';
 import { CONFIG_WILL_LOAD, OVERWRITE_CONFIG, SET_CONFIG, UPDATE_CONFIG } from '../base/config/actionTypes';
-import { CONNECTION_DISCONNECTED, CONNECTION_ESTABLISHED, CONNECTION_FAILED } from '../base/connection/actionTypes';
+import {
+    CONNECTION_DISCONNECTED,
+    CONNECTION_ESTABLISHED,
+    CONNECTION_FAILED,
+    CONNECTION_WILL_CONNECT
+} from '../base/connection/actionTypes';
+import { connectionFailed } from '../base/connection/actions.any';
 import { SET_JWT } from '../base/jwt/actionTypes';
 import { JitsiConnectionErrors } from '../base/lib-jitsi-meet';
 import MiddlewareRegistry from '../base/redux/MiddlewareRegistry';
 
 import { askAndLogOut, endSession, keepOwnConnection } from './actions';
 import { forget, getLogin, getLoginMode } from './functions';
+import { rejoin, startWaiting, stopWaiting } from './rejoin';
+import { toProblem } from './verify';
 
 /** Whether the meeting was left without a return: neither to reconnect, nor for a breakout room. */
 let leaving = false;
+
+/** Whether the meeting has failed in a way that passes; upstream then leaves it and disconnects, before it loads the page anew. */
+let returning = false;
+
+/** Milliseconds until a connection that neither stands nor fails is given up. */
+const PATIENCE_WITH_CONNECTING = 15000;
+
+/** Milliseconds until a meeting that neither lets somebody in nor says why not counts as not ready. */
+const PATIENCE_WITH_JOINING = 20000;
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/**
+ * Connects again, unless the server does not accept the login any more.
+ *
+ * @param {Object} connection - The connection that was lost.
+ * @returns {Function}
+ */
+function connectAgain(connection: any) {
+    return (dispatch: IStore['dispatch']) =>
+        dispatch(rejoin(connection, () => dispatch(endSession()).catch(() => undefined)));
+}
+
+/**
+ * Lets a connection fail when a time is over.
+ *
+ * @param {Object} store - The redux store.
+ * @param {Object} connection - The connection.
+ * @param {string} name - The error.
+ * @param {number} patience - Milliseconds.
+ * @returns {void}
+ */
+function failAfter({ dispatch }: IStore, connection: any, name: string, patience: number) {
+    clearTimeout(timer);
+    timer = setTimeout(() => connection && dispatch(connectionFailed(connection, { name })), patience);
+}
 
 // A page that comes back with "Back" or "Forward" as it was left has the login of who left it in memory.
 window.addEventListener('pageshow', event => event.persisted && window.location.reload());
@@ -46,21 +91,48 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         }
         break;
 
+    case CONNECTION_WILL_CONNECT:
+        failAfter(store, action.connection, JitsiConnectionErrors.OTHER_ERROR, PATIENCE_WITH_CONNECTING);
+        break;
+
     case CONNECTION_ESTABLISHED:
+        clearTimeout(timer);
         if (!store.dispatch(keepOwnConnection(action.connection))) {
             return;
         }
         break;
 
-    case CONNECTION_FAILED:
+    case CONNECTION_FAILED: {
         // Upstream keeps the password that was refused in the store.
         delete action.error?.credentials;
-        if (action.error?.name === JitsiConnectionErrors.PASSWORD_REQUIRED) {
+        const { connection, error } = action;
+
+        clearTimeout(timer);
+        if (leaving || !error) {
+            break;
+        }
+        const passes = error.name === JitsiConnectionErrors.PASSWORD_REQUIRED
+            ? toProblem(connection, error.name, error.message) === 'unreachable' && startWaiting(JitsiConnectionErrors.OTHER_ERROR)
+            : startWaiting(error.name);
+
+        if (passes) {
+            if (error.name === JitsiConnectionErrors.CONFERENCE_REQUEST_FAILED) {
+                // Upstream offers to load the page anew.
+                error.name = JitsiConnectionErrors.OTHER_ERROR;
+            }
+            const result = next(action);
+
+            store.dispatch(connectAgain(connection));
+
+            return result;
+        }
+        if (error.name === JitsiConnectionErrors.PASSWORD_REQUIRED) {
             // Neither upstream's login dialog nor its "reconnecting in ..." is shown.
-            action.error.recoverable = true;
+            error.recoverable = true;
             store.dispatch(endSession()).catch(() => undefined);
         }
         break;
+    }
 
     case UPGRADE_ROLE_FINISHED:
         delete action.error?.credentials;
@@ -77,7 +149,18 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         break;
     }
 
+    case CONFERENCE_FAILED:
+        // The meeting asks for a password, for example. What the loss of the connection has caused comes without a connection.
+        clearTimeout(timer);
+        if (store.getState()['features/base/connection'].connection) {
+            stopWaiting();
+            returning = !leaving && startWaiting(action.error?.name);
+        }
+        break;
+
     case CONFERENCE_JOINED:
+        clearTimeout(timer);
+        stopWaiting();
         store.dispatch(authStatusChanged(true));
         break;
 
@@ -87,16 +170,27 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         return;
 
     case CONFERENCE_WILL_LEAVE:
-        leaving = !action.isRedirect;
+        leaving = !action.isRedirect && !returning;
+        clearTimeout(timer);
+        leaving && stopWaiting();
         break;
 
     case CONFERENCE_WILL_JOIN:
+        leaving = false;
+        failAfter(store, store.getState()['features/base/connection'].connection,
+            JitsiConnectionErrors.CONFERENCE_REQUEST_FAILED, PATIENCE_WITH_JOINING);
+        break;
+
     case CONFIG_WILL_LOAD: // before a connection to another shard
         leaving = false;
         break;
 
     case CONNECTION_DISCONNECTED:
         leaving && forget();
+        if (returning) {
+            returning = false;
+            store.dispatch(connectAgain(action.connection));
+        }
         break;
     }
 

@@ -15,6 +15,9 @@ interface IProps {
 
     /** Why the last attempt has failed, if it has. */
     problem?: string;
+
+    /** The user name to begin with. */
+    user?: string;
 }
 
 const useStyles = makeStyles()(theme => {
@@ -71,7 +74,7 @@ const useStyles = makeStyles()(theme => {
  * @param {Object} props - The properties.
  * @returns {ReactElement}
  */
-const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem }: IProps) => {
+const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem, user }: IProps) => {
     const { classes } = useStyles();
     const { t } = useTranslation();
     const userName = useRef<HTMLInputElement>(null);
@@ -87,7 +90,7 @@ const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem }: I
     };
 
     useEffect(() => {
-        userName.current?.focus();
+        (user ? password : userName).current?.focus();
     }, []);
 
     useEffect(() => {
@@ -128,6 +131,7 @@ const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem }: I
                 autoComplete = 'username'
                 autoCorrect = 'off'
                 className = { classes.input }
+                defaultValue = { user }
                 id = 'personal-login-user'
                 name = 'username'
                 readOnly = { busy }

@@ -9,7 +9,7 @@ import { safeDecodeURIComponent } from '../../base/util/uri';
 import LegalLinks from '../../hardener/components/LegalLinks';
 import { getHelp, getOperatorLogo, getOperatorName } from '../../hardener/operator';
 import { languageOfOurTexts } from '../../hardener/ownTexts';
-import { Notice, askGateway, signInAsRecorder, signInWithPassword, signInWithToken } from '../actions';
+import { ILeft, askGateway, signInAsRecorder, signInWithPassword, signInWithToken } from '../actions';
 import { getLoginMode, isUsableToken } from '../functions';
 import { useUpRecorderAccount } from '../recorder';
 import { Problem } from '../verify';
@@ -142,16 +142,20 @@ const useStyles = makeStyles()(theme => {
 });
 
 /**
- * The message that was left for us when the page was loaded anew; it is shown once.
+ * What was left for us when the page was loaded anew; it is shown once.
  *
- * @returns {string|undefined}
+ * @returns {Object}
  */
-function takeNotice(): Notice | undefined {
+function takeLeft(): ILeft {
     const { personalLogin, ...others } = Object(window.history.state);
+    const { notice, user } = Object(personalLogin);
 
     personalLogin && window.history.replaceState(others, '');
 
-    return personalLogin === 'ended' || personalLogin === 'signedOut' ? personalLogin : undefined;
+    return {
+        notice: notice === 'ended' || notice === 'signedOut' ? notice : undefined,
+        user: typeof user === 'string' ? user : undefined
+    };
 }
 
 /**
@@ -173,7 +177,8 @@ const LoginPage = () => {
     // As it was typed or sent: upstream's name of a conference has spaces that the room has not.
     const room = useSelector((state: IReduxState) => safeDecodeURIComponent(state['features/base/conference'].room ?? ''));
     const gateway = useSelector((state: IReduxState) => Boolean(state['features/base/config'].tokenAuthUrl));
-    const [ notice, setNotice ] = useState(takeNotice);
+    const [ left ] = useState(takeLeft);
+    const [ notice, setNotice ] = useState(left.notice);
     const [ problem, setProblem ] = useState<string>();
     const [ busy, setBusy ] = useState(false);
     const title = useRef<HTMLHeadingElement>(null);
@@ -275,7 +280,8 @@ const LoginPage = () => {
                         message = { message }
                         noticed = { Boolean(notice) }
                         onSubmit = { onPassword }
-                        problem = { problem } /> : message }
+                        problem = { problem }
+                        user = { left.user } /> : message }
                     { mode === 'token' && gateway && <button
                         aria-disabled = { busy }
                         className = { classes.button }

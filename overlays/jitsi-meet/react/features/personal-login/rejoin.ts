@@ -1,0 +1,184 @@
+import { IReduxState, IStore } from '../app/types';
+import { conferenceWillInit, setupVisitorStartupMedia } from '../base/conference/actions.web';
+import { updateConfig } from '../base/config/actions';
+import { connect } from '../base/connection/actions.web';
+import { hasAvailableDevices } from '../base/devices/functions.web';
+import { JitsiConferenceErrors, JitsiConnectionErrors } from '../base/lib-jitsi-meet';
+import { MEDIA_TYPE, MediaType } from '../base/media/constants';
+import { destroyLocalTracks } from '../base/tracks/actions.any';
+import { isPrejoinPageVisible } from '../prejoin/functions';
+
+import { getLogin } from './functions';
+import { Problem, verify } from './verify';
+
+/*
+ * hardener: what happens when the connection of a meeting is lost for good, because the server was restarted or the computer slept.
+ * Upstream reloads the page, which forgets the login. Here the page connects again with the login that the server has accepted, as
+ * soon as the server answers, and joins the meeting again.
+ */
+
+/** Why somebody waits: there is no connection, or nobody at the server opens the meeting. */
+export type Waiting = 'lost' | 'noFocus';
+
+/** Milliseconds until the first attempt, and the most that lie between two. */
+const FIRST_PAUSE = 1000;
+const LONGEST_PAUSE = 20000;
+
+/** Errors after which upstream would reload the page, or would do nothing. */
+const REASONS: Record<string, Waiting> = {
+    [JitsiConferenceErrors.FOCUS_LEFT]: 'noFocus',
+    [JitsiConferenceErrors.ICE_FAILED]: 'lost',
+    [JitsiConferenceErrors.OFFER_ANSWER_FAILED]: 'lost',
+    [JitsiConferenceErrors.VIDEOBRIDGE_NOT_AVAILABLE]: 'noFocus',
+    [JitsiConnectionErrors.CONFERENCE_REQUEST_FAILED]: 'noFocus',
+    [JitsiConnectionErrors.CONNECTION_DROPPED_ERROR]: 'lost',
+    [JitsiConnectionErrors.OTHER_ERROR]: 'lost',
+    [JitsiConnectionErrors.SERVER_ERROR]: 'lost'
+};
+
+let _waiting: Waiting | undefined;
+let _running = false;
+
+/** The longest time until the next attempt. It grows until the meeting is joined. */
+let _pause = FIRST_PAUSE;
+
+/**
+ * Returns what somebody waits for. It is asked after each action.
+ *
+ * @returns {string|undefined}
+ */
+export function getWaiting(): Waiting | undefined {
+    return _waiting;
+}
+
+/**
+ * Ends the waiting: the meeting is joined, asks for something, or was left.
+ *
+ * @returns {void}
+ */
+export function stopWaiting() {
+    _waiting = undefined;
+    _pause = FIRST_PAUSE;
+}
+
+/**
+ * Starts to wait if an error is one of those that pass.
+ *
+ * @param {string} error - The name of the error.
+ * @returns {boolean}
+ */
+export function startWaiting(error: string): boolean {
+    _waiting = REASONS[error] ?? _waiting;
+
+    return error in REASONS;
+}
+
+/**
+ * Waits, or until the computer is in a network again. Everybody in a meeting is thrown out in the same moment: not all come back in
+ * the same.
+ *
+ * @param {number} milliseconds - The longest time.
+ * @returns {Promise<void>}
+ */
+function pause(milliseconds: number) {
+    return new Promise<void>(resolve => {
+        const timer = setTimeout(done, milliseconds * (0.5 + (Math.random() / 2)));
+
+        /**
+         * Ends the pause.
+         *
+         * @returns {void}
+         */
+        function done() {
+            clearTimeout(timer);
+            window.removeEventListener('online', done);
+            resolve();
+        }
+        window.addEventListener('online', done);
+    });
+}
+
+/**
+ * Returns whether microphone and camera are on. The tracks do not tell: where the focus leaves before the connection breaks, upstream has
+ * removed them.
+ *
+ * @param {Object} state - The redux state.
+ * @returns {Array<string>}
+ */
+function getMedia(state: IReduxState): MediaType[] {
+    const { audio, video } = state['features/base/media'];
+    const media: MediaType[] = [];
+
+    if (!audio.muted && !state['features/base/config'].startSilent && hasAvailableDevices(state, 'audioInput')) {
+        media.push(MEDIA_TYPE.AUDIO);
+    }
+    if (!video.muted && hasAvailableDevices(state, 'videoInput')) {
+        media.push(MEDIA_TYPE.VIDEO);
+    }
+
+    return media;
+}
+
+/**
+ * Connects again with the same login, once the server accepts it.
+ *
+ * @param {Object} connection - The connection that was lost.
+ * @param {Function} end - Ends the session: the server does not accept the login any more.
+ * @returns {Function}
+ */
+export function rejoin(connection: { disconnect: Function; }, end: () => void) {
+    return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        // It may be about to resume by itself, and would stand in the room as a ghost.
+        Promise.resolve(connection.disconnect()).catch(() => undefined);
+
+        if (_running) {
+            return;
+        }
+        _running = true;
+        for (;;) {
+            await pause(_pause);
+            _pause = Math.min(_pause * 2, LONGEST_PAUSE);
+
+            const state = getState();
+            const login = getLogin(state);
+
+            if (!_waiting) {
+                break;
+            }
+
+            try {
+                if (!login) {
+                    throw 'refused';
+                }
+                const { domain, id, password } = login;
+
+                dispatch(updateConfig({ preferBosh: await verify(state, {
+                    domain,
+                    id,
+                    password,
+                    token: login.mode === 'token' ? state['features/base/jwt'].jwt : undefined
+                }) }));
+                if (_waiting) {
+                    const media = getMedia(getState());
+                    const inMeeting = !isPrejoinPageVisible(getState());
+
+                    // As upstream does it on the way to another server: a track that was in one meeting sends nothing in the next.
+                    inMeeting && await dispatch(destroyLocalTracks());
+                    dispatch(conferenceWillInit());
+
+                    // A failure comes back here by the middleware.
+                    dispatch(connect())
+                        .then(() => inMeeting && dispatch(setupVisitorStartupMedia(media)))
+                        .catch(() => undefined);
+                }
+                break;
+            } catch (problem) {
+                if ((problem as Problem) === 'refused') {
+                    end();
+                    break;
+                }
+            }
+        }
+        _running = false;
+    };
+}

@@ -1,0 +1,201 @@
+"""The login is kept when the connection is lost for good: the page connects again, and says why the meeting stands still.
+
+Against the stub; test_login_stack.py has the restart of a real server.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from hardener.evidence.xmpp_stub import PASSWORD, USER, Door
+
+from .conftest import LOGIN, Visit, Xmpp, sign_in
+from .test_login import (
+    ATTEMPT,
+    CANARY,
+    DIALOG,
+    ENDED,
+    FIND,
+    GATEWAY,
+    JOINED,
+    PREJOIN,
+    ROOM,
+    STATUS,
+    _door,
+    _forms,
+    _in_meeting,
+    _joins,
+    _token,
+    go,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import BrowserContext
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+__all__ = ["go"]
+WAITING = '[data-testid="personal-login.waiting"]'
+LOST = "The connection to the conference server was lost. You stay signed in"
+# The own name, and what is muted.
+MYSELF = """() => [
+    APP.store.getState()['features/base/participants'].local.name,
+    APP.conference.isLocalAudioMuted(),
+    APP.conference.isLocalVideoMuted()
+]"""
+# Whether there is a picture, and the others can take the own tracks for those of this participant.
+SOURCES = """() => APP.conference._room.getLocalTracks('video').length
+    && APP.conference._room.getLocalTracks()
+        .every(track => track.getSourceName().startsWith(`${APP.conference.getMyUserId()}-`))"""
+
+
+def _meeting(go: Callable[..., Visit]) -> Visit:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _in_meeting(seen)
+    return seen
+
+
+def test_a_server_that_was_restarted_gets_everybody_back(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """Under the same name, with camera and microphone, and muted who was muted; upstream counts down to a reload, which would forget the login."""
+    control = go("unpatched")
+    _joins(control)
+    control.wait_for(DIALOG)
+    control.page.fill(DIALOG, USER)
+    control.page.fill("#login-dialog-password", PASSWORD)
+    control.page.click("#modal-dialog-ok-button")
+    control.page.wait_for_function(JOINED)
+    xmpp.stop()
+    control.wait_for("#reloadProgressBar")
+
+    xmpp.down = False
+    seen = _meeting(go)
+    seen.page.evaluate("() => APP.conference.muteAudio(true)")
+    seen.page.wait_for_function("() => APP.conference.isLocalAudioMuted()")
+    before, talks = seen.page.evaluate(MYSELF), len(xmpp.conversations)
+    xmpp.stop()
+    expect(seen.page.locator(WAITING)).to_contain_text(LOST)
+    assert not seen.page.query_selector("#reloadProgressBar")
+    xmpp.down = False
+    expect(seen.page.locator(WAITING)).to_have_count(0, timeout=60_000)
+    seen.page.wait_for_function(JOINED)
+
+    seen.page.wait_for_function(SOURCES)
+    assert seen.page.evaluate(MYSELF) == before
+    assert before[1:] == [True, False]
+    assert len(xmpp.conversations) > talks
+    assert set(xmpp.accounts) == {"alice@127.0.0.1"}
+    assert not seen.page.query_selector(LOGIN)
+
+
+def test_it_comes_back_as_often_as_it_takes(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """Also where the directory behind the server is not there yet, and where the connection of the meeting is lost again."""
+    seen = _meeting(go)
+    for door in (Door(("PLAIN",), failure="temporary-auth-failure"), Door(("SCRAM-SHA-1",))):
+        xmpp.door = door
+        talks = len(xmpp.conversations)
+        xmpp.stop()
+        xmpp.down = False
+        expect(seen.page.locator(WAITING)).to_contain_text(LOST)
+        seen.wait_until(lambda talks=talks: len(xmpp.conversations) > talks, "another attempt")
+    expect(seen.page.locator(WAITING)).to_have_count(0, timeout=60_000)
+    seen.page.wait_for_function(JOINED)
+
+
+def test_a_server_that_goes_down_before_the_meeting_is_waited_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    seen.wait_for(PREJOIN)
+    xmpp.stop()
+    _joins(seen)
+    expect(seen.page.locator(WAITING)).to_contain_text(LOST, timeout=30_000)
+    xmpp.down = False
+    expect(seen.page.locator(WAITING)).to_have_count(0, timeout=60_000)
+    seen.page.wait_for_function(JOINED)
+
+
+def test_a_password_that_was_changed_meanwhile_is_asked_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """With a reason, and with the name filled in."""
+    seen = _meeting(go)
+    xmpp.stop()
+    xmpp.door = Door(("SCRAM-SHA-1",), {f"{USER}@127.0.0.1": "another"})
+    xmpp.down = False
+    with seen.page.expect_navigation():
+        pass
+    seen.wait_for("#personal-login-user")
+    assert seen.page.inner_text(STATUS) == ENDED
+    assert seen.page.input_value("#personal-login-user") == USER
+    assert seen.page.input_value("#personal-login-password") == ""
+    seen.page.wait_for_function("() => document.activeElement.id === 'personal-login-password'")
+
+    seen.page.reload()
+    seen.wait_for("#personal-login-user")
+    assert seen.page.input_value("#personal-login-user") == ""
+
+
+def test_a_token_that_has_run_out_meanwhile_is_not_sent_again(
+    go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext
+) -> None:
+    token = _token()
+    xmpp.door = _door(token)
+    seen = go("hardened", f"{ROOM}?jwt={token}", tokenAuthUrl=GATEWAY)
+    seen.wait_for(PREJOIN)
+    seen.page.click(PREJOIN)
+    seen.page.wait_for_function(JOINED)
+    talks = len(xmpp.conversations)
+    seen.page.evaluate("() => { const now = Date.now.bind(Date); Date.now = () => now() + 7200000; }")
+    xmpp.stop()
+    xmpp.down = False
+    seen.wait_for('[data-testid="personal-login.gateway"]')
+
+    assert seen.page.inner_text(STATUS) == ENDED
+    assert len(xmpp.conversations) == talks
+
+
+def test_who_waits_can_sign_out(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """And nothing tries to come back for them."""
+    seen = _meeting(go)
+    xmpp.stop()
+    seen.wait_for(WAITING)
+    with seen.page.expect_navigation():
+        seen.page.locator(WAITING).get_by_role("button", name="Sign out").click()
+    seen.wait_for("#personal-login-user")
+    assert seen.page.inner_text(STATUS) == "You have been signed out."
+    assert seen.page.input_value("#personal-login-user") == ""
+    talks = len(xmpp.conversations)
+    xmpp.down = False
+    seen.page.evaluate(ATTEMPT)
+    assert len(xmpp.conversations) == talks
+
+
+def test_the_password_is_nowhere_while_somebody_waits(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    xmpp.door = Door(("PLAIN",), {f"{USER}@127.0.0.1": CANARY})
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page, password=CANARY)
+    _in_meeting(seen)
+    xmpp.stop()
+    seen.wait_for(WAITING)
+    waiting = seen.page.evaluate(FIND, _forms(CANARY))
+    xmpp.down = False
+    expect(seen.page.locator(WAITING)).to_have_count(0, timeout=60_000)
+    seen.page.wait_for_function(JOINED)
+
+    assert waiting + seen.page.evaluate(FIND, _forms(CANARY)) == []
+
+
+def test_the_page_waits_in_german(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    seen = go("hardened", f"{ROOM}?lang=de")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _in_meeting(seen)
+    xmpp.stop()
+    expect(seen.page.locator(WAITING)).to_contain_text(re.compile("wurde unterbrochen. Sie bleiben angemeldet"))
