@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import cache, compressed
 from hardener.scan import MAP_SUFFIX
 
 if TYPE_CHECKING:
@@ -126,9 +126,14 @@ def _entry(name: str, mtime: int, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def measure(files: Iterable[Path]) -> dict[str, int]:
-    """Bytes by kind of file: ``js``, ``js.gz`` (file by file, as a web server does it), ``css``, ``all``."""
+    """Bytes by kind of file: ``js``, ``js.gz`` (file by file, as a web server does it), ``css``, ``all``.
+
+    Compressed copies are not counted: they are sent in place of a file that is.
+    """
     sizes = {"js": 0, "js.gz": 0, "css": 0, "all": 0}
     for file in files:
+        if file.suffix == compressed.SUFFIX:
+            continue
         content = file.read_bytes()
         sizes["all"] += len(content)
         if file.suffix == ".js":

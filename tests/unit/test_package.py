@@ -14,7 +14,7 @@ import pytest
 from fakes import write_files
 from hardener import cache
 from hardener.errors import StackError
-from hardener.package import Packaged, package, write_records
+from hardener.package import Packaged, measure, package, write_records
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +107,12 @@ def test_sizes_are_measured(area: Path) -> None:
     assert sizes["all"] == sum(
         len(text if isinstance(text, bytes) else text.encode()) for name, text in SITE.items() if ".map" not in name
     )
+
+
+def test_a_compressed_copy_is_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "app.js").write_bytes(b"x" * 5000)
+    (tmp_path / "app.js.gz").write_bytes(gzip.compress(b"x" * 5000))
+    assert measure(tmp_path.iterdir())["all"] == 5000
 
 
 def test_the_second_call_does_nothing(area: Path) -> None:
