@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from hardener.evidence.xmpp_stub import USER
+
 from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, enter, join
 
 if TYPE_CHECKING:
@@ -131,7 +133,9 @@ def test_every_invitation_carries_the_notes(meet: Callable[[str, str], Page], la
         assert link in text
         assert len(next(one for one in found.mails if one.startswith("mailto:"))) < 2000  # mail programs cut more off
         has[variant] = [texts[one] in text for one in NOTES]
-        assert theirs(page, language)["info"]["inviteURLFirstPartGeneral"] in text
+        # The hardened page proposes the account's name before the meeting, so somebody invites by name.
+        first = "inviteURLFirstPartPersonal" if variant == "hardened" else "inviteURLFirstPartGeneral"
+        assert theirs(page, language)["info"][first].replace("{{name}}", USER) in text
 
     assert has == {"unpatched": [False] * 3, "hardened": [True] * 3}
 
