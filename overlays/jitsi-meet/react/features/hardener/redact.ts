@@ -12,12 +12,14 @@ const DEPTH = 5;
 const SECRET = 'jwt|token|passw(?:or)?d|passcode|\\bpass\\b|pwd|secret|credential|verifier|localStorageContent|session[_-]?id';
 const SECRET_NAME = new RegExp(SECRET, 'i');
 
+// Repetitions are bounded where a match can begin at each place of a text: participants choose what is in it, and how long it is.
+
 /** A name of that kind and the value behind it: in a query, in JSON, in JSON within a query, in XML, in a header. */
-const NAMED = new RegExp(`((?:${SECRET})\\w*(?:\\\\*["']|%22)?\\s*(?:=>|[=:>]|%3[AD])\\s*|\\bbearer\\s+)`
+const NAMED = new RegExp(`((?:${SECRET})\\w{0,32}(?:\\\\{0,8}["']|%22)?\\s*(?:=>|[=:>]|%3[AD])\\s*|\\bbearer\\s+)`
     + '(\\\\*"(?:[^"\\\\]|\\\\(?!")[^"])*|\'[^\']*|[^\\s&,;)}\\]"\'<>]+)', 'gi');
 
 /** An address, and the part of it that holds parameters; the line and column behind it in a stack stay. */
-const ADDRESS = /((?:\b[a-z][a-z\d+.-]*:)?\/\/)([^\s"'<>`/?#]*@)?([^\s"'<>`?#]*)([?#][^\s"'<>`]*?)?((?::\d+){1,2}\)?)?(?=[\s"'<>`]|$)/gi;
+const ADDRESS = /((?:\b[a-z][a-z\d+.-]{0,19}:)?\/\/)([^\s"'<>`/?#]*@)?([^\s"'<>`?#]*)([?#][^\s"'<>`]*?)?((?::\d+){1,2}\)?)?(?=[\s"'<>`]|$)/gi;
 
 /** A JSON Web Token, or the beginning of one. */
 const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g;
