@@ -62,6 +62,11 @@ def violations(page: Page) -> list[tuple[str, str]]:
 
 def _judge(page: Page, where: str) -> None:
     """Compare what axe-core finds with the reviewed list of a page."""
+    # A dialog that fades in has less contrast until it is there.
+    page.wait_for_function(
+        """() => document.getAnimations().every(({ effect, playState }) =>
+            playState !== 'running' || effect.getComputedTiming().endTime === Infinity)"""
+    )
     reviewed = REVIEWED[where]
     found = violations(page)
     new = [(rule, html) for rule, html in found if not any(rule == r and part in html for r, part in reviewed)]
