@@ -157,3 +157,34 @@ def test_a_control_without_contacts_is_weak() -> None:
 def test_the_same_record_gives_the_same_page() -> None:
     one = events(seen("browser", "request"), seen("transport", "dns"))
     assert report.page(judge(one)) == report.page(judge(one))
+
+
+@pytest.mark.parametrize("run", ["who + spoofed-first", "who + none", "who + spoofed-leave", "real-mallory + spoofed"])
+@pytest.mark.parametrize(
+    ("found", "ok", "verdict"),
+    [
+        (None, False, "void"),
+        (None, True, "void"),
+        ((), False, "void"),
+        ((), True, "clean"),
+        (("a is not shown",), False, "mistaken"),
+    ],
+    ids=["ended before", "left out", "ended after", "the same", "different, then ended"],
+)
+def test_a_run_that_was_to_compare_and_did_not_proves_nothing(
+    run: str, found: tuple[str, ...] | None, *, ok: bool, verdict: str
+) -> None:
+    expected = {"spoofed-first": ("occupants",), "real-mallory + spoofed": ("occupants",)}
+    record = events(*([] if found is None else [compared(*found, run=run)]), run=run, ok=ok)
+    summary = judge(record, expected)
+    if run.endswith("none") and not ok:
+        verdict = "void"
+    assert summary["verdict"] == verdict
+    assert any("not compared" in one and run in one for one in summary["void_because"]) is (
+        verdict == "void" and not found
+    )
+
+
+def test_only_attacks_whose_effect_a_comparison_shows_need_one() -> None:
+    run = "real-mallory + mallory-avatar"
+    assert judge(events(run=run, ok=False), {run: ("tracker.example",)})["verdict"] == "clean"

@@ -9,9 +9,11 @@ from hardener.evidence.canaries import CANARIES
 from hardener.evidence.occupants import CANARY as OCCUPANT
 from hardener.evidence.occupants import PLANTED
 from hardener.evidence.own_server import HOST, STAGE
+from hardener.evidence.spoofs import MISTAKEN, WHO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 Event = dict[str, Any]
 OWN = frozenset((HOST, STAGE, ""))
@@ -39,7 +41,7 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
     """The summary of a record.
 
     ``expected`` says whom upstream as it is contacts under an attack (or in a run, "JOURNEY + ATTACK"): for the
-    negative control, not for the verdict.
+    negative control. For the verdict it says only in which runs who is there has to be compared with who is shown.
     """
     events = list(events)
     by_run: dict[str, list[Event]] = defaultdict(list)
@@ -51,7 +53,7 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
     left_out = {event["run"] for event in skipped}
     runs = [_run(name, by_run[name]) for name in by_run if name not in canary_runs and name not in left_out]
     runs = [one for one in runs if one["run"] or one["contacts"] or one["browsers_own"]]
-    reasons = _void(runs, canaries)
+    reasons = _void(runs, canaries, {name for name, wanted in (expected or {}).items() if MISTAKEN in wanted})
     contacts = [contact for one in runs for contact in one["contacts"]]
     walked = [one for one in runs if one["run"]]
     touched = any(contacts) or any(one["messages"] for one in runs)
@@ -193,8 +195,10 @@ def _browsers_own(host: str, seen: Mapping[str, set[str]], requests: Sequence[st
     return all(part in line for line in requests)
 
 
-def _void(runs: Sequence[Mapping[str, Any]], canaries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Why the run proves nothing, should that be so."""
+def _void(
+    runs: Sequence[Mapping[str, Any]], canaries: Sequence[Mapping[str, Any]], comparing: AbstractSet[str]
+) -> list[str]:
+    """Why the run proves nothing, should that be so. ``comparing``: attacks (or runs) that make a comparison."""
     reasons = [] if canaries else ["no canaries were planted"]
     for one in canaries:
         reasons += [
@@ -205,8 +209,18 @@ def _void(runs: Sequence[Mapping[str, Any]], canaries: Sequence[Mapping[str, Any
     if not any(one["run"] for one in runs):
         reasons.append("no journey was made")
     reasons += [
-        f"{one['run']}: the journey did not come to its end ({one['because'] or 'missed: ' + ', '.join(one['missed'])})"
+        f"{one['run']}: the journey did not come to its end ({_why(one)})"
         for one in runs
         if one["run"] and one["attack"] == "none" and not one["completed"]
     ]
+    reasons += [
+        f"{one['run']}: who is there was not compared with who is shown to the end ({_why(one)})"
+        for one in runs
+        if (one["journey"] in WHO or not comparing.isdisjoint((one["attack"], one["run"])))
+        and not (one["mistaken"] or (one["compared"] and one["completed"]))
+    ]
     return reasons
+
+
+def _why(one: Mapping[str, Any]) -> str:
+    return one["because"] or ("missed: " + ", ".join(one["missed"]) if one["missed"] else "nothing of it is recorded")
