@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from hardener import redact
-from hardener.evidence import record
+from hardener.evidence import occupants, record
 from hardener.evidence.stages import token
 
 if TYPE_CHECKING:
@@ -73,3 +74,16 @@ def test_events_say_their_run_and_come_back_in_order(tmp_path: Path) -> None:
     ]
     assert SECRET not in path.read_text(encoding="utf-8")
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_a_page_that_gives_no_answer_is_a_difference_and_the_error_stays(tmp_path: Path) -> None:
+    """The first question fails already, so that nothing of the page is known."""
+    recorder = record.Recorder(tmp_path / "events.ndjson")
+    visit = mock.MagicMock(record=recorder)
+    visit.step.return_value.__exit__.return_value = False
+    visit.surface.evaluate.side_effect = RuntimeError("crashed")
+    with pytest.raises(RuntimeError, match="crashed"):
+        occupants.compare(visit, lambda: {"a": "participant"})
+    recorder.close()
+    (event,) = [one for one in record.read(tmp_path / "events.ndjson") if one["kind"] == "occupants"]
+    assert event["differences"] == ["the page did not answer"]

@@ -70,7 +70,7 @@ def compare(visit: Visit, server: Callable[[], Mapping[str, str] | None]) -> Non
             _until(visit, same, _PATIENCE)
         finally:
             told = dict(server() or {})
-            found = differences(told, seen)
+            found = differences(told, seen) if seen else ["the page did not answer"]
             visit.record.add("harness", "occupants", server=told, page=seen, differences=found)
 
 
