@@ -50,14 +50,24 @@ def holders(files: Collection[Path]) -> list[Process]:
 
 def gits(folder: Path) -> list[Process]:
     """Return the running git programs that work in a repository: a bare one, or the one whose ``.git`` is given."""
-    inner = folder.resolve()
-    outer = str(inner.parent if inner.name == ".git" else inner)
+    outers = _trees(folder.resolve())
     programs = [process for process in _others() if process.name == "git" or process.name.startswith("git-")]
     return [
         process
         for process in programs
-        if any(place == outer or place.startswith(outer + os.sep) for place in _places(process))
+        if any(place == outer or place.startswith(outer + os.sep) for place in _places(process) for outer in outers)
     ]
+
+
+def _trees(inner: Path) -> set[str]:
+    """The folders of a repository: its own or the work tree around it, and the linked work trees (git-worktree)."""
+    found = {str(inner.parent if inner.name == ".git" else inner)}
+    for link in (inner / "gitdir", *inner.glob("worktrees/*/gitdir")):
+        try:
+            found.add(os.path.realpath(link.parent / Path(link.read_text().strip()).parent))
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
 
 
 def _others() -> Iterator[Process]:

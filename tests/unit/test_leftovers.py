@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -16,6 +17,7 @@ from hardener.errors import BusyError, StackError, UnreachableError
 from hardener.fetch import fetch, mirror_of
 from hardener.git import Repository
 from hardener.history import open_history
+from hardener.lift import keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -405,3 +407,38 @@ def test_a_history_is_healed_too(upstream: FakeUpstream) -> None:
             assert open_history(component, [source]).commit(upstream.head) == upstream.head
     plant(path / "packed-refs", b"garbage")
     assert open_history(component, [source]).commit(upstream.head) == upstream.head
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a repository's ``.git`` and a linked work tree of it, which lies elsewhere."""
+    main, tree = tmp_path / "main", tmp_path / "elsewhere" / "tree"
+    tree.parent.mkdir()
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", main], check=True)
+    who = {f"GIT_{role}_{what}": "x@y" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    git(main / ".git", "commit", "--quiet", "--allow-empty", "--message=one", env=who)
+    git(main / ".git", "worktree", "add", "--quiet", "-b", "side", str(tree))
+    return main / ".git", tree
+
+
+@pytest.mark.parametrize("whose", ["of the repository", "of the work tree"])
+def test_a_git_in_a_linked_work_tree_is_found(
+    linked: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    monkeypatch.setattr(leftovers, "PATIENCE", 0.0)
+    common, tree = linked
+    folder = common if whose == "of the repository" else common / "worktrees" / "tree"
+    lock = plant(folder / "index.lock")
+    with running(["git", "-C", str(tree), "cat-file", "--batch"]) as process:
+        with pytest.raises(BusyError, match=rf"\(process {process.pid}\)"):
+            leftovers.clear(folder, locks_only=True)
+        assert lock.exists()
+    leftovers.clear(folder, locks_only=True)
+    assert not lock.exists()
+
+
+def test_a_dead_lock_of_a_branch_is_cleared_from_a_linked_work_tree(linked: tuple[Path, Path]) -> None:
+    common, tree = linked
+    own, branch = plant(common / "worktrees/tree/index.lock"), plant(common / "refs/heads/side.lock")
+    keep.clear_locks(mock.Mock(root=tree), since=0.0)
+    assert (own.exists(), branch.exists()) == (False, False)

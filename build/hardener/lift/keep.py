@@ -130,9 +130,12 @@ def clear_locks(project: Project, since: float) -> None:
     Younger than ``since`` (seconds since 1970), when it began to commit; others are not ours. Raises BusyError where a
     git is at work there.
     """
-    found = run(["git", "-C", project.root, "rev-parse", "--absolute-git-dir"])
-    if found.status == 0:
-        leftovers.clear(Path(found.text), since=since, locks_only=True)
+    found = run(
+        ["git", "-C", project.root, "rev-parse", "--path-format=absolute", "--absolute-git-dir", "--git-common-dir"]
+    )
+    if found.status == 0:  # a linked work tree has a folder of its own, and refs in the common one
+        for folder in dict.fromkeys(found.stdout.decode().splitlines()):
+            leftovers.clear(Path(folder), since=since, locks_only=True)
 
 
 def take_back(project: Project, head: str) -> None:
