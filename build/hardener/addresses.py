@@ -23,7 +23,7 @@ _IN_STYLE = re.compile(rb"""(url\(\s*(["']?))([^"'()?#\s]+)(?:\?v=[^"'()#\s]*)?(
 _TEXTS = frozenset({".html", ".css", ".js", ".json", ".svg"})
 # An address with a version, or a version that is put behind an address while the page runs ('"?v=" + n').
 _VERSION = re.compile(
-    rb"""([\w@%./~-]+\.(?:js|css|json|wasm|tflite|svg|png|jpe?g|gif|ico|webp|mp3|mp4|opus|wav|ogg|woff2?|ttf|html)|["'`}])"""
+    rb"""((?<![\w@%./~-])[\w@%./~-]+\.(?:js|css|json|wasm|tflite|svg|png|jpe?g|gif|ico|webp|mp3|mp4|opus|wav|ogg|woff2?|ttf|html)|["'`}])"""
     rb"""\?(?:[\w=&.-]*&)?v=([^\s"'`<>()&#]*)"""
 )
 
