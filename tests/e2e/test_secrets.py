@@ -35,9 +35,9 @@ LINKS = {
     "config": (f"#config.anything={OPAQUE}", OPAQUE),
     "broken": (f"#jwt=%E0%A4%A{OPAQUE}", OPAQUE),
 }
-# The page is loaded anew as if the server had moved the meeting.
-RELOAD = """() => APP.store.dispatch({ type: 'CONNECTION_FAILED', connection: {},
-    error: { name: JitsiMeetJS.errors.connection.SHARD_CHANGED_ERROR } })"""
+# The page is loaded anew as if the server had moved the meeting; a moment later, so that the call itself has its answer.
+RELOAD = """() => { setTimeout(() => APP.store.dispatch({ type: 'CONNECTION_FAILED', connection: {},
+    error: { name: JitsiMeetJS.errors.connection.SHARD_CHANGED_ERROR } })) }"""
 PLACES = """() => ({
     logs: JSON.stringify(APP.store.getState()['features/base/connection'].connection?.getLogs() ?? {}),
     name: window.name,
