@@ -251,7 +251,8 @@ def test_an_error_says_its_condition_and_no_word_more(strict) -> None:
     condition = "<not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
     text = "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>The server says</text>"
     inside = (
-        f"<settings-error><text>t</text></settings-error><error type='cancel'>{condition}{text}</error><body>b</body>"
+        "<settings-error><text>t</text></settings-error><error type='cancel'>"
+        f"{INVITE}{DELAY}<body>b</body><text>t</text><flip_device/>{condition}{text}</error><body>b</body>"
     )
     (got,) = write(bob, alice, inside, "error", "alice")
     assert names(got) == ["error"]

@@ -160,6 +160,12 @@ def spoofs(target: Target) -> dict[str, Spoof]:
             _named("settings-error", "{urn:ietf:params:xml:ns:xmpp-stanzas}text"),
             kind="error",
         ),
+        "an item, in an error": Spoof(f"<error type='cancel'>{focus}</error>", kind="error"),
+        "a text, in an error": Spoof(
+            "<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><body>b</body></error>",
+            _named("body"),
+            kind="error",
+        ),
         "a request to be silent": Spoof(
             f"<mute xmlns='{_JITMEET}/audio'>true</mute>", _named(f"{{{_JITMEET}/audio}}mute"), kind="request"
         ),

@@ -120,7 +120,7 @@ local invitations = elements {
 -- The condition of an error, and no text: clients show that as a word of the server's.
 local failure = elements { { "error", nil, {
 	attributes = attributes("type"),
-	others = function (tag) return not (tag.name == "text" and tag.attr.xmlns == STANZAS) and EMPTY; end;
+	others = function (tag) return tag.attr.xmlns == STANZAS and tag.name ~= "text" and EMPTY; end;
 } } };
 
 -- Of a request to another participant, and of its answer. The content of a call is long and changes with each version:
