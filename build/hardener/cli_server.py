@@ -38,6 +38,7 @@ def _nginx(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Write the snippets and say where."""
     names = snippets.write(words.folder, words.embed)
     ui.print(f"{len(names)} files in {words.folder}; embedding: {', '.join(words.embed) or 'own origin only'}")
+    ui.print("limits/ is off until its files are copied: 'Limits' in build/nginx/README.md")
     return {"files": list(names), "embed": words.embed}
 
 
