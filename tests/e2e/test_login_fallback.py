@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import BrowserContext, WebSocketRoute
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -137,6 +137,48 @@ def test_every_way_of_refusal_leads_to_bosh(go: Callable[..., Visit]) -> None:
         _says(seen, WRONG)
         sign_in(seen.page, USER, PASSWORD)
         seen.wait_for(PREJOIN)
+
+
+def _to_bosh(requests: list[str]) -> bool:
+    return any("/http-bind" in one for one in requests)
+
+
+def test_a_server_that_is_looking_at_the_password_is_not_asked_twice(
+    go: Callable[..., Visit], context: BrowserContext
+) -> None:
+    """Where its directory is slow, no second connection brings the password; where the connection stands still, one does."""
+    asked: dict[str, bool] = {}
+    for step in ("<open", "<auth"):
+        held: list[Callable[[], None]] = []
+
+        def hold(door: WebSocketRoute, step: str = step, held: list[Callable[[], None]] = held) -> None:
+            server = door.connect_to_server()
+
+            def pass_on(message: str | bytes) -> None:
+                if str(message).startswith(step) and not held:
+                    held.append(lambda: server.send(message))
+                else:
+                    server.send(message)
+
+            door.on_message(pass_on)
+
+        context.route_web_socket(re.compile("/xmpp-websocket"), hold)
+        seen = go("hardened", "xmpp-websocket")
+        seen.wait_for(LOGIN)
+        seen.page.clock.install()
+        polls: list[str] = []
+        context.on("request", lambda request, polls=polls: polls.append(request.url))
+        sign_in(seen.page, USER, PASSWORD)
+        seen.wait_until(lambda held=held: bool(held), f"the frame {step}")
+        seen.page.clock.fast_forward(5_000)
+        if step == "<open":
+            seen.wait_until(lambda polls=polls: _to_bosh(polls), "a request of BOSH")
+        for let_go in held:
+            let_go()
+        seen.wait_for(PREJOIN)
+        asked[step] = _to_bosh(polls)
+
+    assert asked == {"<open": True, "<auth": False}
 
 
 @pytest.mark.parametrize(

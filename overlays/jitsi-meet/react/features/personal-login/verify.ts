@@ -21,6 +21,9 @@ interface ICredentials {
 /** A connection that is being tried. */
 interface IAttempt {
     close: () => void;
+
+    /** Whether the password or the token is on its way. */
+    isAuthenticating: () => boolean;
 }
 
 /** Milliseconds until a server that says nothing counts as unreachable. Upstream waits for 67 seconds. */
@@ -103,7 +106,10 @@ function attempt(
     connection.connect({ id,
         password });
 
-    return { close };
+    return {
+        close,
+        isAuthenticating: () => Boolean(connection.xmpp.connection._stropheConn._sasl_mechanism)
+    };
 }
 
 /**
@@ -170,7 +176,12 @@ export function verify(state: IReduxState, credentials: ICredentials): Promise<b
             }));
         };
 
-        timers.push(setTimeout(tryNext, PATIENCE_WITH_WEBSOCKET), setTimeout(() => fail('unreachable'), PATIENCE));
+        // A server that is looking at the password is not asked twice: a wrong one would count double.
+        const tryBeside = () => {
+            attempts.some(one => one.isAuthenticating()) || tryNext();
+        };
+
+        timers.push(setTimeout(tryBeside, PATIENCE_WITH_WEBSOCKET), setTimeout(() => fail('unreachable'), PATIENCE));
         tryNext();
     });
 }
