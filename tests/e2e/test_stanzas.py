@@ -262,6 +262,22 @@ def test_a_presence_that_no_browser_can_parse_is_shown(entrance: Callable[..., l
     assert people == {"unpatched": [[], ["mallory"], []], "hardened": [["mallory"], ["mallory"], []]}
 
 
+def test_a_presence_that_cannot_be_written_again_is_shown(entrance: Callable[..., list[dict[str, Any]]]) -> None:
+    """What parses need not be makeable, and what is read need not be writable: who sends it is in the room all the same."""
+    odd = {
+        "element named as a namespace": "<xmlns xmlns='urn:z'/>",
+        "the same with a prefix, nested": "<z xmlns='urn:z' xmlns:p='urn:p'><p:xmlns/></z>",
+        "as deep as a browser reads": "<a xmlns='urn:a'>" + "<a>" * 4900 + "</a>" * 4901,
+        "JSON as deep as a server lets through": '<SourceInfo>{"mallory-v1":{"a":'
+        + "[" * 60_000
+        + "]" * 60_000
+        + "}}</SourceInfo>",
+    }
+    found = entrance("hardened", [[_presence(one)] for one in odd.values()])
+
+    assert {name: _mistaken(seen) for name, seen in zip(odd, found, strict=True)} == {name: {} for name in odd}
+
+
 def test_a_participant_of_the_focus_name_is_shown(entrance: Callable[..., list[dict[str, Any]]]) -> None:
     """And goes again; nothing that was the focus's is hers."""
     gone = _presence("", _item("focus@auth.x.invalid/f", role="none"), FOCUS, "unavailable")

@@ -100,6 +100,9 @@ function copyOf(element: Element, outer: string | null): Element {
         }
     }
     for (const node of Array.from(element.childNodes)) {
+        if ((node as Element).localName === 'xmlns') {
+            continue; // parsers read such an element, but none can be made
+        }
         if (node.nodeType === Node.ELEMENT_NODE) {
             copy.appendChild(copyOf(node as Element, namespaceURI));
         } else if (node.nodeType === Node.TEXT_NODE || node.nodeType === Node.CDATA_SECTION_NODE) {
@@ -107,6 +110,22 @@ function copyOf(element: Element, outer: string | null): Element {
         }
     }
     copy.normalize();
+
+    return copy;
+}
+
+/**
+ * Takes of a stanza that cannot be put into one form what the server writes: its first tag, and its own element about an
+ * occupant. So nobody is overlooked whose presence is of that kind.
+ *
+ * @param {Element} element - The element.
+ * @returns {Element} - What is left of it.
+ */
+function bareOf(element: Element): Element {
+    const copy = element.cloneNode(false) as Element;
+    const own = child(element, 'x', MUC_USER);
+
+    own && copy.appendChild(own.cloneNode(true));
 
     return copy;
 }
@@ -390,6 +409,16 @@ export function guard(xmpp: XMPP): void {
         return stanza;
     };
 
+    const cleanOrBare = (element: Element): Element => {
+        try {
+            return clean(element);
+        } catch (error) {
+            logger.error(`Cannot read ${element.localName} of ${element.getAttribute('from')}`, error);
+
+            return clean(bareOf(element));
+        }
+    };
+
     // The frame of a WebSocket, which is one stanza. BOSH has none.
     transport._onMessage = take && ((message: { data: string; }) => {
         frame = message.data;
@@ -403,7 +432,7 @@ export function guard(xmpp: XMPP): void {
 
         for (const element of Array.from(data?.children ?? [])) {
             if ([ 'iq', 'message', 'presence' ].includes(element.localName)) {
-                element.replaceWith(clean(element));
+                element.replaceWith(cleanOrBare(element));
             }
         }
 
