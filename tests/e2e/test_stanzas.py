@@ -309,6 +309,10 @@ LIES: dict[str, tuple[list[str], str]] = {
     "a telephone number": ([_presence("<call-control phone='+1' pin='2'/>")], "phoneNumberChanged"),
     "shares somebody else's screen": ([_presence(SCREEN.format("alice-v1"))], "alice-v1"),
     "shares with a longer name": ([_presence(SCREEN.format("malloryx-v1"))], "malloryx-v1"),
+    "shares under a name that begins with another's": (
+        [_presence("", sender=f"{ROOM}/alice"), _presence(SCREEN.format("alice-x-v1"), sender=f"{ROOM}/alice-x")],
+        "alice-x-v1",
+    ),
     "sources of every object": (
         [_presence(SCREEN.format("__proto__-v1"), sender=f"{ROOM}/__proto__")],
         '"global": ["__proto__-v1"]',

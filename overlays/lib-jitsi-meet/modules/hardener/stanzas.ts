@@ -209,7 +209,8 @@ function cleanSources(element: Element, nick: string): void {
     }
 
     // The library keeps sources by the occupant's name in an object that has names of its own.
-    const own = nick in {} ? [] : Object.entries(sources ?? {})
+    // With a dash in its name, another's source would be its own: `alice-x-v1` belongs to `alice`.
+    const own = nick in {} || nick.includes('-') ? [] : Object.entries(sources ?? {})
         .filter(([ name, source ]) => /^-[av]\d+$/.test(name.slice(nick.length)) && name.startsWith(nick)
             && source !== null && typeof source === 'object');
 
