@@ -876,7 +876,7 @@ def test_token_mode_without_a_gateway_says_where_to_go(go: Callable[..., Visit])
     seen = go("hardened", personalLogin={"mode": "token"})
     seen.wait_for(LOGIN)
 
-    assert "open it from the site" in seen.page.inner_text(LOGIN)
+    assert "open it from the portal" in seen.page.inner_text(LOGIN)
     assert seen.page.locator(f"{LOGIN} input, {LOGIN} button").count() == 0
 
 

@@ -28,7 +28,6 @@ OPAQUE = "opaque-Zaunkoenig-7"
 # Where a secret stands in a link, and what must not be logged of it. A value without quotes is no JSON.
 LINKS = {
     "query": (f"?jwt={TOKEN}", TOKEN),
-    "hash": (f"#jwt=%22{TOKEN}%22", TOKEN),
     "unquoted": (f"#jwt={TOKEN}", TOKEN),
     "opaque": (f"#jwt={OPAQUE}", OPAQUE),
     "recorder": ("#appData.localStorageContent=" + quote('{"xmpp_password_override":"' + OPAQUE), OPAQUE),
@@ -59,7 +58,7 @@ def test_no_secret_of_a_link_is_logged(
         websocket="ws://127.0.0.1/xmpp-websocket",
     )
     link, secret = LINKS[where]
-    signed = where in {"query", "hash"}
+    signed = where == "query"
     leaked = {}
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, "/static/offline.html", login=False)
@@ -72,6 +71,7 @@ def test_no_secret_of_a_link_is_logged(
         if signed:
             with seen.page.expect_navigation():
                 seen.page.evaluate(RELOAD)
+            seen.page.wait_for_load_state()  # nothing is closed in the middle of it
             assert any("Reloading the conference using URL" in text for text in said)
         places["console"] = "\n".join(said)
         # The head of a token alone says nothing; an error of the parser quotes as much.
