@@ -69,7 +69,10 @@ DOORS = {
     "guest host of another name": (CLOSED.but(hosts=host("localhost")), {"host localhost": BOTH}),
     "logins of machines": (CLOSED.but(hosts=host(f"auth.{DOMAIN}", "internal_hashed")), {f"host auth.{DOMAIN}": BOTH}),
     "registration": (REGISTRATION, {"register before login": BOTH, "register is on offer": BOTH}),
-    "rooms for all": (CLOSED.but(restrict=False), {f"make a room on {MUC}": BOTH, "sit down as focus before it comes": BOTH}),
+    "rooms for all": (
+        CLOSED.but(restrict=False, muc_modules=()),
+        {f"make a room on {MUC}": BOTH, "sit down as focus before it comes": BOTH},
+    ),
     "first one in": (
         CLOSED.but(focus="test_focus_auto_owner = true"),
         {"first one in": BOTH, "first one in, asking for it": BOTH},
@@ -80,7 +83,7 @@ DOORS = {
         {"enter the bridges' room": BOTH, f"make a room on internal-muc.{DOMAIN}": BOTH},
     ),
     "nobody is focus": (
-        CLOSED.but(focus="test_focus_absent = true"),
+        CLOSED.but(focus="test_focus_absent = true", muc_modules=()),
         {"take the focus's name in a room": BOTH, "change the own name to focus": BOTH},
     ),
     "proxy for all": (CLOSED.but(focus="test_focus_proxy = true"), {"get the requests that are for focus": BOTH}),

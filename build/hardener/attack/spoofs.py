@@ -160,7 +160,8 @@ def spoofs(target: Target) -> dict[str, Spoof]:
             _named("settings-error", "{urn:ietf:params:xml:ns:xmpp-stanzas}text"),
             kind="error",
         ),
-        "an item, in an error": Spoof(f"<error type='cancel'>{focus}</error>", kind="error"),
+        # The item only: the room adds an empty word of its own to each private message.
+        "an item, in an error": Spoof(f"<error type='cancel'>{focus}</error>", _named(f"{{{USER}}}item"), kind="error"),
         "a text, in an error": Spoof(
             "<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><body>b</body></error>",
             _named("body"),
