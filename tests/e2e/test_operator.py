@@ -77,6 +77,44 @@ def test_operator_is_named_and_linked_before_the_login(
     assert seen.foreign == welcome.foreign == []
 
 
+OUT_OF_VIEW = """([ login, scroll ]) => {
+    const page = document.querySelector(login);
+
+    return [ ...page.querySelectorAll('img, h1, input, select, button, a') ].filter(element => {
+        scroll && element.scrollIntoView({ block: 'center' });
+        const { bottom, left, right, top } = element.getBoundingClientRect();
+
+        return top < 0 || left < 0 || bottom > innerHeight || right > innerWidth || page.scrollWidth > page.clientWidth;
+    }).map(element => element.outerHTML.slice(0, 80));
+}"""
+
+
+def test_nothing_of_the_login_page_is_cut_off(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
+    """In German: all of it at once on the screen of a laptop, and on small screens by scrolling down only."""
+    configure(**SETTINGS)
+    page = _login(visit, "?lang=de").page
+    page.wait_for_selector("text=Barrierefreiheit")
+    cut = {}
+    for width, height in ((1920, 1080), (1366, 625), (1280, 720), (800, 360), (320, 568), (320, 256)):
+        page.set_viewport_size({"width": width, "height": height})
+        if found := page.evaluate(OUT_OF_VIEW, [LOGIN, height < 600]):
+            cut[width, height] = found
+
+    assert cut == {}
+
+
+def test_a_white_logo_is_seen_in_forced_colours(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
+    """It keeps the dark background that it is made for; the page gets the reader's."""
+    configure(**SETTINGS)
+    page = _login(visit).page
+    background = "selector => getComputedStyle(document.querySelector(selector)).backgroundColor"
+    dark = page.evaluate(background, LOGIN)
+    page.emulate_media(forced_colors="active")
+
+    assert page.evaluate(background, f"{OPERATOR} img") == dark
+    assert page.evaluate(background, LOGIN) != dark
+
+
 def test_nothing_is_shown_where_nothing_is_configured(visit: Callable[..., Visit]) -> None:
     seen = _login(visit)
     assert [seen.page.query_selector(selector) for selector in (LEGAL, OPERATOR, HELP)] == [None] * 3

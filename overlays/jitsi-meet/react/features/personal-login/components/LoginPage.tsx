@@ -20,13 +20,10 @@ import LoginForm from './LoginForm';
 const useStyles = makeStyles()(theme => {
     return {
         page: {
-            alignItems: 'center',
             background: theme.palette.uiBackground,
             boxSizing: 'border-box',
             color: theme.palette.text01,
             display: 'flex',
-            flexDirection: 'column',
-            gap: theme.spacing(4),
             inset: 0,
             overflow: 'auto',
             padding: theme.spacing(3),
@@ -38,7 +35,26 @@ const useStyles = makeStyles()(theme => {
             gap: theme.spacing(4),
             margin: 'auto',
             maxWidth: '100%',
+            minWidth: 0,
             width: '400px'
+        },
+        beside: {
+            // Screens of laptops are too low for one column: nobody has to scroll for the operator's pages there.
+            '@media (min-width: 900px) and (max-height: 899px)': {
+                columnGap: theme.spacing(6),
+                display: 'grid',
+                gridTemplateColumns: 'minmax(0, 1fr) minmax(0, 1fr)',
+                gridTemplateRows: '1fr 1fr',
+                width: '832px',
+
+                '& > :nth-child(1)': {
+                    alignSelf: 'end'
+                },
+                '& > :nth-child(2)': {
+                    gridColumn: 2,
+                    gridRow: '1 / 3'
+                }
+            }
         },
         operator: {
             ...theme.typography.bodyShortBoldLarge,
@@ -52,7 +68,15 @@ const useStyles = makeStyles()(theme => {
 
             '& img': {
                 maxHeight: '96px',
-                maxWidth: '100%'
+                maxWidth: '100%',
+
+                // The logo is made for the dark page, which forced colours make light.
+                '@media (forced-colors: active)': {
+                    background: theme.palette.uiBackground,
+                    borderRadius: theme.shape.borderRadius,
+                    forcedColorAdjust: 'none',
+                    padding: theme.spacing(2)
+                }
             }
         },
         card: {
@@ -244,7 +268,7 @@ const LoginPage = () => {
         <div
             className = { classes.page }
             data-testid = 'personal-login'>
-            <div className = { classes.main }>
+            <div className = { cx(classes.main, (logo || operator) && classes.beside) }>
                 { (logo || operator) && <p
                     className = { classes.operator }
                     data-testid = 'personal-login.operator'>
@@ -303,10 +327,10 @@ const LoginPage = () => {
                         </a> }
                     </p> }
                 </div>
-            </div>
-            <div className = { classes.footer }>
-                <LanguageChoice />
-                <LegalLinks />
+                <div className = { classes.footer }>
+                    <LanguageChoice />
+                    <LegalLinks />
+                </div>
             </div>
         </div>
     );
