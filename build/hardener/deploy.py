@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +59,7 @@ def deploy(
         (component.make, component.site, component.site_files, component.site_without),
         node.recipes_digest(),
         as_upstream,
-        zlib.ZLIB_RUNTIME_VERSION,
+        compressed.VERSIONS,
         [cache.file_digest_of(file) for file in (__file__, addresses.__file__, compressed.__file__)],
     )
     stamp = cache.Stamp(target.with_suffix(".json"))

@@ -132,7 +132,7 @@ def measure(files: Iterable[Path]) -> dict[str, int]:
     """
     sizes = {"js": 0, "js.gz": 0, "css": 0, "all": 0}
     for file in files:
-        if file.suffix == compressed.SUFFIX:
+        if file.suffix in compressed.SUFFIXES:
             continue
         content = file.read_bytes()
         sizes["all"] += len(content)

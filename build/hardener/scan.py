@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAP_SUFFIX = ".map"
 # Pictures, sounds, fonts and models hold compressed data; text in them is not reachable as an address by the client.
 _BINARY = frozenset(".png .jpg .jpeg .gif .ico .webp .mp3 .mp4 .wav .ogg .opus .m4a".split())
-_BINARY |= {".woff", ".woff2", ".ttf", ".otf", ".eot", ".tflite", ".bin", compressed.SUFFIX}
+_BINARY |= {".woff", ".woff2", ".ttf", ".otf", ".eot", ".tflite", ".bin", *compressed.SUFFIXES}
 
 # All patterns are for content in lower case: lowering it once costs less than ignoring case in every search.
 _LABEL = rb"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"

@@ -148,7 +148,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
     """Build, unpack and serve a variant; returns its address.
 
     'hardened' and 'unpatched' are served plainly, 'headers' is the hardened one with build/nginx,
-    and 'bare' is the same with an empty file of headers.
+    'bare' is the same with an empty file of headers, and 'brotli' the same with nginx's static brotli module.
     """
     servers: list[subprocess.Popen[bytes]] = []
     addresses: dict[str, str] = {}
@@ -158,9 +158,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
             folder = tmp_path_factory.mktemp(variant)
             unpack(archive_of("unpatched" if variant == "unpatched" else "hardened"), folder / "site")
             template = NGINX
-            if variant in {"headers", "bare"}:
+            if variant in {"headers", "bare", "brotli"}:
                 template = NGINX_WITH_SNIPPETS
-                _with_snippets(folder, headers=variant == "headers")
+                _with_snippets(folder, headers=variant != "bare")
+            if variant == "brotli":
+                shutil.copy(SNIPPETS / "brotli/brotli.conf", folder / "hardener")
+                template = f"load_module {_static_brotli(nginx)};{template}"
             server, addresses[variant] = _start(nginx, folder, template)
             servers.append(server)
         return addresses[variant]
@@ -188,6 +191,15 @@ def archive_of(variant: str) -> Path:
             )
     result = pipeline.build(project, pipeline.Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
     return result.packaged.site.path
+
+
+def _static_brotli(nginx: str) -> Path:
+    told = subprocess.run([nginx, "-V"], capture_output=True, text=True, check=True).stderr
+    folder = re.search(r"--modules-path=(\S+)", told)
+    module = Path(folder[1] if folder else "/", "ngx_http_brotli_static_module.so")
+    if not module.exists():
+        pytest.skip(f"{module} is not there: apt-get install libnginx-mod-http-brotli-static")
+    return module
 
 
 def _with_snippets(folder: Path, *, headers: bool) -> None:

@@ -69,7 +69,7 @@ def test_two_builds_of_each_side_have_the_same_bytes(minimeet: Minimeet, referen
         assert minimeet.build("--toolchain", toolchain).code == 0
     (minimeet.root / ".work/hardened-webpack/site/planted.txt").write_text("by hand")
     run = minimeet.run("compare", "--no-browser", "--twice", "--quiet")
-    assert run.answer["checks"]["twice"] == {"compared": 2 * 20 + 1, "differences": 1}, run.stderr
+    assert run.answer["checks"]["twice"] == {"compared": 2 * 23 + 1, "differences": 1}, run.stderr
     (difference,) = (one for one in run.answer["open"] if one["check"] == "twice")
     assert (difference["what"], difference["only"]) == ("planted.txt", "webpack")
     assert not (minimeet.root / ".work/again").exists()
