@@ -1,7 +1,8 @@
 """Versions in the addresses of a site: ``?v=`` is the beginning of the file's SHA-256, in pages and style sheets.
 
 A web server lets browsers keep such an address for a year (build/nginx), so it has to change with its file.
-An address that is made while the page runs has no version; it is asked for again each time, and answered with 304.
+An address that is made while the page runs has no version; it is asked for again each time, and answered with 304
+(docs/adr/0014).
 """
 
 from __future__ import annotations
