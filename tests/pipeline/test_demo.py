@@ -244,7 +244,7 @@ def test_manifest_says_what_came_out(demo: Demo) -> None:
         {"file": name, "sha256": digest(dist / name), "size": (dist / name).stat().st_size} for name in (SITE, MAPS)
     ]
     assert manifest["archives"] == archives
-    served = {name: content for name, content in demo.site.items() if not name.endswith(".gz")}
+    served = {name: content for name, content in demo.site.items() if not name.endswith((".gz", ".br"))}
     assert len(served) < len(demo.site)
     assert manifest["sizes"]["all"] == sum(map(len, served.values()))
     assert manifest["sizes"]["js"] == sum(len(content) for name, content in demo.site.items() if name.endswith(".js"))
