@@ -9,20 +9,54 @@ const REDACTED = '[redacted]';
 const DEPTH = 5;
 
 /** What something is called that must not be in a log. */
-const SECRET = 'jwt|token|passw(?:or)?d|passcode|\\bpass\\b|pwd|secret|credential|verifier|localStorageContent|session[_-]?id';
+const SECRET = 'jwt|token|passw(?:or)?[dt]|passphrase|passcode|pass(?![a-z])|pwd|kennwort|secret|credential|verifier|authori[sz]ation'
+    + '|cookie|assertion|localStorageContent|(?<![a-z])(?:pw|pin|t?otp)(?![a-z])|session[_-]?id'
+    + '|(?:api|access|auth|client|e2ee|encryption|master|media|private|room|session|shared|signing|stream)[_-]?key';
 const SECRET_NAME = new RegExp(SECRET, 'i');
 
-// Repetitions are bounded where a match can begin at each place of a text: participants choose what is in it, and how long it is.
+// Each repetition is bounded or ends at a character that also ends the next try: participants choose what is in a text, and how
+// long it is.
 
-/** A name of that kind and the value behind it: in a query, in JSON, in JSON within a query, in XML, in a header. */
-const NAMED = new RegExp(`((?:${SECRET})\\w{0,32}(?:\\\\{0,8}["']|%22)?\\s*(?:=>|[=:>]|%3[AD])\\s*|\\bbearer\\s+)`
-    + '(\\\\*"(?:[^"\\\\]|\\\\(?!")[^"])*|\'[^\']*|[^\\s&,;)}\\]"\'<>]+)', 'gi');
+/** What may be written before a character that is encoded, once or more often: "%22", "%2522". */
+const PERCENT = '%(?:25){0,4}';
+
+/** A quotation mark: plain, escaped for JSON in JSON, in an address, in markup. */
+const QUOTE = `(?:\\\\{0,64}["'\`]|${PERCENT}2[27]|&(?:quot|apos|#x?\\d{1,4});)`;
+const SPACE = `(?:\\s|${PERCENT}20|\\+){0,16}`;
+const EQUALS = `(?:[:=]{1,3}>?|${PERCENT}3[AD])`;
+const REST_OF_NAME = '[\\w.$-]{0,32}';
+
+/**
+ * A name of that kind, up to the value behind it: in a query, in JSON, in a header, as an attribute. A quoted one may also be a
+ * member of a list, a part of a form, or the name beside a value.
+ */
+const NAMED = new RegExp(`(?:${SECRET})${REST_OF_NAME}(?:${QUOTE}(?:\\]|${PERCENT}5D)?${SPACE}(?:${EQUALS}|,|\\r?\\n\\r?\\n|(?=value))`
+    + `|(?:\\]|${PERCENT}5D)?${SPACE}${EQUALS})${SPACE}(?:${QUOTE}?(?:value|content)${QUOTE}?${SPACE}${EQUALS}${SPACE})?`, 'gi');
+
+/** The beginning of an element of that kind, or of one in which a password or its proof is sent to the server. */
+const ELEMENT = new RegExp(`(?:<|&lt;)(?:[\\w.-]{0,32}:)?(?:[\\w.-]{0,32}?(?:${SECRET})${REST_OF_NAME}(?:\\s[^<>]{0,500}?)?`
+    + '|(?:auth|challenge|response|success)\\s[^<>]{0,200}?xmpp-sasl[^<>]{0,200}?)(?<!/)(?:>|&gt;)', 'gi');
+
+/** What a value of JSON can be beside a text, a list or an object. */
+const LITERAL = /(?:-?\d[\d.eE+-]{0,32}|true|false|null|undefined)(?=\s{0,16}(?:[,}\]]|$))/y;
+const OPENING = /(\\{0,64})(["'`])/y;
+const ENCODED = new RegExp(`${PERCENT}2[27]|&(?:quot|apos|#x?\\d{1,4});`, 'iy');
+
+/** How somebody says who they are in a header. */
+const SCHEME = /\b(bearer\s{1,16}|(?:basic|digest|negotiate)\s{1,16}(?=[\w.~+/-]{0,16}[\d=+/._-]))[^\s"'`<>,;]+/gi;
+
+/** What an authenticator app is set up with, and an account in the address of a telephone. */
+const SEED = /\botpauth(?:-migration)?:[^\s"'`<>]*/gi;
+const ACCOUNT = /\b(sips?:)[^\s:@]{1,128}:[^\s@]{1,128}@/gi;
+
+/** A parameter that is a secret only in an address. */
+const PARAMETER = /([?&#](?:auth|code|key|sid|sig|signature|state)=)[^\s&#"'`<>]+/gi;
 
 /** An address, and the part of it that holds parameters; the line and column behind it in a stack stay. */
 const ADDRESS = /((?:\b[a-z][a-z\d+.-]{0,19}:)?\/\/)([^\s"'<>`/?#]*@)?([^\s"'<>`?#]*)([?#][^\s"'<>`]*?)?((?::\d+){1,2}\)?)?(?=[\s"'<>`]|$)/gi;
 
 /** A JSON Web Token, or the beginning of one. */
-const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,2}/g;
+const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,4}/g;
 
 /** Parameters of an address by which a gateway sends people back, beside those above. */
 const GATEWAYS = /^(?:code|state)$/;
@@ -64,6 +98,104 @@ function secretsOfTheAddress(): string[] {
 const KNOWN = secretsOfTheAddress();
 
 /**
+ * Where the first of some characters is.
+ *
+ * @param {string} text - The text.
+ * @param {RegExp} characters - A global expression.
+ * @param {number} start - Where to begin.
+ * @returns {number} The length of the text where there is none.
+ */
+function find(text: string, characters: RegExp, start: number): number {
+    characters.lastIndex = start;
+
+    return characters.exec(text)?.index ?? text.length;
+}
+
+/**
+ * Whether an expression matches at a place.
+ *
+ * @param {string} text - The text.
+ * @param {RegExp} expression - A sticky expression.
+ * @param {number} start - The place.
+ * @returns {Array|null} The match.
+ */
+function matchAt(text: string, expression: RegExp, start: number) {
+    expression.lastIndex = start;
+
+    return expression.exec(text);
+}
+
+/**
+ * Where a value ends that must not be in a log. One in quotation marks ends with them; one without them may hold anything, and ends
+ * with the line.
+ *
+ * @param {string} text - The text.
+ * @param {number} start - Where the value begins.
+ * @param {string} name - What is before it.
+ * @returns {number}
+ */
+function endOfValue(text: string, start: number, name: string): number {
+    const opening = matchAt(text, OPENING, start);
+
+    if (opening) {
+        const [ all, { length: level }, quote ] = opening;
+        let end = start + all.length - 1;
+
+        for (;;) {
+            end = text.indexOf(quote, end + 1);
+            if (end < 0) {
+                return text.length;
+            }
+            let escapes = 0;
+
+            while (text[end - escapes - 1] === '\\') {
+                escapes++;
+            }
+
+            // JSON within JSON: a mark of the text has more backslashes than the one that ends it.
+            if (escapes % (2 * (level + 1)) === level) {
+                return end - level;
+            }
+        }
+    }
+    if (matchAt(text, ENCODED, start)?.[0].startsWith('&')) {
+        return find(text, /[<>"'\n]/g, start);
+    }
+    if (/%(?:25)*(?:2[27]|3[AD])/i.test(name)) {
+        return find(text, /[\s"'`<>]/g, start);
+    }
+
+    return matchAt(text, LITERAL, start) ? LITERAL.lastIndex : find(text, /\n/g, start);
+}
+
+/**
+ * A text without what is behind each match of an expression.
+ *
+ * @param {string} text - The text.
+ * @param {RegExp} expression - A global expression.
+ * @param {Function} endOf - Returns where it ends.
+ * @returns {string}
+ */
+function withoutValues(text: string, expression: RegExp, endOf: (text: string, start: number, name: string) => number): string {
+    let result = '';
+    let done = 0;
+
+    expression.lastIndex = 0;
+    for (let match = expression.exec(text); match; match = expression.exec(text)) {
+        const start = expression.lastIndex;
+        const end = endOf(text, start, match[0]);
+
+        if (end > start) {
+            result += text.slice(done, start) + REDACTED;
+            done = end;
+            expression.lastIndex = end;
+        }
+    }
+
+    return result + text.slice(done);
+}
+
+/**
  * A text without secrets: neither what the page's address holds, nor parameters of addresses, nor tokens, nor what is named as a
  * secret.
  *
@@ -71,11 +203,45 @@ const KNOWN = secretsOfTheAddress();
  * @returns {string}
  */
 export function redactedText(text: string): string {
-    return KNOWN.reduce((rest, secret) => rest.split(secret).join(REDACTED), text)
+    const rest = KNOWN.reduce((left, secret) => left.split(secret).join(REDACTED), text)
+        .replace(SEED, REDACTED)
         .replace(ADDRESS, (_all, scheme, _user, path, parameters, line = '') =>
             `${scheme}${path}${parameters ? '?...' : ''}${line}`)
+        .replace(ACCOUNT, '$1')
+        .replace(PARAMETER, `$1${REDACTED}`)
         .replace(TOKEN, REDACTED)
-        .replace(NAMED, `$1${REDACTED}`);
+        .replace(SCHEME, `$1${REDACTED}`);
+
+    return withoutValues(
+        withoutValues(rest, ELEMENT, (all, start) => find(all, /(?:<|&lt;)\//g, start)),
+        NAMED,
+        endOfValue);
+}
+
+/** The end of a text that names what comes next, and a place for it within the text. */
+const NAMES_NEXT = new RegExp(`(?:${SECRET})${REST_OF_NAME}["'\`\\]]{0,2}\\s{0,8}(?:[:=]{1,3}>?)?\\s{0,8}$`, 'i');
+const PLACE = /%[sdifoOj]/;
+
+/**
+ * What can be logged of some values, one behind the other. One that the text before it names is as secret as in one text with it.
+ *
+ * @param {Array} values - The values.
+ * @param {number} depth - How deep each may be copied.
+ * @returns {Array}
+ */
+export function redactedAll(values: any[], depth = DEPTH): any[] {
+    let placed = false;
+
+    return values.map((value, index) => {
+        const before = values[index - 1];
+
+        if (typeof before === 'string') {
+            placed = placed || (PLACE.test(before) && SECRET_NAME.test(before));
+        }
+        const named = placed || (typeof before === 'string' && NAMES_NEXT.test(before.slice(-80)));
+
+        return named && (typeof value === 'string' || typeof value === 'number') ? REDACTED : redacted(value, depth);
+    });
 }
 
 /**
@@ -107,7 +273,7 @@ export function redacted(value: any, depth = DEPTH): any {
         return '...';
     }
     if (Array.isArray(value)) {
-        return value.map(item => redacted(item, depth - 1));
+        return redactedAll(value, depth - 1);
     }
     if (value instanceof Set) {
         return redacted(Array.from(value), depth);
@@ -116,11 +282,20 @@ export function redacted(value: any, depth = DEPTH): any {
         return redacted(Object.fromEntries(value), depth);
     }
 
+    if (ArrayBuffer.isView(value)) {
+        return `[${value.byteLength} bytes]`;
+    }
+
     const prototype = Object.getPrototypeOf(value);
 
     if (prototype === null || prototype === Object.prototype) {
-        return Object.fromEntries(Object.entries(value).map(([ key, item ]) =>
-            [ redactedText(key), SECRET_NAME.test(key) ? REDACTED : redacted(item, depth - 1) ]));
+        // Also of a pair whose value has its name beside it.
+        const named = [ value.name, value.key ].some(name => typeof name === 'string' && SECRET_NAME.test(name));
+
+        return Object.fromEntries(Object.entries(value).map(([ key, item ]) => [
+            redactedText(key),
+            SECRET_NAME.test(key) || (named && (key === 'value' || key === 'content')) ? REDACTED : redacted(item, depth - 1)
+        ]));
     }
 
     // Tracks, addresses and others say what they are; elements and events say that they are some.

@@ -6,7 +6,7 @@
 // @ts-ignore: the package has no types.
 import Logger from '@jitsi/logger';
 
-import { redacted } from './redact';
+import { redactedAll } from './redact';
 
 const { addGlobalTransport, removeGlobalTransport } = Logger;
 const LEVELS: string[] = Object.values(Logger.levels);
@@ -22,7 +22,7 @@ function redacting(transport: any) {
     if (!wrappers.has(transport)) {
         wrappers.set(transport, Object.fromEntries(LEVELS
             .filter(level => typeof transport[level] === 'function')
-            .map(level => [ level, (...args: any[]) => transport[level](...args.map(arg => redacted(arg))) ])));
+            .map(level => [ level, (...args: any[]) => transport[level](...redactedAll(args)) ])));
     }
 
     return wrappers.get(transport);
