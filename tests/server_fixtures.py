@@ -399,6 +399,8 @@ WEAKNESSES = (
         ROOMS + '    known_stanzas_services = { "chief@meet.example.org" }\n',
         "known",
     ),
+    debian("names-can-be-tried", HOST, '; "even_logins"', "", 'VirtualHost "meet').up(),
+    docker("names-can-be-tried", "", "XMPP_MODULES=even_logins\n", None),
     docker("stanzas-not-checked", "", "XMPP_MUC_MODULES=muc_known_stanzas\n", None),
     docker("stanzas-not-checked", "", "XMPP_BREAKOUT_MUC_MODULES=muc_known_stanzas\n", None),
     debian("login-names-visible", HOST, "muc_room_locking = false", "muc_room_locking = true", "muc_room_default"),

@@ -17,7 +17,7 @@ JUDGED = frozenset(
     "admin_rest admin_telnet admin_web debug_traceback http_admin_api http_host_status_check http_upload_external"
     " invites_adhoc invites_register log_ringbuffer muc_allowners muc_census muc_known_stanzas muc_named_hosts"
     " muc_poltergeist muc_size muc_wait_for_host register register_ibr rest test_observer test_observer_http"
-    " token_affiliation visitors visitors_component".split()
+    " even_logins token_affiliation visitors visitors_component".split()
 )
 # Neither let anybody in nor give a role, nor answer outsiders beyond what their name says. auth_, authz_ and storage_
 # modules are named by options, and judged there.
@@ -42,6 +42,6 @@ PLAIN = frozenset(
     " room_metadata_component roster_command s2s_whitelist s2sout_override secure_interfaces short_lived_token"
     " speakerstats speakerstats_component system_chat_message token_verification turncredentials turncredentials_http"
     # ours
-    " closed_to_web even_logins".split()
+    " closed_to_web".split()
 )
 KNOWN = PLAIN | JUDGED | ARCHIVES | WEB_ACCOUNTS | WEB_INVITATIONS

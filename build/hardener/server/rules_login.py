@@ -41,6 +41,8 @@ def check(deployment: Deployment) -> Iterator[Hit]:
         yield from _provider(prosody, host, main)
         yield from _registration(prosody, host)
         yield from _tokens(prosody, host)
+    if main is not None:
+        yield from _names(prosody, main)
     yield from _plain(prosody)
     yield from _visitors(deployment, prosody)
     yield from _federation(deployment, prosody)
@@ -80,6 +82,15 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
         yield Hit(
             "cleartext-login", encrypted.where, f"VirtualHost {host.name}: c2s_require_encryption is false", names
         )
+
+
+def _names(prosody: Prosody, host: Section) -> Iterator[Hit]:
+    """Yield a note where somebody who tries names learns which ones exist."""
+    if not str(prosody.provider(host).value).startswith("internal"):
+        return  # another one's directory answers
+    if "even_logins" not in prosody.modules(host) and modules_told(prosody, host):
+        what = f"VirtualHost {host.name} does not load even_logins"
+        yield Hit("names-can-be-tried", host.where, what, {"host": host.name})
 
 
 def _registration(prosody: Prosody, host: Section) -> Iterator[Hit]:
