@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import building
 import patching
 import report
+import visiting
 import workplace
 
 from hardener import cache
@@ -32,11 +33,12 @@ ROWS = {
     "bundle": "upstream's webpack against rspack without cache",
     "warm": "rspack's cache: nothing changed, one line changed",
     "cold": "the whole build from an empty work area, again, and our own overhead in it",
+    "first": "the first visit of a room on a slow line, against upstream's client and nginx settings",
     "patch": "the patch step against git am, quilt, gbp pq and StGit",
 }
 TIMES = """\
 how long it takes, on two cores, per repetition: bundle 2 to 5 minutes (nearly all of it webpack), warm half a minute, cold
-1 to 2 minutes, patch 10 seconds; besides, once, 1 to 2 minutes to prepare. One repetition of all takes 6 to 9 minutes, the
+1 to 2 minutes, first 1 minute, patch 10 seconds; besides, once, 1 to 2 minutes to prepare. One repetition of all takes 6 to 9 minutes, the
 default of three 15 to 25. It needs 5 GB of disk, and the machine for itself: the report says how much else ran.
 """
 
@@ -118,6 +120,8 @@ def _measure(place: Workplace, wanted: Sequence[str]) -> list[Row]:
             rows += building.warm(place, rspack, upstream)
     if "cold" in wanted:
         rows += building.cold(place, upstream)
+    if "first" in wanted:
+        rows.append(visiting.first(place))
     if "patch" in wanted:
         rows += patching.rows(place)
     return rows
