@@ -25,6 +25,7 @@ STATUS = '[data-testid="personal-login.status"]'
 SUBMIT = '[data-testid="personal-login.submit"]'
 SIGN_OUT = '[data-testid="personal-login.sign-out"]'
 NAME = "#premeeting-name-input"
+WIDE = {"width": 1280, "height": 720}
 SMALL = {"width": 320, "height": 256}  # 1280 x 1024 at 400 %
 SETTINGS: dict[str, Any] = {
     "operator": {"name": "Advice Centre", "logo": "images/watermark.svg"},
@@ -173,14 +174,15 @@ def test_login_page_for_tokens_has_no_violation(
 
 @pytest.mark.parametrize("name", ["404", "close", "close2", "dialInInfo", "offline", "recommendedBrowsers"])
 def test_static_page_has_no_violation_and_fits(visit: Callable[..., Visit], name: str) -> None:
-    """In a language, with a title of its own, and at 400 %. Upstream's has faults, except for its React page."""
+    """In a language, with a title of its own, at 1280 pixels and at 400 %. Upstream's has faults, except for its React page."""
     path = f"/static/{name}.html"
     seen = visit("hardened", path)
     seen.wait_for("main, #react > *")
     page = seen.page
     assert page.get_attribute("html", "lang") == "en"
-    page.set_viewport_size(SMALL)
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    for size in (WIDE, SMALL):
+        page.set_viewport_size(size)
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     if name == "dialInInfo":
         _judge(page, name)
     else:
