@@ -118,7 +118,7 @@ class Focus(slixmpp.ClientXMPP):
         room = iq.xml.find(f"{{{FOCUS}}}conference").get("room", "")
         sender = slixmpp.JID(iq["from"].resource)
         log.info("%s asks for %s", sender.bare, room)
-        if slixmpp.JID(room).domain != f"muc.{self.domain}":
+        if slixmpp.JID(room).domain not in {f"muc.{self.domain}", f"breakout.{self.domain}"}:
             self.refuse(iq, "modify", "bad-request")
         # As jicofo does with authentication: only accounts of the domain may open a room.
         elif sender.domain != self.domain and room not in self.rooms:
