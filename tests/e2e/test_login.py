@@ -814,6 +814,44 @@ def test_a_token_that_cannot_be_right_is_not_even_sent(go: Callable[..., Visit],
     assert xmpp.conversations == []
 
 
+# The clock of the computer is wrong by some days.
+SHIFTED = """days => {
+    const Real = Date;
+
+    window.Date = class extends Real {
+        constructor(...values) {
+            super(...(values.length ? values : [ Real.now() + (days * 86400000) ]));
+        }
+
+        static now() {
+            return Real.now() + (days * 86400000);
+        }
+    };
+}"""
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_the_servers_clock_decides_about_a_token(
+    go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext, days: int
+) -> None:
+    """Where that of the computer is wrong by a day; a token that is too old or too new at the server stays so."""
+    context.add_init_script(f"({SHIFTED})({days})")
+    now = int(time.time())
+    token, wrong = (
+        _token(nbf=now - 10),
+        _token(-86400 - 3600) if days < 0 else _token(3 * 86400, nbf=now + 2 * 86400),
+    )
+    xmpp.door = _door(token, wrong)
+    seen = _token_mode(go, f"{ROOM}?jwt={wrong}")
+    _says(seen, "Your sign-in has expired or is not valid. Please sign in again.")
+    assert xmpp.conversations == []
+
+    seen = _token_mode(go, f"{ROOM}?jwt={token}")
+    seen.wait_for(PREJOIN)
+    seen.page.click(PREJOIN)
+    seen.page.wait_for_function(JOINED)
+
+
 def test_a_forged_token_is_refused_before_the_camera_is_asked_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """It looks right; the server knows better. Upstream shows the page before the meeting, camera and all."""
     xmpp.door = _door(_token())

@@ -24,6 +24,7 @@ from .test_login import (
     JOINED,
     PREJOIN,
     ROOM,
+    SHIFTED,
     STATUS,
     _door,
     _forms,
@@ -141,23 +142,53 @@ def test_a_password_that_was_changed_meanwhile_is_asked_for(go: Callable[..., Vi
     assert seen.page.input_value("#personal-login-user") == ""
 
 
+# What the library says when a connection has broken that it can resume.
+RESUMING = """() => {
+    const { connection } = APP.connection.xmpp;
+
+    connection.eventEmitter.emit('CONN_STATUS_CHANGED', connection.constructor.Status.RESUMING);
+}"""
+
+
+@pytest.mark.parametrize("gateway", [GATEWAY, None], ids=["gateway", "portal"])
 def test_a_token_that_has_run_out_meanwhile_is_not_sent_again(
-    go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext
+    go: Callable[..., Visit], xmpp: Xmpp, gateway: str | None
 ) -> None:
+    """Nor is a connection resumed with it: the library cancels that, and upstream says nothing where there is no gateway."""
+    token = _token()
+    xmpp.door = _door(token)
+    seen = go("hardened", f"{ROOM}?jwt={token}", tokenAuthUrl=gateway, personalLogin={"mode": "token"})
+    seen.wait_for(PREJOIN)
+    seen.page.click(PREJOIN)
+    seen.page.wait_for_function(JOINED)
+    talks = len(xmpp.conversations)
+    seen.page.evaluate(SHIFTED, 1)
+    if gateway:
+        xmpp.stop()
+        xmpp.down = False
+    else:
+        seen.page.evaluate(RESUMING)
+    seen.wait_for(LOGIN)
+
+    assert seen.page.inner_text(STATUS) == ENDED
+    assert seen.page.locator('[data-testid="personal-login.gateway"]').count() == bool(gateway)
+    assert len(xmpp.conversations) == talks
+
+
+def test_a_clock_that_is_ahead_ends_no_session(go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext) -> None:
+    """The library takes the token for expired, and the server does not: the page connects again."""
+    context.add_init_script(f"({SHIFTED})(1)")
     token = _token()
     xmpp.door = _door(token)
     seen = go("hardened", f"{ROOM}?jwt={token}", tokenAuthUrl=GATEWAY)
     seen.wait_for(PREJOIN)
     seen.page.click(PREJOIN)
     seen.page.wait_for_function(JOINED)
-    talks = len(xmpp.conversations)
-    seen.page.evaluate("() => { const now = Date.now.bind(Date); Date.now = () => now() + 7200000; }")
-    xmpp.stop()
-    xmpp.down = False
-    seen.wait_for('[data-testid="personal-login.gateway"]')
+    before = seen.page.evaluate_handle("APP.connection")
+    seen.page.evaluate(RESUMING)
+    seen.page.wait_for_function("before => APP.connection !== before && APP.conference.isJoined()", arg=before)
 
-    assert seen.page.inner_text(STATUS) == ENDED
-    assert len(xmpp.conversations) == talks
+    assert not seen.page.query_selector(LOGIN)
 
 
 def test_who_waits_can_sign_out(go: Callable[..., Visit], xmpp: Xmpp) -> None:

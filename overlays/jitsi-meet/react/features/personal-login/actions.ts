@@ -13,7 +13,17 @@ import { parseURIString } from '../base/util/uri';
 import { isPrejoinEnabledInConfig } from '../prejoin/functions';
 import LogoutDialog from '../settings/components/web/LogoutDialog';
 
-import { ILogin, forget, getLogin, getLoginDomain, remember, toLoginId, withoutToken } from './functions';
+import {
+    ILogin,
+    forget,
+    getLogin,
+    getLoginDomain,
+    isUsableToken,
+    readServerClock,
+    remember,
+    toLoginId,
+    withoutToken
+} from './functions';
 import { IRecorderAccount, RECORDER_CONFIG, ROOM_PASSWORD_KEY } from './recorder';
 import { stopWaiting } from './rejoin';
 import { preparePassword } from './saslprep';
@@ -90,13 +100,18 @@ export function signInWithPassword(userName: string, password: string) {
 /**
  * Logs in with the token that has come with the address, or from the gateway.
  *
- * @returns {Function} Its promise rejects with a Problem (verify.ts).
+ * @returns {Function} Its promise rejects with 'tokenUnusable' or with a Problem (verify.ts).
  */
 export function signInWithToken() {
     return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         const state = getState();
         const domain = getLoginDomain(state);
         const { jwt, user } = state['features/base/jwt'];
+
+        isUsableToken(jwt) || await readServerClock();
+        if (!isUsableToken(jwt)) {
+            throw 'tokenUnusable';
+        }
 
         const preferBosh = await verify(state, { domain,
             token: jwt });

@@ -40,8 +40,14 @@ interface IPersonalLoginConfig {
 /** Parameters of an address that somebody can log in with: a token, and what Jibri's link carries (recorder.ts). */
 const SECRETS = [ 'jwt', 'appData.localStorageContent' ];
 
-/** Seconds by which a computer's clock may be wrong when it looks at a token. */
+/** Seconds by which clocks may differ when the page looks at a token. */
 const CLOCK_SKEW = 60;
+
+/** Milliseconds for the question what time it is at the server. */
+const PATIENCE_WITH_CLOCK = 2000;
+
+/** Milliseconds by which the server's clock is ahead of the computer's. */
+let _ahead = 0;
 
 /** How a token may be signed. Whether it is, the server sees; "none" and what nobody knows need not be sent to it. */
 const SIGNATURES = /^(?:(?:HS|RS|ES|PS)(?:256|384|512)|EdDSA)$/;
@@ -128,6 +134,31 @@ export function getLoginMode(state: IReduxState): LoginMode {
 }
 
 /**
+ * Ask the web server for its time. The times in a token are the server's, and the clock of a computer may be wrong by days: a token
+ * that looks too old or too new has to be so there as well. Without an answer, the computer's clock decides.
+ *
+ * @returns {Promise<void>}
+ */
+export async function readServerClock() {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), PATIENCE_WITH_CLOCK);
+
+    try {
+        const { headers } = await fetch(document.baseURI, {
+            cache: 'no-store',
+            method: 'HEAD',
+            signal: abort.signal
+        });
+
+        _ahead = Date.parse(headers.get('Date') ?? '') - Date.now() || 0;
+    } catch {
+        // The server cannot be asked.
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
+/**
  * Whether a token could be one that the server accepts: signed in a known way, and not run out. A look that spares people a
  * refusal; whether the signature is right, only the server can tell.
  *
@@ -138,7 +169,7 @@ export function isUsableToken(token?: string): boolean {
     try {
         const { alg } = jwtDecode(token, { header: true });
         const { exp, nbf } = jwtDecode(token);
-        const now = Date.now() / 1000;
+        const now = (Date.now() + _ahead) / 1000;
 
         return /^[^.]+\.[^.]+\.[^.]+$/.test(token ?? '') && SIGNATURES.test(alg)
             && typeof exp === 'number' && exp > now - CLOCK_SKEW

@@ -13,6 +13,7 @@ import {
     CONNECTION_DISCONNECTED,
     CONNECTION_ESTABLISHED,
     CONNECTION_FAILED,
+    CONNECTION_TOKEN_EXPIRED,
     CONNECTION_WILL_CONNECT
 } from '../base/connection/actionTypes';
 import { connectionFailed } from '../base/connection/actions.any';
@@ -133,6 +134,14 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         }
         break;
     }
+
+    case CONNECTION_TOKEN_EXPIRED:
+        // The library does not resume the connection. Upstream offers the gateway, or nothing where there is none; here the session ends
+        // with a reason, unless the token has run out by the computer's clock only.
+        leaving || (startWaiting(JitsiConnectionErrors.CONNECTION_DROPPED_ERROR)
+            && store.dispatch(connectAgain(action.connection)));
+
+        return;
 
     case UPGRADE_ROLE_FINISHED:
         delete action.error?.credentials;

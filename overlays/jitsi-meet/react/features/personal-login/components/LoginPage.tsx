@@ -10,7 +10,7 @@ import LegalLinks from '../../hardener/components/LegalLinks';
 import { getHelp, getOperatorLogo, getOperatorName } from '../../hardener/operator';
 import { languageOfOurTexts } from '../../hardener/ownTexts';
 import { ILeft, askGateway, signInAsRecorder, signInWithPassword, signInWithToken } from '../actions';
-import { getLoginMode, isUsableToken } from '../functions';
+import { getLoginMode } from '../functions';
 import { useUpRecorderAccount } from '../recorder';
 import { Problem } from '../verify';
 
@@ -214,10 +214,11 @@ const LoginPage = () => {
         try {
             await signIn();
         } catch (error) {
-            const reasons: Record<Problem, string> = {
+            const reasons: Record<Problem | 'tokenUnusable', string> = {
                 blocked: 'blocked',
                 passwordNotAllowed: 'passwordNotAllowed',
                 refused,
+                tokenUnusable: 'tokenUnusable',
                 unreachable: 'unreachable',
                 unsupported: 'unsupportedServer',
                 userNotAllowed: 'userNotAllowed'
@@ -236,10 +237,8 @@ const LoginPage = () => {
 
         if (recorder) {
             attempt(() => dispatch(signInAsRecorder(recorder)), 'refused');
-        } else if (mode === 'token' && jwt && isUsableToken(jwt)) {
-            attempt(() => dispatch(signInWithToken()), 'tokenRefused');
         } else if (mode === 'token' && jwt) {
-            setProblem('tokenUnusable');
+            attempt(() => dispatch(signInWithToken()), 'tokenRefused');
         }
     }, []);
 
