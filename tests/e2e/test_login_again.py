@@ -123,6 +123,20 @@ def test_a_server_that_goes_down_before_the_meeting_is_waited_for(go: Callable[.
     seen.page.wait_for_function(JOINED)
 
 
+def test_a_computer_without_a_network_says_so(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+    """As after sleep: the library waits for the network without a word, and takes the same connection up again."""
+    seen = _meeting(go)
+    talks = len(xmpp.conversations)
+    seen.page.context.set_offline(True)
+    expect(seen.page.locator(WAITING)).to_contain_text(LOST)
+    assert seen.page.evaluate("() => APP.conference.isJoined()")
+    seen.page.context.set_offline(False)
+    expect(seen.page.locator(WAITING)).to_have_count(0)
+
+    assert seen.page.evaluate("() => APP.conference.isJoined()")
+    assert len(xmpp.conversations) == talks
+
+
 def test_a_password_that_was_changed_meanwhile_is_asked_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """With a reason, and with the name filled in."""
     seen = _meeting(go)

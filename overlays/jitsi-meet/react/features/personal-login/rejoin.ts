@@ -43,12 +43,16 @@ let _running = false;
 let _pause = FIRST_PAUSE;
 
 /**
- * Returns what somebody waits for. It is asked after each action.
+ * Return what somebody in a meeting waits for. It is asked after each action.
  *
+ * @param {Object} state - The redux state.
  * @returns {string|undefined}
  */
-export function getWaiting(): Waiting | undefined {
-    return _waiting;
+export function getWaiting(state: IReduxState): Waiting | undefined {
+    // In no network, the library keeps the connection and waits for one to resume it.
+    const offline = !state['features/base/net-info'].isOnline && state['features/base/conference'].conference;
+
+    return _waiting ?? (offline ? 'lost' : undefined);
 }
 
 /**

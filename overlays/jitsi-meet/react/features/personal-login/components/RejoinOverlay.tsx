@@ -1,8 +1,8 @@
 import React, { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useDispatch } from 'react-redux';
+import { useDispatch, useSelector } from 'react-redux';
 
-import { IStore } from '../../app/types';
+import { IReduxState, IStore } from '../../app/types';
 import Button from '../../base/ui/components/web/Button';
 import { BUTTON_TYPES } from '../../base/ui/constants.web';
 import { languageOfOurTexts } from '../../hardener/ownTexts';
@@ -19,6 +19,7 @@ import { getWaiting } from '../rejoin';
 const RejoinOverlay = () => {
     const { t } = useTranslation();
     const dispatch: IStore['dispatch'] = useDispatch();
+    const waiting = useSelector(getWaiting);
     const onClick = useCallback(() => {
         dispatch(logOut());
     }, []);
@@ -42,7 +43,7 @@ const RejoinOverlay = () => {
                 <span
                     className = 'reload_overlay_text'
                     id = 'rejoin_overlay_text'>
-                    { t(`personalLogin.${getWaiting() ?? 'lost'}`) }
+                    { t(`personalLogin.${waiting ?? 'lost'}`) }
                 </span>
                 <Button
                     label = { t('personalLogin.signOut') }
@@ -53,6 +54,6 @@ const RejoinOverlay = () => {
     );
 };
 
-RejoinOverlay.needsRender = () => Boolean(getWaiting());
+RejoinOverlay.needsRender = (state: IReduxState) => Boolean(getWaiting(state));
 
 export default RejoinOverlay;
