@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -223,6 +224,17 @@ def _start(nginx: str, folder: Path, template: str) -> tuple[subprocess.Popen[by
                 return server, f"http://127.0.0.1:{port}"
         if server.poll() is not None:
             pytest.fail(f"nginx does not start: {(folder / 'error.log').read_text()}")
+
+
+@contextlib.contextmanager
+def serving(nginx: str, folder: Path, template: str) -> Iterator[str]:
+    """Serve ``folder/site`` and stop at the end; yields the address."""
+    server, address = _start(nginx, folder, template)
+    try:
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -380,22 +380,27 @@ LOCKED = """() => {
     const conference = new Proxy({ join: fail }, { get: (target, key) => target[key] ?? (() => undefined) });
     fail();
 }"""
-WRONG = "[role=dialog] [role=alert]"
+FIELD, WRONG = "#required-password-input", "[role=dialog] [role=alert]"
+
+
+def _at_a_locked_room(visit: Callable[..., Visit], variant: str) -> Page:
+    """Join a room that asks for its password; returns the page with the dialog."""
+    seen = visit(variant, ROOM)
+    seen.wait_for(PREJOIN)
+    seen.page.evaluate(LOCKED)
+    seen.page.wait_for_selector(FIELD)
+    return seen.page
 
 
 def test_a_wrong_meeting_password_is_reported(visit: Callable[..., Visit]) -> None:
     """Once it was wrong, not before: below the field, and to screen readers."""
     said = {}
     for variant in ("unpatched", "hardened"):
-        seen = visit(variant, ROOM)
-        seen.wait_for(PREJOIN)
-        page = seen.page
-        page.evaluate(LOCKED)
-        page.wait_for_selector("#required-password-input")
+        page = _at_a_locked_room(visit, variant)
         assert page.locator(WRONG).all_inner_texts() == []
-        page.fill("#required-password-input", "wrong")
+        page.fill(FIELD, "wrong")
         page.click("#modal-dialog-ok-button")
-        page.wait_for_function("() => document.querySelector('#required-password-input')?.value === ''")
+        page.wait_for_function("selector => document.querySelector(selector)?.value === ''", arg=FIELD)
         said[variant] = page.locator(WRONG).all_inner_texts()
 
     assert said == {"unpatched": [], "hardened": ["Incorrect password"]}
@@ -405,14 +410,10 @@ def test_focus_in_dialogs_is_visible_in_forced_colours(visit: Callable[..., Visi
     """Of upstream's fields and buttons."""
     outlines = {}
     for variant in ("unpatched", "hardened"):
-        seen = visit(variant, ROOM)
-        seen.wait_for(PREJOIN)
-        page = seen.page
-        page.evaluate(LOCKED)
-        page.wait_for_selector("#required-password-input")
+        page = _at_a_locked_room(visit, variant)
         page.emulate_media(forced_colors="active")
         outlines[variant] = []
-        for selector in ("#required-password-input", "#modal-dialog-ok-button"):
+        for selector in (FIELD, "#modal-dialog-ok-button"):
             page.keyboard.press("Shift")  # the focus is one of the keyboard from here on
             page.focus(selector)
             style = "selector => getComputedStyle(document.querySelector(selector)).outlineStyle"

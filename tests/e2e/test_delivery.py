@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import tarfile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,10 +27,11 @@ from .conftest import (
     PREJOIN,
     ROOM,
     SNIPPETS,
-    _start,
     archive_of,
     join,
+    serving,
     sign_in,
+    unpack,
 )
 
 if TYPE_CHECKING:
@@ -179,8 +179,7 @@ def test_a_returning_browser_runs_what_is_served_now(
     ran: dict[bool, list[Any]] = {}
     for versions in (True, False):
         folder = tmp_path / str(versions)
-        with tarfile.open(archive_of("hardened")) as archive:
-            archive.extractall(folder / "site", filter="data")
+        unpack(archive_of("hardened"), folder / "site")
         shutil.copytree(SNIPPETS, folder / "hardener")
         if not versions:
             configuration = folder / "hardener/site.conf"
@@ -188,8 +187,7 @@ def test_a_returning_browser_runs_what_is_served_now(
             assert old != configuration.read_text()
             configuration.write_text(old)
         ran[versions] = []
-        server, address = _start(nginx, folder, NGINX_WITH_SNIPPETS)
-        try:
+        with serving(nginx, folder, NGINX_WITH_SNIPPETS) as address:
             for revision in (1, 2):
                 revise(folder / "site", revision, versions=versions)
                 with browser_type.launch_persistent_context(folder / "profile", **browser_type_launch_args) as context:
@@ -201,9 +199,6 @@ def test_a_returning_browser_runs_what_is_served_now(
                                 (await (await fetch('lang/main.json')).json()).revision ]"""
                         )
                     )
-        finally:
-            server.terminate()
-            server.wait()
 
     assert ran == {True: [[1, 1, 1], [2, 2, 2]], False: [[1, 1, 1], [1, 1, 2]]}
 
@@ -254,11 +249,9 @@ def test_a_first_visit_takes_at_most_four_fifths_of_upstreams_bytes(
     context: BrowserContext, site: Callable[[str], str], nginx: str, tmp_path: Path
 ) -> None:
     """Of a room, with nothing in the browser's cache, until the page has nothing to fetch; as sent, headers included."""
-    with tarfile.open(archive_of("unpatched")) as archive:
-        archive.extractall(tmp_path / "site", filter="data")
-    server, upstreams = _start(nginx, tmp_path, NGINX.replace("server {{", UPSTREAMS_GZIP, 1))
+    unpack(archive_of("unpatched"), tmp_path / "site")
     sent = {}
-    try:
+    with serving(nginx, tmp_path, NGINX.replace("server {{", UPSTREAMS_GZIP, 1)) as upstreams:
         for address in (site("headers"), upstreams):
             page = context.new_page()
             sizes: list[int] = []
@@ -270,9 +263,6 @@ def test_a_first_visit_takes_at_most_four_fifths_of_upstreams_bytes(
             page.wait_for_load_state("networkidle")
             sent[address] = sum(sizes)
             page.close()
-    finally:
-        server.terminate()
-        server.wait()
 
     assert sent[upstreams] > 1_000_000
     assert sent[site("headers")] <= 0.8 * sent[upstreams]

@@ -77,6 +77,15 @@ def _joins(seen: Visit) -> None:
     seen.page.click(PREJOIN)
 
 
+def _signs_in_upstream(seen: Visit, user: str = USER) -> None:
+    """Join, and fill in upstream's own dialog, which comes up then."""
+    _joins(seen)
+    seen.wait_for(DIALOG)
+    seen.page.fill(DIALOG, user)
+    seen.page.fill("#login-dialog-password", PASSWORD)
+    seen.page.click("#modal-dialog-ok-button")
+
+
 def _in_meeting(seen: Visit) -> None:
     _joins(seen)
     seen.page.wait_for_function(JOINED)
@@ -189,11 +198,7 @@ def test_names_with_an_at_sign(go: Callable[..., Visit], xmpp: Xmpp, typed: str,
 def test_an_at_sign_ends_in_a_loop_upstream(go: Callable[..., Visit]) -> None:
     """The control of the test above: a domain that the server does not know is where it connects to."""
     seen = go("unpatched")
-    _joins(seen)
-    seen.wait_for(DIALOG)
-    seen.page.fill(DIALOG, "alice@example.org")
-    seen.page.fill("#login-dialog-password", PASSWORD)
-    seen.page.click("#modal-dialog-ok-button")
+    _signs_in_upstream(seen, "alice@example.org")
     seen.wait_for("#reloadProgressBar, .reload_overlay_title")
 
 
@@ -523,11 +528,7 @@ def test_a_silent_reconnect_keeps_the_login(go: Callable[..., Visit], xmpp: Xmpp
     for variant in ("unpatched", "hardened"):
         seen = go(variant)
         if variant == "unpatched":
-            _joins(seen)
-            seen.wait_for(DIALOG)
-            seen.page.fill(DIALOG, USER)
-            seen.page.fill("#login-dialog-password", PASSWORD)
-            seen.page.click("#modal-dialog-ok-button")
+            _signs_in_upstream(seen)
             seen.page.wait_for_function(JOINED)
         else:
             seen.wait_for(LOGIN)

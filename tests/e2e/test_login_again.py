@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from hardener.evidence.xmpp_stub import PASSWORD, USER, Door
+from hardener.evidence.xmpp_stub import USER, Door
 
 from .conftest import LOGIN, Visit, Xmpp, sign_in
 from .test_login import (
     ATTEMPT,
     CANARY,
-    DIALOG,
     ENDED,
     FIND,
     GATEWAY,
@@ -30,6 +29,7 @@ from .test_login import (
     _forms,
     _in_meeting,
     _joins,
+    _signs_in_upstream,
     _token,
     go,
 )
@@ -67,11 +67,7 @@ def _meeting(go: Callable[..., Visit]) -> Visit:
 def test_a_server_that_was_restarted_gets_everybody_back(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """Under the same name, with camera and microphone, and muted who was muted; upstream counts down to a reload, which would forget the login."""
     control = go("unpatched")
-    _joins(control)
-    control.wait_for(DIALOG)
-    control.page.fill(DIALOG, USER)
-    control.page.fill("#login-dialog-password", PASSWORD)
-    control.page.click("#modal-dialog-ok-button")
+    _signs_in_upstream(control)
     control.page.wait_for_function(JOINED)
     xmpp.stop()
     control.wait_for("#reloadProgressBar")
