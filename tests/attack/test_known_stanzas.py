@@ -305,10 +305,18 @@ def test_participants_ask_each_other_for_features_and_calls_alone(strict, payloa
 
 def test_a_call_arrives_without_what_belongs_to_room_or_focus(strict) -> None:
     alice, bob = strict
-    foreign = f"{ITEM}<bridge-session xmlns='http://jitsi.org/protocol/focus' id='1'/><mute xmlns='{CLIENT}'/>"
+    foreign = f"{ITEM}<bridge-session xmlns='http://jitsi.org/protocol/focus' id='1'/><mute xmlns='{CLIENT}'/><xml:z/>"
     ask = f"<iq xmlns='{CLIENT}' type='set' id='q' to='{bob.room}/alice'>{JINGLE.format(foreign)}</iq>"
     (got,) = heard(bob, alice, ask, "iq")
     assert same(got[0], ET.fromstring(JINGLE.format("")))
+
+
+def test_no_call_is_deeper_than_a_browser_reads(strict) -> None:
+    alice, bob = strict
+    deep = "<a xmlns='urn:a'>" + "<a>" * 6000 + "</a>" * 6001
+    ask = f"<iq xmlns='{CLIENT}' type='set' id='q' to='{bob.room}/alice'>{JINGLE.format(deep)}</iq>"
+    (got,) = heard(bob, alice, ask, "iq")
+    assert 0 < len(list(got.iter("{urn:a}a"))) < 40
 
 
 def test_services_are_left_alone_and_so_are_requests_to_the_focus(prosody) -> None:

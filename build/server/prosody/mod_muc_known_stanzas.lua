@@ -124,8 +124,14 @@ local failure = elements { { "error", nil, {
 } } };
 
 -- Of a request to another participant, and of its answer. The content of a call is long and changes with each version:
--- there, everything passes but what belongs to the room, to stanzas, or to the focus.
-local foreign_in_call = { [CLIENT] = true, ["http://jitsi.org/protocol/focus"] = true };
+-- there, everything passes but what belongs to the room, to stanzas, or to the focus, and what Prosody writes so that no
+-- browser parses it: the namespace of XML itself. No known element is as deep as DEEPEST.
+local DEEPEST = 32;
+local foreign_in_call = {
+	[CLIENT] = true;
+	["http://jitsi.org/protocol/focus"] = true;
+	["http://www.w3.org/XML/1998/namespace"] = true;
+};
 local call = { text = true, attributes = ANY };
 function call.others(tag)
 	local xmlns = tag.attr.xmlns or CLIENT;
@@ -172,7 +178,7 @@ local function is_service(address)
 	return services[jid.bare(address)] == true or node ~= nil and services[host] == true;
 end
 
-local function rebuilt(tag, what)
+local function rebuilt(tag, what, level)
 	local copy = st.stanza(tag.name, { xmlns = tag.attr.xmlns });
 	for name, value in pairs(tag.attr) do
 		-- "\1" stands between a namespace and the name of an attribute, ":" in xml:lang
@@ -189,8 +195,8 @@ local function rebuilt(tag, what)
 		else
 			local known = what.children and what.children[key(child.name, child.attr.xmlns)]
 				or what.others and what.others(child);
-			if known then
-				copy:add_child(rebuilt(child, known));
+			if known and level < DEEPEST then
+				copy:add_child(rebuilt(child, known, level + 1));
 			end
 		end
 	end
@@ -208,7 +214,7 @@ local function keep(stanza, known, more)
 			return nil;
 		end
 		seen[name] = true;
-		return what == true and tag or rebuilt(tag, what);
+		return what == true and tag or rebuilt(tag, what, 1);
 	end);
 	if dropped[1] then
 		module:log("info", "%s from %s: dropped %s", stanza.name, jid.bare(stanza.attr.from), table.concat(dropped, ", "));
