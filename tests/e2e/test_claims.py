@@ -118,3 +118,28 @@ def test_no_claim_of_a_wrong_type_empties_the_page(visit: Callable[..., Visit]) 
     assert _hand_over(visit, "unpatched", ("picture",))["emptied"] == "picture"
 
     assert _hand_over(visit, "hardened", CLAIMS) == {"bad": [], "emptied": ""}
+
+
+@pytest.mark.usefixtures("token_mode")
+def test_a_number_names_a_user_and_a_dropped_claim_is_named(visit: Callable[..., Visit]) -> None:
+    """Services that count their users write numbers. What has a wrong type does not count, and the console says so."""
+    seen = visit("hardened", f"{ROOM}?jwt={unsigned_token()}", login=False)
+    seen.wait_for(PREJOIN)
+    said: list[str] = []
+    seen.page.on("console", lambda message: said.append(message.text))
+    claims = {
+        "context": {"user": {"id": 42, "name": 7, "email": None, "role": ["owner"]}, "group": 3, "tenant": {"a": 1}}
+    }
+    jwt = seen.page.evaluate("claims => `e30.${btoa(JSON.stringify(claims))}.c2ln`", claims)
+    found = seen.page.evaluate(
+        """jwt => {
+            APP.store.dispatch({ type: 'SET_JWT', jwt });
+            const { group, tenant, user } = APP.store.getState()['features/base/jwt'];
+            return [ user.id, user.name, group, tenant ?? null ];
+        }""",
+        jwt,
+    )
+
+    assert found == ["42", "7", "3", None]
+    seen.wait_until(lambda: any("context.user.role" in text for text in said), "a word about the role")
+    assert [any(name in text for text in said) for name in ("context.tenant", "context.user.email")] == [True, False]

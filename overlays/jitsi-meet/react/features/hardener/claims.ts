@@ -1,7 +1,11 @@
 // @ts-expect-error
 import jwtDecode from 'jwt-decode';
 
+import { getLogger } from '../base/logging/functions';
+
 import { Rule, dictionary, number, record, text, where } from './shape';
+
+const logger = getLogger('hardener:claims');
 
 /** As upstream reads it: true and "true" switch something on. */
 const flagOrText = where(value => [ true, false, 'true', 'false' ].includes(value));
@@ -12,39 +16,59 @@ const feature: Rule = value => flagOrText(value) ?? false;
 /** A picture may be a data: address. */
 const picture = text(undefined, 100_000);
 
+/** Services that count their users and groups write numbers. */
+const name: Rule = value => text()(Number.isFinite(value) ? String(value) : value);
+
+/**
+ * Accepts an object with the known claims, and reports which of them are dropped.
+ *
+ * @param {string} path - What precedes their names.
+ * @param {Object} rules - The rule of each known claim.
+ * @returns {Function} The rule of the object.
+ */
+const claimsOf = (path: string, rules: Record<string, Rule>): Rule => record(Object.fromEntries(
+    Object.entries(rules).map(([ key, rule ]) => [ key, (value: unknown) => {
+        const kept = rule(value);
+
+        kept === undefined && value !== null
+            && logger.warn(`The token's claim ${path}${key} has a wrong type and does not count`);
+
+        return kept;
+    } ])));
+
 /** Every claim that the client reads, and its type. */
-const claims = record({
-    context: record({
-        callee: record({
+const claims = claimsOf('', {
+    context: claimsOf('context.', {
+        callee: claimsOf('context.callee.', {
             avatar: picture,
-            id: text(),
-            name: text()
+            id: name,
+            name
         }),
 
         features: dictionary(/^[a-z-]{1,64}$/, feature),
-        group: text(),
+        group: name,
         server: text(),
-        tenant: text(),
-        user: record({
+        tenant: name,
+        user: claimsOf('context.user.', {
             avatar: picture,
             avatarUrl: picture,
             email: text(),
             'hidden-from-recorder': flagOrText,
-            id: text(),
-            name: text(),
+            id: name,
+            name,
             role: text()
         })
     }),
     email: text(),
     exp: number,
     iss: text(),
-    name: text(),
+    name,
     picture,
     sub: text()
 });
 
 /**
- * Reads a token's claims. A claim of a wrong type is dropped: upstream hands it on, and a name or picture that is no text
+ * Reads a token's claims. A claim of a wrong type is dropped, and the console says which: upstream hands it on, and a name or picture that is no text
  * ends in an empty page. The signature is for the server to check.
  *
  * @param {any} jwt - The token.
