@@ -14,6 +14,7 @@ import pytest
 
 from hardener.evidence.xmpp_stub import MALLORY, Mallory
 
+from .conftest import PREJOIN, join
 from .test_lib import HELPERS, VARIANTS, Server
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ SERVERS = f"<x xmlns='{USER}'><item affiliation='none' role='participant' jid='m
 
 # One conference for each list of stanzas. They take the way that a frame of the WebSocket takes, or an answer of BOSH.
 ENTRANCE = """
+const { createElementNS } = Document.prototype;
+Document.prototype.createElementNS = function(namespace, name) { // browsers differ in the names that they read and make
+    if (name === 'unmakeable') throw new DOMException(name, 'InvalidCharacterError');
+    return createElementNS.call(this, namespace, name);
+};
 window.enter = async ({ stanzas, way }) => {
     const bosh = way === 'bosh';
     const serviceUrl = bosh ? 'https://x.invalid/http-bind' : 'wss://x.invalid/xmpp-websocket';
@@ -60,13 +66,23 @@ window.enter = async ({ stanzas, way }) => {
         };
     }
     strophe.send = stanza => sent.push((stanza.tree ? stanza.tree() : stanza).outerHTML);
-    const deliver = text => {
+    const deliver = async text => {
         const stanza = text.replaceAll('MYSELF', room.myroomjid);
         if (way === 'handler') {
             room.onPresence(parse(stanza));
         } else if (bosh) {
-            const body = parse(`<body xmlns="http://jabber.org/protocol/httpbind">${stanza}</body>`);
-            strophe._dataRecv({ getResponse: () => body });
+            const body = `<body xmlns="http://jabber.org/protocol/httpbind">${stanza}</body>`;
+            const xhr = new XMLHttpRequest();
+            xhr.open('GET', URL.createObjectURL(new Blob([ body ], { type: 'text/xml' })));
+            await new Promise(ended => {
+                xhr.onloadend = ended;
+                xhr.send();
+            });
+            try {
+                strophe._dataRecv(Object.assign(Object.create(Strophe.Request.prototype), { xhr }));
+            } catch (error) {
+                heard.push(`lost: ${error.name}`);
+            }
         } else {
             strophe._proto._onMessage({ data: stanza });
         }
@@ -74,8 +90,8 @@ window.enter = async ({ stanzas, way }) => {
     const presence = (from, jid, role, codes = '') => `<presence xmlns="jabber:client" from="${from}" to="me">
         <x xmlns="http://jabber.org/protocol/muc#user"><item affiliation="none" role="${role}" jid="${jid}"/>${codes}</x>
         </presence>`;
-    deliver(presence('room@muc.x.invalid/focus', 'focus@auth.x.invalid/f', 'moderator'));
-    deliver(presence('MYSELF', 'somebody@x.invalid/r', 'participant', '<status code="110"/>'));
+    await deliver(presence('room@muc.x.invalid/focus', 'focus@auth.x.invalid/f', 'moderator'));
+    await deliver(presence('MYSELF', 'somebody@x.invalid/r', 'participant', '<status code="110"/>'));
     heard.length = 0;
     for (const stanza of stanzas) {
         if (stanza.startsWith('ASK ')) {
@@ -84,7 +100,7 @@ window.enter = async ({ stanzas, way }) => {
                 answer => answers.push(`${id} of ${answer.getAttribute('from')}`));
             strophe._dataRecv(parse('<wrapper/>')); // Strophe adds handlers when something arrives
         } else {
-            deliver(stanza);
+            await deliver(stanza);
         }
     }
     const people = conference.getParticipants();
@@ -252,14 +268,49 @@ def test_a_room_shows_everybody_whom_the_server_has_let_in(
     assert mistaken["hardened"] == ({}, set())
 
 
-def test_a_presence_that_no_browser_can_parse_is_shown(entrance: Callable[..., list[dict[str, Any]]]) -> None:
-    """Browsers stop at a depth of some thousands, a server does not; who sends such a presence is in the room."""
-    deep = _presence("<a xmlns='urn:a'>" + "<a>" * 6000 + "</a>" * 6001)
-    gone = _presence("<a xmlns='urn:a'>" + "<a>" * 6000 + "</a>" * 6001, kind="unavailable")
-    lists = [[deep], [_presence(""), deep], [_presence(""), gone]]
-    people = {variant: [one["people"] for one in entrance(variant, lists)] for variant in VARIANTS}
+XML = "http://www.w3.org/XML/1998/namespace"
+# What a server hands on and no browser parses, in a stanza of Mallory's that says something else, too.
+UNREADABLE = {
+    "deep": "<a xmlns='urn:a'>" + "<a>" * 6000 + "</a>" * 6001,
+    "an element of XML's namespace": f"<foo xmlns='{XML}'/>",
+    "the same, nested": f"<z xmlns='urn:z'><foo xmlns='{XML}'>text</foo></z>",
+    "among many": f"<foo xmlns='{XML}'/>" * 20_000,
+    "with many attributes": f"<foo xmlns='{XML}' " + " ".join(f"a{number}='&gt;'" for number in range(20_000)) + "/>",
+    "beside a comment and characters": f"<!-- <z> --><z xmlns='urn:z'><![CDATA[<y>]]></z><foo xmlns='{XML}' a=\"/>'\"/>",
+}
+BYSTANDER = _presence("<nick>Alice</nick>", sender=f"{ROOM}/alice")
+HELLO = "<body>hello</body>"
 
-    assert people == {"unpatched": [[], ["mallory"], []], "hardened": [["mallory"], ["mallory"], []]}
+
+@pytest.mark.parametrize("way", ["socket", "bosh"])
+def test_what_no_browser_can_parse_takes_nothing_else_away(
+    entrance: Callable[..., list[dict[str, Any]]], way: str
+) -> None:
+    """A server passes on more than browsers parse. Who sends it is in the room, and what came with it arrives."""
+    form = "<nick xmlns='http://jabber.org/protocol/nick'>Bob</nick>{}"
+    lists = {name: [_presence(form.format(inner)) + BYSTANDER] for name, inner in UNREADABLE.items()}
+    lists["a first tag"] = [
+        _presence("").replace("<presence", f"<presence a='\" from=\"x' xmlns:p='{XML}' p:a='1'") + BYSTANDER
+    ]
+    lists["leaves"] = [_presence(""), BYSTANDER + _presence(UNREADABLE["deep"], kind="unavailable")]
+    lists["a message"] = [_presence(""), BYSTANDER + _message(HELLO + UNREADABLE["deep"])]
+    if way == "socket":  # a frame holds one stanza
+        lists = {
+            name: [stanza for text in texts for stanza in re.split(r"(?<=</presence>)(?=<)", text)]
+            for name, texts in lists.items()
+        }
+    found = {
+        variant: dict(zip(lists, entrance(variant, list(lists.values()), way), strict=True)) for variant in VARIANTS
+    }
+
+    people = {variant: {name: seen["people"] for name, seen in found[variant].items()} for variant in VARIANTS}
+    lost = {name for name in lists if people["unpatched"][name] != people["hardened"][name]}
+    assert people["hardened"] == {name: ["alice"] if name == "leaves" else ["alice", "mallory"] for name in lists}
+    # Of very many children, those that the server has appended are looked at.
+    names = {found["hardened"][name]["name"] for name in UNREADABLE if name != "among many"}
+    assert names == {"Bob"}
+    assert any("hello" in said for said in found["hardened"]["a message"]["heard"])
+    assert lost >= {*UNREADABLE, *(("leaves", "a message") if way == "bosh" else ())}
 
 
 def test_a_presence_that_cannot_be_written_again_is_shown(entrance: Callable[..., list[dict[str, Any]]]) -> None:
@@ -267,6 +318,7 @@ def test_a_presence_that_cannot_be_written_again_is_shown(entrance: Callable[...
     odd = {
         "element named as a namespace": "<xmlns xmlns='urn:z'/>",
         "the same with a prefix, nested": "<z xmlns='urn:z' xmlns:p='urn:p'><p:xmlns/></z>",
+        "element that the browser does not make": "<z xmlns='urn:z'><unmakeable/></z>",
         "as deep as a browser reads": "<a xmlns='urn:a'>" + "<a>" * 4900 + "</a>" * 4901,
         "JSON as deep as a server lets through": '<SourceInfo>{"mallory-v1":{"a":'
         + "[" * 60_000
@@ -601,3 +653,61 @@ def test_the_page_draws_everybody_whatever_their_name(meeting: Callable[..., Vis
         )
 
     assert drawn == {"unpatched": [0, 2], "hardened": [1, 1]}
+
+
+# Puts people and things of one name into the list of participants, in each order, and looks at who is in it.
+PEOPLE_AND_THINGS = """() => {
+    const { dispatch, getState } = APP.store;
+    const { conference } = getState()['features/base/conference'];
+    const act = (type, id, fakeParticipant) =>
+        dispatch({ type, participant: { conference, fakeParticipant, id, name: id } });
+    const seen = {};
+    for (const thing of [ 'Whiteboard', 'SharedVideo', 'RemoteScreenShare', 'LocalScreenShare' ]) {
+        for (const order of [ [ undefined, thing ], [ thing, undefined ] ]) {
+            const id = `${thing} ${order[0] ?? 'later'}`;
+            const look = () => {
+                const { fakeParticipants, localScreenShare, remote, sortedRemoteParticipants,
+                    sortedRemoteVirtualScreenshareParticipants } = getState()['features/base/participants'];
+                const isThing = fakeParticipants.has(id) || sortedRemoteVirtualScreenshareParticipants.has(id);
+                return `${remote.has(id) ? remote.get(id).fakeParticipant ?? 'person' : 'nobody'}${isThing ? ', listed' : ''}`
+                    + `${sortedRemoteParticipants.has(id) ? '' : ', unsorted'}${localScreenShare ? ', own screen' : ''}`;
+            };
+            order.forEach(kind => act('PARTICIPANT_JOINED', id, kind));
+            const both = look();
+            act('PARTICIPANT_LEFT', id, thing);
+            const left = look();
+            act('PARTICIPANT_LEFT', id);
+            seen[id] = [ both, left, look() ];
+        }
+    }
+    return seen;
+}"""
+# Before the viewer has a name in the room: an update about the viewer, and whom it has changed.
+VIEWER = """() => {
+    const { dispatch, getState } = APP.store;
+    const people = () => getState()['features/base/participants'];
+    dispatch({ type: 'PARTICIPANT_JOINED', participant: { conference: {}, id: 'local', role: 'none' } });
+    dispatch({ type: 'PARTICIPANT_UPDATED', participant: { id: people().local.id, role: 'moderator' } });
+    const roles = [ people().local.role, people().remote.get('local').role ];
+    people().remote.delete('local');
+    return roles;
+}"""
+
+
+def test_no_thing_takes_the_place_of_a_person(visit: Callable[..., Visit], open_house: Xmpp) -> None:
+    """Screens and the whiteboard have names that a lax server gives to people, too. Who is shown is who is in."""
+    seen, roles = {}, {}
+    for variant in VARIANTS:
+        opened = visit(variant, "/HardenerTestRoom")
+        opened.wait_for(PREJOIN)
+        roles[variant] = opened.page.evaluate(VIEWER)
+        join(opened.page)
+        seen[variant] = opened.page.evaluate(PEOPLE_AND_THINGS)
+
+    assert roles == {"unpatched": ["none", "moderator"], "hardened": ["moderator", "none"]}
+    own = ["person, own screen", "person", "nobody, unsorted"]
+    right = {
+        name: own if name.startswith("Local") else ["person", "person", "nobody, unsorted"] for name in seen["hardened"]
+    }
+    assert seen["hardened"] == right
+    assert all(seen["unpatched"][name] != right[name] for name in right)

@@ -9,6 +9,8 @@ import { getLogger } from '@jitsi/logger';
 
 import type XMPP from '../xmpp/xmpp';
 
+import { isUnreadable, salvage } from './salvage';
+
 const logger = getLogger('hardener:stanzas');
 
 const XMLNS = 'http://www.w3.org/2000/xmlns/';
@@ -37,6 +39,9 @@ const OF_NOBODY = new Set([ 'ignore', 'x' ]);
 const DEPTH = new Map([
     [ 'conference-properties', 1 ], [ 'features', 1 ], [ 'identity', 2 ], [ 'permissions', 1 ], [ 'versions', 1 ]
 ]);
+
+/** Elements below this level of a stanza are left out: those of calls go five deep, and no reader has to be able to more. */
+const DEEPEST = 32;
 
 /** What the server says in its own element about an occupant or a room, and what may be in it. */
 const SERVERS = new Map([
@@ -83,9 +88,10 @@ const child = (parent: Element, name: string, namespace: string): Element | unde
  *
  * @param {Element} element - The element.
  * @param {string|null} outer - The namespace around it.
+ * @param {number} depth - How many levels of elements below it are copied.
  * @returns {Element} - Its copy.
  */
-function copyOf(element: Element, outer: string | null): Element {
+function copyOf(element: Element, outer: string | null, depth = DEEPEST): Element {
     const { localName, namespaceURI, ownerDocument } = element;
     const copy = ownerDocument.createElementNS(namespaceURI, localName);
 
@@ -104,7 +110,7 @@ function copyOf(element: Element, outer: string | null): Element {
             continue; // parsers read such an element, but none can be made
         }
         if (node.nodeType === Node.ELEMENT_NODE) {
-            copy.appendChild(copyOf(node as Element, namespaceURI));
+            depth > 0 && copy.appendChild(copyOf(node as Element, namespaceURI, depth - 1));
         } else if (node.nodeType === Node.TEXT_NODE || node.nodeType === Node.CDATA_SECTION_NODE) {
             copy.appendChild(ownerDocument.createTextNode(node.nodeValue ?? ''));
         }
@@ -341,20 +347,6 @@ function cleanIq(iq: Element, { isFocus, isKnown, isService, room }: ISender): v
 }
 
 /**
- * Takes the first tag, which the server writes, of a stanza that the browser cannot parse although the server can (it may
- * be nested too deep). So nobody is overlooked whose presence is of that kind.
- *
- * @param {string} frame - The stanza as text.
- * @returns {Element|undefined} - It, without its children.
- */
-function withoutContent(frame: string): Element | undefined {
-    const [ , name, attributes ] = /^<(iq|message|presence)(\s[^<>]*?)?\/?>/.exec(frame) ?? [];
-
-    return name ? new DOMParser().parseFromString(`<wrapper><${name}${attributes ?? ''}/></wrapper>`, 'text/xml').documentElement
-        : undefined;
-}
-
-/**
  * Puts everything that a connection receives into one form, and keeps its handlers alive.
  *
  * @param {XMPP} xmpp - The connection, before its first handler.
@@ -422,14 +414,20 @@ export function guard(xmpp: XMPP): void {
 
     // The frame of a WebSocket, which is one stanza. BOSH has none.
     transport._onMessage = take && ((message: { data: string; }) => {
-        frame = message.data;
-        take.call(transport, message);
+        frame = `<wrapper>${message.data}</wrapper>`;
+        try {
+            take.call(transport, message);
+        } finally {
+            frame = '';
+        }
     });
 
+    // Over a WebSocket, a request is what has been parsed; over BOSH it holds that, and the text.
     transport._reqToData = (request: any) => {
-        const received: Element | null = receive.call(transport, request);
-        const data = received?.ownerDocument.querySelector(':root>parsererror,parsererror:root')
-            ? withoutContent(frame) ?? received : received;
+        const text: string | undefined = take ? frame : request.xhr?.responseText;
+        const salvaged = text && isUnreadable(take ? request : request.xhr.responseXML?.documentElement)
+            ? salvage(text) : undefined;
+        const data: Element | null = salvaged ?? receive.call(transport, request);
 
         for (const element of Array.from(data?.children ?? [])) {
             if ([ 'iq', 'message', 'presence' ].includes(element.localName)) {
