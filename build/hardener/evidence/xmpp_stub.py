@@ -296,7 +296,7 @@ class Conversation:
             self.occupants[guest.id] = "participant"
         if guest.hidden:
             return
-        name = f"<nick xmlns='http://jabber.org/protocol/nick'>{guest.id}</nick>"
+        name = f"<nick xmlns='http://jabber.org/protocol/nick'>{escape(guest.id)}</nick>"
         yield self._occupant(place, jid, "", "none", "participant", guest.presence + name)
         if guest.after:
             self.later.append(self._occupant(place, jid, "", "none", "participant", guest.after + name))
