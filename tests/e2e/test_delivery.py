@@ -158,13 +158,15 @@ def revise(site: Path, revision: int, *, versions: bool) -> None:
     for name in ("libs/app.bundle.min.js", "libs/lib-jitsi-meet.min.js"):
         text = re.sub(r"\n;window\['libs/.*\n$", "", (site / name).read_text("utf-8"))
         (site / name).write_text(f"{text}\n;window['{name}'] = {revision};\n", "utf-8")
+        for suffix in compressed.SUFFIXES:  # as docs/operator.md says; making new ones takes seconds
+            (site / (name + suffix)).unlink(missing_ok=True)
     (site / "lang/main.json").write_text(json.dumps({"revision": revision}))
     if versions:
         addresses.stamp(site)
     else:  # as upstream has it
         for page in site.rglob("*.html"):
             page.write_bytes(re.sub(rb"\?v=[0-9a-f]{16}", b"?v=139", page.read_bytes()))
-    compressed.compress(site)
+    assert compressed.problems(site) == []
     for file in site.rglob("*"):
         os.utime(file, (1_700_000_000 + revision,) * 2)
 
