@@ -38,13 +38,15 @@ UNREACHABLE = "The conference server cannot be reached. Please try again later o
 ENDED = "Your session has ended (for example because your account was changed). Please sign in again."
 GATEWAY = "https://gateway.invalid/login?state={state}&room={room}"
 
-# Counts what the page asks of the camera and the microphone.
+# Counts what the page asks of the camera and the microphone, and notes of which of them.
 MEDIA = """
 window.asked = [];
+window.askedFor = [];
 for (const name of [ 'getUserMedia', 'getDisplayMedia' ]) {
     const real = navigator.mediaDevices[name].bind(navigator.mediaDevices);
     navigator.mediaDevices[name] = constraints => {
         asked.push(name);
+        askedFor.push(Object.keys(constraints).filter(kind => constraints[kind]).join());
         return real(constraints);
     };
 }
@@ -163,6 +165,37 @@ def test_wrong_password_and_then_the_right_one(go: Callable[..., Visit], xmpp: X
     seen.page.keyboard.type(PASSWORD)
     seen.page.keyboard.press("Enter")
     seen.wait_for(PREJOIN)
+
+
+# Notes each connection that is made.
+NOTE = """() => {
+    window.noted = [];
+    JitsiMeetJS.JitsiConnection = new Proxy(JitsiMeetJS.JitsiConnection, {
+        construct(target, words) {
+            noted.push(Reflect.construct(target, words));
+
+            return noted.at(-1);
+        }
+    });
+}"""
+# What of each connection has the password, or is a function that has it.
+HOLDERS = """() => noted.map(({ xmpp: { connection: { _stropheConn: { connect_callback, pass, streamManagement } } } }) =>
+    Object.entries({ pass, connect_callback, again: streamManagement._connectAgain })
+        .filter(([ , holder ]) => holder)
+        .map(([ name ]) => name))"""
+
+
+def test_no_connection_that_was_asked_keeps_the_password(go: Callable[..., Visit]) -> None:
+    """Neither one that is refused nor the right one. That of the meeting, which has to connect again, is the control."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    seen.page.evaluate(NOTE)
+    sign_in(seen.page, password="wrong")
+    _says(seen, WRONG)
+    sign_in(seen.page)
+    _in_meeting(seen)
+
+    assert seen.page.evaluate(HOLDERS) == [[], [], ["connect_callback", "again"]]
 
 
 def test_an_unknown_user_hears_the_same(go: Callable[..., Visit]) -> None:
@@ -666,20 +699,22 @@ def _forms(secret: str) -> list[str]:
     return [secret, quote(secret), json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode(), plain]
 
 
-def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp) -> None:
+def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext) -> None:
     """SASL PLAIN, once refused and once accepted, a meeting: no storage, store, address or log holds it.
 
     Upstream keeps the one that was refused in its store, and the accepted one in its log and in the connection, which hangs
-    in the store.
+    in the store. Nor is the token of the link anywhere but in the address that was opened; upstream logs one without quotes.
     """
+    token = _token(context={"user": {"name": "Planted"}})
     forms = _forms(CANARY) + _forms(CANARY + "x")
     found: dict[str, set[str]] = {}
+    tokens: dict[str, set[str]] = {}
     for variant in ("unpatched", "hardened"):
         xmpp.door = Door(("PLAIN",), {f"{USER}@127.0.0.1": CANARY})
-        seen = go(variant)
         said: list[str] = []
         requested: list[str] = []
-        seen.page.on("console", lambda message, said=said: said.append(message.text))
+        context.on("console", lambda message, said=said: said.append(message.text))
+        seen = go(variant, f"{ROOM}#jwt={token}")
         seen.page.on("request", lambda one, requested=requested: requested.append(one.url + str(one.post_data or "")))
         if variant == "unpatched":
             _joins(seen)
@@ -707,9 +742,13 @@ def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp) -> None:
         for place, texts in (("console", said), ("requests", requested)):
             places += [place for form in forms if form in "\n".join(texts)]
         found[variant] = set(places)
+        kept = seen.page.evaluate(FIND, [token]) + ["console"] * (token[-12:] in "\n".join(said))
+        tokens[variant] = {place for place in kept if "locationURL" not in place and place != "address"}
         assert xmpp.accounts
 
     assert found["hardened"] == set()
+    assert tokens["hardened"] == set()
+    assert "console" in tokens["unpatched"]
     assert {"logs", "store features/base/connection error credentials password"} <= found["unpatched"]
     for end in ("_stropheConn pass", "_stropheConn streamManagement _connectArgs 1"):
         assert any(place.startswith("store ") and place.endswith(end) for place in found["unpatched"]), found

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, WebSocketRoute
+    from playwright.sync_api import BrowserContext, Route, WebSocketRoute
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -139,46 +139,62 @@ def test_every_way_of_refusal_leads_to_bosh(go: Callable[..., Visit]) -> None:
         seen.wait_for(PREJOIN)
 
 
-def _to_bosh(requests: list[str]) -> bool:
-    return any("/http-bind" in one for one in requests)
-
-
-def test_a_server_that_is_looking_at_the_password_is_not_asked_twice(
-    go: Callable[..., Visit], context: BrowserContext
+@pytest.mark.parametrize(
+    ("step", "seconds", "transport"),
+    [("<open", 7, "BOSH"), ("<auth", 7, "WebSocket"), ("<auth", 11, "BOSH"), ("<response", 11, "BOSH")],
+)
+def test_the_password_is_on_one_connection_at_a_time(
+    go: Callable[..., Visit], context: BrowserContext, step: str, seconds: int, transport: str
 ) -> None:
-    """Where its directory is slow, no second connection brings the password; where the connection stands still, one does."""
-    asked: dict[str, bool] = {}
-    for step in ("<open", "<auth"):
-        held: list[Callable[[], None]] = []
+    """A server that is looking at it is waited for; one that stands still is left, and then the other way is tried."""
+    held: list[Callable[[], None]] = []
+    sent: list[str] = []
+    closed: list[int | None] = []
 
-        def hold(door: WebSocketRoute, step: str = step, held: list[Callable[[], None]] = held) -> None:
-            server = door.connect_to_server()
+    def hold(door: WebSocketRoute) -> None:
+        server = door.connect_to_server()
 
-            def pass_on(message: str | bytes) -> None:
-                if str(message).startswith(step) and not held:
-                    held.append(lambda: server.send(message))
-                else:
-                    server.send(message)
+        def pass_on(message: str | bytes) -> None:
+            sent.append(str(message).split(" ", 1)[0])
+            if str(message).startswith(step) and not held:
+                held.append(lambda: server.send(message))
+            else:
+                server.send(message)
 
-            door.on_message(pass_on)
+        def close(code: int | None, reason: str | None) -> None:
+            closed.append(code)
+            server.close(code=code if code in range(3000, 5000) else 1000, reason=reason)
 
-        context.route_web_socket(re.compile("/xmpp-websocket"), hold)
-        seen = go("hardened", "xmpp-websocket")
-        seen.wait_for(LOGIN)
-        seen.page.clock.install()
-        polls: list[str] = []
-        context.on("request", lambda request, polls=polls: polls.append(request.url))
-        sign_in(seen.page, USER, PASSWORD)
-        seen.wait_until(lambda held=held: bool(held), f"the frame {step}")
-        seen.page.clock.fast_forward(5_000)
-        if step == "<open":
-            seen.wait_until(lambda polls=polls: _to_bosh(polls), "a request of BOSH")
-        for let_go in held:
-            let_go()
-        seen.wait_for(PREJOIN)
-        asked[step] = _to_bosh(polls)
+        door.on_message(pass_on)
+        door.on_close(close)
 
-    assert asked == {"<open": True, "<auth": False}
+    context.route_web_socket(re.compile("/xmpp-websocket"), hold)
+    seen = go("hardened", "xmpp-websocket")
+    seen.wait_for(LOGIN)
+    seen.page.clock.install()
+    polls: list[Route] = []
+
+    def hold_poll(poll: Route) -> None:  # so that only the WebSocket can come to an end
+        polls.append(poll)
+
+    seen.page.route("**/http-bind**", hold_poll)
+    sign_in(seen.page, USER, PASSWORD)
+    seen.wait_until(lambda: bool(held), f"the frame {step}")
+    seen.page.clock.fast_forward(seconds * 1000)
+    if transport == "BOSH":
+        seen.wait_until(lambda: bool(polls), "a request of BOSH")
+        seen.wait_until(lambda: bool(closed), "the end of the WebSocket")
+    for let_go in held:
+        let_go()
+    if transport == "BOSH":
+        assert sent.count("<auth") == (step != "<open")
+    seen.page.unroute("**/http-bind**")
+    for poll in polls:
+        poll.continue_()
+    seen.wait_for(PREJOIN)
+
+    assert bool(polls) == (transport == "BOSH")
+    assert sent.count("<auth") == (step != "<open")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ const LOGOUT_PATIENCE = 2000;
 function enter(login: ILogin, preferBosh: boolean) {
     return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         remember(login);
-        preferBosh && dispatch(updateConfig({ preferBosh }));
+        dispatch(updateConfig({ preferBosh }));
 
         const state = getState();
 

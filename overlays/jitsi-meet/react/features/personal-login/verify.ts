@@ -29,8 +29,11 @@ interface IAttempt {
 /** Milliseconds until a server that says nothing counts as unreachable. Upstream waits for 67 seconds. */
 const PATIENCE = 12000;
 
-/** Milliseconds until BOSH is tried beside a WebSocket that neither works nor fails. */
-const PATIENCE_WITH_WEBSOCKET = 4000;
+/** Milliseconds until a connection that has not come to the login is given up, where there is another way. */
+const PATIENCE_UNTIL_LOGIN = 6000;
+
+/** Milliseconds until a connection that has come to the login and no further is given up, where there is another way. */
+const PATIENCE_WITH_LOGIN = 10000;
 
 /** Milliseconds for the question whether the server answers at all. */
 const PATIENCE_WITH_PROBE = 2000;
@@ -61,6 +64,22 @@ export function toProblem(connection: any, name: string, message?: string): Prob
 }
 
 /**
+ * Disconnects, and takes the password out of what is left: until upstream's 341009ce, the window holds each connection for as long
+ * as the page is open. The rest of it goes by login-no-password-kept-in-the-connection.patch.
+ *
+ * @param {Object} connection - The connection.
+ * @returns {void}
+ */
+export function disconnectForGood(connection: any) {
+    Promise.resolve(connection.disconnect())
+        .then(() => {
+            // A function of the library that has the arguments of connect(), and is called with a change that will not come.
+            connection.xmpp.connection._stropheConn.connect_callback = undefined;
+        })
+        .catch(() => undefined);
+}
+
+/**
  * Tries to log in on a connection of its own, which joins nothing.
  *
  * @param {Object} state - The redux state.
@@ -85,7 +104,7 @@ function attempt(
 
     const close = () => {
         open = false;
-        Promise.resolve(connection.disconnect()).catch(() => undefined);
+        disconnectForGood(connection);
     };
 
     // A refusal is followed by the loss of the connection: the first event counts.
@@ -136,53 +155,78 @@ async function explain(service?: string): Promise<Problem> {
 
 /**
  * Asks the server whether it accepts a login, on a connection of its own that is closed at once. Nothing of it reaches the
- * store, and no room is joined: the connection of the meeting starts the meeting as soon as it stands. Where a WebSocket does not
- * come about, BOSH is tried.
+ * store, and no room is joined: the connection of the meeting starts the meeting as soon as it stands. Where WebSocket or BOSH
+ * does not come about or stands still, the other one is tried, after the first one was closed: the password is never on two
+ * connections, and a wrong one does not count double.
  *
  * @param {Object} state - The redux state.
  * @param {Object} credentials - What to log in with.
+ * @param {AbortSignal} signal - Ends it early; then the Problem says nothing.
  * @returns {Promise<boolean>} Whether it took BOSH. Rejects with a Problem.
  */
-export function verify(state: IReduxState, credentials: ICredentials): Promise<boolean> {
-    const { bosh, preferBosh: onlyBosh, websocket } = state['features/base/config'];
-    const ways = onlyBosh || !websocket ? [ true ] : bosh ? [ false, true ] : [ false ];
+export async function verify(state: IReduxState, credentials: ICredentials, signal?: AbortSignal): Promise<boolean> {
+    const { bosh, preferBosh, websocket } = state['features/base/config'];
+    const first = Boolean(bosh && (preferBosh || !websocket));
+    const ways = bosh && websocket ? [ first, !first ] : [ first ];
 
-    return new Promise<boolean>((resolve, reject: (problem: Problem) => void) => {
-        const attempts: IAttempt[] = [];
+    for (const way of ways) {
+        const { answered, problem } = await tryWay(state, way, credentials, way === ways[ways.length - 1], signal);
+
+        if (!problem) {
+            return way;
+        }
+        if (answered || problem !== 'unreachable' || signal?.aborted) {
+            throw problem;
+        }
+    }
+
+    throw await explain(websocket || bosh);
+}
+
+/**
+ * Tries one way, for as long as there is hope.
+ *
+ * @param {Object} state - The redux state.
+ * @param {boolean} preferBosh - Whether to connect with BOSH.
+ * @param {Object} credentials - What to log in with.
+ * @param {boolean} last - Whether there is no other way.
+ * @param {AbortSignal} signal - Ends it early.
+ * @returns {Promise<Object>} The Problem, if there was one, and whether it is the server's own answer.
+ */
+function tryWay(
+        state: IReduxState,
+        preferBosh: boolean,
+        credentials: ICredentials,
+        last: boolean,
+        signal?: AbortSignal) {
+    return new Promise<{ answered?: boolean; problem?: Problem; }>(resolve => {
         const timers: Array<ReturnType<typeof setTimeout>> = [];
-        let waiting = ways.length;
-
-        const finish = () => {
-            waiting = -1;
+        const settle = (problem?: Problem, answered?: boolean) => {
             timers.forEach(clearTimeout);
-            attempts.forEach(({ close }) => close());
+            signal?.removeEventListener('abort', giveUp);
+            resolve({ answered,
+                problem });
         };
-        const fail = (problem: Problem, answered = false) => {
-            finish();
-            problem === 'unreachable' && !answered ? explain(websocket || bosh).then(reject) : reject(problem);
-        };
-        const tryNext = () => {
-            const preferBosh = ways.shift();
+        const { close, isAuthenticating } = attempt(state, preferBosh, credentials, settle);
 
-            typeof preferBosh === 'undefined' || attempts.push(attempt(state, preferBosh, credentials, (problem, answered) => {
-                if (!problem) {
-                    finish();
-                    resolve(preferBosh);
-                } else if (answered || problem !== 'unreachable' || --waiting === 0) {
-                    fail(problem, answered);
-                } else {
-                    tryNext();
-                }
-            }));
-        };
+        /**
+         * Ends the attempt.
+         *
+         * @returns {void}
+         */
+        function giveUp() {
+            close();
+            settle('unreachable');
+        }
 
-        // A server that is looking at the password is not asked twice: a wrong one would count double.
-        const tryBeside = () => {
-            attempts.some(one => one.isAuthenticating()) || tryNext();
-        };
-
-        timers.push(setTimeout(tryBeside, PATIENCE_WITH_WEBSOCKET), setTimeout(() => fail('unreachable'), PATIENCE));
-        tryNext();
+        signal?.addEventListener('abort', giveUp);
+        if (last) {
+            timers.push(setTimeout(giveUp, PATIENCE));
+        } else {
+            timers.push(
+                setTimeout(() => isAuthenticating() || giveUp(), PATIENCE_UNTIL_LOGIN),
+                setTimeout(giveUp, PATIENCE_WITH_LOGIN));
+        }
     });
 }
 
