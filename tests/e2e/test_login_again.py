@@ -217,6 +217,83 @@ def test_who_waits_can_sign_out(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     assert len(xmpp.conversations) == talks
 
 
+# When somebody hangs up on the way back: once upstream has begun to leave a meeting without a focus, while the server is asked
+# about the login, once camera and microphone are closed, and when the connection is being made or has been made.
+MOMENTS = {
+    "leaving": "() => state['features/base/conference'].error",
+    "asking": None,
+    "closing the camera": "() => !state['features/base/tracks'].some(track => track.local)",
+    "connecting": "() => state['features/base/connection'].connecting",
+    "connected": "() => connection && connection !== state['features/base/connection'].connection"
+    " && state['features/base/connection'].connection",
+}
+HANG_UP = """() => {
+    const { connection } = APP.store.getState()['features/base/connection'];
+    const stop = APP.store.subscribe(() => {
+        const state = APP.store.getState();
+
+        if ((MOMENT)()) {
+            stop();
+            setTimeout(() => {
+                APP.conference.hangup(false);
+                window.askedAtTheEnd = asked.length;
+            });
+        }
+    });
+}"""
+LEFT = "() => !APP.conference.isJoined() && !APP.store.getState()['features/base/tracks'].some(track => track.local)"
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_who_hangs_up_on_the_way_back_stays_out(go: Callable[..., Visit], xmpp: Xmpp, moment: str) -> None:
+    """No meeting, no camera, and no login is left; the page stays, as it does where it is embedded."""
+    seen = go("hardened", welcomePage={"disabled": True})
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    _in_meeting(seen)
+    seen.page.clock.install()
+    condition = MOMENTS[moment]
+    if condition:
+        seen.page.evaluate(HANG_UP.replace("MOMENT", condition))
+    if moment == "leaving":
+        xmpp.sockets[-1].send(focus_leaves(seen))
+    else:
+        xmpp.stop()
+        seen.wait_for(WAITING)
+        xmpp.door = Door(("SCRAM-SHA-1",), silent=not condition)
+        xmpp.down = False
+    talks = len(xmpp.conversations)
+    if not condition:
+        seen.page.clock.fast_forward(2_000)
+        seen.wait_until(lambda: len(xmpp.conversations) > talks, "the question about the login")
+        seen.page.evaluate("() => { APP.conference.hangup(false); window.askedAtTheEnd = asked.length; }")
+        xmpp.door = Door(("SCRAM-SHA-1",))
+    seen.page.wait_for_function("() => 'askedAtTheEnd' in window")
+    talks = len(xmpp.conversations)
+    for _ in range(3):
+        seen.page.clock.fast_forward(30_000)
+        seen.page.evaluate(ATTEMPT)
+    seen.page.wait_for_function(LEFT)
+    expect(seen.page.locator(WAITING)).to_have_count(0)
+
+    assert seen.page.evaluate("asked.length === askedAtTheEnd")
+    assert len(xmpp.conversations) == talks
+    with seen.page.expect_navigation():
+        seen.page.evaluate(
+            "() => { APP.conference.init({ roomName: 'hardenertestroom', shouldDispatchConnect: true }); }"
+        )
+    seen.wait_for("#personal-login-user")
+
+
+def focus_leaves(seen: Visit) -> str:
+    room, jid = seen.page.evaluate("() => [ APP.conference._room.room.roomjid, APP.connection.getJid() ]")
+    return (
+        f"<presence xmlns='jabber:client' type='unavailable' from='{room}/focus' to='{jid}'>"
+        "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='none'"
+        " jid='focus@auth.127.0.0.1/focus'/></x></presence>"
+    )
+
+
 def test_the_password_is_nowhere_while_somebody_waits(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     xmpp.door = Door(("PLAIN",), {f"{USER}@127.0.0.1": CANARY})
     seen = go("hardened")

@@ -11,7 +11,7 @@ from hardener.evidence.xmpp_stub import PASSWORD, USER, Door
 
 from .conftest import LOGIN, Visit, Xmpp, sign_in
 from .test_login import DIALOG, JOINED, _joins, _until, go
-from .test_login_again import SOURCES, WAITING
+from .test_login_again import SOURCES, WAITING, focus_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,26 +52,34 @@ def test_a_focus_that_is_down_is_reported_and_waited_for(go: Callable[..., Visit
 
 
 def test_a_focus_that_leaves_a_meeting_is_waited_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """Upstream leaves the meeting, disconnects, and loads the page anew, which would forget the login."""
+    """Upstream leaves the meeting, disconnects, and loads the page anew, which would forget the login.
+
+    Camera and microphone are opened in the meeting and no earlier, and the microphone of who was muted is not.
+    """
     seen = go("hardened")
     seen.wait_for(LOGIN)
     sign_in(seen.page)
     _joins(seen)
     seen.page.wait_for_function(JOINED)
+    seen.page.evaluate("() => APP.conference.muteAudio(true)")
+    seen.page.wait_for_function("() => APP.conference.isLocalAudioMuted()")
+    asked = seen.page.evaluate("askedFor")
     before = seen.page.evaluate_handle("APP.connection")
     xmpp.door = Door(("SCRAM-SHA-1",), focus="service-unavailable")
-    room, jid = seen.page.evaluate("() => [ APP.conference._room.room.roomjid, APP.connection.getJid() ]")
-    xmpp.sockets[-1].send(
-        f"<presence xmlns='jabber:client' type='unavailable' from='{room}/focus' to='{jid}'>"
-        "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='none'"
-        " jid='focus@auth.127.0.0.1/focus'/></x></presence>"
-    )
+    xmpp.sockets[-1].send(focus_leaves(seen))
     expect(seen.page.locator(WAITING)).to_contain_text(NO_FOCUS, timeout=45_000)
     assert not seen.page.query_selector("#reloadProgressBar")
+    talks = len(xmpp.conversations)
+    # Each attempt has two connections: one that asks the server about the login, and one that asks for the meeting.
+    seen.wait_until(lambda: len(xmpp.conversations) > talks + 2, "another attempt")
+    assert seen.page.evaluate("askedFor") == asked
     xmpp.door = Door(("SCRAM-SHA-1",))
     expect(seen.page.locator(WAITING)).to_have_count(0, timeout=60_000)
     seen.page.wait_for_function("before => APP.connection !== before && APP.conference.isJoined()", arg=before)
     seen.page.wait_for_function(SOURCES)
+
+    assert seen.page.evaluate("askedFor") == [*asked, "video"]
+    assert seen.page.evaluate("APP.conference.isLocalAudioMuted()")
 
 
 @pytest.mark.parametrize("over", ["XMPP", "HTTP"])

@@ -4,6 +4,7 @@ import {
     AUTH_STATUS_CHANGED,
     CONFERENCE_FAILED,
     CONFERENCE_JOINED,
+    CONFERENCE_WILL_INIT,
     CONFERENCE_WILL_JOIN,
     CONFERENCE_WILL_LEAVE
 } from '../base/conference/actionTypes';
@@ -23,14 +24,14 @@ import MiddlewareRegistry from '../base/redux/MiddlewareRegistry';
 
 import { askAndLogOut, endSession, keepOwnConnection } from './actions';
 import { forget, getLogin, getLoginMode } from './functions';
-import { rejoin, startWaiting, stopWaiting } from './rejoin';
+import { isLeaving, openMedia, rejoin, setLeaving, startWaiting, stopWaiting } from './rejoin';
 import { toProblem } from './verify';
-
-/** Whether the meeting was left without a return: neither to reconnect, nor for a breakout room. */
-let leaving = false;
 
 /** Whether the meeting has failed in a way that passes; upstream then leaves it and disconnects, before it loads the page anew. */
 let returning = false;
+
+/** Whether upstream itself leaves the meeting, in the same task in which it has failed. Who leaves later, leaves for good. */
+let failing = false;
 
 /** Milliseconds until a connection that neither stands nor fails is given up. */
 const PATIENCE_WITH_CONNECTING = 15000;
@@ -98,6 +99,12 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
 
     case CONNECTION_ESTABLISHED:
         clearTimeout(timer);
+        if (isLeaving()) {
+            // Somebody has hung up while it was being made.
+            action.connection.disconnect();
+
+            return;
+        }
         if (!store.dispatch(keepOwnConnection(action.connection))) {
             return;
         }
@@ -109,7 +116,11 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         const { connection, error } = action;
 
         clearTimeout(timer);
-        if (leaving || !error) {
+        if (isLeaving()) {
+            forget();
+            break;
+        }
+        if (!error) {
             break;
         }
         const passes = error.name === JitsiConnectionErrors.PASSWORD_REQUIRED
@@ -138,7 +149,7 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
     case CONNECTION_TOKEN_EXPIRED:
         // The library does not resume the connection. Upstream offers the gateway, or nothing where there is none; here the session ends
         // with a reason, unless the token has run out by the computer's clock only.
-        leaving || (startWaiting(JitsiConnectionErrors.CONNECTION_DROPPED_ERROR)
+        isLeaving() || (startWaiting(JitsiConnectionErrors.CONNECTION_DROPPED_ERROR)
             && store.dispatch(connectAgain(action.connection)));
 
         return;
@@ -163,7 +174,10 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         clearTimeout(timer);
         if (store.getState()['features/base/connection'].connection) {
             stopWaiting();
-            returning = !leaving && startWaiting(action.error?.name);
+            returning = failing = !isLeaving() && startWaiting(action.error?.name);
+            queueMicrotask(() => {
+                failing = false;
+            });
         }
         break;
 
@@ -179,23 +193,34 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         return;
 
     case CONFERENCE_WILL_LEAVE:
-        leaving = !action.isRedirect && !returning;
+        setLeaving(!action.isRedirect && !failing);
         clearTimeout(timer);
-        leaving && stopWaiting();
+        if (isLeaving()) {
+            const { connecting, connection } = store.getState()['features/base/connection'];
+
+            returning = false;
+            connecting || connection || forget(); // there is none that will be closed
+        }
+        break;
+
+    case CONFERENCE_WILL_INIT: // of a breakout room, or of one who comes back
+        setLeaving(false);
         break;
 
     case CONFERENCE_WILL_JOIN:
-        leaving = false;
-        failAfter(store, store.getState()['features/base/connection'].connection,
+        isLeaving() || failAfter(store, store.getState()['features/base/connection'].connection,
             JitsiConnectionErrors.CONFERENCE_REQUEST_FAILED, PATIENCE_WITH_JOINING);
         break;
 
     case CONFIG_WILL_LOAD: // before a connection to another shard
-        leaving = false;
+        setLeaving(false);
         break;
 
     case CONNECTION_DISCONNECTED:
-        leaving && forget();
+        if (isLeaving()) {
+            clearTimeout(timer);
+            forget();
+        }
         if (returning) {
             returning = false;
             store.dispatch(connectAgain(action.connection));
@@ -203,5 +228,9 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         break;
     }
 
-    return next(action);
+    const result = next(action);
+
+    action.type === CONFERENCE_JOINED && store.dispatch(openMedia());
+
+    return result;
 });

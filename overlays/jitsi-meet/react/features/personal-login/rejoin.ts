@@ -1,15 +1,17 @@
 import { IReduxState, IStore } from '../app/types';
-import { conferenceWillInit, setupVisitorStartupMedia } from '../base/conference/actions.web';
+import { conferenceWillInit } from '../base/conference/actions.any';
 import { updateConfig } from '../base/config/actions';
 import { connect } from '../base/connection/actions.web';
 import { hasAvailableDevices } from '../base/devices/functions.web';
 import { JitsiConferenceErrors, JitsiConnectionErrors } from '../base/lib-jitsi-meet';
+import { gumPending } from '../base/media/actions';
 import { MEDIA_TYPE, MediaType } from '../base/media/constants';
-import { destroyLocalTracks } from '../base/tracks/actions.any';
+import { IGUMPendingState } from '../base/media/types';
+import { createAndAddInitialAVTracks, destroyLocalTracks } from '../base/tracks/actions.web';
 import { isPrejoinPageVisible } from '../prejoin/functions';
 
 import { getLogin } from './functions';
-import { Problem, verify } from './verify';
+import { Problem, disconnectForGood, verify } from './verify';
 
 /*
  * hardener: what happens when the connection of a meeting is lost for good, because the server was restarted or the computer slept.
@@ -42,6 +44,15 @@ let _running = false;
 /** The longest time until the next attempt. It grows until the meeting is joined. */
 let _pause = FIRST_PAUSE;
 
+/** Ends the question to the server that is under way. */
+let _question = new AbortController();
+
+/** Whether the meeting was left without a return: neither to reconnect, nor for a breakout room. */
+let _leaving = false;
+
+/** Whether camera and microphone were closed on the way back, to be opened again in the meeting. */
+let _mediaClosed = false;
+
 /**
  * Return what somebody in a meeting waits for. It is asked after each action.
  *
@@ -63,6 +74,31 @@ export function getWaiting(state: IReduxState): Waiting | undefined {
 export function stopWaiting() {
     _waiting = undefined;
     _pause = FIRST_PAUSE;
+    _question.abort();
+}
+
+/**
+ * Whether the meeting was left without a return. Then nothing of what has failed before is of interest: upstream would count down
+ * to a reload of the page (login-rejoin.patch).
+ *
+ * @returns {boolean}
+ */
+export function isLeaving(): boolean {
+    return _leaving;
+}
+
+/**
+ * Notes that the meeting was left without a return, which ends the waiting, or that there is one again.
+ *
+ * @param {boolean} leaving - Whether it was left.
+ * @returns {void}
+ */
+export function setLeaving(leaving: boolean) {
+    _leaving = leaving;
+    if (leaving) {
+        stopWaiting();
+        _mediaClosed = false;
+    }
 }
 
 /**
@@ -124,6 +160,29 @@ function getMedia(state: IReduxState): MediaType[] {
 }
 
 /**
+ * Opens camera and microphone again where they were closed on the way back: no earlier than in the meeting, and not for somebody
+ * who has muted them in between.
+ *
+ * @returns {Function}
+ */
+export function openMedia() {
+    return (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
+        if (!_mediaClosed || _leaving) {
+            return;
+        }
+        _mediaClosed = false;
+        const media = getMedia(getState());
+
+        // As upstream does it for somebody who joins without tracks.
+        dispatch(gumPending([ MEDIA_TYPE.AUDIO, MEDIA_TYPE.VIDEO ], IGUMPendingState.NONE));
+        media.length && dispatch(createAndAddInitialAVTracks(media))
+            .then(() => {
+                _leaving && dispatch(destroyLocalTracks());
+            });
+    };
+}
+
+/**
  * Connects again with the same login, once the server accepts it.
  *
  * @param {Object} connection - The connection that was lost.
@@ -133,7 +192,7 @@ function getMedia(state: IReduxState): MediaType[] {
 export function rejoin(connection: { disconnect: Function; }, end: () => void) {
     return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         // It may be about to resume by itself, and would stand in the room as a ghost.
-        Promise.resolve(connection.disconnect()).catch(() => undefined);
+        disconnectForGood(connection);
 
         if (_running) {
             return;
@@ -156,24 +215,27 @@ export function rejoin(connection: { disconnect: Function; }, end: () => void) {
                 }
                 const { domain, id, password } = login;
 
-                dispatch(updateConfig({ preferBosh: await verify(state, {
+                _question = new AbortController();
+                const preferBosh = await verify(state, {
                     domain,
                     id,
                     password,
                     token: login.mode === 'token' ? state['features/base/jwt'].jwt : undefined
-                }) }));
-                if (_waiting) {
-                    const media = getMedia(getState());
-                    const inMeeting = !isPrejoinPageVisible(getState());
+                }, _question.signal);
 
+                if (_waiting && !isPrejoinPageVisible(getState())) {
                     // As upstream does it on the way to another server: a track that was in one meeting sends nothing in the next.
-                    inMeeting && await dispatch(destroyLocalTracks());
+                    _mediaClosed = true;
+                    await dispatch(destroyLocalTracks());
+                }
+
+                // Who has hung up in the meantime is not taken back.
+                if (_waiting) {
+                    dispatch(updateConfig({ preferBosh }));
                     dispatch(conferenceWillInit());
 
                     // A failure comes back here by the middleware.
-                    dispatch(connect())
-                        .then(() => inMeeting && dispatch(setupVisitorStartupMedia(media)))
-                        .catch(() => undefined);
+                    dispatch(connect()).catch(() => undefined);
                 }
                 break;
             } catch (problem) {
