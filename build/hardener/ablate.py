@@ -16,6 +16,7 @@ from hardener import cache, config, header, pipeline
 from hardener import patch as patches
 from hardener.errors import HardenerError, UsageError
 from hardener.layers import extend, layers_of
+from hardener.results import Options
 from hardener.run import run
 from hardener.series import SERIES, read_series
 from hardener.ui import UI
@@ -72,7 +73,7 @@ def _without(project: Project, path: Path) -> Ablation:
         return Ablation(path.name, "", "unproven", "it names no test (Evidence: in its header)")
     reduced = _copy(project, path)
     try:
-        options = pipeline.Options(sources={}, judged=False)
+        options = Options(sources={}, judged=False)
         archive = pipeline.build(reduced, options, UI(quiet=True)).packaged.site.path
     except HardenerError as error:
         return Ablation(path.name, evidence, "red", f"does not build without it: {error.message}")

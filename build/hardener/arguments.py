@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hardener import config, substitute
 from hardener.errors import UsageError
-from hardener.fetch import chosen_sources
 from hardener.layers import extend
+from hardener.sources import chosen_sources
 
 if TYPE_CHECKING:
     import argparse

@@ -11,7 +11,7 @@ from hardener.arguments import project_of
 from hardener.attack import campaign, places
 from hardener.attack.record import Account, Attacked, Target, Verdict
 from hardener.errors import ConfigError, ScanError, UsageError
-from hardener.fetch import chosen_sources
+from hardener.sources import chosen_sources
 
 if TYPE_CHECKING:
     import argparse

@@ -13,6 +13,7 @@ from hardener.arguments import project_of, sources_of
 from hardener.errors import ScanError, UsageError
 from hardener.hosts import NAME as HOSTS
 from hardener.hosts import read_hosts
+from hardener.results import Options, Result
 from hardener.ui import human, write_out
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: A
     sub.add_argument("patches", nargs="*", metavar="PATCH", help="patch files (default: all of the project)")
 
 
-def _options(arguments: argparse.Namespace, project: config.Project) -> pipeline.Options:
-    return pipeline.Options(
+def _options(arguments: argparse.Namespace, project: config.Project) -> Options:
+    return Options(
         sources=sources_of(arguments, project),
         toolchain=getattr(arguments, "toolchain", "rspack"),
         unpatched=getattr(arguments, "unpatched", False),
@@ -84,7 +85,7 @@ def _warn(project: config.Project, ui: UI) -> None:
         ui.problem(f"{what}. Nobody has reviewed it", "for a release, build without --substitute", word="SUBSTITUTE")
 
 
-def _summary(project: config.Project, result: pipeline.Result, ui: UI) -> None:
+def _summary(project: config.Project, result: Result, ui: UI) -> None:
     baseline = (cache.read_json(project.root / BASELINE) or {}).get(project.site.commit, {})
     rows = []
     for key, label in (

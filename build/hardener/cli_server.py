@@ -46,7 +46,8 @@ def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Check, show the findings, and answer with them; the exit code is 7 if a door is open."""
     result = check(words.paths, words.vouch_for)
     for finding in result.findings:
-        ui.server_finding(finding)
+        rows = (("means", finding.means), ("cure", finding.cure))
+        ui.rated(finding.severity, finding.title, finding.id, f"{finding.where}: {finding.what}", rows)
     counts = ", ".join(f"{number} {kind}(s)" for kind, number in result.counts.items())
     ui.print(f"{len(result.files)} files read; {counts}")
     if result.vouched:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hardener import stack, staging
 from hardener.arguments import project_of
 from hardener.errors import StackError, UsageError
-from hardener.fetch import chosen_sources
+from hardener.sources import chosen_sources
 from hardener.ui import write_out
 
 if TYPE_CHECKING:

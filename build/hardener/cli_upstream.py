@@ -11,9 +11,9 @@ from hardener import cache, drift_report
 from hardener.arguments import project_of
 from hardener.drift import drift
 from hardener.errors import BundleError, PatchError, UsageError
-from hardener.fetch import chosen_sources, sources
 from hardener.forge import Forge
 from hardener.outdated import outdated
+from hardener.sources import chosen_sources, sources
 from hardener.upstream_status import status
 from hardener.upstreaming import upstream
 

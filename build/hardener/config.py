@@ -5,6 +5,7 @@ The grammar is a table of fields (:data:`FIELDS`), so that every mistake can nam
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from dataclasses import dataclass, replace
@@ -16,8 +17,6 @@ from hardener.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from hardener.substitute import Substitute
 
 NAME = "upstream.toml"
 RECIPES = ("none", "rollup", "webpack")
@@ -65,6 +64,43 @@ class Component:
     def at(self, commit: str) -> Component:
         """The same component at another commit, whose release ref is not pinned."""
         return replace(self, commit=commit, ref="", release=commit[:12])
+
+
+@dataclass(frozen=True)
+class Substitute:
+    """One npm archive: ``package`` is left out by ``component``; ``lock_entry`` is what npm's lock says of it."""
+
+    package: str
+    component: str
+    file: Path
+    content: bytes
+    lock_entry: dict[str, Any]
+
+    @property
+    def slug(self) -> str:
+        """The package's name as part of a file's name.
+
+        >>> from pathlib import Path
+        >>> Substitute("@jitsi/excalidraw", "", Path(), b"", {}).slug
+        'jitsi-excalidraw'
+        """
+        return self.package.removeprefix("@").replace("/", "-")
+
+    @property
+    def archive(self) -> str:
+        """The archive's name where npm finds it, beside the lock."""
+        return f"{self.slug}.tgz"
+
+    def record(self) -> dict[str, str]:
+        """What ``build-manifest.json`` says of it."""
+        return {
+            "package": self.package,
+            "component": self.component,
+            "file": self.file.name,
+            "version": self.lock_entry["version"],
+            "sha256": hashlib.sha256(self.content).hexdigest(),
+            "integrity": self.lock_entry["integrity"],
+        }
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from hardener import cache, node
 from hardener.errors import HardenerError
-from hardener.fetch import chosen_sources
 from hardener.run import run
+from hardener.sources import chosen_sources
 
 if TYPE_CHECKING:
     from hardener.config import Project

@@ -8,22 +8,19 @@ because content is what is pinned.
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener import cache, mirrors
-from hardener.errors import HardenerError, PinError, UsageError
+from hardener.errors import HardenerError, PinError
 from hardener.git import Repository, inside
+from hardener.sources import VARIABLE, without_password
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from hardener.config import Component
-
-VARIABLE = "HARDENER_UPSTREAM"
 
 
 @dataclass(frozen=True)
@@ -41,28 +38,6 @@ class Fetched:
 def mirror_of(component: Component) -> Path:
     """The bare repository of a component in the user's cache."""
     return cache.home() / "mirrors" / f"{component.name}.git"
-
-
-def sources(given: tuple[str, ...], variable: str, names: tuple[str, ...]) -> dict[str, str]:
-    """Where to fetch from instead of the repositories in upstream.toml: component name -> URL or path.
-
-    ``given`` are the ``--upstream NAME=WHERE`` options, ``variable`` is the value of ``HARDENER_UPSTREAM``: the same,
-    separated by white space. Options win. Raises UsageError for a malformed entry or an unknown component.
-    """
-    chosen: dict[str, str] = {}
-    for entry in (*variable.split(), *given):
-        name, sign, where = entry.partition("=")
-        if not sign or not where or name not in names:
-            raise UsageError(
-                f"{VARIABLE} / --upstream: {entry!r} is not NAME=URL-or-path",
-                hint=f"NAME is one of: {', '.join(names)}; several entries are separated by blanks",
-            )
-        if not re.match(r"https://|ssh://|file://|/|\.\.?/", where):
-            raise UsageError(
-                f"{VARIABLE} / --upstream: {where!r} is no source", hint="an https, ssh or file URL, or a path"
-            )
-        chosen[name] = where
-    return chosen
 
 
 def fetch(
@@ -160,19 +135,3 @@ def _refuse_other(repository: Repository, component: Component, where: str) -> N
             f"{component.name}: the pin {component.commit} is a tag object; its commit is {found}",
             hint=f"write commit = {found!r} into upstream.toml",
         )
-
-
-def chosen_sources(
-    given: tuple[str, ...], names: tuple[str, ...], environ: Mapping[str, str] = os.environ
-) -> dict[str, str]:
-    """:func:`sources` with the environment's value of ``HARDENER_UPSTREAM``."""
-    return sources(given, environ.get(VARIABLE, ""), names)
-
-
-def without_password(text: str) -> str:
-    """A text in which no URL carries a user name and password any more.
-
-    >>> without_password("cannot reach https://me:secret@git.example/x")
-    'cannot reach https://git.example/x'
-    """
-    return re.sub(r"//[^@/\s]*@", "//", text)

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hardener.checkout import WorkTree
-    from hardener.config import Component
-    from hardener.substitute import Substitute
+    from hardener.config import Component, Substitute
 
 _UPSTREAMS_PATCHES = "patches"  # patch-package's folder in upstream's tree
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hardener.config import Project
     from hardener.package import Packaged
-    from hardener.pipeline import Built, Options
+    from hardener.results import Built, Options
     from hardener.source import Layered
 
 

@@ -10,19 +10,20 @@ compressed while it is scanned. The time on a line is what the build had to wait
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hardener import addresses, cache, compressed, hosts, manifest, node, scan, sdks
 from hardener.beside import Beside
-from hardener.bundle import Bundled, bundle, deliver
-from hardener.checkout import WorkTree, checkout, write_tree
+from hardener.bundle import bundle, deliver
+from hardener.checkout import checkout, write_tree
 from hardener.deploy import Deployed, deploy
 from hardener.git import Repository
 from hardener.install import Installed, install, provide
-from hardener.package import Packaged, pack, package, read_records, write_records
-from hardener.source import Source, fetch_pinned, source
-from hardener.typecheck import Checked, typecheck
+from hardener.package import pack, package, read_records, write_records
+from hardener.results import Built, Options, Prepared, Result
+from hardener.source import fetch_pinned, source
+from hardener.typecheck import typecheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,66 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hardener.config import Component, Project
-    from hardener.fetch import Fetched
-    from hardener.substitute import Substitute
     from hardener.ui import UI
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a build may be told: where to fetch from, which toolchain, and whether upstream is left as it is.
-
-    ``judged=False`` counts the hosts of the site without holding them against hosts.toml and sdks.toml.
-    """
-
-    sources: Mapping[str, str]
-    toolchain: str = "rspack"
-    unpatched: bool = False
-    judged: bool = True
-    wait: bool = True
-
-    @property
-    def variant(self) -> str:
-        """Name of the work area: variants do not disturb each other."""
-        return ("unpatched" if self.unpatched else "hardened") + (
-            "" if self.toolchain == "rspack" else f"-{self.toolchain}"
-        )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One component as it is to be built. ``provided`` are npm packages of it that other components deliver."""
-
-    component: Component
-    fetched: Fetched
-    source: Source
-    work: WorkTree
-    provided: tuple[str, ...]
-    substitutes: tuple[Substitute, ...]
-
-
-@dataclass(frozen=True)
-class Built(Prepared):
-    """One component after its bundler ran."""
-
-    installed: Installed
-    bundled: Bundled
-    checked: Checked
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished build."""
-
-    components: tuple[Built, ...]
-    site: Deployed
-    packaged: Packaged
-    manifest: dict[str, Any]
-
-    @property
-    def fresh(self) -> bool:
-        """Whether anything had to be packed anew."""
-        return self.packaged.fresh
 
 
 def build(project: Project, options: Options, ui: UI) -> Result:

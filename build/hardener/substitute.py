@@ -12,10 +12,11 @@ import hashlib
 import json
 import tarfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from hardener.config import Substitute
 from hardener.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,42 +27,6 @@ if TYPE_CHECKING:
 # What of a package.json decides what else is installed; npm keeps the same in its lock (package-lock.json, "packages").
 _NEEDS = ("dependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta")
 _EMPTY = "{empty}"  # of make = [...]: the folder that stands in for what a package would bring
-
-
-@dataclass(frozen=True)
-class Substitute:
-    """One npm archive: ``package`` is left out by ``component``; ``lock_entry`` is what npm's lock says of it."""
-
-    package: str
-    component: str
-    file: Path
-    content: bytes
-    lock_entry: dict[str, Any]
-
-    @property
-    def slug(self) -> str:
-        """The package's name as part of a file's name.
-
-        >>> Substitute("@jitsi/excalidraw", "", Path(), b"", {}).slug
-        'jitsi-excalidraw'
-        """
-        return self.package.removeprefix("@").replace("/", "-")
-
-    @property
-    def archive(self) -> str:
-        """The archive's name where npm finds it, beside the lock."""
-        return f"{self.slug}.tgz"
-
-    def record(self) -> dict[str, str]:
-        """What ``build-manifest.json`` says of it."""
-        return {
-            "package": self.package,
-            "component": self.component,
-            "file": self.file.name,
-            "version": self.lock_entry["version"],
-            "sha256": hashlib.sha256(self.content).hexdigest(),
-            "integrity": self.lock_entry["integrity"],
-        }
 
 
 def extend(project: Project, words: Iterable[str]) -> Project:

@@ -20,8 +20,8 @@ import requests
 
 from hardener import cache, leftovers
 from hardener.errors import PinError, StackError, UnreachableError
-from hardener.fetch import VARIABLE, without_password
 from hardener.mirrors import REMOTE
+from hardener.sources import VARIABLE, without_password
 
 try:
     import git

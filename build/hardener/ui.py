@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hardener.errors import HardenerError
-    from hardener.server.check import Finding
 
 
 class Line:
@@ -118,16 +117,17 @@ class UI:
             self.console.print(Text(f"  {detail}"))
         self.console.print(Text("  mend", "bold").append(f": {mend}", "not bold"))
 
-    def server_finding(self, finding: Finding) -> None:
-        """One finding of ``check-server``: where, what stands there, what it means, what mends it."""
-        if self.quiet and finding.severity != "door":
+    def rated(self, severity: str, title: str, identifier: str, place: str, rows: Sequence[tuple[str, str]]) -> None:
+        """Print one finding with its severity, the place that it is about, and labelled rows of text below it.
+
+        Findings of the highest severity, ``door``, are shown even where only errors are.
+        """
+        if self.quiet and severity != "door":
             return
-        style = {"door": "bold red", "warning": "yellow"}.get(finding.severity, "dim")
-        self.console.print(
-            Text(f"{finding.severity:<8}", style).append(f"{finding.title}  ", "bold").append(f"[{finding.id}]", "dim")
-        )
-        self.console.print(Text(f"        {finding.where}: {finding.what}"))
-        for label, text in (("means", finding.means), ("cure", finding.cure)):
+        style = {"door": "bold red", "warning": "yellow"}.get(severity, "dim")
+        self.console.print(Text(f"{severity:<8}", style).append(f"{title}  ", "bold").append(f"[{identifier}]", "dim"))
+        self.console.print(Text(f"        {place}"))
+        for label, text in rows:
             self.console.print(Text(f"        {label + ':':<7}", "dim").append(text, "not dim default"))
 
     def error(self, error: HardenerError) -> None:

@@ -5,21 +5,51 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.header import body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from hardener.apply import Status
     from hardener.history import History
     from hardener.patch import Patch
-    from hardener.upstreaming import Exported
+    from hardener.upstream_lint import Verdict
 
 _CONVENTION = re.compile(r"(?:fix|feat|ref) ?\(([^)]+)\):? ")
 _VAGUE = ("react", "features", "base", "modules", "components", "web", "native")
 _IMPORT = re.compile(r"""((?:from|import|require\()\s*)(['"])(\.{1,2}/[^'"]+)\2""")
 _ENDINGS = ("", ".ts", ".tsx", ".js", ".web.ts", ".web.tsx", ".web.js")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A patch on upstream's branch: ``tree`` is the work tree, the files lie beside it in ``folder``.
+
+    ``status`` says how the patch fitted alone, ``verdicts`` what upstream's tools said (none: not asked), ``missing``
+    which npm packages they had to do without.
+    """
+
+    component: str
+    patch: str
+    base: str
+    commit: str
+    branch: str
+    subject: str
+    status: Status
+    files: tuple[str, ...]
+    folder: Path
+    tree: Path
+    verdicts: tuple[Verdict, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def green(self) -> bool:
+        """Whether upstream's tools have nothing to say about the change."""
+        return all(verdict.green for verdict in self.verdicts)
 
 
 def subject(history: History, one: Patch, base: str) -> str:

@@ -9,7 +9,6 @@ request beside it.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener import cache, overlay, patch
@@ -21,7 +20,7 @@ from hardener.history import History, open_history
 from hardener.run import run
 from hardener.series import read_removals, read_series
 from hardener.upstream_lint import Verdict, lint
-from hardener.upstream_text import mend, pull_request
+from hardener.upstream_text import Exported, mend, pull_request
 from hardener.upstream_text import subject as derived_subject
 
 if TYPE_CHECKING:
@@ -32,33 +31,6 @@ if TYPE_CHECKING:
     from hardener.patch import Patch
 
 STATE = "export.json"
-
-
-@dataclass(frozen=True)
-class Exported:
-    """A patch on upstream's branch: ``tree`` is the work tree, the files lie beside it in ``folder``.
-
-    ``status`` says how the patch fitted alone, ``verdicts`` what upstream's tools said (none: not asked), ``missing``
-    which npm packages they had to do without.
-    """
-
-    component: str
-    patch: str
-    base: str
-    commit: str
-    branch: str
-    subject: str
-    status: Status
-    files: tuple[str, ...]
-    folder: Path
-    tree: Path
-    verdicts: tuple[Verdict, ...]
-    missing: tuple[str, ...]
-
-    @property
-    def green(self) -> bool:
-        """Whether upstream's tools have nothing to say about the change."""
-        return all(verdict.green for verdict in self.verdicts)
 
 
 def find(project: Project, name: str) -> tuple[Component, Patch]:

@@ -24,6 +24,7 @@ from hardener.ablate import VARIABLE
 from hardener.evidence.xmpp_stub import PASSWORD, USER, Conversation, Door, Mallory
 from hardener.fetch import mirror_of
 from hardener.git import Repository
+from hardener.results import Options
 from hardener.stack.docker import NoDockerError
 from hardener.ui import UI
 
@@ -190,7 +191,7 @@ def archive_of(variant: str) -> Path:
             pytest.skip(
                 f"{mirror} does not hold {component.name} at its pin: run 'make build' (HARDENER_UPSTREAM names mirrors)"
             )
-    result = pipeline.build(project, pipeline.Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
+    result = pipeline.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
     return result.packaged.site.path
 
 

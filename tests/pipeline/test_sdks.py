@@ -13,11 +13,12 @@ from hardener.fetch import mirror_of
 from hardener.git import Repository
 from hardener.hosts import NAME as HOSTS
 from hardener.hosts import read_hosts
+from hardener.results import Options
 from hardener.scan import MAP_SUFFIX, find_hosts, scan
 from hardener.ui import UI
 
 if TYPE_CHECKING:
-    from hardener.pipeline import Result
+    from hardener.results import Result
 
 ROOT = Path(__file__).parents[2]
 LIST = sdks.read_sdks(ROOT / sdks.NAME)
@@ -40,9 +41,7 @@ def results(developers_cache: Path) -> dict[str, Result]:
             if not mirror.exists() or Repository(mirror).commit(component.commit) is None:
                 pytest.skip(f"{mirror} does not hold {component.name} at its pin: run 'make build'")
         return {
-            variant: pipeline.build(
-                project, pipeline.Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True)
-            )
+            variant: pipeline.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
             for variant in ("unpatched", "hardened")
         }
 

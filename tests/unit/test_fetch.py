@@ -9,8 +9,9 @@ import pytest
 
 from fakes import FILES, FakeUpstream
 from hardener.errors import PinError, UnreachableError, UsageError
-from hardener.fetch import chosen_sources, fetch, mirror_of, sources
+from hardener.fetch import fetch, mirror_of
 from hardener.git import Repository
+from hardener.sources import chosen_sources, sources
 
 if TYPE_CHECKING:
     from pathlib import Path

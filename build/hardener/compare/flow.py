@@ -11,6 +11,7 @@ from hardener import cache, config, hosts, node, pipeline, sdks
 from hardener.compare import browser, detectors
 from hardener.compare.model import SIDES, Comparison, Difference, Found, Side
 from hardener.compare.reviewed import NAME, judge, read
+from hardener.results import Built, Options, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +49,12 @@ def compare(
     return Comparison(tuple(found), covered, uncovered, stale, sizes)
 
 
-def _build(project: Project, sources: Mapping[str, str], toolchain: str, ui: UI) -> pipeline.Result:
+def _build(project: Project, sources: Mapping[str, str], toolchain: str, ui: UI) -> Result:
     ui.print(f"{project.label}, {toolchain}", "bold")
-    return pipeline.build(project, pipeline.Options(sources=sources, toolchain=toolchain), ui)
+    return pipeline.build(project, Options(sources=sources, toolchain=toolchain), ui)
 
 
-def _side(one: pipeline.Built) -> Side:
+def _side(one: Built) -> Side:
     out = one.work.path / one.component.out
     seen = node.recipe("inspect.cjs", {"root": one.work.path, "out": out, "config": "webpack.config.js"})
     return Side(
@@ -69,7 +70,7 @@ def _side(one: pipeline.Built) -> Side:
     )
 
 
-def _look(built: Mapping[str, pipeline.Result], sides: list[Side], ui: UI) -> list[Found]:
+def _look(built: Mapping[str, Result], sides: list[Side], ui: UI) -> list[Found]:
     """Both sites in Chromium: whatever upstream calls a worker or a worklet has to start."""
     worklets = {Path(entry["file"]).name for side in sides for entry in side.entries if entry["worklet"]}
     scripts = {Path(name).name for side in sides for name in side.scripts}
@@ -84,7 +85,7 @@ def _look(built: Mapping[str, pipeline.Result], sides: list[Side], ui: UI) -> li
     return [browser.starts(*seen), browser.console(*seen)]
 
 
-def _twice(project: Project, sources: Mapping[str, str], built: Mapping[str, pipeline.Result], ui: UI) -> Found:
+def _twice(project: Project, sources: Mapping[str, str], built: Mapping[str, Result], ui: UI) -> Found:
     """Build each side again from a copy of the project in another folder, without what the first build has kept."""
     root = project.work / AGAIN
     cache.remove(root)
