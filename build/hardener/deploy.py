@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import addresses, cache, compressed, node
+from hardener import cache, compressed, node, versions
 from hardener.checkout import STATE
 from hardener.errors import BundleError, ConfigError
 from hardener.run import run
@@ -60,7 +60,7 @@ def deploy(
         node.recipes_digest(),
         as_upstream,
         compressed.VERSIONS,
-        [cache.file_digest_of(file) for file in (__file__, addresses.__file__, compressed.__file__)],
+        [cache.file_digest_of(file) for file in (__file__, versions.__file__, compressed.__file__)],
     )
     stamp = cache.Stamp(target.with_suffix(".json"))
     facts = stamp.facts(key) if target.is_dir() else None
@@ -72,7 +72,7 @@ def deploy(
     def fill(new: Path) -> None:
         _lay_out(component, work, new)
         if not as_upstream:
-            addresses.stamp(new)
+            versions.stamp(new)
             compressed.compress(new)
 
     cache.replace_folder(target, fill)

@@ -13,7 +13,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hardener import addresses, cache, compressed, hosts, manifest, node, scan, sdks
+from hardener import cache, compressed, hosts, manifest, node, scan, sdks, versions
 from hardener.beside import Beside
 from hardener.bundle import bundle, deliver
 from hardener.checkout import checkout, write_tree
@@ -173,7 +173,7 @@ def _scan(
     stamp = cache.Stamp(area / "scan.json")
     listed = [(path.name, cache.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
-    files = (scan.__file__, hosts.__file__, sdks.__file__, addresses.__file__, compressed.__file__)
+    files = (scan.__file__, hosts.__file__, sdks.__file__, versions.__file__, compressed.__file__)
     sources = [cache.file_digest_of(file) for file in files]
     key = cache.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)

@@ -7,7 +7,7 @@ the list cannot rot. What a script computes from pieces is out of reach here and
 In the same pass fingerprints of SDKs are looked for in served files, and their modules in source maps (see sdks.py).
 
 Browsers keep what has a version in its address, and get a compressed copy where there is one: each version has to be
-its file's (see addresses.py), and each copy a copy (see compressed.py).
+its file's (see versions.py), and each copy a copy (see compressed.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import addresses, compressed
+from hardener import compressed, versions
 from hardener import sdks as sdk
 from hardener.errors import ScanError, UsageError
 from hardener.hosts import NAME, HostEntry, read_hosts
@@ -174,7 +174,7 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = ()) -> Scanned:
     finds = sorted((find for finds, _ in found for find in finds), key=lambda find: (find.file, find.offset))
     traces = sorted((trace for _, traces in found for trace in traces), key=lambda trace: (trace.sdk, trace.where))
     with_maps = any(name.endswith(MAP_SUFFIX) for name in sizes)
-    stale = (*addresses.problems(site), *compressed.problems(site))
+    stale = (*versions.problems(site), *compressed.problems(site))
     return Scanned(n, sum(sizes.values()), tuple(finds), tuple(traces), with_maps=with_maps, stale=stale)
 
 

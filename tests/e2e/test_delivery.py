@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import brotli
 import pytest
 
-from hardener import addresses, compressed
+from hardener import compressed
+from hardener.versions import stamp
 
 from .conftest import (
     LOGIN,
@@ -162,7 +163,7 @@ def revise(site: Path, revision: int, *, versions: bool) -> None:
             (site / (name + suffix)).unlink(missing_ok=True)
     (site / "lang/main.json").write_text(json.dumps({"revision": revision}))
     if versions:
-        addresses.stamp(site)
+        stamp(site)
     else:  # as upstream has it
         for page in site.rglob("*.html"):
             page.write_bytes(re.sub(rb"\?v=[0-9a-f]{16}", b"?v=139", page.read_bytes()))

@@ -1,4 +1,4 @@
-"""addresses.py: a version in an address is that of its file, and the scan finds any other."""
+"""versions.py: a version in an address is that of its file, and the scan finds any other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakes import write_files
-from hardener import addresses, scan
+from hardener import scan, versions
 from hardener.errors import ScanError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def version(text: str | bytes) -> str:
 def site(tmp_path: Path) -> Path:
     """Return a site with versions in its addresses."""
     write_files(tmp_path, SITE)
-    addresses.stamp(tmp_path)
+    versions.stamp(tmp_path)
     return tmp_path
 
 
@@ -63,16 +63,16 @@ def test_a_picture_that_changes_changes_page_and_style_sheet(
 ) -> None:
     other = tmp_path_factory.mktemp("other")
     write_files(other, SITE | {"images/b.png": b"\x89PNH"})
-    addresses.stamp(other)
+    versions.stamp(other)
     changed = {name for name in SITE if (other / name).read_bytes() != (site / name).read_bytes()}
     assert changed == {"images/b.png", "css/all.css", "index.html"}
 
 
 def test_stamping_again_changes_nothing(site: Path) -> None:
     before = {name: (site / name).read_bytes() for name in SITE}
-    addresses.stamp(site)
+    versions.stamp(site)
     assert {name: (site / name).read_bytes() for name in SITE} == before
-    assert addresses.problems(site) == []
+    assert versions.problems(site) == []
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_stamping_again_changes_nothing(site: Path) -> None:
 )
 def test_each_version_that_is_not_the_files_is_named(site: Path, file: str, text: str, says: str) -> None:
     """Each planted in a site in which nothing is found."""
-    assert addresses.problems(site) == []
+    assert versions.problems(site) == []
     write_files(site, {file: text})
-    assert any(says in problem for problem in addresses.problems(site))
+    assert any(says in problem for problem in versions.problems(site))
 
 
 def test_scan_refuses_a_version_that_is_not_the_files(site: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
