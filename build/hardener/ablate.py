@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hardener import cache, config, header, pipeline
+from hardener import config, disk, header, pipeline
 from hardener import patch as patches
 from hardener.errors import HardenerError, UsageError
 from hardener.layers import extend, layers_of
@@ -90,10 +90,10 @@ def _without(project: Project, path: Path) -> Ablation:
 def _copy(project: Project, left_out: Path) -> Project:
     """The project without one patch and those that require it; its work area stays, so that little is built anew."""
     root = project.work / "ablate"
-    cache.remove(root / "extra")
+    disk.remove(root / "extra")
     for source, target in _folders(project, root):
         for name in ("patches", "overlays"):
-            cache.remove(target / name)
+            disk.remove(target / name)
             if (source / name).is_dir():
                 shutil.copytree(source / name, target / name)
     shutil.copy(project.root / config.NAME, root / config.NAME)
@@ -103,7 +103,7 @@ def _copy(project: Project, left_out: Path) -> Project:
     folder = home / "patches" / left_out.parent.name
     gone = set(_with_dependents(folder, left_out.name))
     lines = (folder / SERIES).read_text("utf-8").splitlines(keepends=True)
-    cache.write(folder / SERIES, "".join(line for line in lines if line.split("#")[0].strip() not in gone).encode())
+    disk.write(folder / SERIES, "".join(line for line in lines if line.split("#")[0].strip() not in gone).encode())
     for name in gone:
         (folder / name).unlink()
     return copied

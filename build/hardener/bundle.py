@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, node
+from hardener import disk, node, stamps
 from hardener.errors import BundleError
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def bundle(
     ``work_area`` keeps the bundler's cache between runs. Raises BundleError with the bundler's first messages, and for
     an alias that nothing imports any more.
     """
-    key = cache.key(
+    key = stamps.key(
         work.key,
         installed.key,
         [(alias.module, alias.file) for alias in aliases],
         (component.recipe, component.out, component.drop, component.deliver, toolchain),
         node.recipes_digest(),
-        cache.file_digest_of(__file__),
+        stamps.file_digest_of(__file__),
     )
     if component.recipe == "none":
         return Bundled(key, {}, {}, {}, (), fresh=False)
@@ -80,7 +80,7 @@ def _run(
     component: Component, work: WorkTree, aliases: tuple[Alias, ...], toolchain: str, work_area: Path
 ) -> dict[str, Any]:
     out = work.path / component.out
-    cache.remove(out)
+    disk.remove(out)
     if component.recipe == "rollup":
         return node.recipe("rollup.mjs", {"root": work.path, "out": out, "outputs": component.deliver}, hint=_MORE)
     result = node.recipe(
@@ -121,7 +121,7 @@ def _facts(result: dict[str, Any]) -> dict[str, Any]:
 
 def deliver(component: Component, work: WorkTree, bundled: Bundled, target: Path) -> Path:
     """Copy what the next component installs (``component.deliver``) into a package folder of its own; returns it."""
-    stamp = cache.Stamp(target.with_suffix(".json"))
+    stamp = stamps.Stamp(target.with_suffix(".json"))
     if stamp.facts(bundled.key) is not None and target.is_dir():
         return target
     stamp.clear()
@@ -139,6 +139,6 @@ def deliver(component: Component, work: WorkTree, bundled: Bundled, target: Path
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
 
-    cache.replace_folder(target, fill)
+    disk.replace_folder(target, fill)
     stamp.set(bundled.key, {})
     return target

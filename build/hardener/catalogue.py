@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk
 from hardener import patch as patches
 from hardener.patch import context_lines
 from hardener.series import REMOVALS, read_removals, read_series
@@ -39,7 +39,7 @@ class Catalogue:
         """Write the table into the README if it is not right; returns whether it had to be."""
         if self.current or self.wanted is None:
             return False
-        cache.write(self.path, self.wanted.encode())
+        disk.write(self.path, self.wanted.encode())
         return True
 
 

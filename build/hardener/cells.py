@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import stamps
 from hardener.apply import Status, judge
 from hardener.git import Entry, Index
 from hardener.trees import Trees
@@ -135,7 +135,7 @@ class Engine:
             }
         digest = hashlib.sha256(patch.content).hexdigest()
         seen = [(path, entry and (entry.mode, entry.blob)) for path, entry in mine.items()]
-        key = cache.key(digest, seen, sorted(around.items()))
+        key = stamps.key(digest, seen, sorted(around.items()))
         self.keys.add(key)
         return _Task(key, mine, around)
 

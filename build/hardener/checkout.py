@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk, stamps
 from hardener.git import Repository, inside
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ class WorkTree:
     key: str
     fresh: bool
 
-    def stamp(self, step: str) -> cache.Stamp:
+    def stamp(self, step: str) -> stamps.Stamp:
         """The stamp of a step whose output lies in this tree: it goes when the tree goes."""
-        return cache.Stamp(self.path / STATE / f"{step}.json")
+        return stamps.Stamp(self.path / STATE / f"{step}.json")
 
 
 def write_tree(component: Component, mirror: Path, tree: str, folder: Path) -> None:
@@ -37,7 +37,7 @@ def write_tree(component: Component, mirror: Path, tree: str, folder: Path) -> N
         )
         index.checkout(folder)
     for path, content in component.generated.items():
-        cache.write(folder / path, content.encode())
+        disk.write(folder / path, content.encode())
 
 
 def checkout(component: Component, mirror: Path, tree: str, target: Path) -> WorkTree:
@@ -46,17 +46,17 @@ def checkout(component: Component, mirror: Path, tree: str, target: Path) -> Wor
     A ``node_modules`` that is there moves over into the new tree (it carries its own stamps, see install.py). A tree
     that is there already is left alone. Raises StackError when the disk is full.
     """
-    key = cache.key(tree, component.exclude, component.generated, cache.file_digest_of(__file__))
+    key = stamps.key(tree, component.exclude, component.generated, stamps.file_digest_of(__file__))
     work = WorkTree(target, key, fresh=False)
     if work.stamp("tree").facts(key) is not None:
         return work
 
     def fill(new: Path) -> None:
         write_tree(component, mirror, tree, new)
-        cache.Stamp(new / STATE / "tree.json").set(key, {"tree": tree})
+        stamps.Stamp(new / STATE / "tree.json").set(key, {"tree": tree})
         modules = target / "node_modules"
         if modules.is_dir():
             modules.rename(new / "node_modules")
 
-    cache.replace_folder(target, fill)
+    disk.replace_folder(target, fill)
     return WorkTree(target, key, fresh=True)

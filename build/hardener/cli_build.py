@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import ablate as ablation
-from hardener import cache, config, pipeline, sdks
+from hardener import config, disk, pipeline, sdks
 from hardener import scan as scanning
 from hardener.arguments import project_of, sources_of
 from hardener.errors import ScanError, UsageError
@@ -72,7 +72,7 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         raise UsageError("the baseline is upstream as it is", hint="hardener build --unpatched --write-baseline")
     result = pipeline.build(project, options, ui)
     if arguments.write_baseline:
-        cache.write_json(project.root / BASELINE, {project.site.commit: result.packaged.sizes})
+        disk.write_json(project.root / BASELINE, {project.site.commit: result.packaged.sizes})
     _summary(project, result, ui)
     _warn(project, ui)
     return result.manifest | {"fresh": result.fresh, "dist": os.fspath(result.packaged.site.path.parent)}
@@ -86,7 +86,7 @@ def _warn(project: config.Project, ui: UI) -> None:
 
 
 def _summary(project: config.Project, result: Result, ui: UI) -> None:
-    baseline = (cache.read_json(project.root / BASELINE) or {}).get(project.site.commit, {})
+    baseline = (disk.read_json(project.root / BASELINE) or {}).get(project.site.commit, {})
     rows = []
     for key, label in (
         ("js", "JavaScript"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, edittree
+from hardener import disk, edittree, locks, stamps
 from hardener import doctor as doctors
 from hardener.arguments import project_of
 from hardener.errors import UnfinishedError
@@ -46,9 +46,9 @@ def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         raise UnfinishedError(
             "a lift is under way, and its work lies there", hint="hardener lift --continue, or --abort"
         )
-    removed = [project.work] + ([cache.home()] if arguments.cache else [])
-    with cache.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):
+    removed = [project.work] + ([stamps.home()] if arguments.cache else [])
+    with locks.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):
         for folder in removed:
-            cache.remove(folder)
+            disk.remove(folder)
             ui.print(f"removed {folder}")
     return {"removed": [os.fspath(folder) for folder in removed]}

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, drift_report
+from hardener import disk, drift_report
 from hardener.arguments import project_of
 from hardener.drift import drift
 from hardener.errors import BundleError, PatchError, UsageError
@@ -105,7 +105,7 @@ def _drift(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str,
         )
         line.say(f"{result.size} cells, {result.distinct} distinct, {result.computed} computed now")
     target = arguments.html or project.work / "drift.html"
-    cache.write(target, drift_report.html(result, f"{project.name}: drift of the series").encode())
+    disk.write(target, drift_report.html(result, f"{project.name}: drift of the series").encode())
     _show(result, ui)
     ui.print(f"heat map: {target}")
     answer = result.as_json() | {"html": os.fspath(target)}

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, compressed, node, versions
+from hardener import compressed, disk, node, stamps, versions
 from hardener.checkout import STATE
 from hardener.errors import BundleError, ConfigError
 from hardener.run import run
@@ -53,16 +53,16 @@ def deploy(
     Raises BundleError when upstream's Makefile fails, the site holds a link, or what is to be left out is not there;
     ConfigError for a layout that is new.
     """
-    key = cache.key(
+    key = stamps.key(
         bundled.key,
         installed.key,
         (component.make, component.site, component.site_files, component.site_without),
         node.recipes_digest(),
         as_upstream,
         compressed.VERSIONS,
-        [cache.file_digest_of(file) for file in (__file__, versions.__file__, compressed.__file__)],
+        [stamps.file_digest_of(file) for file in (__file__, versions.__file__, compressed.__file__)],
     )
-    stamp = cache.Stamp(target.with_suffix(".json"))
+    stamp = stamps.Stamp(target.with_suffix(".json"))
     facts = stamp.facts(key) if target.is_dir() else None
     if facts is not None:
         return Deployed(target, key, facts["files"], facts["size"], fresh=False)
@@ -75,7 +75,7 @@ def deploy(
             versions.stamp(new)
             compressed.compress(new)
 
-    cache.replace_folder(target, fill)
+    disk.replace_folder(target, fill)
     files = [path for path in target.rglob("*") if path.is_file()]
     facts = {"files": len(files), "size": sum(path.stat().st_size for path in files)}
     stamp.set(key, facts)
@@ -92,7 +92,7 @@ def _make(component: Component, work: WorkTree) -> None:
         ["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path(), upstreams=True
     )
     if done.status:
-        cache.refuse_full_disk(done.complaint, work.path)
+        disk.refuse_full_disk(done.complaint, work.path)
         lines = done.complaint.splitlines()
         raise BundleError(
             f"{component.name}: upstream's Makefile fails: {lines[-1] if lines else done.status}",
@@ -166,7 +166,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _countries(tree: Path, new: Path) -> None:
     """Country names per language, which the client loads at run time: upstream's debian/rules copies them by hand."""
-    names, languages = tree / "node_modules/i18n-iso-countries/langs", cache.read_json(tree / "lang/languages.json")
+    names, languages = tree / "node_modules/i18n-iso-countries/langs", disk.read_json(tree / "lang/languages.json")
     if not names.is_dir() or not isinstance(languages, dict):
         return
     for language in sorted(languages):

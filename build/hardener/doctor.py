@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, node
+from hardener import node, stamps
 from hardener.errors import HardenerError
 from hardener.run import run
 from hardener.sources import chosen_sources
@@ -79,7 +79,7 @@ def _node(project: Project) -> Finding:
 def _space(project: Project) -> Finding:
     folder = next(path for path in (project.root, *project.root.parents) if path.exists())
     free = shutil.disk_usage(folder).free
-    text = f"{free / 1e9:.1f} GB free in {folder}, cache in {cache.home()}"
+    text = f"{free / 1e9:.1f} GB free in {folder}, cache in {stamps.home()}"
     if free < _NEEDED_BYTES:
         return Finding("disk space", "missing", text, f"free {_NEEDED_BYTES / 1e9:.0f} GB, or: hardener clean --cache")
     return Finding("disk space", "ok", text)

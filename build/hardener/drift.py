@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import ageing, cache, cells, patch, releases
+from hardener import ageing, cells, disk, patch, releases, stamps
 from hardener import apply as applying
 from hardener import history as histories_module
 from hardener.ageing import DAY, Turn, half_life_of, turns
@@ -139,12 +139,12 @@ def drift(
             "no release is in that range",
             hint="without a range all are listed; a source without tags needs another one: --source NAME=URL-or-path",
         )
-    stamp = cache.Stamp(project.work / "drift.json")
-    key = cache.key(
+    stamp = stamps.Stamp(project.work / "drift.json")
+    key = stamps.key(
         chosen,
-        {name: (cache.key(history.refs), history.remotes) for name, history in histories.items()},
+        {name: (stamps.key(history.refs), history.remotes) for name, history in histories.items()},
         [(name, path.name, path.read_bytes()) for name, paths in files.items() for path in paths],
-        [cache.file_digest_of(path) for path in _CODE],
+        [stamps.file_digest_of(path) for path in _CODE],
     )
     known = stamp.facts(key)
     if known is not None:
@@ -163,7 +163,7 @@ def drift(
             engine = Engine(history, series, _load(history))
             rows += _rows(name, engine, found, project.component(name).commit)
             engines.append(engine)
-            cache.write_json(history.path / _STORE, engine.store)
+            disk.write_json(history.path / _STORE, engine.store)
     result = Drift(
         found,
         tuple(rows),
@@ -177,7 +177,7 @@ def drift(
 
 
 def _load(history: History) -> dict[str, dict[str, Any]]:
-    stored = cache.read_json(history.path / _STORE)
+    stored = disk.read_json(history.path / _STORE)
     return stored if isinstance(stored, dict) else {}
 
 

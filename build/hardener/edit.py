@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, header, leftovers
+from hardener import disk, header, leftovers, locks
 from hardener import patch as patches
 from hardener.canonical import APPLY
 from hardener.edittree import COMMITTER, NAME_FIELD, EditTree, State, fingerprint
@@ -48,13 +48,13 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
     read.
     """
     tree = EditTree.of(area, component, layer)
-    with cache.lock(tree.lock):
+    with locks.lock(tree.lock):
         series = [patches.read(path) for path in read_series(layer.patches)]
         files = fingerprint(layer.patches)
         if not tree.exists:
-            cache.remove(tree.path)  # what a killed run left
+            disk.remove(tree.path)  # what a killed run left
             building = EditTree(tree.path.with_name(tree.path.name + ".new"), "")
-            cache.remove(building.path)
+            disk.remove(building.path)
             building.create(mirror, component, base)
             stopped = _import(building, base, series, files)
             building.path.rename(tree.path)

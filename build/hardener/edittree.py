@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import disk, stamps
 from hardener.errors import StackError, UnfinishedError
 from hardener.git import PLAIN_ENVIRONMENT, PLAIN_OPTIONS, Identity, Repository
 from hardener.run import Completed, run
@@ -128,7 +128,7 @@ class EditTree:
 
     def state(self) -> State | None:
         """What ``hardener.json`` says; None where it is missing or damaged."""
-        stored: Any = cache.read_json(self.path / ".git" / "hardener.json")
+        stored: Any = disk.read_json(self.path / ".git" / "hardener.json")
         try:
             return State(stored["base"], stored["head"], dict(stored["files"]), dict(stored["target"]))
         except (TypeError, KeyError, ValueError):
@@ -136,7 +136,7 @@ class EditTree:
 
     def remember(self, state: State) -> None:
         """Write ``hardener.json``."""
-        cache.write_json(self.path / ".git" / "hardener.json", vars(state))
+        disk.write_json(self.path / ".git" / "hardener.json", vars(state))
 
     def half_done(self) -> tuple[str, str] | None:
         """What a person is in the middle of, and how it goes on."""
@@ -198,7 +198,7 @@ class EditTree:
             # In a half-finished rebase the branch still names what it was before.
             self.output("update-ref", f"refs/heads/saved/{number}-branch", tip)
         for name in ("rebase-merge", "rebase-apply", "sequencer"):
-            cache.remove(self.path / ".git" / name)
+            disk.remove(self.path / ".git" / name)
         return f"saved/{number}"
 
     def point(self, commit: str, base: str) -> None:
@@ -210,7 +210,7 @@ class EditTree:
 def fingerprint(folder: Path) -> dict[str, str]:
     """SHA-256 of the series and of each patch file in a folder, by name."""
     paths = [path for path in (folder / SERIES, *folder.glob("*.patch")) if path.is_file()]
-    return {path.name: cache.file_digest(path) for path in paths}
+    return {path.name: stamps.file_digest(path) for path in paths}
 
 
 def unsaved(area: Path) -> list[Path]:

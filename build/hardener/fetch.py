@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, mirrors
+from hardener import mirrors, stamps
 from hardener.errors import HardenerError, PinError
 from hardener.git import Repository, inside
 from hardener.sources import VARIABLE, without_password
@@ -37,7 +37,7 @@ class Fetched:
 
 def mirror_of(component: Component) -> Path:
     """The bare repository of a component in the user's cache."""
-    return cache.home() / "mirrors" / f"{component.name}.git"
+    return stamps.home() / "mirrors" / f"{component.name}.git"
 
 
 def fetch(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk
 from hardener.errors import StackError
 from hardener.run import Completed, run
 
@@ -207,7 +207,7 @@ class Index:
             f"--work-tree={target}", "checkout-index", "--all", "--force", env=self._env, cwd=target
         )
         if done.status:
-            cache.refuse_full_disk(done.complaint, target)
+            disk.refuse_full_disk(done.complaint, target)
             raise StackError(f"git checkout-index failed: {done.complaint}", hint="hardener clean --cache")
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, mirrors
+from hardener import disk, mirrors, stamps
 from hardener.errors import PinError, StackError, UnreachableError
 from hardener.git import EXECUTABLE, REGULAR, Entry, Repository
 
@@ -170,7 +170,7 @@ def open_history(
     A URL is asked when it never was, or with ``fetch``. Raises UnreachableError when one does not answer or a path is
     no repository, PinError for a path that holds no history (a shallow clone).
     """
-    path = cache.home() / "history" / f"{component.name}.git"
+    path = stamps.home() / "history" / f"{component.name}.git"
     wheres = tuple(dict.fromkeys(sources)) or (component.repository,)
     remotes = tuple(where for where in wheres if "://" in where)
     locals_ = [_git_folder(Path(where)) for where in wheres if "://" not in where]
@@ -182,12 +182,12 @@ def open_history(
             mirrors.put_aside(path)
             mirrors.make(path)
         alternates = "".join(f"{folder / 'objects'}\n" for folder in locals_)
-        cache.write(path / "objects" / "info" / "alternates", alternates.encode())
-        asked = cache.Stamp(path / "hardener-asked.json")
-        facts = asked.facts(cache.key(remotes))
+        disk.write(path / "objects" / "info" / "alternates", alternates.encode())
+        asked = stamps.Stamp(path / "hardener-asked.json")
+        facts = asked.facts(stamps.key(remotes))
         if remotes and (fetch or facts is None):
             facts = {"at": _ask(path, remotes, tell)}
-            asked.set(cache.key(remotes), facts)
+            asked.set(stamps.key(remotes), facts)
     refs: dict[str, str] = {}
     branch = ""
     for folder in locals_:

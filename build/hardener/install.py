@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, node
+from hardener import disk, node, stamps
 from hardener.errors import InstallError
 from hardener.git import PLAIN_ENVIRONMENT, PLAIN_OPTIONS
 from hardener.run import run
@@ -53,17 +53,17 @@ def install(
     cannot be honoured, UnreachableError when the registry does not answer.
     """
     if component.recipe == "none":
-        return Installed(cache.key("no packages"), 0, 0, (), fresh=False)
-    key = cache.key(
+        return Installed(stamps.key("no packages"), 0, 0, (), fresh=False)
+    key = stamps.key(
         work.key,
         (component.recipe, component.roots, component.omit, component.tsconfig, toolchain),
         provided,
         [(one.package, one.lock_entry) for one in substitutes],
         node.recipes_digest(),
-        cache.file_digest_of(__file__),
+        stamps.file_digest_of(__file__),
     )
     modules = work.path / "node_modules"
-    stamp = cache.Stamp(modules / ".hardener.json")
+    stamp = stamps.Stamp(modules / ".hardener.json")
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
@@ -78,18 +78,18 @@ def install(
 def provide(work: WorkTree, installed: Installed, built: Mapping[str, Path]) -> Installed:
     """Put packages that we built ourselves (npm name -> folder) in the place of upstream's tarballs."""
     modules = work.path / "node_modules"
-    stamp = cache.Stamp(modules / ".hardener-provided.json")
+    stamp = stamps.Stamp(modules / ".hardener-provided.json")
     there = stamp.facts(installed.key) or {}
-    wanted = {name: cache.folder_digest(path) for name, path in built.items()}
+    wanted = {name: stamps.folder_digest(path) for name, path in built.items()}
     for name, digest in wanted.items():
         if there.get(name) != digest:
             stamp.clear()
-            cache.remove(modules / name)
-            with cache.full_disk_explained():
+            disk.remove(modules / name)
+            with disk.full_disk_explained():
                 shutil.copytree(built[name], modules / name)
             there[name] = digest
             stamp.set(installed.key, there)
-    return replace(installed, key=cache.key(installed.key, wanted))
+    return replace(installed, key=stamps.key(installed.key, wanted))
 
 
 def _derive(
@@ -129,7 +129,7 @@ def _derive(
         for path in theirs:
             _apply_upstreams(path, fresh)
 
-    store = node.stored_modules(files, finish, salt=cache.key([path.read_bytes() for path in theirs]))
+    store = node.stored_modules(files, finish, salt=stamps.key([path.read_bytes() for path in theirs]))
     return {
         "store": store.parent.name,
         "packages": derived["packages"],
@@ -159,15 +159,15 @@ def _apply_upstreams(patch: Path, folder: Path) -> None:
 def _link(store: Path, target: Path) -> None:
     """Give the work tree the stored packages: hard links where the file system can, copies where it cannot."""
     new = target.with_name("node_modules.new")
-    cache.remove(new)
+    disk.remove(new)
     done = run(["cp", "--archive", "--link", store, new])
     if done.status and "cross-device" in done.complaint.lower():
-        cache.remove(new)
+        disk.remove(new)
         done = run(["cp", "--archive", store, new])
     if done.status:
-        cache.remove(new)
+        disk.remove(new)
         last = (done.complaint.splitlines() or [f"status {done.status}"])[-1]
-        cache.refuse_full_disk(last, target)
+        disk.refuse_full_disk(last, target)
         raise InstallError(f"cannot link the packages into the work tree: {last}", hint="hardener clean")
-    cache.remove(target)
+    disk.remove(target)
     new.rename(target)

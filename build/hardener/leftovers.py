@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, processes
+from hardener import disk, processes
 from hardener.errors import BusyError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def clear(
     for path, mark in (locks | unfinished).items():
         with contextlib.suppress(OSError):
             if _mark(path) == mark:
-                cache.remove(path)
+                disk.remove(path)
 
 
 def _locks(git_dir: Path) -> Iterator[Path]:

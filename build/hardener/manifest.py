@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hardener import __version__, cache, node
+from hardener import __version__, disk, node, stamps
 from hardener.package import archive_records
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _substitutions(project: Project) -> list[dict[str, str]]:
 
 def _inputs(records: list[dict[str, Any]]) -> bytes:
     """What went in, whichever source it was fetched from; as JSON, which knows no difference of lists and tuples."""
-    return cache.json_bytes([record | {"fetched_from": ""} for record in records])
+    return disk.json_bytes([record | {"fetched_from": ""} for record in records])
 
 
 def _component(one: Built) -> dict[str, Any]:
@@ -98,10 +98,10 @@ def _layer(one: Layered) -> dict[str, Any]:
                 "status": result.status.value,
                 "offsets": list(result.offsets),
             }
-            | {"sha256": cache.file_digest(patches / result.name)}
+            | {"sha256": stamps.file_digest(patches / result.name)}
             for result in one.applied.results
         ],
         "removed": list(one.applied.removed),
-        "overlays": [{"path": path, "sha256": cache.file_digest(overlays / path)} for path in one.laid.paths],
+        "overlays": [{"path": path, "sha256": stamps.file_digest(overlays / path)} for path in one.laid.paths],
         "aliases": [asdict(alias) for alias in one.laid.aliases],
     }

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, leftovers
+from hardener import disk, leftovers, locks, stamps
 from hardener.git import Repository
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def held(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
 
     Raises BusyError where a git that a person started is at work there, or (``wait=False``) another hardener.
     """
-    with cache.lock(path.with_suffix(".lock"), wait=wait, waiting=waiting):
+    with locks.lock(path.with_suffix(".lock"), wait=wait, waiting=waiting):
         leftovers.clear(path, waiting=waiting)
         yield
 
@@ -43,17 +43,17 @@ def make(path: Path, url: str = "") -> None:
 
     Each file is replaced in one step, without a lock file of git's. Without ``url`` the one that is there stays.
     """
-    with cache.full_disk_explained():
+    with disk.full_disk_explained():
         for name in ("objects/info", "objects/pack", "refs/heads"):
             (path / name).mkdir(parents=True, exist_ok=True)
     head, config = path / "HEAD", path / "config"
     if not (head.is_file() and _HEAD.fullmatch(head.read_bytes())):
-        cache.write(head, b"ref: refs/heads/main\n")
+        disk.write(head, b"ref: refs/heads/main\n")
     if not url and config.is_file():
         url = Repository(path).git("config", "--file", config.absolute(), f"remote.{REMOTE}.url").text
     content = _config(url).encode()
     if not (config.is_file() and config.read_bytes() == content):
-        cache.write(config, content)
+        disk.write(config, content)
 
 
 def _config(url: str) -> str:
@@ -70,8 +70,8 @@ def sound(path: Path) -> bool:
 
     Git is asked again only where a file has changed since, or the machine was started again.
     """
-    stamp = cache.Stamp(path / "hardener-sound.json")
-    key = cache.key(_BOOT.read_text() if _BOOT.exists() else "", _files(path), cache.file_digest_of(__file__))
+    stamp = stamps.Stamp(path / "hardener-sound.json")
+    key = stamps.key(_BOOT.read_text() if _BOOT.exists() else "", _files(path), stamps.file_digest_of(__file__))
     if stamp.facts(key) is not None:
         return True
     done = Repository(path).git("fsck", "--no-dangling", "--no-progress")
@@ -103,7 +103,7 @@ def _whole(pack: Path) -> bool:
 def put_aside(path: Path) -> Path:
     """Move a mirror that git cannot read out of the way; return where it is kept until the next one."""
     aside = path.with_name(path.name + ".damaged")
-    cache.remove(aside)
+    disk.remove(aside)
     path.rename(aside)
     return aside
 

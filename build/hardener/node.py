@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import disk, locks, stamps
 from hardener.errors import BundleError, ConfigError, HardenerError, InstallError, StackError, UnreachableError
 from hardener.run import Completed, run
 
@@ -83,8 +83,8 @@ def npm_ci(folder: Path) -> None:
     )
     # npm is let onto the network with the user's own settings, and runs nothing of what it unpacks.
     done = node(npm_cli(), "ci", *words, cwd=folder, upstreams=False)
-    cache.refuse_full_disk(done.complaint, folder)  # npm ends well even when it could not unpack everything
-    lock = (cache.read_json(folder / "package-lock.json") or {}).get("packages", {})
+    disk.refuse_full_disk(done.complaint, folder)  # npm ends well even when it could not unpack everything
+    lock = (disk.read_json(folder / "package-lock.json") or {}).get("packages", {})
     if done.status == 0:
         lost = [path for path, entry in lock.items() if path and not _unpacked(folder / path, entry)]
         if lost:
@@ -138,7 +138,7 @@ def npm_cli() -> Path:
 
 def _unpacked(folder: Path, entry: Mapping[str, Any]) -> bool:
     """Whether a locked package lies where it should; those for other machines are rightly left out."""
-    return bool(entry.get("optional") or entry.get("link")) or cache.read_json(folder / "package.json") is not None
+    return bool(entry.get("optional") or entry.get("link")) or disk.read_json(folder / "package.json") is not None
 
 
 def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = "") -> Path:
@@ -147,9 +147,9 @@ def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | 
     Returns its folder. ``finish`` may change the fresh tree before it is stored; ``salt`` has to say what it does. The
     stored tree is read-only, because work trees hard-link to it.
     """
-    name = cache.key(dict(files), salt, node_version(), os.uname().machine)
-    store = cache.home() / "node_modules" / name
-    with cache.lock(store.with_suffix(".lock")):
+    name = stamps.key(dict(files), salt, node_version(), os.uname().machine)
+    store = stamps.home() / "node_modules" / name
+    with locks.lock(store.with_suffix(".lock")):
         if (store / "node_modules").is_dir():
             os.utime(store)
             return store / "node_modules"
@@ -163,13 +163,13 @@ def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | 
                 finish(folder)
             _make_read_only(folder / "node_modules")
 
-        cache.replace_folder(store, fill)
+        disk.replace_folder(store, fill)
     return store / "node_modules"
 
 
 def stored(name: str) -> Path:
     """The ``node_modules`` that :func:`stored_modules` keeps under that name."""
-    return cache.home() / "node_modules" / name / "node_modules"
+    return stamps.home() / "node_modules" / name / "node_modules"
 
 
 def _make_read_only(folder: Path) -> None:
@@ -194,7 +194,7 @@ def tool_version(name: str) -> str:
 
 def recipes_digest() -> str:
     """Identity of all recipes and tools: part of the key of every step that runs one."""
-    return cache.key(cache.folder_digest(RECIPES), node_version())
+    return stamps.key(stamps.folder_digest(RECIPES), node_version())
 
 
 def recipe(
@@ -210,7 +210,7 @@ def recipe(
         file.write_text(json.dumps(job | {"tools": str(tools()), "result": str(result)}, default=os.fspath), "utf-8")
         flags = ("--require", str(RECIPES / preload)) if preload else ()
         done = node(*flags, RECIPES / name, file, cwd=Path(job["root"]))
-        answer = cache.read_json(result)
+        answer = disk.read_json(result)
     if done.status or answer is None:
         lines = [line for line in done.complaint.splitlines() if line.strip()] or [f"status {done.status}, no output"]
         said = next((i for i, line in enumerate(lines) if line.startswith("hardener: ")), len(lines) - 1)

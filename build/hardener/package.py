@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, compressed
+from hardener import compressed, disk, stamps
 from hardener.scan import MAP_SUFFIX
 
 if TYPE_CHECKING:
@@ -63,17 +63,17 @@ def package(
     ``key`` identifies the site, ``mtime`` is as for :func:`pack`; ``packed`` gives what that made, where it was begun
     before. Files in ``dist`` appear complete or not at all.
     """
-    key = cache.key(key, label, mtime, cache.file_digest_of(__file__), zlib.ZLIB_RUNTIME_VERSION)
-    stamp = cache.Stamp(work / "package.json")
+    key = stamps.key(key, label, mtime, stamps.file_digest_of(__file__), zlib.ZLIB_RUNTIME_VERSION)
+    stamp = stamps.Stamp(work / "package.json")
     paths = {"site": dist / f"{label}.tar.gz", "maps": dist / f"{label}-sourcemaps.tar.gz"}
     facts = stamp.facts(key)
-    if facts and all(path.exists() and cache.file_digest(path) == facts[name] for name, path in paths.items()):
+    if facts and all(path.exists() and stamps.file_digest(path) == facts[name] for name, path in paths.items()):
         archives = {name: Archive(path, facts[name], path.stat().st_size) for name, path in paths.items()}
         return Packaged(archives["site"], archives["maps"], facts["sizes"], fresh=False)
     stamp.clear()
     new = packed() if packed else pack(site, mtime)
     contents = {"site": new.site, "maps": new.maps}
-    cache.write_all({paths[name]: content for name, content in contents.items()})
+    disk.write_all({paths[name]: content for name, content in contents.items()})
     archives = {
         name: Archive(paths[name], hashlib.sha256(content).hexdigest(), len(content))
         for name, content in contents.items()
@@ -146,12 +146,12 @@ def measure(files: Iterable[Path]) -> dict[str, int]:
 
 def write_records(dist: Path, packaged: Packaged, manifest: dict[str, Any]) -> None:
     """Write ``SHA256SUMS`` (format of sha256sum(1)) and ``build-manifest.json`` beside the archives."""
-    cache.write_all({dist / MANIFEST: cache.json_bytes(manifest), dist / SUMS: _sums(packaged)})
+    disk.write_all({dist / MANIFEST: disk.json_bytes(manifest), dist / SUMS: _sums(packaged)})
 
 
 def read_records(dist: Path, packaged: Packaged) -> dict[str, Any] | None:
     """The manifest in ``dist``, if it and the sums are there and are about these archives."""
-    manifest, sums = cache.read_json(dist / MANIFEST), dist / SUMS
+    manifest, sums = disk.read_json(dist / MANIFEST), dist / SUMS
     if not isinstance(manifest, dict) or not sums.exists() or sums.read_bytes() != _sums(packaged):
         return None
     return manifest if manifest.get("archives") == archive_records(packaged) else None

@@ -13,7 +13,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, compressed, hosts, manifest, node, scan, sdks, versions
+from hardener import compressed, hosts, locks, manifest, node, scan, sdks, stamps, versions
 from hardener.beside import Beside
 from hardener.bundle import bundle, deliver
 from hardener.checkout import checkout, write_tree
@@ -40,7 +40,7 @@ def build(project: Project, options: Options, ui: UI) -> Result:
     area = project.work / (options.variant + project.mark)
     waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
     with (
-        cache.lock(project.work / "lock", wait=options.wait, waiting=waiting),
+        locks.lock(project.work / "lock", wait=options.wait, waiting=waiting),
         Beside(threads=os.cpu_count() or 1) as installing,
         Beside(threads=1) as beside,
     ):
@@ -170,12 +170,12 @@ def _scan(
     """
     known, more = _lists(project, hosts.NAME)
     ours, theirs = _lists(project, sdks.NAME)
-    stamp = cache.Stamp(area / "scan.json")
-    listed = [(path.name, cache.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
+    stamp = stamps.Stamp(area / "scan.json")
+    listed = [(path.name, stamps.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
     files = (scan.__file__, hosts.__file__, sdks.__file__, versions.__file__, compressed.__file__)
-    sources = [cache.file_digest_of(file) for file in files]
-    key = cache.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
+    sources = [stamps.file_digest_of(file) for file in files]
+    key = stamps.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:

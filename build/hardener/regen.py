@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hardener import cache, header, leftovers
+from hardener import disk, header, leftovers, locks
 from hardener import patch as patches
 from hardener.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
 from hardener.edittree import NAME_FIELD, EditTree, State, fingerprint
@@ -54,7 +54,7 @@ def regen(component: Component, mirror: Path, base: str, layer: Layer, area: Pat
     PatchError that lists every commit that cannot be a patch. Then nothing has been written.
     """
     tree = EditTree.of(area, component, layer)
-    with cache.lock(tree.lock), Repository(mirror).scratch() as scratch:
+    with locks.lock(tree.lock), Repository(mirror).scratch() as scratch:
         canon = Canon(scratch, base)
         leftovers.clear(tree.path / ".git")
         if not tree.exists or tree.pristine():
@@ -298,6 +298,6 @@ def _compare(
 
 
 def _write(folder: Path, contents: Mapping[str, bytes], dropped: Sequence[str]) -> None:
-    cache.write_all({folder / name: content for name, content in contents.items()})
+    disk.write_all({folder / name: content for name, content in contents.items()})
     for name in dropped:
         (folder / name).unlink(missing_ok=True)

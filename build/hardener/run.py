@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import beside, cache
+from hardener import beside, locks
 from hardener.errors import StackError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run(
     beside.refuse_when_given_up()
     started = time.monotonic()
     try:
-        with cache.spawning:
+        with locks.spawning:
             process = subprocess.Popen(
                 words,
                 cwd=cwd,
@@ -94,7 +94,7 @@ def run(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
-                pass_fds=tuple(cache.held_locks),
+                pass_fds=tuple(locks.held_locks),
             )
     except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
         raise StackError(
@@ -134,7 +134,7 @@ def start(argv: Sequence[str], log_file: Path) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     try:
-        with cache.spawning:
+        with locks.spawning:
             pid = os.posix_spawnp(argv[0], list(argv), environment(), file_actions=actions, setsid=True)
     except OSError as error:
         raise StackError(f"cannot start {argv[0]}: {error.strerror}", hint="hardener doctor") from error

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk
 from hardener.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write(target: Path, embedders: Sequence[str]) -> tuple[str, ...]:
     files = {path.relative_to(NGINX).as_posix(): path.read_text("utf-8") for path in NGINX.rglob("*.conf")}
     if embedders:
         _allow(files, " ".join(embedders))
-    cache.write_all({target / name: text.encode() for name, text in files.items()})
+    disk.write_all({target / name: text.encode() for name, text in files.items()})
     return tuple(sorted(files))
 
 

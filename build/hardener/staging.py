@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from hardener import cache, stack
+from hardener import locks, stack
 from hardener.fetch import fetch
 from hardener.git import Repository
 
@@ -58,7 +58,7 @@ def up(
     """
     where = site or project.work / "hardened" / "site"
     # What the last build left must not change while it is read; an archive or a folder of the user's own is theirs.
-    quiet = contextlib.nullcontext() if site else cache.lock(project.work / "lock")
+    quiet = contextlib.nullcontext() if site else locks.lock(project.work / "lock")
     with ui.step("stack", name) as line:
         with stack.lock(lambda who: line.tell(f"{who} is at work: waiting")), quiet:
             running = stack.up(

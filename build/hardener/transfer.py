@@ -18,7 +18,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import requests
 
-from hardener import cache, leftovers
+from hardener import disk, leftovers, locks
 from hardener.errors import PinError, StackError, UnreachableError
 from hardener.mirrors import REMOTE
 from hardener.sources import VARIABLE, without_password
@@ -140,7 +140,7 @@ class Transfer:
                 return self._once(verb, words, stdin)
             except git.GitCommandError as error:
                 complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
-                cache.refuse_full_disk(complaint, str(self.mirror))
+                disk.refuse_full_disk(complaint, str(self.mirror))
                 was_killed = _was_killed(error, complaint)
                 if was_killed and killed:
                     raise StackError(
@@ -174,8 +174,8 @@ class Transfer:
             if verb != "fetch":
                 return str(self._git.execute(command, istream=file))
             # It inherits our locks, as all programs do: it may outlive us, and nobody else may write here until then.
-            with cache.spawning:
-                process = self._git.execute(command, istream=file, as_process=True, pass_fds=tuple(cache.held_locks))
+            with locks.spawning:
+                process = self._git.execute(command, istream=file, as_process=True, pass_fds=tuple(locks.held_locks))
             progress = _Progress(self.tell)
             git.cmd.handle_process_output(
                 process, None, progress.new_message_handler(), finalizer=None, decode_streams=True

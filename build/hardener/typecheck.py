@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, node
+from hardener import disk, node, stamps
 from hardener.errors import BundleError
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ def typecheck(
     ours = sorted(path for path in {*overlaid, *patched} if path.endswith((".ts", ".tsx", ".js", ".jsx")))
     if not component.tsconfig or not ours:
         return Checked(0, 0, fresh=False)
-    key = cache.key(
+    key = stamps.key(
         work.key,
         installed_key,
         ours,
         component.tsconfig,
         node.tool_version("typescript"),
-        cache.file_digest_of(__file__),
+        stamps.file_digest_of(__file__),
     )
     stamp = work.stamp("typecheck")
     facts = stamp.facts(key)
@@ -92,11 +92,11 @@ def typecheck(
 def _base_problems(component: Component, work: WorkTree, base: Callable[[Path], None]) -> set[TypeProblem]:
     folder = work.path.with_name("base")
     try:
-        cache.replace_folder(folder, base)
+        disk.replace_folder(folder, base)
         (folder / "node_modules").symlink_to(work.path / "node_modules")
         return set(_run(component, folder))
     finally:
-        cache.remove(folder)
+        disk.remove(folder)
 
 
 def _run(component: Component, tree: Path) -> list[TypeProblem]:

@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache, node
+from hardener import disk, node, stamps
 from hardener.errors import InstallError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def lint(
     """
     modules, absent = _modules(tree)
     link = tree / "node_modules"
-    cache.remove(link)
+    disk.remove(link)
     link.symlink_to(modules)
     verdicts = []
     try:
@@ -74,8 +74,8 @@ def lint(
         without: Counter[str] = Counter()
         before = None
         if with_change or tsconfig:
-            key = cache.key(base, modules.parent.name, tsconfig, cache.file_digest_of(__file__))
-            stamp = cache.Stamp(cache.home() / "upstream-lint" / f"{key}.json")
+            key = stamps.key(base, modules.parent.name, tsconfig, stamps.file_digest_of(__file__))
+            stamp = stamps.Stamp(stamps.home() / "upstream-lint" / f"{key}.json")
             before = stamp.facts(key)
             if before is None or with_change:
                 switch(base)
@@ -93,7 +93,7 @@ def lint(
             known = Counter(before["tsc"])
             verdicts.append(Verdict("tsc", tsconfig, _added(_tsc(tree, tsconfig), known), known.total()))
     finally:
-        cache.remove(link)
+        disk.remove(link)
     return tuple(verdicts), absent
 
 
@@ -116,8 +116,8 @@ def _modules(tree: Path) -> tuple[Path, tuple[str, ...]]:
     lock["packages"] = {path: entry for path, entry in packages.items() if path in keep}
     lock.pop("dependencies", None)
     files = {
-        "package.json": cache.json_bytes(manifest),
-        "package-lock.json": cache.json_bytes(lock),
+        "package.json": disk.json_bytes(manifest),
+        "package-lock.json": disk.json_bytes(lock),
         ".npmrc": node.npmrc(tree),
     }
     return node.stored_modules(files), tuple(sorted(names))

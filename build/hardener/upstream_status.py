@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, patch
+from hardener import disk, patch
 from hardener.errors import PatchError
 from hardener.header import body
 from hardener.series import read_series
@@ -56,7 +56,7 @@ def status(
             files[path] = with_fields(one, changes)
         standings.append(Standing(component, one.name, request.url, request.state, changes))
     if write and files:
-        cache.write_all(files)
+        disk.write_all(files)
     return tuple(standings)
 
 

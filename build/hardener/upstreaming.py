@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from hardener import cache, overlay, patch
+from hardener import disk, overlay, patch
 from hardener.apply import PIN, Status, judge
 from hardener.errors import OverlayError, PatchError, StackError, UsageError
 from hardener.git import PLAIN_ENVIRONMENT, REGULAR, Index, inside
@@ -85,7 +85,7 @@ def upstream(
     commit = history.commit_tree(tree, base, message, one.author, one.author)
     tell("writing the work tree", None)
     _write_tree(history, component, branch, base, commit, home / "tree")
-    cache.write_json(home / STATE, {"commit": commit})
+    disk.write_json(home / STATE, {"commit": commit})
     verdicts: tuple[Verdict, ...] = ()
     missing: tuple[str, ...] = ()
     if linting:
@@ -96,7 +96,7 @@ def upstream(
 
         verdicts, missing = lint(home / "tree", files, component.tsconfig, switch, base, commit, fix=fix)
         commit = _amended(home / "tree", one) or commit
-        cache.write_json(home / STATE, {"commit": commit})
+        disk.write_json(home / STATE, {"commit": commit})
     exported = Exported(
         component.name, one.name, base, commit, branch, line, status, files, home, home / "tree", verdicts, missing
     )
@@ -121,7 +121,7 @@ def _may_go_out(one: Patch, *, disclosed: bool) -> None:
 def _spare_work(history: History, home: Path, branch: str) -> None:
     """Refuse to write over commits or changes that a person has made on the branch."""
     tip = history.commit(f"refs/heads/{branch}")
-    ours = (cache.read_json(home / STATE) or {}).get("commit")
+    ours = (disk.read_json(home / STATE) or {}).get("commit")
     tree = home / "tree"
     dirty = tree.exists() and _git(tree, "status", "--porcelain") != ""
     if (tip and ours and tip != ours) or dirty:
@@ -201,7 +201,7 @@ def _write_tree(history: History, component: Component, branch: str, base: str, 
     """A work tree at the branch, less the paths that the component excludes (sparse, so git sees no change)."""
     kept = {entry.blob for path, entry in history.entries(commit).items() if not inside(path, component.exclude)}
     history.bring(kept & {entry.blob for entry in history.entries(base).values()})
-    cache.remove(tree)
+    disk.remove(tree)
     tree.parent.mkdir(parents=True, exist_ok=True)
     history.output("worktree", "prune")
     history.output("worktree", "add", "--quiet", "--force", "--no-checkout", "-B", branch, str(tree.absolute()), commit)
@@ -238,7 +238,7 @@ def _write_beside(history: History, one: Patch, exported: Exported) -> None:
     name = one.name.removesuffix(".patch")
     words = ("--stdout", "-1", "--full-index", "--no-signature")
     mail = history.git("format-patch", *words, exported.commit)
-    cache.write(exported.folder / f"{name}.mbox", mail.stdout)
+    disk.write(exported.folder / f"{name}.mbox", mail.stdout)
     bundle = exported.folder / f"{name}.bundle"
     history.output("bundle", "create", "--quiet", bundle, f"refs/heads/{exported.branch}", f"^{exported.base}")
-    cache.write(exported.folder / "pull-request.md", pull_request(one, exported).encode())
+    disk.write(exported.folder / "pull-request.md", pull_request(one, exported).encode())

@@ -17,7 +17,7 @@ import report
 import visiting
 import workplace
 
-from hardener import cache
+from hardener import disk, locks
 from hardener.errors import HardenerError
 from hardener.ui import UI
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ui.console.print(f"  {text}", markup=False)
 
     try:
-        with cache.lock(ROOT / ".work" / "bench" / "lock", waiting=lambda who: tell(f"{who} measures here: waiting")):
+        with locks.lock(ROOT / ".work" / "bench" / "lock", waiting=lambda who: tell(f"{who} measures here: waiting")):
             place = workplace.create(ROOT, arguments.repeat, tell)
             facts, source = report.machine(), workplace.source_digest()
             rows = _measure(place, arguments.rows)
@@ -129,8 +129,8 @@ def _measure(place: Workplace, wanted: Sequence[str]) -> list[Row]:
 
 def _write(place: Workplace, rows: Sequence[Row], facts: dict[str, str]) -> None:
     text = report.as_markdown(rows, facts, place.repeat)
-    cache.write(place.home / "report.md", text.encode())
-    cache.write_json(place.home / "report.json", report.as_json(rows, facts, place.repeat))
+    disk.write(place.home / "report.md", text.encode())
+    disk.write_json(place.home / "report.json", report.as_json(rows, facts, place.repeat))
     print(text)
 
 

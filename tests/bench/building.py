@@ -11,7 +11,7 @@ from measure import BenchError, Sample
 from report import Row, Side
 from workplace import copy_mirrors, copy_project
 
-from hardener import cache, node
+from hardener import disk, node, stamps
 from hardener.apply import apply
 from hardener.checkout import STATE, checkout
 from hardener.fetch import mirror_of
@@ -86,8 +86,8 @@ def compile_tree(place: Workplace, tree: Tree, cache_folder: Path | None = None)
         "drop": component.drop,
     }
     file.write_text(json.dumps(job, default=str), "utf-8")
-    cache.remove(root / component.out)
-    cache.remove(result)
+    disk.remove(root / component.out)
+    disk.remove(result)
     env = node.search_path() | ({"NODE_OPTIONS": HEAP} if tree.toolchain == "webpack" else {})
     return place.run([node.home() / "bin" / "node", node.RECIPES / "bundle.cjs", file], cwd=root, env=env)
 
@@ -108,7 +108,7 @@ def bundle(place: Workplace, trees: tuple[Tree, Tree]) -> tuple[list[Row], Upstr
         for tree in trees:
             place.tell(f"bundle {turn + 1}/{place.repeat}: {tree.toolchain}")
             compiled = compile_tree(place, tree)
-            versions |= cache.read_json(place.home / "bundle" / "result.json")["versions"]
+            versions |= disk.read_json(place.home / "bundle" / "result.json")["versions"]
             samples[tree.toolchain][0].append(compiled)
             samples[tree.toolchain][1].append(compiled + deploy_tree(place, tree))
     theirs, ours = samples["webpack"], samples["rspack"]
@@ -128,7 +128,7 @@ def bundle(place: Workplace, trees: tuple[Tree, Tree]) -> tuple[list[Row], Upstr
 def warm(place: Workplace, tree: Tree, upstream: Upstream | None) -> list[Row]:
     """Rspack's persistent cache with nothing changed; one changed line from the source to the archive."""
     folder = place.home / "bundle" / "cache"
-    cache.remove(folder)
+    disk.remove(folder)
     place.tell("warm: filling rspack's cache")
     fill = compile_tree(place, tree, folder)
     unchanged, changed = [], []
@@ -182,13 +182,13 @@ def cold(place: Workplace, upstream: Upstream | None) -> tuple[Row, Row, Row]:
     for turn in range(place.repeat):
         place.tell(f"cold {turn + 1}/{place.repeat}: the whole build, and again")
         home, trace = place.home / "cold", place.home / "trace.json"
-        cache.remove(home)
+        disk.remove(home)
         copy_project(place.root, home / "project")
         copy_mirrors(place.project, place.home / "cache" / "hardener" / "mirrors", home / "cache")
         env = {"XDG_CACHE_HOME": str(home / "cache")}
         first.append(place.harden("build", "--project", home / "project", env=env, trace=trace))
-        shares.append(cache.read_json(trace))
-        steps = cache.read_json(home / "project" / "dist" / "build-manifest.json")["seconds"]
+        shares.append(disk.read_json(trace))
+        steps = disk.read_json(home / "project" / "dist" / "build-manifest.json")["seconds"]
         again.append(place.harden("build", "--project", home / "project", env=env))
     theirs = Side("npm ci, webpack, 'make deploy' of the last component", _install(place, upstream), NEEDS_BUNDLE)
     rebuilt = Side("webpack, 'make deploy'", upstream.make if upstream else [], NEEDS_BUNDLE)
@@ -214,12 +214,12 @@ def _install(place: Workplace, upstream: Upstream | None) -> list[Sample]:
     """Upstream's cold build: ``npm ci`` measured now, and what the row 'bundle' took."""
     if upstream is None or upstream.modules is None:
         return []
-    store = node.stored(cache.Stamp(upstream.modules / ".hardener.json").last()["store"]).parent
+    store = node.stored(stamps.Stamp(upstream.modules / ".hardener.json").last()["store"]).parent
     npm = node.home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     samples = []
     for made in upstream.make:
         folder = place.home / "npm"
-        cache.remove(folder)
+        disk.remove(folder)
         folder.mkdir()
         for name in ("package.json", "package-lock.json", ".npmrc"):
             (folder / name).write_bytes((store / name).read_bytes())

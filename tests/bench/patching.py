@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from measure import BenchError, in_process
 from report import Row, Side
 
-from hardener import cache, patch
+from hardener import disk, patch
 from hardener.apply import try_apply
 from hardener.cells import Engine
 from hardener.checkout import STATE, checkout
@@ -69,7 +69,7 @@ def rows(place: Workplace) -> list[Row]:
         names = read_series(place.project.patches(component))
         if names:
             folder = place.home / "patching" / f"series-{component.name}"
-            cache.remove(folder)
+            disk.remove(folder)
             # Without remove.list: the others have no counterpart to it.
             shutil.copytree(place.project.patches(component), folder, ignore=shutil.ignore_patterns("remove.list"))
             title = f"our series for {component.name} ({len(names)} patches)"
@@ -89,9 +89,9 @@ def _clone(place: Workplace, component: Component) -> Path:
     folder = place.home / "patching" / component.name
     if not (folder / ".git").is_dir():
         place.tell(f"patch: writing {component.name}")
-        cache.remove(folder)
+        disk.remove(folder)
         checkout(replace(component, generate=()), mirror_of(component), component.commit, folder)
-        cache.remove(folder / STATE)
+        disk.remove(folder / STATE)
         _git(folder, "init", "--quiet", "--initial-branch=bench")
         _git(folder, "add", "--all", "--force")
         _git(folder, "commit", "--quiet", "--message=base")
@@ -101,7 +101,7 @@ def _clone(place: Workplace, component: Component) -> Path:
 
 def _synthesize(case: Case) -> None:
     """Cut patches that change one line each, in files spread over the tree."""
-    cache.remove(case.folder)
+    disk.remove(case.folder)
     base = _git(case.clone, "rev-parse", "HEAD")
     files = [
         path for path in _git(case.clone, "ls-files", "*.ts").splitlines() if (case.clone / path).stat().st_size > 1000
@@ -196,7 +196,7 @@ def _git_am(place: Workplace, case: Case, samples: list[Sample]) -> Path:
 
 def _quilt(place: Workplace, case: Case, samples: list[Sample]) -> Path:
     tree = _fresh(place, case.clone, "quilt")
-    cache.remove(tree / ".git")
+    disk.remove(tree / ".git")
     env = {"QUILT_PATCHES": str(case.folder), "QUILT_SERIES": str(case.folder / SERIES)}
     samples.append(place.run(["quilt", "--quiltrc", "-", "push", "-a", "-q"], cwd=tree, env=env))
     return tree
@@ -207,7 +207,7 @@ def _gbp(place: Workplace, case: Case, samples: list[Sample]) -> Path:
     clone = _fresh(place, case.clone, "gbp")
     shutil.copytree(case.folder, clone / "debian" / "patches")
     if not (clone / "debian" / "control").exists():
-        cache.write(clone / "debian" / "control", b"Source: bench\nMaintainer: bench <bench@bench.invalid>\n")
+        disk.write(clone / "debian" / "control", b"Source: bench\nMaintainer: bench <bench@bench.invalid>\n")
     _git(clone, "add", "--all", "--force", "debian")
     _git(clone, "commit", "--quiet", "--message=debian/patches")
     samples.append(place.run(["gbp", "pq", "import"], cwd=clone, env=_GIT))
@@ -224,7 +224,7 @@ def _stgit(place: Workplace, case: Case, samples: list[Sample]) -> Path:
 
 def _fresh(place: Workplace, source: Path, name: str) -> Path:
     target = place.home / "patching" / "run" / name
-    cache.remove(target)
+    disk.remove(target)
     shutil.copytree(source, target, symlinks=True)
     return target
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from measure import Sample, measure
 
 import hardener
-from hardener import cache, config, node
+from hardener import config, disk, locks, node, stamps
 from hardener.errors import StackError
 from hardener.fetch import mirror_of
 from hardener.git import Repository, inside
@@ -73,7 +73,7 @@ def create(root: Path, repeat: int, tell: Callable[[str], None]) -> Workplace:
         _check_pin(component)
     place.log.unlink(missing_ok=True)
     copy_project(root, place.home / "project")
-    copy_mirrors(project, cache.home() / "mirrors", place.home / "cache")
+    copy_mirrors(project, stamps.home() / "mirrors", place.home / "cache")
     (place.home / "tmp").mkdir(exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str(place.home / "cache")
     os.environ["TMPDIR"] = tempfile.tempdir = str(place.home / "tmp")
@@ -98,7 +98,7 @@ def copy_project(root: Path, target: Path) -> None:
     """Copy what a build reads; work area and results of the copy stay."""
     target.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
-        cache.remove(target / name)
+        disk.remove(target / name)
         if (root / name).is_dir():
             shutil.copytree(root / name, target / name)
         elif (root / name).exists():
@@ -110,18 +110,18 @@ def copy_mirrors(project: Project, mirrors: Path, cache_home: Path) -> None:
     for component in project.components:
         name = f"{component.name}.git"
         target = cache_home / "hardener" / "mirrors" / name
-        cache.remove(target)
-        with cache.lock((mirrors / name).with_suffix(".lock")):
+        disk.remove(target)
+        with locks.lock((mirrors / name).with_suffix(".lock")):
             shutil.copytree(mirrors / name, target, symlinks=True)
 
 
 def source_digest() -> str:
     """Identity of what is measured: every build step's key hangs on it."""
-    return cache.key(cache.folder_digest(PACKAGE / "hardener", pattern="**/*.py"), node.recipes_digest())
+    return stamps.key(stamps.folder_digest(PACKAGE / "hardener", pattern="**/*.py"), node.recipes_digest())
 
 
 def clean(place: Workplace) -> None:
     """Remove all but reports and log."""
     for path in place.home.iterdir():
         if path.name not in ("report.md", "report.json", "log.txt", "lock"):
-            cache.remove(path)
+            disk.remove(path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener import cache
+from hardener import locks
 from hardener.beside import Beside, GivenUpError
 from hardener.run import Completed, run
 
@@ -104,11 +104,11 @@ def test_a_thread_that_waits_for_a_lock_gives_up(tmp_path: Path) -> None:
     waits = threading.Event()
 
     def wait() -> None:
-        with cache.lock(tmp_path / "lock", waiting=lambda _: waits.set()):
+        with locks.lock(tmp_path / "lock", waiting=lambda _: waits.set()):
             pass
 
     futures: list[Future[None]] = []
-    with cache.lock(tmp_path / "lock"), failing() as beside:
+    with locks.lock(tmp_path / "lock"), failing() as beside:
         futures.append(beside.submit(wait))
         waits.wait()
     assert isinstance(futures[0].exception(timeout=0), GivenUpError)
@@ -118,11 +118,11 @@ def test_a_thread_that_waits_for_a_lock_gets_it(tmp_path: Path) -> None:
     waits = threading.Event()
 
     def wait() -> str:
-        with cache.lock(tmp_path / "lock", waiting=lambda _: waits.set()):
+        with locks.lock(tmp_path / "lock", waiting=lambda _: waits.set()):
             return "mine"
 
     with Beside(1) as beside:
-        with cache.lock(tmp_path / "lock"):
+        with locks.lock(tmp_path / "lock"):
             got = beside.submit(wait)
             waits.wait()
         assert got.result() == "mine"
@@ -131,8 +131,8 @@ def test_a_thread_that_waits_for_a_lock_gets_it(tmp_path: Path) -> None:
 def test_a_lock_is_free_though_a_program_of_another_thread_has_inherited_it(tmp_path: Path, started: Path) -> None:
     """Npm of one component runs on for long after the packages of another are there and their lock is let go."""
     with failing() as beside:
-        with cache.lock(tmp_path / "lock"):
+        with locks.lock(tmp_path / "lock"):
             beside.submit(run, [sys.executable, "-c", ENDLESS, started])
             started.read_bytes()
-        with cache.lock(tmp_path / "lock", wait=False):
+        with locks.lock(tmp_path / "lock", wait=False):
             pass

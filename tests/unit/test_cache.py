@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import write_files
-from hardener import cache
+from hardener import disk, locks, stamps
 from hardener.errors import BusyError, StackError
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ class TestHome:
 
     def test_the_variable_is_followed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        assert cache.home() == tmp_path / "hardener"
+        assert stamps.home() == tmp_path / "hardener"
 
     @pytest.mark.parametrize("value", ["", "relative/cache", "./cache", "~/cache"])
     def test_a_value_that_is_not_absolute_is_ignored(
         self, monkeypatch: pytest.MonkeyPatch, user_home: Path, value: str
     ) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", value)
-        assert cache.home() == user_home / ".cache" / "hardener"
+        assert stamps.home() == user_home / ".cache" / "hardener"
 
     def test_without_the_variable_it_is_in_the_home_directory(
         self, monkeypatch: pytest.MonkeyPatch, user_home: Path
     ) -> None:
         monkeypatch.delenv("XDG_CACHE_HOME")
-        assert cache.home() == user_home / ".cache" / "hardener"
+        assert stamps.home() == user_home / ".cache" / "hardener"
 
 
 VALUE = st.recursive(
@@ -55,25 +55,25 @@ class TestKey:
 
     @given(st.dictionaries(st.text(), VALUE, max_size=5))
     def test_the_order_of_a_dictionary_does_not_matter(self, value: dict) -> None:
-        assert cache.key(value) == cache.key(dict(reversed(value.items())))
+        assert stamps.key(value) == stamps.key(dict(reversed(value.items())))
 
     @given(VALUE, VALUE)
     def test_different_values_have_different_keys(self, one: object, other: object) -> None:
         if repr(one) != repr(other) and one != other:
-            assert cache.key(one) != cache.key(other)
+            assert stamps.key(one) != stamps.key(other)
 
     @pytest.mark.parametrize(
         ("one", "other"),
         [(("ab", "c"), ("a", "bc")), (("a",), ("a", "")), ((["a"], []), ([], ["a"])), ((1,), ("1",)), ((None,), ("",))],
     )
     def test_parts_do_not_run_into_each_other(self, one: tuple, other: tuple) -> None:
-        assert cache.key(*one) != cache.key(*other)
+        assert stamps.key(*one) != stamps.key(*other)
 
     def test_paths_and_bytes_have_keys(self) -> None:
-        assert cache.key(Path("/a"), b"\xff") == cache.key("/a", "ff")
+        assert stamps.key(Path("/a"), b"\xff") == stamps.key("/a", "ff")
 
     def test_it_is_the_same_on_every_machine(self) -> None:
-        assert cache.key("a", {"z": 1, "ö": None}) == hashlib.sha256(rb'["a",{"z":1,"\u00f6":null}]').hexdigest()
+        assert stamps.key("a", {"z": 1, "ö": None}) == hashlib.sha256(rb'["a",{"z":1,"\u00f6":null}]').hexdigest()
 
 
 class TestFolderDigest:
@@ -83,16 +83,16 @@ class TestFolderDigest:
         one, other = (write_files(tmp_path / name, {"a/b": "x", "c": "y"}) for name in ("one", "other"))
         os.utime(other / "c", (1, 1))
         (other / "c").chmod(0o600)
-        assert cache.folder_digest(one) == cache.folder_digest(other)
+        assert stamps.folder_digest(one) == stamps.folder_digest(other)
 
     @pytest.mark.parametrize("files", [{"a": "x"}, {"a": "x", "b": "z"}, {"a": "xy", "b": ""}, {"a": "y", "b": "x"}])
     def test_names_and_contents_matter(self, tmp_path: Path, files: dict[str, str]) -> None:
         one, other = write_files(tmp_path / "one", {"a": "x", "b": "y"}), write_files(tmp_path / "other", files)
-        assert cache.folder_digest(one) != cache.folder_digest(other)
+        assert stamps.folder_digest(one) != stamps.folder_digest(other)
 
     def test_a_missing_folder_is_an_empty_one(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
-        assert cache.folder_digest(tmp_path / "none") == cache.folder_digest(tmp_path / "empty")
+        assert stamps.folder_digest(tmp_path / "none") == stamps.folder_digest(tmp_path / "empty")
 
 
 class TestWrite:
@@ -100,7 +100,7 @@ class TestWrite:
 
     def test_it_makes_folders_and_a_file_that_all_may_read(self, tmp_path: Path) -> None:
         path = tmp_path / "a" / "b.txt"
-        cache.write(path, b"x\r\n")
+        disk.write(path, b"x\r\n")
         assert path.read_bytes() == b"x\r\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
@@ -112,11 +112,11 @@ class TestWrite:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, error: BaseException
     ) -> None:
         path = tmp_path / "a.txt"
-        cache.write(path, b"old")
+        disk.write(path, b"old")
         with monkeypatch.context() as patched:
             patched.setattr(os, call, lambda *_: (_ for _ in ()).throw(error))
             with pytest.raises(type(error)):
-                cache.write(path, b"new")
+                disk.write(path, b"new")
         assert path.read_bytes() == b"old"
         assert [path] == list(tmp_path.iterdir())
 
@@ -127,20 +127,20 @@ class TestWrite:
         for name in ("fsync", "replace"):
             real = getattr(os, name)
             monkeypatch.setattr(os, name, lambda *words, name=name, real=real: (calls.append(name), real(*words))[1])
-        cache.write(tmp_path / "a.txt", b"x")
+        disk.write(tmp_path / "a.txt", b"x")
         assert calls == ["fsync", "replace"]
 
     @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS], ids=errno.errorcode.get)
     def test_a_full_disk_is_explained(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
         monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(code, os.strerror(code))))
         with pytest.raises(StackError, match=os.strerror(code)) as caught:
-            cache.write(tmp_path / "a.txt", b"x")
+            disk.write(tmp_path / "a.txt", b"x")
         assert caught.value.exit_code == 8
         assert "free some space" in caught.value.hint
         assert list(tmp_path.iterdir()) == []
 
     def test_other_errors_stay_what_they_are(self) -> None:
-        with pytest.raises(PermissionError), cache.full_disk_explained():
+        with pytest.raises(PermissionError), disk.full_disk_explained():
             raise PermissionError(errno.EACCES, "Permission denied")
 
 
@@ -148,8 +148,8 @@ class TestJson:
     """JSON files."""
 
     def test_it_comes_back(self, tmp_path: Path) -> None:
-        cache.write_json(tmp_path / "a.json", {"ö": [1, None], "a": "b"})
-        assert cache.read_json(tmp_path / "a.json") == {"a": "b", "ö": [1, None]}
+        disk.write_json(tmp_path / "a.json", {"ö": [1, None], "a": "b"})
+        assert disk.read_json(tmp_path / "a.json") == {"a": "b", "ö": [1, None]}
         assert (tmp_path / "a.json").read_text("utf-8").startswith('{\n  "a"')
 
     @pytest.mark.parametrize(
@@ -158,14 +158,14 @@ class TestJson:
     def test_a_damaged_file_counts_as_not_there(self, tmp_path: Path, content: bytes | None) -> None:
         if content is not None:
             (tmp_path / "a.json").write_bytes(content)
-        assert cache.read_json(tmp_path / "a.json") is None
+        assert disk.read_json(tmp_path / "a.json") is None
 
 
 class TestStamp:
     """Stamps."""
 
     def test_it_stands_for_its_key_only(self, tmp_path: Path) -> None:
-        stamp = cache.Stamp(tmp_path / "x" / "stamp.json")
+        stamp = stamps.Stamp(tmp_path / "x" / "stamp.json")
         assert (stamp.facts("k"), stamp.last()) == (None, {})
         stamp.set("k", {"size": 1})
         assert (stamp.facts("k"), stamp.facts("other"), stamp.last()) == ({"size": 1}, None, {"size": 1})
@@ -176,7 +176,7 @@ class TestStamp:
     @pytest.mark.parametrize("content", ["", "[]", "3", '{"key": "k"}', '{"key": "k", "facts": 3}', '{"facts": {}}'])
     def test_a_damaged_stamp_stands_for_nothing(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "stamp.json").write_text(content)
-        assert cache.Stamp(tmp_path / "stamp.json").facts("k") is None
+        assert stamps.Stamp(tmp_path / "stamp.json").facts("k") is None
 
 
 class TestReplaceFolder:
@@ -188,7 +188,7 @@ class TestReplaceFolder:
         return write_files(tmp_path / "folder", {"old": "x"})
 
     def test_it_takes_the_place_of_the_old_one(self, target: Path) -> None:
-        cache.replace_folder(target, lambda new: (new / "new").write_text("y"))
+        disk.replace_folder(target, lambda new: (new / "new").write_text("y"))
         assert [path.name for path in target.iterdir()] == ["new"]
         assert [path.name for path in target.parent.iterdir()] == ["folder"]
 
@@ -199,7 +199,7 @@ class TestReplaceFolder:
             raise error
 
         with pytest.raises(type(error)):
-            cache.replace_folder(target, fill)
+            disk.replace_folder(target, fill)
         assert [path.name for path in target.iterdir()] == ["old"]
         assert [path.name for path in target.parent.iterdir()] == ["folder"]
 
@@ -218,11 +218,11 @@ class TestReplaceFolder:
                 return real(path, to)
 
             Path.rename = rename  # type: ignore[method-assign]
-            cache.replace_folder(target, lambda new: (new / "half").write_text("y"))
+            disk.replace_folder(target, lambda new: (new / "half").write_text("y"))
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
         assert not target.exists() or [path.name for path in target.iterdir()] == ["old"]
-        cache.replace_folder(target, lambda new: (new / "new").write_text("z"))
+        disk.replace_folder(target, lambda new: (new / "new").write_text("z"))
         assert [path.name for path in target.iterdir()] == ["new"]
         assert [path.name for path in target.parent.iterdir()] == ["folder"]
 
@@ -238,7 +238,7 @@ def test_remove_takes_away_what_is_there_and_nothing_behind_a_link(tmp_path: Pat
         "dangling link": lambda: path.symlink_to(tmp_path / "none"),
         "nothing": lambda: None,
     }[kind]()
-    cache.remove(path)
+    disk.remove(path)
     assert not os.path.lexists(path)
     assert (behind / "kept").exists()
 
@@ -250,7 +250,7 @@ class Holder:
         ready, self.go = os.pipe(), os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            with cache.lock(path):
+            with locks.lock(path):
                 os.write(ready[1], b"x")
                 os.read(self.go[0], 1)
             os._exit(0)
@@ -284,7 +284,7 @@ class TestLock:
         holder.end()
 
     def test_without_waiting_the_holder_is_named(self, tmp_path: Path, holder: Holder) -> None:
-        lock = cache.lock(tmp_path / "lock", wait=False, waiting=lambda _: pytest.fail("it waits"))
+        lock = locks.lock(tmp_path / "lock", wait=False, waiting=lambda _: pytest.fail("it waits"))
         with pytest.raises(BusyError, match=f"process {holder.pid} ") as caught, lock:
             pass
         assert caught.value.exit_code == 75
@@ -297,16 +297,16 @@ class TestLock:
             told.append(who)
             holder.end()
 
-        with cache.lock(tmp_path / "lock", waiting=waiting):
+        with locks.lock(tmp_path / "lock", waiting=waiting):
             assert told == [f"hardener, process {holder.pid}"]
 
     def test_the_lock_of_one_that_died_is_free(self, tmp_path: Path, holder: Holder) -> None:
         holder.end(kill=True)
-        with cache.lock(tmp_path / "lock", wait=False):
+        with locks.lock(tmp_path / "lock", wait=False):
             pass
 
     def test_it_is_free_after_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(RuntimeError), cache.lock(tmp_path / "lock"):
+        with pytest.raises(RuntimeError), locks.lock(tmp_path / "lock"):
             raise RuntimeError
-        with cache.lock(tmp_path / "lock", wait=False):
+        with locks.lock(tmp_path / "lock", wait=False):
             assert (tmp_path / "lock").read_text() == f"hardener, process {os.getpid()}"

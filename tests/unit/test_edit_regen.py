@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes import FakeUpstream, git, lines, standard, write_files, write_project, write_series
-from hardener import cache, cli, cli_series, edittree, leftovers
+from hardener import cli, cli_series, disk, edittree, leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -367,7 +367,7 @@ def test_a_killed_regen_can_be_repeated(cycle: Cycle, monkeypatch: pytest.Monkey
     cycle.ok("edit", "fake")
     cycle.change("src/app.js", lines(l9="nine", l10="TEN", l27="FAR"), "-m", "Loud\n\nWhy.\n\nRequires: both far")
     cycle.git("rebase", "--quiet", "--onto", ":/Say nine", ":/Keep CRLF")
-    whole = cache.write_all
+    whole = disk.write_all
     calls = iter(range(100))
 
     def some(files: dict[Path, bytes]) -> None:
@@ -380,7 +380,7 @@ def test_a_killed_regen_can_be_repeated(cycle: Cycle, monkeypatch: pytest.Monkey
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(cache, "write_all", some)
+        patch.setattr(disk, "write_all", some)
         with pytest.raises(Killed):
             cycle.run("regen", "fake")
     cycle.ok("regen", "fake")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakes import write_files
-from hardener import cache, install, node
+from hardener import disk, install, node, stamps
 from hardener.checkout import WorkTree
 from hardener.config import Component
 from hardener.errors import InstallError, StackError
@@ -117,7 +117,7 @@ def test_a_change_of_packages_that_breaks_off_leaves_no_half_for_whole(
                 (path / "a/index.js").unlink()
                 raise KeyboardInterrupt
 
-        patched.setattr(install.cache, "remove", half)
+        patched.setattr(install.disk, "remove", half)
         world.work, lock, world.lock = replace(world.work, key="t2"), world.lock, b'{"lockfileVersion": 2}'
         with pytest.raises(KeyboardInterrupt):
             world.install()
@@ -128,7 +128,7 @@ def test_a_change_of_packages_that_breaks_off_leaves_no_half_for_whole(
 
 def test_removed_packages_are_put_back(world: World) -> None:
     world.install()
-    cache.remove(world.modules)
+    disk.remove(world.modules)
     assert world.install().fresh
     assert (world.modules / "a/index.js").exists()
 
@@ -144,7 +144,7 @@ class TestBuilt:
 
     def test_the_store_stays_as_it_was(self, world: World, tmp_path: Path) -> None:
         world.install({"a": write_files(tmp_path / "ours", {"index.js": "ours"})})
-        (store,) = (cache.home() / "node_modules").glob("*/node_modules")
+        (store,) = (stamps.home() / "node_modules").glob("*/node_modules")
         assert (store / "a/index.js").read_text() == "x"
 
     def test_when_they_change_they_are_put_anew_and_nothing_else(self, world: World, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ class TestUpstreamsPatches:
         with pytest.raises(InstallError, match=r"@s\+c\+1\.0\.0\.patch does not apply") as caught:
             world.install()
         assert (caught.value.exit_code, bool(caught.value.hint)) == (6, True)
-        assert list((cache.home() / "node_modules").glob("*/node_modules")) == []
+        assert list((stamps.home() / "node_modules").glob("*/node_modules")) == []
         assert not world.modules.exists()
 
     def test_the_users_git_configuration_has_no_influence(self, world: World, user_home: Path) -> None:
@@ -251,6 +251,6 @@ class TestLink:
 def test_the_stamp_is_not_shared_with_the_store(world: World) -> None:
     """A stamp written through a hard link would land in the store of all projects."""
     world.install()
-    (store,) = (cache.home() / "node_modules").glob("*/node_modules")
+    (store,) = (stamps.home() / "node_modules").glob("*/node_modules")
     assert not (store / ".hardener.json").exists()
     assert json.loads((world.modules / ".hardener.json").read_text())["facts"]["store"] == store.parent.name

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hardener import cache, node
+from hardener import disk, node
 from hardener.errors import BundleError, ConfigError, HardenerError, InstallError, StackError, UnreachableError
 from hardener.run import Completed
 
@@ -219,7 +219,7 @@ class TestNode:
         assert node.search_path() == {"PATH": f"{node.home() / 'bin'}:/usr/bin"}
 
     def test_the_version_of_a_tool_is_that_of_the_lock(self) -> None:
-        lock = cache.read_json(node.RECIPES / "package-lock.json")
+        lock = disk.read_json(node.RECIPES / "package-lock.json")
         assert node.tool_version("typescript") == lock["packages"]["node_modules/typescript"]["version"]
 
 

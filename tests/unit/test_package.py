@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakes import write_files
-from hardener import cache
+from hardener import disk
 from hardener.errors import StackError
 from hardener.package import Packaged, measure, package, write_records
 
@@ -161,7 +161,7 @@ def test_the_sums_are_right(area: Path) -> None:
     )
     assert done.returncode == 0
     assert done.stdout.decode() == f"{LABEL}-sourcemaps.tar.gz: OK\n{LABEL}.tar.gz: OK\n"
-    assert cache.read_json(area / "dist" / "build-manifest.json") == {"schema": 1}
+    assert disk.read_json(area / "dist" / "build-manifest.json") == {"schema": 1}
 
 
 def test_sha256sum_notices_a_tampered_archive(area: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener import cache, stack
+from hardener import disk, stack
 from hardener.errors import StackError, UsageError
 from hardener.stack import contexts, docker, images
 from hardener.stack.containers import health
@@ -125,7 +125,7 @@ def test_daemon_of_ours_stays_while_containers_run(
 
 def test_foreign_process_with_a_remembered_id_is_not_stopped(program: Callable[[str, str], Path]) -> None:
     program("docker", "exit 0")
-    cache.write_json(docker.memory(), {"pid": os.getpid(), "began": "1"})  # this very process, but of another time
+    disk.write_json(docker.memory(), {"pid": os.getpid(), "began": "1"})  # this very process, but of another time
     assert docker.ours() is None
     assert docker.stop_ours() is False
 

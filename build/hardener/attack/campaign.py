@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from hardener import cache
+from hardener import disk
 from hardener.attack import doors, places, rooms, spoofs, wire
 from hardener.attack.record import Attacked, Attempt, Judgement, NotTried, Target, refused, succeeded, unclear
 from hardener.attack.scene import Scene, Way
@@ -66,8 +66,8 @@ def run(
     attacked = Attacked(target, tuple(attempts), not_tried, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in attempts)
-    cache.write(out / "attempts.ndjson", lines.encode("utf-8", "replace"))
-    cache.write_json(out / "summary.json", attacked.summary)
+    disk.write(out / "attempts.ndjson", lines.encode("utf-8", "replace"))
+    disk.write_json(out / "summary.json", attacked.summary)
     return attacked
 
 

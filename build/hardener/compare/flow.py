@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, config, hosts, node, pipeline, sdks
+from hardener import config, disk, hosts, node, pipeline, sdks, stamps
 from hardener.compare import browser, detectors
 from hardener.compare.model import SIDES, Comparison, Difference, Found, Side
 from hardener.compare.reviewed import NAME, judge, read
@@ -88,8 +88,8 @@ def _look(built: Mapping[str, Result], sides: list[Side], ui: UI) -> list[Found]
 def _twice(project: Project, sources: Mapping[str, str], built: Mapping[str, Result], ui: UI) -> Found:
     """Build each side again from a copy of the project in another folder, without what the first build has kept."""
     root = project.work / AGAIN
-    cache.remove(root)
-    with cache.full_disk_explained():
+    disk.remove(root)
+    with disk.full_disk_explained():
         root.mkdir(parents=True)
         for name in (config.NAME, hosts.NAME, sdks.NAME):
             if (project.root / name).exists():
@@ -104,14 +104,14 @@ def _twice(project: Project, sources: Mapping[str, str], built: Mapping[str, Res
         count, differing = unlike(*sites)
         compared += count
         differences += [Difference("twice", "site", name, toolchain) for name in differing]
-    cache.remove(root)
+    disk.remove(root)
     return Found("twice", compared, tuple(differences))
 
 
 def unlike(one: Path, other: Path) -> tuple[int, tuple[str, ...]]:
     """How many files two folders have, and which are not in both with the same bytes."""
     digests = [
-        {path.relative_to(folder).as_posix(): cache.file_digest(path) for path in folder.rglob("*") if path.is_file()}
+        {path.relative_to(folder).as_posix(): stamps.file_digest(path) for path in folder.rglob("*") if path.is_file()}
         for folder in (one, other)
     ]
     names = digests[0].keys() | digests[1].keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import disk
 from hardener.delta import report
 from hardener.delta.compare import compare_sites, compare_trees
 from hardener.errors import UsageError
@@ -73,8 +73,8 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     paths = {kind: out / f"{names[0]}..{names[1]}.{kind}" for kind in ("md", "json")}
     title = f"{project.site.name}: {names[0]} to {names[1]}"
-    cache.write(paths["md"], report.markdown(title, deltas, site).encode("utf-8", "replace"))
-    cache.write_json(paths["json"], value)
+    disk.write(paths["md"], report.markdown(title, deltas, site).encode("utf-8", "replace"))
+    disk.write_json(paths["json"], value)
     for text, counts in report.summary(deltas):
         ui.print(f"  new: {text}: {counts}")
     ui.print(f"  upstream's changes: {paths['md']}")

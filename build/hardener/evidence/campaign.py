@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import disk, stamps
 from hardener.errors import UsageError
 from hardener.evidence import judge, report
 from hardener.evidence.attack import HARMLESS, NONE, Attack
@@ -86,7 +86,7 @@ def run(
     if not (site / "index.html").is_file():
         raise UsageError(f"{site} holds no index.html", hint="give the folder of an unpacked site")
     pairs = plan(only)
-    cache.remove(out / PICTURES)
+    disk.remove(out / PICTURES)
     (out / PICTURES).mkdir(parents=True)
     record = Recorder(out / "events.ndjson")
     started = time.time()
@@ -128,7 +128,7 @@ def run(
     )
     summary["seconds"] = round(time.time() - started, 1)
     summary["date"] = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(started))
-    cache.write_json(out / "summary.json", summary)
+    disk.write_json(out / "summary.json", summary)
     (out / "index.html").write_text(report.page(summary), encoding="utf-8", newline="")
     return Result(summary, out)
 
@@ -136,7 +136,7 @@ def run(
 def digest(site: Path) -> str:
     """One hash of all files of a site, source maps aside, as docs/evidence.md works it out with sha256sum."""
     files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
-    lines = [f"{cache.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(".map")]
+    lines = [f"{stamps.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(".map")]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from hardener import cache, config
+from hardener import config, disk
 from hardener import patch as patches
 from hardener.apply import apply
 from hardener.catalogue import catalogue
@@ -86,7 +86,7 @@ class Course:
         result = Result(self.state.goal, done, tuple(keep.made(self.project, self.state.head)), tuple(self.notes))
         # First the file that says that a lift is under way: what is left of the folder is cleared by the next one.
         self.state.path.unlink()
-        cache.remove(self.folder)
+        disk.remove(self.folder)
         return result
 
     def _moving(self) -> list[Component]:
@@ -259,7 +259,7 @@ class Course:
 
     def _write(self) -> None:
         """Try the new files in a folder apart, then write all of them."""
-        cache.remove(self.folder / "staged")
+        disk.remove(self.folder / "staged")
         groups: dict[str, list[str]] = {name: [] for name in GROUPS}
         contents: dict[Path, bytes | None] = {}
         for component in self._moving():
@@ -280,7 +280,7 @@ class Course:
         for name in keep.edited(self.project, self.folder / "before"):
             routine = self.state.routine.get(name) == keep.digest(self.project, name)
             groups["routine" if routine else "by-hand"].append(name)
-        cache.write_all({path: content for path, content in contents.items() if content is not None})
+        disk.write_all({path: content for path, content in contents.items() if content is not None})
         for path in (path for path, content in contents.items() if content is None):
             path.unlink(missing_ok=True)
         catalogue(config.load(self.project.root)).write()

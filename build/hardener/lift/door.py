@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import locks
 from hardener.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, s
     from hardener.lift import flow, state  # noqa: PLC0415 (other verbs need not wait for tomlkit)
     from hardener.lift.course import Options  # noqa: PLC0415
 
-    with cache.lock(project.work / "lift.lock", wait=False):
+    with locks.lock(project.work / "lift.lock", wait=False):
         if arguments.abort:
             return _abort(project, ui)
         given = _given(project, arguments.at)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 
-from hardener import cache
+from hardener import disk
 from hardener.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def overlay(
         text, times = block.subn("", text, count=1)
         if not times:
             raise ConfigError(f"{path}: the entry of {name} is not where it can be taken out", hint="remove it by hand")
-        cache.write(path, text.encode())
+        disk.write(path, text.encode())
         return
     document = tomlkit.parse(text)
     entry = next(entry for entry in _tables(document, table) if entry[key] == name)
@@ -65,7 +65,7 @@ def overlay(
         entry["reason"] = reason
     elif only is not None:
         entry.pop("only", None)
-    cache.write(path, tomlkit.dumps(document).encode())
+    disk.write(path, tomlkit.dumps(document).encode())
 
 
 def removal(path: Path, name: str, *, only: Sequence[str] = (), drop: bool = False) -> None:
@@ -79,7 +79,7 @@ def removal(path: Path, name: str, *, only: Sequence[str] = (), drop: bool = Fal
             reason = line.partition(" #")[2]
             limit = f" only={','.join(only)}" if only else ""
             kept.append(f"{name}{limit} #{reason}")
-    cache.write(path, "".join(kept).encode())
+    disk.write(path, "".join(kept).encode())
 
 
 def series(text: str, dropped: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk
 from hardener.delta import door as delta
 from hardener.errors import PinError, StackError, UnreachableError, UsageError
 from hardener.history import open_history
@@ -48,7 +48,7 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
     if all(project.component(target.component).commit == target.commit for target in goal.targets):
         return Result(goal, {}, (), goal.notes)
     _report(project, histories, goal, ui)
-    cache.remove(state.folder(project))  # what a lift that was killed before its first save left behind
+    disk.remove(state.folder(project))  # what a lift that was killed before its first save left behind
     keep.snapshot(project, state.folder(project) / "before")
     begun = State(
         path=state.path(project),
@@ -103,7 +103,7 @@ def abort(project: Project) -> tuple[str, list[str], Path]:
     aside = _free(project.work / "lift-aborted")
     changed = keep.restore(project, state.folder(project) / "before", aside)
     state.path(project).unlink(missing_ok=True)
-    cache.remove(state.folder(project))
+    disk.remove(state.folder(project))
     return wanted, changed, aside
 
 

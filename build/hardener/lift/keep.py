@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache, leftovers
+from hardener import disk, leftovers, stamps
 from hardener.config import NAME as UPSTREAM
 from hardener.errors import ConfigError, StackError
 from hardener.run import run
@@ -29,7 +29,7 @@ def snapshot(project: Project, target: Path) -> None:
             copy.write_bytes(path.read_bytes())
             copy.chmod(path.stat().st_mode)
 
-    cache.replace_folder(target, fill)
+    disk.replace_folder(target, fill)
 
 
 def changed(project: Project, saved: Path) -> list[str]:
@@ -53,11 +53,11 @@ def restore(project: Project, saved: Path, aside: Path) -> list[str]:
     names = changed(project, saved)
     for name in names:
         if name in now:
-            cache.write(aside / name, now[name].read_bytes())
+            disk.write(aside / name, now[name].read_bytes())
     for name in names:
         path = project.root / name
         if name in before:
-            cache.write(path, before[name].read_bytes())
+            disk.write(path, before[name].read_bytes())
             path.chmod(before[name].stat().st_mode)
         else:
             path.unlink()
@@ -67,7 +67,7 @@ def restore(project: Project, saved: Path, aside: Path) -> list[str]:
 def digest(project: Project, name: str) -> str:
     """Digest of a file of the project; empty where it is gone."""
     path = project.root / name
-    return cache.file_digest(path) if path.is_file() else ""
+    return stamps.file_digest(path) if path.is_file() else ""
 
 
 def _files(root: Path) -> dict[str, Path]:

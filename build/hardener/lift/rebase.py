@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener import cache, leftovers
+from hardener import disk, leftovers
 from hardener.apply import COMMITTER
 from hardener.canonical import EXPORT
 from hardener.errors import StackError
@@ -57,7 +57,7 @@ def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
         folder.mkdir(parents=True, exist_ok=True)
         done = run(["git", *PLAIN_OPTIONS, "init", "--quiet", folder], env=PLAIN_ENVIRONMENT)
         if done.status:
-            cache.refuse_full_disk(done.complaint, folder)
+            disk.refuse_full_disk(done.complaint, folder)
             raise StackError(f"git init failed in {folder}: {done.complaint}", hint="hardener lift --abort")
     settings = {
         "gc.auto": "0",
@@ -73,9 +73,9 @@ def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
     for key, value in settings.items():
         repository.output("config", key, value)
     # Content is taken byte for byte, whatever upstream's .gitattributes say.
-    cache.write(folder / ".git" / "info" / "attributes", b"* -text -filter -ident -working-tree-encoding\n")
+    disk.write(folder / ".git" / "info" / "attributes", b"* -text -filter -ident -working-tree-encoding\n")
     alternates = f"{history.path.absolute() / 'objects'}\n{mirror.absolute() / 'objects'}\n"
-    cache.write(folder / ".git" / "objects" / "info" / "alternates", alternates.encode())
+    disk.write(folder / ".git" / "objects" / "info" / "alternates", alternates.encode())
     return repository
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import disk
 from hardener.errors import StackError, UsageError
 from hardener.lift.target import Goal, Target
 
@@ -76,7 +76,7 @@ class State:
     def save(self) -> None:
         """Write the file; a killed run leaves the state before or after."""
         value = asdict(self) | {"schema": SCHEMA, "path": self.path.name}
-        cache.write_json(self.path, value)
+        disk.write_json(self.path, value)
 
 
 def folder(project: Project) -> Path:
@@ -94,7 +94,7 @@ def load(project: Project) -> State:
     file = path(project)
     if not file.exists():
         raise UsageError("no lift is under way here", hint="start one: hardener lift --to REF")
-    value = cache.read_json(file)
+    value = disk.read_json(file)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise StackError(f"{file} cannot be read", hint="hardener lift --abort puts the files back as they were")
     goal = value["goal"]

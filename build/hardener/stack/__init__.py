@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from hardener import cache
+from hardener import disk, locks, stamps
 from hardener.errors import StackError, UsageError
 from hardener.run import run
 from hardener.stack import docker, images
@@ -84,7 +84,7 @@ def default_name(root: Path) -> str:
 @contextlib.contextmanager
 def lock(waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Only one of us at a time builds images, starts or stops stacks or the daemon."""
-    with cache.lock(cache.home() / "stack.lock", waiting=waiting):
+    with locks.lock(stamps.home() / "stack.lock", waiting=waiting):
         yield
 
 
@@ -117,11 +117,11 @@ def up(
     compose = [*images.compose(tell), "--project-name", name]
     for file in kind.files:
         compose += ["--file", os.fspath(file)]
-    key = cache.key(flavour, made, settings, port, users, [cache.file_digest(file) for file in kind.files])
+    key = stamps.key(flavour, made, settings, port, users, [stamps.file_digest(file) for file in kind.files])
     if running := _running(name, folder, key):
         return running
     remove(name)
-    cache.remove(folder)
+    disk.remove(folder)
     secret = {"JICOFO_AUTH_PASSWORD": secrets.token_urlsafe(24), "JVB_AUTH_PASSWORD": secrets.token_urlsafe(24)}
     tell("starting containers")
     started = run(
@@ -181,13 +181,13 @@ def _keep(folder: Path, state: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = folder / "stack.json"
-    cache.write_json(path, state)
+    disk.write_json(path, state)
     path.chmod(0o600)
 
 
 def read(folder: Path) -> Stack | None:
     """The stack that ``up`` left there, whether or not it still runs; it writes this down last."""
-    told = cache.read_json(folder / "stack.json")
+    told = disk.read_json(folder / "stack.json")
     names = {one.name for one in fields(Stack)}
     return Stack(**told) if isinstance(told, dict) and set(told) == names else None
 
@@ -217,7 +217,7 @@ def down(name: str, folder: Path) -> Gone:
     Images stay: they are the cache of the next ``up``. Does nothing where no daemon answers, since then nothing runs.
     """
     removed = remove(name) if docker.answers() else 0
-    cache.remove(folder)
+    disk.remove(folder)
     return Gone(name, removed, docker.stop_ours())
 
 

@@ -6,7 +6,7 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from hardener import cache
+from hardener import stamps
 from hardener.errors import UsageError
 
 _BESIDE = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def web(site: dict[str, bytes]) -> dict[str, bytes | Path]:
     files["config.js"] = site["config.js"] + (DOCKER / "web" / "config.js").read_bytes()
     # nginx makes ETags of time and size: another site, another time. Seconds, so that every builder has the same.
     digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(site.items())]
-    files["epoch"] = str(int(cache.key(digests)[:7], 16)).encode()
+    files["epoch"] = str(int(stamps.key(digests)[:7], 16)).encode()
     return files
 
 

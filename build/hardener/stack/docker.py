@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk, stamps
 from hardener.errors import StackError
 from hardener.run import Completed, run, start
 
@@ -61,7 +61,7 @@ def output(*words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None
     """Standard output of a docker command that has to succeed; raises StackError with what it said."""
     done = docker(*words, stdin=stdin, env=env)
     if done.status:
-        cache.refuse_full_disk(done.complaint, "Docker's data folder")
+        disk.refuse_full_disk(done.complaint, "Docker's data folder")
         said = tuple(done.complaint.splitlines()[-12:])
         raise StackError(
             f"docker {words[0]} failed", hint="docker info; then hardener stack down, and up again", details=said
@@ -76,7 +76,7 @@ def answers() -> bool:
 
 def memory() -> Path:
     """Where it stands which daemon we started."""
-    return cache.home() / "dockerd.json"
+    return stamps.home() / "dockerd.json"
 
 
 def ensure() -> bool:
@@ -122,10 +122,10 @@ def running() -> int | None:
 
 
 def _start() -> None:
-    log = cache.home() / "dockerd.log"
+    log = stamps.home() / "dockerd.log"
     pid = start(["dockerd"], log)
     process = Process.of(pid)
-    cache.write_json(memory(), vars(process) if process else {})
+    disk.write_json(memory(), vars(process) if process else {})
     until = time.monotonic() + STARTING
     while docker("version", "--format", "{{.Server.Version}}").status:
         if os.waitpid(pid, os.WNOHANG)[0] or time.monotonic() > until:
@@ -136,7 +136,7 @@ def _start() -> None:
 
 def ours() -> Process | None:
     """The daemon that we started, if it still runs."""
-    told = cache.read_json(memory())
+    told = disk.read_json(memory())
     if not isinstance(told, dict) or not isinstance(told.get("pid"), int):
         return None
     process = Process.of(told["pid"])

@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import cache
+from hardener import disk, stamps
 from hardener.errors import StackError
 from hardener.run import Completed, run
 from hardener.stack import docker
@@ -76,13 +76,13 @@ def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
         )
     tell("no registry answers: making the base image with debootstrap")
     mirror, security = sources()
-    folder = cache.home() / "base-image"
-    cache.remove(folder)
+    folder = stamps.home() / "base-image"
+    disk.remove(folder)
     # In a mount namespace of its own, so that what it mounts is gone whatever happens to it.
     flags = ("--force-check-gpg", "--variant=minbase", "--include=ca-certificates")
     made = run(["unshare", "--mount", "debootstrap", *flags, SUITE, folder, *([mirror] if mirror else [])])
     if made.status:
-        cache.refuse_full_disk(made.complaint, folder)
+        disk.refuse_full_disk(made.complaint, folder)
         raise StackError(
             f"debootstrap of {SUITE} from {mirror or 'its default archive'} failed",
             hint="apt-get update (is Debian's mirror reachable?); apt-get install debian-archive-keyring",
@@ -101,10 +101,10 @@ def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
     file = folder.with_suffix(".tar")
     packed = run(["tar", "--numeric-owner", "--directory", folder, "--create", "--file", file, "."])
     if packed.status:
-        cache.refuse_full_disk(packed.complaint, file)
+        disk.refuse_full_disk(packed.complaint, file)
         raise StackError(f"tar of {folder} failed: {packed.complaint}", hint="hardener clean --cache")
     docker.output("import", "--change", 'CMD ["bash"]', "--change", f"LABEL {LABEL}=debootstrap", file, BASE)
-    cache.remove(folder)
+    disk.remove(folder)
     file.unlink()
 
 
@@ -141,7 +141,7 @@ def build(role: str, files: Mapping[str, bytes | Path], on: str) -> tuple[str, b
     contents = {name: file if isinstance(file, bytes) else file.read_bytes() for name, file in sorted(files.items())}
     executable = {name for name, file in files.items() if isinstance(file, Path) and os.access(file, os.X_OK)}
     parts = [(name, name in executable, hashlib.sha256(data).hexdigest()) for name, data in contents.items()]
-    tag = f"hardener-{role}:{cache.key(on, parts)[:16]}"
+    tag = f"hardener-{role}:{stamps.key(on, parts)[:16]}"
     if identity(tag):
         return tag, False
     packed = io.BytesIO()
@@ -152,7 +152,7 @@ def build(role: str, files: Mapping[str, bytes | Path], on: str) -> tuple[str, b
             archive.addfile(entry, io.BytesIO(data))
     done = docker.docker("build", "--tag", tag, "--label", f"{LABEL}={role}", "-", stdin=packed.getvalue())
     if done.status:
-        cache.refuse_full_disk(done.complaint, "Docker's data folder")
+        disk.refuse_full_disk(done.complaint, "Docker's data folder")
         said = tuple((done.text.splitlines() + done.complaint.splitlines())[-12:])
         raise StackError(
             f"the image of {role} could not be built",
@@ -179,7 +179,7 @@ def compose(tell: Callable[[str], None]) -> list[str]:
     """
     if docker.docker("compose", "version").status == 0:
         return ["docker", "compose"]
-    plugin = cache.home() / "docker-compose"
+    plugin = stamps.home() / "docker-compose"
     if not plugin.exists():
         tell("taking Docker Compose from Debian's package")
         on = base(tell)
