@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import ablate as ablation
-from hardener import config, disk, pipeline, sdks
-from hardener import scan as scanning
+from hardener import config, disk, pipeline, scan, sdks
 from hardener.arguments import project_of, sources_of
 from hardener.errors import ScanError, UsageError
 from hardener.hosts import NAME as HOSTS
@@ -111,13 +110,13 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     root = project_of(arguments).root
     listed = root / HOSTS
     if arguments.propose:
-        scanned = scanning.scan(arguments.site)
-        proposal = scanning.propose(scanned, read_hosts(listed) if listed.exists() else ())
+        scanned = scan.scan(arguments.site)
+        proposal = scan.propose(scanned, read_hosts(listed) if listed.exists() else ())
         if not arguments.json:
             write_out(proposal)
         return {"proposal": proposal}
     forbidden = sdks.in_force(root / sdks.NAME)
-    scanned = scanning.check(arguments.site, listed, forbidden)
+    scanned = scan.check(arguments.site, listed, forbidden)
     ui.print(
         f"{len(scanned.hosts)} hosts in {scanned.files} files ({human(scanned.size)}): all listed, all counts right; "
         f"none of {len(forbidden)} SDKs"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener import compressed, disk, stamps
-from hardener.scan import MAP_SUFFIX
+from hardener.addresses import MAP_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,7 +13,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hardener import compressed, hosts, locks, manifest, node, scan, sdks, stamps, versions
+from hardener import addresses, compressed, hosts, locks, manifest, node, scan, sdks, stamps, versions
 from hardener.beside import Beside
 from hardener.bundle import bundle, deliver
 from hardener.checkout import checkout, write_tree
@@ -173,7 +173,7 @@ def _scan(
     stamp = stamps.Stamp(area / "scan.json")
     listed = [(path.name, stamps.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
-    files = (scan.__file__, hosts.__file__, sdks.__file__, versions.__file__, compressed.__file__)
+    files = (scan.__file__, addresses.__file__, hosts.__file__, sdks.__file__, versions.__file__, compressed.__file__)
     sources = [stamps.file_digest_of(file) for file in files]
     key = stamps.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hardener import config, pipeline, sdks
+from hardener.addresses import MAP_SUFFIX, find_hosts
 from hardener.fetch import mirror_of
 from hardener.git import Repository
 from hardener.hosts import NAME as HOSTS
 from hardener.hosts import read_hosts
 from hardener.results import Options
-from hardener.scan import MAP_SUFFIX, find_hosts, scan
+from hardener.scan import scan
 from hardener.ui import UI
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import write_files
+from hardener.addresses import find_hosts
 from hardener.errors import UsageError
-from hardener.scan import find_hosts, scan
+from hardener.scan import scan
 
 if TYPE_CHECKING:
     from pathlib import Path

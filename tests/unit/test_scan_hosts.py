@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import write_files
+from hardener.addresses import Find
 from hardener.errors import ConfigError, ScanError, UsageError
 from hardener.hosts import CLASSES, HostEntry, read_hosts
-from hardener.scan import Find, Scanned, check, judge, propose, scan
+from hardener.scan import Scanned, check, judge, propose, scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,7 +175,7 @@ class TestPropose:
 
     @given(st.binary(max_size=50))
     def test_any_surroundings_give_valid_toml(self, noise: bytes) -> None:
-        from hardener.scan import find_hosts  # noqa: PLC0415
+        from hardener.addresses import find_hosts  # noqa: PLC0415
 
         finds = tuple(find_hosts(noise + b" https://a.example/ " + noise, "a.js"))
         assert "a.example" in {one["host"] for one in tomllib.loads(propose(Scanned(1, 1, finds), ()))["host"]}

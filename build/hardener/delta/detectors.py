@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardener.addresses import find_hosts
 from hardener.errors import ScanError
-from hardener.scan import find_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
