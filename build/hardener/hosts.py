@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.config import only_tables
 from hardener.errors import ConfigError
+from hardener.tables import only_tables
 
 if TYPE_CHECKING:
     from pathlib import Path

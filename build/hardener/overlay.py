@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.config import read_toml, tables
 from hardener.errors import ConfigError, OverlayError
 from hardener.git import EXECUTABLE, REGULAR, Entry, Identity, Repository
 from hardener.series import safe_path
+from hardener.tables import read_toml, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

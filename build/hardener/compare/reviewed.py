@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hardener.compare.model import CHECKS, SIDES, Difference, Found, Reviewed
-from hardener.config import only_tables
 from hardener.errors import ConfigError
+from hardener.tables import only_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
