@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener import disk
 from hardener.delta import report
-from hardener.delta.compare import compare_sites, compare_trees
+from hardener.delta.compare import compare_sites
 from hardener.errors import UsageError
 from hardener.history import open_history
 from hardener.lift.target import resolve
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hardener.config import Project
-    from hardener.delta.compare import SiteDelta
-    from hardener.history import History
-    from hardener.lift.target import Goal
     from hardener.ui import UI
 
 
@@ -48,34 +44,4 @@ def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, s
             line.say(f"{len(histories[component.name].refs)} branches and tags")
     old, new = (resolve(project, histories, wanted) for wanted in (arguments.old, arguments.new))
     site = compare_sites(*arguments.built) if arguments.built else None
-    return write(project, histories, old, new, arguments.out or project.work / "delta", ui, site)
-
-
-def write(
-    project: Project,
-    histories: Mapping[str, History],
-    old: Goal,
-    new: Goal,
-    out: Path,
-    ui: UI,
-    site: SiteDelta | None = None,
-) -> dict[str, Any]:
-    """Write the report below ``out`` and tell a person what it counts; returns it as JSON values with its paths."""
-    deltas = []
-    for component in project.components:
-        before, after = old.target(component.name).commit, new.target(component.name).commit
-        if before != after:
-            with ui.step("delta", component.name) as line:
-                deltas.append(compare_trees(histories[component.name], component, before, after))
-                line.say(f"{deltas[-1].commits} commits, {deltas[-1].files} files")
-    names = [goal.target(project.site.name).release for goal in (old, new)]
-    value = report.as_json(deltas, site)
-    out.mkdir(parents=True, exist_ok=True)
-    paths = {kind: out / f"{names[0]}..{names[1]}.{kind}" for kind in ("md", "json")}
-    title = f"{project.site.name}: {names[0]} to {names[1]}"
-    disk.write(paths["md"], report.markdown(title, deltas, site).encode("utf-8", "replace"))
-    disk.write_json(paths["json"], value)
-    for text, counts in report.summary(deltas):
-        ui.print(f"  new: {text}: {counts}")
-    ui.print(f"  upstream's changes: {paths['md']}")
-    return value | {"files": {kind: str(path) for kind, path in paths.items()}}
+    return report.write(project, histories, old, new, arguments.out or project.work / "delta", ui, site)

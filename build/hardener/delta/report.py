@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hardener import disk
+from hardener.delta.compare import compare_trees
 from hardener.delta.detectors import DETECTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    from hardener.config import Project
     from hardener.delta.compare import ComponentDelta, Fresh, SiteDelta
+    from hardener.history import History
+    from hardener.lift.target import Goal
+    from hardener.ui import UI
 
 _PACKAGES = {
     "hosts": "Hosts that no package came from before",
@@ -104,3 +111,33 @@ def as_json(deltas: Sequence[ComponentDelta], site: SiteDelta | None = None) -> 
         "components": [asdict(one) for one in deltas],
         "site": asdict(site) if site else None,
     }
+
+
+def write(
+    project: Project,
+    histories: Mapping[str, History],
+    old: Goal,
+    new: Goal,
+    out: Path,
+    ui: UI,
+    site: SiteDelta | None = None,
+) -> dict[str, Any]:
+    """Write the report below ``out`` and tell a person what it counts; returns it as JSON values with its paths."""
+    deltas = []
+    for component in project.components:
+        before, after = old.target(component.name).commit, new.target(component.name).commit
+        if before != after:
+            with ui.step("delta", component.name) as line:
+                deltas.append(compare_trees(histories[component.name], component, before, after))
+                line.say(f"{deltas[-1].commits} commits, {deltas[-1].files} files")
+    names = [goal.target(project.site.name).release for goal in (old, new)]
+    value = as_json(deltas, site)
+    out.mkdir(parents=True, exist_ok=True)
+    paths = {kind: out / f"{names[0]}..{names[1]}.{kind}" for kind in ("md", "json")}
+    title = f"{project.site.name}: {names[0]} to {names[1]}"
+    disk.write(paths["md"], markdown(title, deltas, site).encode("utf-8", "replace"))
+    disk.write_json(paths["json"], value)
+    for text, counts in summary(deltas):
+        ui.print(f"  new: {text}: {counts}")
+    ui.print(f"  upstream's changes: {paths['md']}")
+    return value | {"files": {kind: str(path) for kind, path in paths.items()}}

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from hardener import disk
-from hardener.delta import door as delta
+from hardener.delta import report
 from hardener.errors import PinError, StackError, UnreachableError, UsageError
 from hardener.history import open_history
 from hardener.lift import keep, state
@@ -66,7 +66,7 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
 def _report(project: Project, histories: Mapping[str, History], goal: Goal, ui: UI) -> None:
     """Say what upstream brings, before anything is patched."""
     try:
-        delta.write(project, histories, pinned(project), goal, project.work / "delta", ui)
+        report.write(project, histories, pinned(project), goal, project.work / "delta", ui)
     except (StackError, UnreachableError) as error:
         # Some file of a stretch of history cannot be had: the lift itself may still have all that it needs.
         ui.note(f"no delta report: {error.message}")
