@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hardener.evidence.own_server import expand
+from hardener.includes import expand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

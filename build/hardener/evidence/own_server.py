@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
-import re
 import threading
 import time
 import xml.etree.ElementTree as ET
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from hardener import websocket
 from hardener.evidence import canaries, network, real
 from hardener.evidence.xmpp_stub import Conversation
+from hardener.includes import expand
 
 if TYPE_CHECKING:
     import socket
@@ -31,8 +31,6 @@ NOT_FOUND = 404, "text/plain", b"404 Not Found\n"  # without a text Chromium tak
 BAIT = "/bait/"  # no page of ours asks for what lies below: who does has been told to by an attacker
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
 # Inside of an attribute, values stand in single quotes.
-_INCLUDE = re.compile(rb"""<!--#\s*include\s+virtual=["']([^"']+)["']\s*-->""")
-_ECHO = re.compile(rb"""<!--#\s*echo\s+var=["']\w+["'](?:\s+default=["']([^"']*)["'])?\s*-->""")
 _TYPES = {".wasm": "application/wasm", ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json"}
 
 
@@ -56,16 +54,6 @@ def settings(host: str, servers: Real | None = None) -> str:
     """What every operator has to write into config.js: the names of the own servers."""
     names = servers.config if servers else f"config.hosts = {{ domain: '{host}', muc: 'conference.{host}' }};"
     return f"\n{names}\nconfig.bosh = 'https://{host}/http-bind'; config.websocket = 'wss://{host}/xmpp-websocket';\n"
-
-
-def expand(site: Path, data: bytes, depth: int = 0) -> bytes:
-    """A file with its server-side includes (echo with default, include virtual) filled in."""
-
-    def include(found: re.Match[bytes]) -> bytes:
-        path = site / found[1].decode().lstrip("/")
-        return expand(site, path.read_bytes(), depth + 1) if path.is_file() and depth < 4 else b""  # noqa: PLR2004
-
-    return _ECHO.sub(lambda found: found[1] or b"", _INCLUDE.sub(include, data))
 
 
 class OwnServer:
