@@ -12,7 +12,7 @@ import prosody_server
 from hardener.attack import sasl
 from hardener.attack.record import Account, Target
 from hardener.attack.scene import Scene
-from hardener.attack.verdict import condition, local
+from hardener.stanzas import condition, local
 from people import PATIENCE
 from prosody_server import Setup
 

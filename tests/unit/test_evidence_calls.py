@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Error
 
 from evidence_events import events, seen
-from hardener import cli_evidence, websocket
+from hardener import cli_evidence, stanzas, websocket
 from hardener.errors import UnreachableError
 from hardener.evidence import attacks, campaign, own_server, peer, real, report, xmpp_stub
 from hardener.evidence.attack import NONE
@@ -85,16 +85,16 @@ def test_the_hostile_participant_logs_in_says_all_and_leaves(wire: Wire) -> None
         one.play(hostile, "the end")
     assert wire.talk.account == f"{USER}@{DOMAIN}"
     room = [ET.fromstring(text) for text in wire.sent if ROOM in text]
-    assert [(peer.local(one), one.get("type")) for one in room] == [
+    assert [(stanzas.local(one), one.get("type")) for one in room] == [
         ("presence", None),
         ("presence", None),
         ("message", "groupchat"),
         ("message", "groupchat"),
         ("presence", "unavailable"),
     ]
-    assert {one.get("to") for one in room if peer.local(one) == "presence"} == {f"{ROOM}/{MALLORY}"}
-    assert [peer.local(one) for one in room[1]] == ["nick", "email", "etherpad"]
-    assert [one[0].text for one in room if peer.local(one) == "message"] == ["a < b", "the end"]
+    assert {one.get("to") for one in room if stanzas.local(one) == "presence"} == {f"{ROOM}/{MALLORY}"}
+    assert [stanzas.local(one) for one in room[1]] == ["nick", "email", "etherpad"]
+    assert [one[0].text for one in room if stanzas.local(one) == "message"] == ["a < b", "the end"]
     assert wire.closed
 
 

@@ -16,8 +16,9 @@ from hardener.attack import doors, places, rooms, spoofs, wire
 from hardener.attack.record import Attacked, Attempt, Judgement, NotTried, Target, refused, succeeded, unclear
 from hardener.attack.scene import Scene, Way
 from hardener.attack.streams import TRANSPORTS, Closed, Garbled
-from hardener.attack.verdict import condition, of_closing
+from hardener.attack.verdict import of_closing
 from hardener.errors import ConfigError, StackError, UsageError
+from hardener.stanzas import condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from hardener.attack import sasl
-from hardener.attack.verdict import condition, local
 from hardener.errors import ConfigError
 from hardener.muc import MUC, item
+from hardener.stanzas import condition, local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

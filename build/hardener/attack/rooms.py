@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
+from hardener import stanzas
 from hardener.attack import sasl, verdict
 from hardener.attack.client import Client, moderates, own_presence, presence
 from hardener.attack.doors import register_query
@@ -107,7 +108,7 @@ def _enter(scene: Scene, client: Client) -> Element:
     kind = scene.conference(client)
     element = client.join(scene.room, _NICK)
     if element is None or element.get("type") == "error":
-        why = "keeps silent" if element is None else f"says {verdict.condition(element)}"
+        why = "keeps silent" if element is None else f"says {stanzas.condition(element)}"
         raise ValueError(f"the focus answers with {kind or 'nothing'}, the room {why}: an ordinary join fails")
     scene.more_time()
     return element

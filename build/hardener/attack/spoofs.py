@@ -15,8 +15,8 @@ from hardener.attack.client import Client, presence
 from hardener.attack.record import Judgement, Target, refused, succeeded
 from hardener.attack.scene import Scene, Way
 from hardener.attack.streams import TRANSPORTS, WebSocketStream
-from hardener.attack.verdict import condition, local
 from hardener.muc import MUC, USER, word_of_room
+from hardener.stanzas import condition, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,20 +13,18 @@ import socket
 import ssl
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET  # expat limits entity expansion; what answers is the operator's own server
 from xml.sax.saxutils import quoteattr
 
 import requests
 
-from hardener import websocket
-from hardener.attack import verdict
+from hardener import stanzas, websocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hardener.attack.record import Target, Transcript
 
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _BIND = "http://jabber.org/protocol/httpbind"
@@ -61,9 +59,31 @@ def parse(text: str) -> ET.Element:
         return ET.fromstring(f"<x xmlns:stream='{_ETHERX}'>{text}</x>")[0]  # noqa: S314
 
 
-def tls(target: Target) -> ssl.SSLContext:
+def tls(site: Site) -> ssl.SSLContext:
     """How TLS is checked: as any client does, or against the operator's own authority."""
-    return ssl.create_default_context(cafile=target.ca_file or None)
+    return ssl.create_default_context(cafile=site.ca_file or None)
+
+
+class Site(Protocol):
+    """The site whose XMPP server is spoken to."""
+
+    @property
+    def url(self) -> str:
+        """Address of the site, without a slash at the end."""
+
+    @property
+    def ca_file(self) -> str:
+        """PEM file of the authority that its certificate is checked with; empty: the system's."""
+
+
+class Wire(Protocol):
+    """Keeps what goes over the wire."""
+
+    def sent(self, text: str) -> None:
+        """Keep what goes out."""
+
+    def said(self, text: str) -> None:
+        """Keep what comes back."""
 
 
 class Stream(abc.ABC):
@@ -71,8 +91,8 @@ class Stream(abc.ABC):
 
     name: str
 
-    def __init__(self, target: Target, transcript: Transcript, deadline: Callable[[], float], query: str = "") -> None:
-        self._target, self._transcript, self._deadline = target, transcript, deadline
+    def __init__(self, site: Site, wire: Wire, deadline: Callable[[], float], query: str = "") -> None:
+        self._site, self._wire, self._deadline = site, wire, deadline
         self._query = query
         self._ready: deque[ET.Element] = deque()
         self._end = math.inf
@@ -95,8 +115,8 @@ class Stream(abc.ABC):
         while not self._ready:
             self._fetch()
         element = self._ready.popleft()
-        if verdict.local(element) == "error" and _ETHERX in element.tag:
-            raise Closed(verdict.condition(element) or "undefined-condition")
+        if stanzas.local(element) == "error" and _ETHERX in element.tag:
+            raise Closed(stanzas.condition(element) or "undefined-condition")
         return element
 
     def receive_until(self, end: float) -> ET.Element:
@@ -112,7 +132,7 @@ class Stream(abc.ABC):
         self.restart(to)
         while True:
             element = self.receive()
-            if verdict.local(element) == "features":
+            if stanzas.local(element) == "features":
                 return element
 
     @abc.abstractmethod
@@ -139,15 +159,15 @@ class WebSocketStream(Stream):
     _socket: websocket.WebSocket | None = None
 
     def _connect(self) -> websocket.WebSocket:
-        parts = urlsplit(self._target.url)
+        parts = urlsplit(self._site.url)
         secure = parts.scheme == "https"
         host, port = parts.hostname or "", parts.port or (443 if secure else 80)
         connection = socket.create_connection((host, port), timeout=self.left())
         try:
             if secure:
-                connection = tls(self._target).wrap_socket(connection, server_hostname=host)
+                connection = tls(self._site).wrap_socket(connection, server_hostname=host)
             path = f"{parts.path}/xmpp-websocket" + (f"?{self._query}" if self._query else "")
-            self._transcript.sent(f"GET {path}")
+            self._wire.sent(f"GET {path}")
             ready = websocket.connect(connection, parts.netloc, path, "xmpp")
         except EOFError as error:
             connection.close()
@@ -155,7 +175,7 @@ class WebSocketStream(Stream):
         except websocket.HandshakeError as error:
             connection.close()
             status = str(error).partition("\r\n")[0]
-            self._transcript.said(status)
+            self._wire.said(status)
             raise Closed(_http_condition(status.split(" ")[1:2])) from error
         except BaseException:
             connection.close()
@@ -175,7 +195,7 @@ class WebSocketStream(Stream):
 
     def send_frame(self, data: bytes, *, opcode: int, shown: str) -> None:
         """Send one frame of any kind; ``shown`` is what the record says of it."""
-        self._transcript.sent(shown)
+        self._wire.sent(shown)
         with _hang_up():
             self._connection.settimeout(self.left())
             self._connection.sendall(websocket.frame(data, opcode=opcode, mask=secrets.token_bytes(4)))
@@ -186,7 +206,7 @@ class WebSocketStream(Stream):
         with _hang_up():
             self._connection.settimeout(self.left())
             text = self._socket.receive()
-        self._transcript.said(text)
+        self._wire.said(text)
         element = self._parse(text)
         if element.tag == f"{{{FRAMING}}}close":
             raise Closed
@@ -205,11 +225,11 @@ class BoshStream(Stream):
     name = "bosh"
     _wait = 1  # seconds that the server holds an empty answer
 
-    def __init__(self, target: Target, transcript: Transcript, deadline: Callable[[], float], query: str = "") -> None:
-        super().__init__(target, transcript, deadline, query)
+    def __init__(self, site: Site, wire: Wire, deadline: Callable[[], float], query: str = "") -> None:
+        super().__init__(site, wire, deadline, query)
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy: the WebSocket takes none either
-        self._http.verify = target.ca_file or True
+        self._http.verify = site.ca_file or True
         self._sid = ""
         self._rid = secrets.randbelow(1 << 31) + 1
 
@@ -218,10 +238,10 @@ class BoshStream(Stream):
         self._rid += 1
         head = f"<body xmlns='{_BIND}' rid='{self._rid}' {attributes}"
         text = f"{head}>{payload}</body>" if payload else f"{head}/>"
-        self._transcript.sent(text)
+        self._wire.sent(text)
         try:
             answer = self._http.post(
-                f"{self._target.url}/http-bind?{self._query}",
+                f"{self._site.url}/http-bind?{self._query}",
                 data=text.encode("utf-8", "surrogateescape"),
                 headers={"Content-Type": "text/xml; charset=utf-8"},
                 timeout=timeout,
@@ -235,14 +255,14 @@ class BoshStream(Stream):
             if self._sid:  # it was there a moment ago
                 raise Closed from error
             raise ConnectionError(str(error)) from error
-        self._transcript.said(f"HTTP {answer.status_code} {answer.text}")
+        self._wire.said(f"HTTP {answer.status_code} {answer.text}")
         if answer.status_code != requests.codes.ok:
             self._sid = ""  # nothing to say farewell to
             raise Closed(_http_condition([str(answer.status_code)]))
         body = self._parse(answer.text)
         self._sid = body.get("sid", self._sid)
         self._ready.extend(body)
-        if body.get("type") == "terminate" and not any(verdict.local(child) == "error" for child in body):
+        if body.get("type") == "terminate" and not any(stanzas.local(child) == "error" for child in body):
             self._ready.append(_stream_error(body.get("condition", "")))
 
     def restart(self, to: str) -> None:

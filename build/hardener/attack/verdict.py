@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardener.attack.record import Judgement, refused, succeeded, unclear
+from hardener.stanzas import condition, local
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -32,24 +33,6 @@ _STREAM_REFUSALS = frozenset(
 )
 _HTTP_REFUSALS = frozenset({400, 401, 403, 404, 405, 410, 413, 414, 426, 429, 501})
 _SERVER_ERROR = 500
-
-
-def local(element: Element) -> str:
-    """The name without its namespace.
-
-    >>> from xml.etree.ElementTree import fromstring
-    >>> local(fromstring("<a xmlns='b'/>"))
-    'a'
-    """
-    return element.tag.rpartition("}")[2]
-
-
-def condition(element: Element) -> str:
-    """What a failure, a stream error or a stanza of type error complains of: the name of its first child that is not
-    a text ("" if there is none).
-    """
-    holder = next((child for child in element if local(child) == "error"), element)
-    return next((local(child) for child in holder if local(child) != "text"), "")
 
 
 def of_sasl(answer: Element) -> Judgement:

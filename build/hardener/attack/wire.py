@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from hardener.attack import sasl, verdict
+from hardener import stanzas
+from hardener.attack import sasl
 from hardener.attack.client import SM, Client
 from hardener.attack.record import Judgement, Target, refused, succeeded
 from hardener.attack.scene import Scene, Way, plain_probe
@@ -70,7 +71,7 @@ def _still_there(scene: Scene, client: Client) -> Judgement:
     """Whether the stream goes on as if nothing had been: then the broken thing was taken."""
     client.stream.send(plain_probe(scene.mark))
     element = client.wait("failure", "success", "challenge")
-    return succeeded(f"the server takes it and goes on: {verdict.local(element)}")
+    return succeeded(f"the server takes it and goes on: {stanzas.local(element)}")
 
 
 def _tolerated(scene: Scene, name: str) -> Judgement:
@@ -108,7 +109,7 @@ def _huge_message(scene: Scene) -> Judgement:
     body = "x" * _HUGE
     sender.stream.send(f"<message xmlns='jabber:client' to='{receiver.jid}'><body>{body}</body></message>")
     sender.until_ping()
-    if any(verdict.local(one) == "message" for one in receiver.until_ping()):
+    if any(stanzas.local(one) == "message" for one in receiver.until_ping()):
         return succeeded(f"a message of {_HUGE} bytes is delivered")
     return refused("the message does not arrive")
 
@@ -130,9 +131,9 @@ def _previds() -> dict[str, str]:
 def _resume(client: Client, previd: str) -> Judgement:
     client.stream.send(f"<resume xmlns='{SM}' previd='{previd}' h='0'/>")
     element = client.wait("resumed", "failed")
-    if verdict.local(element) == "resumed":
+    if stanzas.local(element) == "resumed":
         return succeeded("the session is taken over")
-    return refused(verdict.condition(element) or "failed")
+    return refused(stanzas.condition(element) or "failed")
 
 
 def _resume_guess(scene: Scene, name: str) -> Judgement:
@@ -143,7 +144,7 @@ def _resume_real(scene: Scene) -> Judgement:
     owner = scene.client()
     owner.stream.send(f"<enable xmlns='{SM}' resume='true'/>")
     enabled = owner.wait("enabled", "failed")
-    if verdict.local(enabled) == "failed" or not enabled.get("id"):
+    if stanzas.local(enabled) == "failed" or not enabled.get("id"):
         return refused("sessions cannot be resumed here at all")
     return _resume(scene.guest(), enabled.get("id", ""))
 

@@ -19,6 +19,7 @@ from hardener import muc
 from hardener.evidence import xmpp_stub
 from hardener.evidence.own_server import HOST
 from hardener.evidence.xmpp_stub import FRAMING, MALLORY, MUC, SASL
+from hardener.stanzas import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,11 +151,6 @@ def there(claim: str, domain: str) -> str:
     "<item jid='focus@auth.real.example/f'/><email>a@real.example</email>"
     """
     return re.sub(rf"(@(?:\w+\.)?){re.escape(HOST)}", rf"\g<1>{domain}", claim)
-
-
-def local(element: ET.Element) -> str:
-    """An element's name without its namespace."""
-    return element.tag.rsplit("}", 1)[-1]
 
 
 def reply(request: ET.Element) -> str:
