@@ -2,6 +2,6 @@ from __future__ import annotations
 
 import sys
 
-from hardener.cli import main
+from hardener.cli.main import main
 
 sys.exit(main())

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import ConfigError, UsageError
-from hardener.tables import read_toml
+from hardener.policy.tables import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,8 +108,8 @@ class Project:
     """A folder with ``upstream.toml``, ``patches/``, ``overlays/``, ``hosts.toml`` and ``sdks.toml``.
 
     ``components`` stand in build order; the last one is the site that is packed. ``trees`` are further commits that the
-    series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see layers.py;
-    ``substitutes`` packages of a person's own, see substitute.py.
+    series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see series/extras.py;
+    ``substitutes`` packages of a person's own, see pipeline/substitute.py.
     """
 
     root: Path

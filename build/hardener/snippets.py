@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener import disk
 from hardener.errors import UsageError
+from hardener.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

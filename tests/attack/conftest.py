@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import prosody_server
+from support import prosody_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

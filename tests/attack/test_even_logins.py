@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import prosody_server
-from hardener.attack import sasl
-from hardener.attack.record import Account, Target
-from hardener.attack.scene import Scene
-from hardener.stanzas import condition, local
-from people import PATIENCE
-from prosody_server import Setup
+from hardener.proof.attack.record import Account, Target
+from hardener.proof.attack.session import Scene
+from hardener.proof.xmpp import sasl
+from hardener.proof.xmpp.stanzas import condition, local
+from support import prosody_server
+from support.people import PATIENCE
+from support.prosody_server import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from hardener.attack import campaign
-from hardener.attack.record import Account, Target, Verdict
-from yes_man import YesMan
+from hardener.proof.attack import campaign
+from hardener.proof.attack.record import Account, Target, Verdict
+from support.yes_man import YesMan
 
 DOMAIN = "meet.test"
 # Real servers show these: they need more than a yes (tests/attack/test_planted_doors.py).

@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-import prosody_server
-from hardener.muc import MUC, USER
-from people import Person, people
-from prosody_server import CLOSED, DOMAIN
+from hardener.proof.xmpp.muc import MUC, USER
+from support import prosody_server
+from support.people import Person, people
+from support.prosody_server import CLOSED, DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from people import people
-from prosody_server import CLOSED, DOMAIN, Setup
+from support.people import people
+from support.prosody_server import CLOSED, DOMAIN, Setup
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener.attack import campaign, spoofs
-from hardener.attack.record import Account, Attacked, Target, Verdict
-from prosody_server import ACCOUNTS, CLOSED, DOMAIN, FOCUS, MUC, Server, Setup
+from hardener.proof.attack import campaign, spoofs
+from hardener.proof.attack.record import Account, Attacked, Target, Verdict
+from support.prosody_server import ACCOUNTS, CLOSED, DOMAIN, FOCUS, MUC, Server, Setup
 
 if TYPE_CHECKING:
     from pathlib import Path

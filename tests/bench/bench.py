@@ -17,8 +17,8 @@ import report
 import visiting
 import workplace
 
-from hardener import disk, locks
 from hardener.errors import HardenerError
+from hardener.system import disk, locks
 from hardener.ui import UI
 
 if TYPE_CHECKING:

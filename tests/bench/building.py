@@ -11,21 +11,21 @@ from measure import BenchError, Sample
 from report import Row, Side
 from workplace import copy_mirrors, copy_project
 
-from hardener import disk, node, stamps
-from hardener.apply import apply
-from hardener.checkout import STATE, checkout
-from hardener.fetch import mirror_of
-from hardener.install import install, provide
-from hardener.overlay import lay
+from hardener.git.fetch import mirror_of
+from hardener.pipeline.checkout import STATE, checkout
+from hardener.pipeline.install import install, provide
+from hardener.series.apply import apply
+from hardener.series.overlay import lay
+from hardener.system import disk, node, stamps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from workplace import Workplace
 
-    from hardener.checkout import WorkTree
     from hardener.config import Component
-    from hardener.overlay import Alias
+    from hardener.pipeline.checkout import WorkTree
+    from hardener.series.overlay import Alias
 
 HEAP = "--max-old-space-size=8192"  # upstream's Makefile gives webpack as much
 NEEDS_BUNDLE = "needs the row 'bundle' in the same run"

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 from measure import BenchError, in_process
 from report import Row, Side
 
-from hardener import disk, patch
-from hardener.apply import try_apply
-from hardener.cells import Engine
-from hardener.checkout import STATE, checkout
-from hardener.fetch import mirror_of
-from hardener.git import Repository
-from hardener.history import History
-from hardener.run import environment
-from hardener.series import SERIES, read_series
+from hardener.git.fetch import mirror_of
+from hardener.git.history import History
+from hardener.git.repository import Repository
+from hardener.pipeline.checkout import STATE, checkout
+from hardener.series import patch
+from hardener.series.apply import try_apply
+from hardener.series.lists import SERIES, read_series
+from hardener.system import disk
+from hardener.system.process import environment
+from hardener.upstream.drift.cells import Engine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ TOOLS = {
 _IDENTITY = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (
     ("NAME", "bench"), ("EMAIL", "bench@bench.invalid"), ("DATE", "2026-01-01T00:00:00Z"))}  # fmt: skip
 _GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC"} | _IDENTITY
-_APPLY = "import sys, pathlib; from hardener.apply import try_apply; a = sys.argv; p = pathlib.Path\n"
+_APPLY = "import sys, pathlib; from hardener.series.apply import try_apply; a = sys.argv; p = pathlib.Path\n"
 _APPLY += "sys.exit(not try_apply(a[1], p(a[2]), a[3], p(a[4])).fits)"
 
 

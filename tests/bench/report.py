@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from hardener import __version__, node
+from hardener import __version__
+from hardener.system import node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ import resource
 import sys
 from pathlib import Path
 
-from hardener import cli
+from hardener.cli import main as cli
 
 # A word of the command line -> whose time it is. Everything else (copying, linking, deriving the packages) is ours.
 OURS = "hardener"
@@ -54,7 +54,7 @@ class _Recorder(logging.Handler):
         self.spans: dict[str, list[tuple[float, float]]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        # hardener.run logs ("%s (in %s): status %d, %.2f s", command, folder, status, seconds) when a program has ended.
+        # hardener.system.process logs ("%s (in %s): status %d, %.2f s", command, folder, status, seconds) when a program has ended.
         if isinstance(record.args, tuple) and len(record.args) == 4:
             command, seconds = str(record.args[0]), float(str(record.args[3]))
             self.spans.setdefault(kind(command), []).append((record.created - seconds, record.created))
@@ -64,7 +64,7 @@ def main() -> int:
     """Run the command; returns its exit code."""
     result, *argv = sys.argv[1:]
     recorder = _Recorder()
-    log = logging.getLogger("hardener.run")
+    log = logging.getLogger("hardener.system.process")
     log.setLevel(logging.DEBUG)
     log.addHandler(recorder)
     log.propagate = False

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from measure import Sample, measure
 
 import hardener
-from hardener import config, disk, locks, node, stamps
+from hardener import config
 from hardener.errors import StackError
-from hardener.fetch import mirror_of
-from hardener.git import Repository, inside
-from hardener.run import environment
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository, inside
+from hardener.system import disk, locks, node, stamps
+from hardener.system.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

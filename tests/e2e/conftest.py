@@ -18,14 +18,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 
-from hardener import config, pipeline, staging
-from hardener import stack as stack_module
-from hardener.ablate import VARIABLE
-from hardener.evidence.xmpp_stub import PASSWORD, USER, Conversation, Door, Mallory
-from hardener.fetch import mirror_of
-from hardener.git import Repository
-from hardener.results import Options
-from hardener.stack.docker import NoDockerError
+from hardener import config
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository
+from hardener.pipeline import build
+from hardener.pipeline.results import Options
+from hardener.proof import stack as stack_module
+from hardener.proof.ablate import VARIABLE
+from hardener.proof.stack import staging
+from hardener.proof.stack.docker import NoDockerError
+from hardener.proof.xmpp.stub import PASSWORD, USER, Conversation, Door, Mallory
 from hardener.ui import UI
 
 from .meeting import Participant
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Frame, Page, WebSocketRoute
 
-    from hardener.stack import Stack
+    from hardener.proof.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / ".work" / "screenshots"
@@ -191,7 +193,7 @@ def archive_of(variant: str) -> Path:
             pytest.skip(
                 f"{mirror} does not hold {component.name} at its pin: run 'make build' (HARDENER_UPSTREAM names mirrors)"
             )
-    result = pipeline.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
+    result = build.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
     return result.packaged.site.path
 
 
@@ -243,7 +245,7 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
     """Start a stack with a variant of the site; returns it. What these tests started they remove at their end.
 
     A stack that already ran when it was asked for (``hardener stack up``) is used, if it is the same, and left alone.
-    Further words go to :func:`hardener.staging.up`.
+    Further words go to :func:`hardener.proof.stack.staging.up`.
     """
     project = config.load(ROOT)
     started: dict[str, Path] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hardener.evidence.calls import ENOUGH, STATISTICS
+from hardener.proof.evidence.calls import ENOUGH, STATISTICS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from hardener.evidence.xmpp_stub import Door
+from hardener.proof.xmpp.stub import Door
 
 from .conftest import LOGIN, PREJOIN, ROOM, SCREENSHOTS, Visit, Xmpp, sign_in
 

@@ -12,7 +12,7 @@ from .conftest import SCREENSHOTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hardener.stack import Stack
+    from hardener.proof.stack import Stack
 
     from .meeting import Participant
 

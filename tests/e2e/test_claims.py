@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hardener.evidence.xmpp_stub import Door
+from hardener.proof.xmpp.stub import Door
 
 from .test_login import _token as unsigned_token
 

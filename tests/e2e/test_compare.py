@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener.compare import browser
-from threads import beside_playwright
+from hardener.proof.compare import browser
+from support.threads import beside_playwright
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import brotli
 import pytest
 
-from hardener import compressed
-from hardener.versions import stamp
+from hardener.pipeline import compressed
+from hardener.pipeline.versions import stamp
 
 from .conftest import (
     LOGIN,

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from hardener.evidence.xmpp_stub import USER
+from hardener.proof.xmpp.stub import USER
 
 from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, enter, join
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from hardener.evidence.xmpp_stub import PASSWORD, USER, Door
+from hardener.proof.xmpp.stub import PASSWORD, USER, Door
 
 from .conftest import LOGIN, SCREENSHOTS, Visit, Xmpp, enter, sign_in
 

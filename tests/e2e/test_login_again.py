@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from hardener.evidence.xmpp_stub import USER, Door
+from hardener.proof.xmpp.stub import USER, Door
 
 from .conftest import LOGIN, Visit, Xmpp, sign_in
 from .test_login import (

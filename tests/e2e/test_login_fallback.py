@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import prosody_server
-from prosody_server import ACCOUNTS, DOMAIN, MUC, Setup
+from support import prosody_server
+from support.prosody_server import ACCOUNTS, DOMAIN, MUC, Setup
 
 from .conftest import LOGIN, NGINX, Visit, _start, archive_of, sign_in, unpack
 from .test_login import JOINED, PREJOIN, ROOM, WRONG, _in_meeting, _joins, _says

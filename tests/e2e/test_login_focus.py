@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from hardener.evidence.xmpp_stub import PASSWORD, USER, Door
+from hardener.proof.xmpp.stub import PASSWORD, USER, Door
 
 from .conftest import LOGIN, Visit, Xmpp, sign_in
 from .test_login import DIALOG, JOINED, _joins, _until, go

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import prosody_server
-from prosody_server import DOMAIN, MUC, Setup
+from support import prosody_server
+from support.prosody_server import DOMAIN, MUC, Setup
 
 from .conftest import LOGIN, Visit, sign_in
 from .test_login import PREJOIN, PROBLEM

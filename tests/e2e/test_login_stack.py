@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from hardener.stack import docker
-from hardener.stack.containers import containers
+from hardener.proof.stack import docker
+from hardener.proof.stack.containers import containers
 
 from .test_login import DIALOG, MEDIA, WRONG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hardener.stack import Stack
+    from hardener.proof.stack import Stack
 
     from .meeting import Participant
 

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from hardener import config
-from hardener.fetch import mirror_of
-from hardener.git import Repository
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository
 
 from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, archive_of, enter
 from .test_accessibility import violations

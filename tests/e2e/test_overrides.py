@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from hardener import config
-from hardener.fetch import mirror_of
-from hardener.git import Repository
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository
 
 from .conftest import ROOT, Visit
 

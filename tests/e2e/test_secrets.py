@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from hardener.evidence.xmpp_stub import Door
+from hardener.proof.xmpp.stub import Door
 
 from .conftest import ROOT
 from .test_login import _token as unsigned_token

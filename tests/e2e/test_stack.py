@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from hardener import config, staging
-from hardener import stack as stack_module
-from hardener.run import run
-from hardener.stack import docker, images
-from hardener.stack.containers import PROJECT, containers, health
+from hardener import config
+from hardener.proof import stack as stack_module
+from hardener.proof.stack import docker, images, staging
+from hardener.proof.stack.containers import PROJECT, containers, health
+from hardener.system.process import run
 
 from .conftest import ROOT, SNIPPETS
 from .outside import ADDRESS, Outside, outside, probe
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from hardener.stack import Stack
+    from hardener.proof.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.upstream, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hardener.evidence.xmpp_stub import MALLORY, Mallory
+from hardener.proof.xmpp.stub import MALLORY, Mallory
 
 from .conftest import PREJOIN, join
 from .test_lib import HELPERS, VARIANTS, Server

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from hardener import cli
+from hardener.cli import main
 from hardener.errors import StackError
-from hardener.evidence import campaign, cdp, occupants, xmpp_stub
-from hardener.evidence.canaries import CANARIES
-from hardener.evidence.network import SealedNetwork
-from hardener.evidence.record import read
-from hardener.stack.docker import NoDockerError
+from hardener.proof.evidence import campaign, cdp, occupants
+from hardener.proof.evidence.canaries import CANARIES
+from hardener.proof.evidence.namespaces import SealedNetwork
+from hardener.proof.evidence.record import read
+from hardener.proof.stack.docker import NoDockerError
+from hardener.proof.xmpp import stub
 from hardener.ui import UI
-from threads import beside_playwright
+from support.threads import beside_playwright
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 WORK = Path(__file__).parents[2] / ".work"
@@ -64,7 +65,7 @@ def test_signing_in_leaves_no_secret_in_the_record(tmp_path: Path) -> None:
     assert "SCRAM-SHA-1" in text
     assert "[redacted]</auth>" in text
     assert "[redacted]</response>" in text
-    assert xmpp_stub.PASSWORD not in text
+    assert stub.PASSWORD not in text
 
 
 def test_a_blind_witness_voids_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def test_journeys_into_the_hardened_site_log_in_first(tmp_path: Path) -> None:
     text = (tmp_path / "out" / "events.ndjson").read_text(encoding="utf-8")
     assert text.count("SCRAM-SHA-1") >= 2, "the login page asks, and then the meeting connects"
     assert "ANONYMOUS" not in text
-    assert xmpp_stub.PASSWORD not in text
+    assert stub.PASSWORD not in text
 
 
 def test_whoever_is_not_shown_as_what_the_server_says_is_seen_and_so_is_a_planted_occupant(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_people_in_a_call_on_real_servers_and_a_hostile_one(
             pytest.skip(f"{site} is not there: hardener build (and --unpatched)")
     only = ("real-two", "real-three", "real-mallory+mallory-avatar")
     words = ["evidence", os.fspath(sites[0]), "--control", os.fspath(sites[1]), "--stack", "--out", os.fspath(tmp_path)]
-    given = cli._parser().parse_args([*words, "--only", *only])
+    given = main._parser().parse_args([*words, "--only", *only])
     try:
         with SealedNetwork():
             pass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from repository import create
 
-from hardener import cli
+from hardener.cli import main as cli
 
 HERE = Path(__file__).parent
 WORK = HERE.parent.parent / ".work" / "demo"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 import hardener
-from hardener import node
+from hardener.system import node
 from minimeet import repository
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Minimeet:
     def argv(self, verb: str, *words: str, driver: str = "") -> list[str]:
         """The command line; a driver is Python code to run before hardener starts in the same process."""
         start = (
-            ["-c", f"{driver}\nimport sys\nfrom hardener.cli import main\nsys.exit(main())"]
+            ["-c", f"{driver}\nimport sys\nfrom hardener.cli.main import main\nsys.exit(main())"]
             if driver
             else ["-m", "hardener"]
         )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hardener import node
 from hardener.errors import BundleError
+from hardener.system import node
 
 if TYPE_CHECKING:
     from pathlib import Path

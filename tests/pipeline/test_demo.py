@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener import node
+from hardener.system import node
 
 from .conftest import MANIFEST, MAPS, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, unpack
 

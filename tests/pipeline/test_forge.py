@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fakes import FakeUpstream, lines, write_files, write_series
-from hardener import cli
+from hardener.cli import main
+from support.fakes import FakeUpstream, lines, write_files, write_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ ref = "refs/tags/stable/meet_90"
 
 def ask(project: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, Any], str]:
     """Run ``hardener upstream --status`` (or what ``words`` say); exit code, answer, and all that was shown."""
-    code = cli.main([*(words or ("upstream", "--status")), "--project", str(project), "--json"])
+    code = main.main([*(words or ("upstream", "--status")), "--project", str(project), "--json"])
     out, err = capsys.readouterr()
     return code, json.loads(out), out + err
 

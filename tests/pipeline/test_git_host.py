@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fakes import FakeUpstream, git
-from git_host import GitHost
-from hardener import transfer
 from hardener.errors import PinError, UnreachableError
-from hardener.fetch import fetch, mirror_of
-from hardener.git import Repository
+from hardener.git import remote
+from hardener.git.fetch import fetch, mirror_of
+from hardener.git.repository import Repository
+from support.fakes import FakeUpstream, git
+from support.git_host import GitHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             monkeypatch.setenv(name, value)
         return one
 
-    monkeypatch.setattr(transfer, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(remote, "PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     for proxy in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fakes import lines
-from hardener import cli
-from lifting import OURS, World
+from hardener.cli import main
+from support.fakes import lines
+from support.lifting import OURS, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def in_child(world: World, words: tuple[str, ...], dies_at: int) -> tuple[int, i
     Path.replace = effect(Path.replace)
     Path.rename = effect(Path.rename)
     Path.unlink = effect(Path.unlink)
-    os._exit(cli.main(["lift", "--project", str(world.root), "--quiet", *words]))
+    os._exit(main.main(["lift", "--project", str(world.root), "--quiet", *words]))
 
 
 def finish(world: World) -> None:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener import config, pipeline, sdks
-from hardener.addresses import MAP_SUFFIX, find_hosts
-from hardener.fetch import mirror_of
-from hardener.git import Repository
-from hardener.hosts import NAME as HOSTS
-from hardener.hosts import read_hosts
-from hardener.results import Options
-from hardener.scan import scan
+from hardener import config
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository
+from hardener.pipeline import build
+from hardener.pipeline.results import Options
+from hardener.pipeline.scan import scan
+from hardener.policy import sdks
+from hardener.policy.addresses import MAP_SUFFIX, find_hosts
+from hardener.policy.hosts import NAME as HOSTS
+from hardener.policy.hosts import read_hosts
 from hardener.ui import UI
 
 if TYPE_CHECKING:
-    from hardener.results import Result
+    from hardener.pipeline.results import Result
 
 ROOT = Path(__file__).parents[2]
 LIST = sdks.read_sdks(ROOT / sdks.NAME)
@@ -42,7 +44,7 @@ def results(developers_cache: Path) -> dict[str, Result]:
             if not mirror.exists() or Repository(mirror).commit(component.commit) is None:
                 pytest.skip(f"{mirror} does not hold {component.name} at its pin: run 'make build'")
         return {
-            variant: pipeline.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
+            variant: build.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
             for variant in ("unpatched", "hardened")
         }
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener import config, node
-from hardener.checking import check
-from hardener.checkout import checkout
-from hardener.fetch import _wanted, mirror_of
-from hardener.git import Repository
+from hardener import config
+from hardener.git.fetch import _wanted, mirror_of
+from hardener.git.repository import Repository
+from hardener.pipeline.checkout import checkout
+from hardener.series.check import check
+from hardener.system import node
 from hardener.ui import UI
 
 if TYPE_CHECKING:
-    from hardener.apply import Applied
     from hardener.config import Component, Project
+    from hardener.series.apply import Applied
 
     from .conftest import Reference
 

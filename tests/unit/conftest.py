@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_socket
 
-from fakes import FakeUpstream
+from support.fakes import FakeUpstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,59 @@
+"""The verbs for a server: ``check-server`` with its findings, and ``nginx``, which writes snippets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener import snippets
+from hardener.errors import ScanError
+from hardener.servercheck.check import check
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hardener.ui import UI
+
+
+def register(verb: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
+    """Add the verbs to the command line."""
+    parser = verb("check-server", _check_server, "read a server's configuration and name what it leaves open")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="DIR|ENV-FILE", help="/etc, .env, compose files, or copies"
+    )
+    parser.add_argument(
+        "--vouch-for", action="append", default=[], metavar="MODULE",
+        help="you have read this module of Prosody's, which hardener does not know, and answer for it",
+    )  # fmt: skip
+    parser = verb("nginx", _nginx, "write the nginx snippets, also for pages that embed meetings")
+    parser.add_argument("folder", type=Path, help="where they go; /etc/nginx/hardener")
+    parser.add_argument(
+        "--embed", action="append", default=[], metavar="ORIGIN",
+        help="pages of this origin may embed and steer meetings: https://portal.example.org",
+    )  # fmt: skip
+
+
+def _nginx(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Write the snippets and say where."""
+    names = snippets.write(words.folder, words.embed)
+    ui.print(f"{len(names)} files in {words.folder}; embedding: {', '.join(words.embed) or 'own origin only'}")
+    ui.print("limits/ is off until its files are copied: 'Limits' in build/nginx/README.md")
+    return {"files": list(names), "embed": words.embed}
+
+
+def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Check, show the findings, and answer with them; the exit code is 7 if a door is open."""
+    result = check(words.paths, words.vouch_for)
+    for finding in result.findings:
+        rows = (("means", finding.means), ("cure", finding.cure))
+        ui.rated(finding.severity, finding.title, finding.id, f"{finding.where}: {finding.what}", rows)
+    counts = ", ".join(f"{number} {kind}(s)" for kind, number in result.counts.items())
+    ui.print(f"{len(result.files)} files read; {counts}")
+    if result.vouched:
+        ui.note(f"not judged, as you vouch for it: {', '.join(f'mod_{name}' for name in result.vouched)}")
+    if result.open:
+        ui.print("OPEN: close the doors", "red")
+    else:
+        ui.print("no open door in what was read", "green")
+    return result.as_dict() | {"exit": ScanError.exit_code if result.open else 0}

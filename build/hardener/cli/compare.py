@@ -1,0 +1,88 @@
+"""The command line of `hardener compare`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hardener.errors import ConfigError, ScanError
+from hardener.proof.compare.expected import NAME
+from hardener.proof.compare.model import CHECKS
+from hardener.proof.compare.run import compare
+from hardener.ui import human
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from hardener.config import Project
+    from hardener.proof.compare.model import Comparison
+    from hardener.ui import UI
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument(
+        "--twice", action="store_true", help="build each side again elsewhere: has to be byte-identical"
+    )
+    parser.add_argument("--no-browser", action="store_true", help="leave out what needs Chromium; the result says so")
+
+
+def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, str], ui: UI) -> dict[str, Any]:
+    """Run the verb; returns its answer for ``--json``: exit code 7 for an open difference, 3 for a stale line."""
+    result = compare(project, sources, ui, pages=not arguments.no_browser, twice=arguments.twice)
+    tell(result, ui)
+    code = ScanError.exit_code if result.uncovered else ConfigError.exit_code if result.stale else 0
+    return {
+        "exit": code,
+        "checks": {one.check: {"compared": one.compared, "differences": len(one.differences)} for one in result.found},
+        "left_out": list(result.left_out),
+        "open": [asdict(one) for one in result.uncovered],
+        "reviewed": [asdict(one) | {"reason": line.reason} for one, line in result.covered],
+        "stale": [asdict(one) for one in result.stale],
+        "scripts": [
+            dict(zip(("script", "rspack", "webpack", "rspack_level", "webpack_level"), row, strict=True))
+            for row in result.sizes
+        ],
+    }
+
+
+def tell(result: Comparison, ui: UI) -> None:
+    """Show the tables, and what is open or stale, with what mends it."""
+    scripts: dict[str, list[tuple[str, ...]]] = {}
+    for name, ours, theirs, level, other in result.sizes:
+        component, _, script = name.partition("/")
+        change = f"{100 * (ours - theirs) / max(theirs, 1):+.1f} %"
+        row = (script, human(theirs), human(ours), change, _level(level, other))
+        scripts.setdefault(component, []).append(row)
+    for component, rows in scripts.items():
+        ui.print()
+        ui.table(component, ("", "webpack", "Rspack", "change", "ES"), rows)
+    ui.print()
+    checks: list[tuple[str | int, ...]] = []
+    for one in result.found:
+        reviewed = sum(done.check == one.check for done, _ in result.covered)
+        differ = len(one.differences)
+        checks.append((one.check, one.compared, differ, reviewed, differ - reviewed))
+    checks += [(check, "left out", "", "", "") for check in result.left_out]
+    ui.table("Rspack against webpack", ("", "compared", "differ", "reviewed", "open"), checks)
+    ui.print()
+    for check in CHECKS:
+        if lines := [str(one) for one in result.uncovered if one.check == check]:
+            ui.problem(f"{check} ({CHECKS[check]})", f"find out why; what does no harm goes into {NAME}", details=lines)
+    for line in result.stale:
+        where = f'check = "{line.check}", where = "{line.where}", what = "{line.what}", only = "{line.only}"'
+        ui.problem(f"{NAME}: nothing differs so any more: {where}", "remove the line, or mend it")
+    if result.left_out:
+        ui.note(f"not compared: {', '.join(result.left_out)} (--twice; without --no-browser)")
+    if not result.uncovered and not result.stale:
+        ui.print(f"no difference without a reason: {len(result.covered)} are reviewed", "green")
+
+
+def _level(rspack: int, webpack: int) -> str:
+    """Both levels of ECMAScript in one cell; Rspack's first.
+
+    >>> _level(2019, 2019), _level(2018, 2020)
+    ('2019', '2018 < 2020')
+    """
+    return str(rspack) if rspack == webpack else f"{rspack} {'<' if rspack < webpack else '>'} {webpack}"

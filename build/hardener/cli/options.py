@@ -1,0 +1,37 @@
+"""What several verbs take from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hardener import config
+from hardener.errors import UsageError
+from hardener.git.sources import chosen_sources
+from hardener.pipeline import substitute
+from hardener.series.extras import extend
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def project_of(arguments: argparse.Namespace) -> config.Project:
+    """The project that ``--project`` names, or the one found from here upwards, with its ``--extra`` folders
+    and ``--substitute`` archives.
+
+    Raises UsageError where there is none.
+    """
+    here = Path.cwd()
+    for folder in [arguments.project] if arguments.project else [here, *here.parents]:
+        if arguments.project or (folder / config.NAME).exists():
+            project = extend(config.load(folder), getattr(arguments, "extra", ()))
+            return substitute.extend(project, getattr(arguments, "substitute", ()))
+    raise UsageError(
+        f"there is no {config.NAME} in {here} or above",
+        hint="change into a hardener project, or name one: --project DIR",
+    )
+
+
+def sources_of(arguments: argparse.Namespace, project: config.Project) -> dict[str, str]:
+    """Where to fetch from, as ``--upstream`` and HARDENER_UPSTREAM say: component name -> URL or path."""
+    return chosen_sources(tuple(arguments.upstream), tuple(component.name for component in project.components))

@@ -1,0 +1,155 @@
+"""The door's verbs around a series of patches: check, edit, regen, explain."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hardener.cli.options import project_of, sources_of
+from hardener.errors import PatchError, UsageError
+from hardener.series.check import check
+from hardener.series.edit import edit
+from hardener.series.edittree import EDIT
+from hardener.series.explain import explain
+from hardener.series.extras import layers_of
+from hardener.series.lists import SERIES
+from hardener.series.regen import regen
+from hardener.series.source import fetch_pinned, ground
+from hardener.series.table import catalogue
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hardener.series.extras import Layer
+    from hardener.ui import UI
+
+
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
+    """Add the verbs to the command line; ``source`` and ``extra`` are the parsers of options that they share."""
+    sub = verb("check", _check, "apply all series and overlays without building, and judge every patch", source, extra)
+    sub.add_argument("--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml (there the fit alone)")
+    sub.add_argument("--fix", action="store_true", help="write the table of patches/README.md anew, then check")
+    sub = verb("edit", _edit, "open a work tree with one commit a patch, to change with plain git", source, extra)
+    sub.add_argument("component", metavar="COMPONENT", help="a component of upstream.toml")
+    sub.add_argument("--restart", action="store_true", help="make it anew; what was done is kept on a branch saved/N")
+    sub = verb("regen", _regen, "write series in canonical form, from their work trees if there are any", source, extra)
+    sub.add_argument("components", nargs="*", metavar="COMPONENT", help="components of upstream.toml (default: all)")
+    sub = verb("explain", _explain, "say what of ours a host, file, patch, configuration key or module is about", extra)
+    sub.add_argument("words", nargs="+", metavar="WORD", help="HOST, FILE, PATCH, KEY or MODULE; or: COMPONENT PATH")
+
+
+def today() -> dt.date:
+    """The day, in UTC."""
+    return dt.datetime.now(dt.UTC).date()
+
+
+def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = project_of(arguments)
+    if arguments.tree != "pin" and arguments.tree not in project.trees:
+        raise UsageError(
+            f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}"
+        )
+    if arguments.fix and catalogue(project).write():
+        ui.note("patches/README.md: table written")
+    checked = check(project, arguments.tree, sources_of(arguments, project), today(), ui)
+    lines = sum(one.upstream_lines for one in checked.applied)
+    answer: dict[str, Any] = {
+        "tree": arguments.tree,
+        "upstream_lines": lines,
+        "components": [
+            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]}
+            for one in checked.applied
+        ],
+        "measures": [asdict(measure) for measure in checked.measures],
+        "findings": [asdict(finding) for finding in checked.findings],
+        "exit": checked.exit_code,
+    }
+    if not checked.findings:
+        context = sum(measure.context for measure in checked.measures)
+        beside = f", {context} shown as context" if checked.measures else ""
+        ui.print(f"all patches and overlays fit; {lines} upstream lines touched{beside}")
+        return answer
+    for finding in checked.findings:
+        ui.problem(str(finding), finding.mend)
+    count = len(checked.findings)
+    message = f"{count} finding{'' if count == 1 else 's'}"
+    ui.console.print(f"{message}; each has below it what mends it")
+    first = checked.findings[0]
+    return answer | {
+        "error": f"{message}: {first}",
+        "hint": first.mend,
+        "details": [str(finding) for finding in checked.findings],
+    }
+
+
+def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = project_of(arguments)
+    component = project.component(arguments.component)
+    mirror = fetch_pinned(component, sources_of(arguments, project), ui).mirror
+    layer = layers_of(project, component)[-1]
+    base = ground(project, component, layer, mirror, ui)
+    edited = edit(component, mirror, base, layer, project.work / EDIT, restart=arguments.restart)
+    ui.print(f"{edited.how}: {edited.path}, {edited.patches} patches as commits on {base[:12]}", "bold")
+    if edited.saved:
+        ui.note(f"what was there is kept on the branch {edited.saved}")
+    if edited.stopped:
+        first, *rest = edited.stopped
+        ui.note(f"{first} does not fit: solve it there, git add, git am --continue (or: git am --skip drops it)")
+        for name in rest:
+            ui.note(f"{name} waits behind it")
+    ui.print(f"cd {edited.path} && git rebase -i hardener/base    # one commit a patch; Patch-Name: names its file")
+    ui.print(f"then: hardener regen {component.name}")
+    return asdict(edited) | {
+        "path": os.fspath(edited.path),
+        "base": base,
+        "exit": PatchError.exit_code if edited.stopped else 0,
+    }
+
+
+def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = project_of(arguments)
+    sources = sources_of(arguments, project)
+    names = arguments.components or [component.name for component in project.components]
+    answers = []
+    for component in [project.component(name) for name in names]:
+        mirror = fetch_pinned(component, sources, ui).mirror
+        layer = layers_of(project, component)[-1]
+        base = ground(project, component, layer, mirror, ui)
+        with ui.step("regen", component.name) as line:
+            done = regen(component, mirror, base, layer, project.work / EDIT, today())
+            written = len(done.written) + len(done.added)
+            line.say(f"{layer}{written} written, {done.kept} as they were (from the {done.source})")
+        for what, patches in (("changed", done.written), ("new", done.added)):
+            for name in patches:
+                ui.note(f"{what}: {name}")
+        for name in done.dropped:
+            text = f"{name} has no commit any more; the file and its line of the series are gone"
+            ui.problem(text, _undo(name, layer), word="DROPPED")
+        if done.reordered:
+            ui.note("the order has changed")
+        answers.append(asdict(done))
+    if catalogue(project).write():
+        ui.note("patches/README.md: table written")
+    ui.print("then: hardener check")
+    return {"components": answers}
+
+
+def _undo(name: str, layer: Layer) -> str:
+    return f"if that was not wanted: git checkout -- {layer.patches / name} {layer.patches / SERIES}"
+
+
+def _explain(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    *component, word = arguments.words
+    if len(component) > 1:
+        raise UsageError("one word, or a component and a path of it", hint="hardener explain COMPONENT PATH")
+    finds = explain(project_of(arguments), word, *component)
+    for find in finds:
+        ui.print(f"{find.kind} {find.name}", "bold")
+        rows = (("", find.how), ("why", find.why), ("test", find.test), ("upstream", find.upstream), ("in", find.where))
+        for label, text in rows:
+            if text:
+                ui.print(f"  {label:<9}{text}")
+    return {"word": word, "finds": [asdict(find) for find in finds]}

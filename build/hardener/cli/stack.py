@@ -1,0 +1,103 @@
+"""The door's part for the test stack: ``hardener stack up | down | logs | status``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.cli.options import project_of
+from hardener.errors import StackError, UsageError
+from hardener.git.sources import chosen_sources
+from hardener.proof import stack
+from hardener.proof.stack import staging
+from hardener.ui import write_out
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hardener.config import Project
+    from hardener.ui import UI
+
+
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
+    parser = verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
+    parser.add_argument("action", choices=("up", "down", "logs", "status"), help="what to do with the stack")
+    parser.add_argument("--name", default="", help="several stacks run side by side (default: one for this checkout)")
+    parser.add_argument(
+        "--flavour", choices=tuple(stack.FLAVOURS), default=os.environ.get(stack.VARIABLE, "local"),
+        help="local: Debian's packages and a stand-in for jicofo; official: upstream's images",
+    )  # fmt: skip
+    parser.add_argument(
+        "--site", type=Path, metavar="DIR", help="folder or archive to serve (default: what the last build made)"
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
+    parser.add_argument(
+        "--user", action="append", default=[], metavar="NAME", help=f"account (default: {', '.join(stack.USERS)})"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help="setting of Prosody, as in docker-jitsi-meet: " + ", ".join(stack.SETTINGS),
+    )  # fmt: skip
+
+
+def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Do what was asked. Raises what the stack raises, UsageError for a malformed setting."""
+    project = project_of(given)
+    name = given.name or stack.default_name(project.root)
+    folder = staging.folder(project, name)
+    if given.action == "up":
+        return _up(project, name, given, ui)
+    if given.action == "down":
+        with ui.step("stack", name) as line, stack.lock(lambda who: line.tell(f"{who} is at work: waiting")):
+            gone = stack.down(name, folder)
+            line.say(f"{gone.removed} things removed" + ("; the daemon that we started, too" if gone.daemon else ""))
+        return asdict(gone)
+    if given.action == "logs":
+        text = stack.logs(name)
+        if not given.json:
+            write_out(text)
+        return {"logs": text}
+    states = stack.health(name) if stack.docker.answers() else {}
+    running = stack.read(folder) if states else None
+    for service, state in sorted(states.items()):
+        ui.print(f"  {service:<9} {state}", "green" if state == "healthy" else "red")
+    if running:
+        _tell(running, folder, ui)
+    elif not states:
+        ui.print(f"the stack {name} does not run")
+    wanted = stack.FLAVOURS[running.flavour].services if running else {"all"}
+    well = set(states) == wanted and set(states.values()) == {"healthy"}
+    told = {"name": name, "services": states, "stack": asdict(running) if running else None}
+    return told | {"exit": 0 if well else StackError.exit_code}
+
+
+def _up(project: Project, name: str, given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    settings = {}
+    for entry in given.settings:
+        key, sign, value = entry.partition("=")
+        if not sign:
+            raise UsageError(f"--set {entry!r} is not NAME=VALUE", hint="the names are: " + ", ".join(stack.SETTINGS))
+        settings[key] = value
+    sources = chosen_sources(tuple(given.upstream), tuple(component.name for component in project.components))
+    users = tuple(given.user) or stack.USERS
+    running = staging.up(
+        project,
+        name,
+        ui,
+        site=given.site,
+        sources=sources,
+        flavour=given.flavour,
+        settings=settings,
+        port=given.port,
+        users=users,
+    )
+    _tell(running, staging.folder(project, name), ui)
+    return asdict(running)
+
+
+def _tell(running: stack.Stack, folder: Path, ui: UI) -> None:
+    ui.print(f"{running.url}  accounts: {', '.join(running.users)}; passwords in {os.fspath(folder / 'stack.json')}")

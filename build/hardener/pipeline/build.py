@@ -1,0 +1,202 @@
+"""The build: fetch, patch, overlay and check out all components; install and bundle one after the other; deploy, scan,
+package.
+
+Every step has a key (the hash of all that it reads) and is left out when its output stands for that key already. Some
+work runs beside the line that a person sees, because it would keep one core of several busy and nothing else: npm
+installs for later components while earlier ones are bundled, the type checker runs beside the bundler, and the site is
+compressed while it is scanned. The time on a line is what the build had to wait for that step.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hardener.git.repository import Repository
+from hardener.pipeline import compressed, manifest, scan, versions
+from hardener.pipeline.bundle import bundle, deliver
+from hardener.pipeline.checkout import checkout, write_tree
+from hardener.pipeline.deploy import Deployed, deploy
+from hardener.pipeline.install import Installed, install, provide
+from hardener.pipeline.package import pack, package, read_records, write_records
+from hardener.pipeline.results import Built, Options, Prepared, Result
+from hardener.pipeline.typecheck import typecheck
+from hardener.policy import addresses, hosts, sdks
+from hardener.series.source import fetch_pinned, source
+from hardener.system import locks, node, stamps
+from hardener.system.workers import Beside
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from hardener.config import Component, Project
+    from hardener.ui import UI
+
+
+def build(project: Project, options: Options, ui: UI) -> Result:
+    """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before."""
+    node.check_major(project.node)
+    area = project.work / (options.variant + project.mark)
+    waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
+    with (
+        locks.lock(project.work / "lock", wait=options.wait, waiting=waiting),
+        Beside(threads=os.cpu_count() or 1) as installing,
+        Beside(threads=1) as beside,
+    ):
+        new = any(one.recipe != "none" and not (area / one.name).exists() for one in project.components)
+        # A recipe is sure to run then, and sources can be made without our tools.
+        tools = installing.submit(node.tools) if new else None
+        # All sources come first, so that a patch or overlay that does not fit is told before anything is installed.
+        prepared = [_prepare(project, component, options, area, ui) for component in project.components]
+        order = [prepared[-1], *prepared[:-1]]  # the site takes longest by far
+        packages = {one.component.name: installing.submit(_install, one, options, tools) for one in order}
+        built: dict[str, Built] = {}
+        for one in prepared:
+            built[one.component.name] = _bundle(one, packages[one.component.name], options, built, area, beside, ui)
+        return _finish(project, options, tuple(built.values()), area, beside, ui)
+
+
+def _prepare(project: Project, component: Component, options: Options, area: Path, ui: UI) -> Prepared:
+    """From the pin to the patched tree."""
+    if options.unpatched:  # upstream as it is: what we leave out of its site is there
+        component = replace(component, drop=(), site_without=())
+    fetched = fetch_pinned(component, options.sources, ui, wait=options.wait)
+    sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched)
+    tree = sources.last.laid.tree
+    with ui.step("checkout", component.name) as line:
+        work = checkout(component, fetched.mirror, tree, area / component.name / "tree")
+        line.say(f"tree {tree[:12]}" + ("" if work.fresh else ", unchanged"))
+    return Prepared(
+        component,
+        fetched,
+        sources,
+        work,
+        provided=tuple(project.component(name).package for name in component.needs),
+        substitutes=tuple(one for one in project.substitutes if one.component == component.name),
+    )
+
+
+def _install(one: Prepared, options: Options, tools: Future[Path] | None) -> Installed:
+    if tools:
+        tools.result()  # where they cannot be had, that is the error, and they are not asked for once more
+    return install(one.component, one.work, options.toolchain, one.provided, one.substitutes)
+
+
+def _bundle(
+    one: Prepared,
+    packages: Future[Installed],
+    options: Options,
+    built: Mapping[str, Built],
+    area: Path,
+    beside: Beside,
+    ui: UI,
+) -> Built:
+    component, fetched, sources, work = one.component, one.fetched, one.source, one.work
+    with ui.step("install", component.name) as line:
+        line.tell("npm packages")
+        installed = packages.result()
+        if one.provided and component.recipe != "none":
+            installed = provide(work, installed, _packages(component, built, area))
+        line.say(f"{installed.packages} of {installed.of} packages" + ("" if installed.fresh else ", unchanged"))
+    with ui.step("bundle", component.name) as line:
+        line.tell(options.toolchain)
+        checking = beside.submit(
+            typecheck,
+            component,
+            work,
+            installed.key,
+            sources.paths,
+            Repository(fetched.mirror).changed(component.commit, sources.last.applied.commit),
+            lambda folder: write_tree(component, fetched.mirror, component.commit, folder),
+        )
+        # An alias leads away from a package that is left out, and so not where there is a substitute for it.
+        brought = {substitute.package for substitute in one.substitutes}
+        aliases = tuple(alias for alias in sources.aliases if alias.package not in brought)
+        bundled = bundle(component, work, installed, aliases, options.toolchain, area / component.name)
+        checked = checking.result()
+        size = sum(size for name, size in bundled.sizes.items() if name.endswith(".js"))
+        text = f"{len(bundled.sizes)} assets, {size / 1e6:.2f} MB JS; {checked.ours} files of ours type-checked"
+        line.say(text if bundled.fresh or checked.fresh else "unchanged")
+    for warning in bundled.warnings if bundled.fresh else ():
+        ui.note(warning)
+    return Built(**vars(one), installed=installed, bundled=bundled, checked=checked)
+
+
+def _packages(component: Component, built: Mapping[str, Built], area: Path) -> dict[str, Path]:
+    """What the components that this one needs deliver: npm name -> folder."""
+    return {
+        need.component.package: deliver(need.component, need.work, need.bundled, area / need.component.name / "package")
+        for need in (built[name] for name in component.needs)
+    }
+
+
+def _finish(project: Project, options: Options, built: tuple[Built, ...], area: Path, beside: Beside, ui: UI) -> Result:
+    last = built[-1]
+    # Web servers make ETags of time and size, so each revision of a pin has a time of its own.
+    mtime = Repository(last.fetched.mirror).committed(last.component.commit) + project.revision
+    with ui.step("deploy", last.component.name) as line:
+        site = deploy(
+            *(last.component, last.work, last.installed, last.bundled, area / "site"), as_upstream=options.unpatched
+        )
+        line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
+    packing = beside.submit(pack, site.path, mtime) if site.fresh else None
+    with ui.step("scan", last.component.name) as line:
+        found, fresh = _scan(project, options, built, site, area)
+        judged = f", all listed; none of {len(found['sdks'])} SDKs" if fresh else ", unchanged"
+        line.say(f"{len(found['hosts'])} hosts" + (", not judged" if options.unpatched else judged))
+    with ui.step("package", last.component.name) as line:
+        line.tell("compressing")
+        variant = options.variant + project.mark
+        dist = project.dist if variant == "hardened" else project.dist / variant
+        label = f"{last.component.name}-{last.component.release}-unpatched" if options.unpatched else project.label
+        packaged = package(site.path, label, site.key, mtime, dist, area, packing.result if packing else None)
+        line.say(
+            f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
+        )
+    record = None if packaged.fresh else read_records(dist, packaged)
+    if record is None or not manifest.holds(record, project, built, found):
+        record = manifest.record(project, options, built, found, packaged, label, ui.times)
+        write_records(dist, packaged, record)
+    return Result(built, site, packaged, record)
+
+
+def _scan(
+    project: Project, options: Options, built: tuple[Built, ...], site: Deployed, area: Path
+) -> tuple[dict[str, Any], bool]:
+    """Hosts in the site with their counts and the SDKs that are not in it, and whether they were looked for just now.
+
+    Unpatched ones are not judged, and no SDK is looked for.
+    """
+    known, more = _lists(project, hosts.NAME)
+    ours, theirs = _lists(project, sdks.NAME)
+    stamp = stamps.Stamp(area / "scan.json")
+    listed = [(path.name, stamps.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
+    judged = options.judged and not options.unpatched
+    files = (scan.__file__, addresses.__file__, hosts.__file__, sdks.__file__, versions.__file__, compressed.__file__)
+    sources = [stamps.file_digest_of(file) for file in files]
+    key = stamps.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
+    facts = stamp.facts(key)
+    fresh = facts is None
+    if facts is None:
+        exact = options.toolchain == "rspack"
+        forbidden = sdks.in_force(ours, theirs) if judged else ()
+        bundles = {
+            f"{one.component.name}/{name}": paths for one in built for name, paths in one.bundled.modules.items()
+        }
+        scanned = (
+            scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more)
+            if judged
+            else scan.scan(site.path)
+        )
+        counts = {host: list(counts) for host, counts in scanned.hosts.items()}
+        facts = {"hosts": counts, "sdks": [sdk.name for sdk in forbidden]}
+        stamp.set(key, facts)
+    return facts, fresh
+
+
+def _lists(project: Project, name: str) -> tuple[Path, list[Path]]:
+    """A list of the project, and those of that name in the folders of an operator."""
+    return project.root / name, [path for folder in project.extras if (path := folder / name).exists()]

@@ -1,0 +1,108 @@
+"""``build-manifest.json``: what went in, how it was built, what came out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from hardener import __version__
+from hardener.pipeline.package import archive_records
+from hardener.system import disk, node, stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hardener.config import Project
+    from hardener.pipeline.package import Packaged
+    from hardener.pipeline.results import Built, Options
+    from hardener.series.source import Layered
+
+
+def record(
+    project: Project,
+    options: Options,
+    built: tuple[Built, ...],
+    found: dict[str, Any],
+    packaged: Packaged,
+    label: str,
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """The manifest of a build. ``found`` is what the scan found; ``seconds`` is what the build waited for each step."""
+    return {
+        "schema": 1,
+        "hardener": __version__,
+        "name": project.name,
+        "label": label,
+        "variant": options.variant,
+        "toolchain": {"name": options.toolchain, "node": node.node_version(), "recipes": node.recipes_digest()}
+        | {name: version for one in built for name, version in one.bundled.versions.items()},
+        "components": [_component(one) for one in built],
+        "substitutions": _substitutions(project),
+        "hosts": found["hosts"],
+        "sdks_excluded": found["sdks"],
+        "sizes": packaged.sizes,
+        "archives": archive_records(packaged),
+        "seconds": dict(seconds),
+    }
+
+
+def holds(manifest: dict[str, Any], project: Project, built: tuple[Built, ...], found: dict[str, Any]) -> bool:
+    """Whether a manifest of the same archives is true of this build, too.
+
+    A header, a list or a substitute's name that changed alone gives the same archive, but not the same record of it.
+    """
+    return (
+        _inputs(manifest["components"]) == _inputs([_component(one) for one in built])
+        and manifest.get("sdks_excluded") == found["sdks"]
+        and manifest["substitutions"] == _substitutions(project)
+    )
+
+
+def _substitutions(project: Project) -> list[dict[str, str]]:
+    """Packages that a person brought; a release has to refuse a manifest in which there is one."""
+    return [one.record() for one in project.substitutes]
+
+
+def _inputs(records: list[dict[str, Any]]) -> bytes:
+    """What went in, whichever source it was fetched from; as JSON, which knows no difference of lists and tuples."""
+    return disk.json_bytes([record | {"fetched_from": ""} for record in records])
+
+
+def _component(one: Built) -> dict[str, Any]:
+    component = one.component
+    ours, *downstream = one.source.layers
+    return {
+        "name": component.name,
+        "repository": component.repository,
+        "commit": component.commit,
+        "release": component.release,
+        "fetched_from": one.fetched.source,
+        "patched_commit": ours.applied.commit,
+        "commit_with_overlays": ours.laid.commit,
+        "tree": one.source.last.laid.tree,
+        "downstream": [{"name": layer.layer.name, "commit": layer.laid.commit} | _layer(layer) for layer in downstream],
+        "omitted": list(component.omit),
+        "packages": one.installed.packages,
+        "upstreams_own_patches": list(one.installed.patched),
+        "files_type_checked": one.checked.ours,
+    } | _layer(ours)
+
+
+def _layer(one: Layered) -> dict[str, Any]:
+    """What one owner brought: ours, or a downstream layer."""
+    patches, overlays = one.layer.patches, one.layer.overlays
+    return {
+        "patches": [
+            {
+                "name": result.name,
+                "subject": result.subject,
+                "status": result.status.value,
+                "offsets": list(result.offsets),
+            }
+            | {"sha256": stamps.file_digest(patches / result.name)}
+            for result in one.applied.results
+        ],
+        "removed": list(one.applied.removed),
+        "overlays": [{"path": path, "sha256": stamps.file_digest(overlays / path)} for path in one.laid.paths],
+        "aliases": [asdict(alias) for alias in one.laid.aliases],
+    }

@@ -1,0 +1,76 @@
+"""What a build takes and gives: its options, each component on the way, and the finished result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hardener.config import Component, Substitute
+    from hardener.git.fetch import Fetched
+    from hardener.pipeline.bundle import Bundled
+    from hardener.pipeline.checkout import WorkTree
+    from hardener.pipeline.deploy import Deployed
+    from hardener.pipeline.install import Installed
+    from hardener.pipeline.package import Packaged
+    from hardener.pipeline.typecheck import Checked
+    from hardener.series.source import Source
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a build may be told: where to fetch from, which toolchain, and whether upstream is left as it is.
+
+    ``judged=False`` counts the hosts of the site without holding them against hosts.toml and sdks.toml.
+    """
+
+    sources: Mapping[str, str]
+    toolchain: str = "rspack"
+    unpatched: bool = False
+    judged: bool = True
+    wait: bool = True
+
+    @property
+    def variant(self) -> str:
+        """Name of the work area: variants do not disturb each other."""
+        return ("unpatched" if self.unpatched else "hardened") + (
+            "" if self.toolchain == "rspack" else f"-{self.toolchain}"
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One component as it is to be built. ``provided`` are npm packages of it that other components deliver."""
+
+    component: Component
+    fetched: Fetched
+    source: Source
+    work: WorkTree
+    provided: tuple[str, ...]
+    substitutes: tuple[Substitute, ...]
+
+
+@dataclass(frozen=True)
+class Built(Prepared):
+    """One component after its bundler ran."""
+
+    installed: Installed
+    bundled: Bundled
+    checked: Checked
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished build."""
+
+    components: tuple[Built, ...]
+    site: Deployed
+    packaged: Packaged
+    manifest: dict[str, Any]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether anything had to be packed anew."""
+        return self.packaged.fresh

@@ -1,0 +1,158 @@
+"""Journeys into calls on real servers: people with accounts and browsers of their own, and a hostile participant."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from hardener.proof.evidence import occupants
+from hardener.proof.evidence.mallory import Peer, Refused
+from hardener.proof.evidence.spoofs import MISTAKEN
+from hardener.proof.evidence.visit import Missed
+from hardener.proof.xmpp.stub import Mallory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hardener.proof.evidence.visit import Visit
+
+# What the peer connection of the call says: decoded pictures and received bytes, summed over all streams of a kind.
+STATISTICS = """async () => {
+    const room = window.APP?.conference?._room;
+    const session = room && (room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession);
+    const connection = session?.peerconnection?.peerconnection;
+    const told = { state: connection?.connectionState ?? 'none', frames: 0, audio: 0, video: 0 };
+    for (const one of connection ? (await connection.getStats()).values() : []) {
+        if (one.type === 'inbound-rtp') {
+            told[one.kind] += one.bytesReceived;
+            told.frames += one.framesDecoded ?? 0;
+        }
+    }
+    return told;
+}"""
+# Asks again until there is enough of it (Playwright's wait_for_function takes a promise for a yes).
+ENOUGH = f"""async ([frames, audio, patience]) => {{
+    for (const end = Date.now() + patience; ;) {{
+        const now = await ({STATISTICS})();
+        if (now.frames >= frames && now.audio >= audio) return now;
+        if (Date.now() > end) throw new Error(`only ${{JSON.stringify(now)}} after ${{patience}} ms`);
+        await new Promise(next => setTimeout(next, 250));
+    }}
+}}"""
+_OTHERS = "count => APP.conference._room?.getParticipants().length === count"
+_GONE = "() => !window.APP?.conference?.isJoined?.()"
+_INPUT = "#chat-input textarea"
+_LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"]'
+PATIENCE = 60_000  # milliseconds: three browsers share a small machine
+MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in while one watches: about four seconds
+
+
+def two(visit: Visit) -> None:
+    """Two see and hear each other, one writes, and both leave."""
+    people = _meet(visit)
+    for one in people:
+        with one.step("sees and hears the other", must=True):
+            before = _received(one, 1, 1)
+            after = _received(one, before["frames"] + MORE_FRAMES, before["audio"] + MORE_AUDIO)
+            grown = {kind: after[kind] - before[kind] for kind in ("frames", "audio", "video")}
+            one.record.add("harness", "received", who=one.name, state=after["state"], **grown)
+    _chat(people)
+    _part(people)
+
+
+def three(visit: Visit) -> None:
+    """Three are in a room (without a bridge there are no pictures), one writes, and all leave, one by one."""
+    people = _meet(visit)
+    _chat(people)
+    _part(people)
+
+
+def mallory(visit: Visit) -> None:
+    """One person, and a hostile participant who sends what the attack says, through the real Prosody."""
+    real = visit.real
+    if real is None:
+        raise Missed("no real servers")
+    _come(visit)
+    hostile = visit.attack.mallory or Mallory(chat=("Hello",))
+    claims = MISTAKEN in visit.attack.expects  # to be somebody else: then upstream as it is may not show her
+    last = f"That was all {secrets.token_hex(4)}"
+    room = visit.page.evaluate("APP.conference._room.room.roomjid")
+    with contextlib.ExitStack() as stack:
+        with visit.step("Mallory is in the room", must=True):
+            try:
+                peer = stack.enter_context(Peer(real, next(name for name in real.accounts if name != visit.name)))
+                peer.join(room, hostile)
+            except (OSError, EOFError, Refused) as error:
+                raise Missed(f"{type(error).__name__}: {error}") from error
+            if not claims:
+                visit.page.wait_for_function(_OTHERS, arg=1, timeout=PATIENCE)
+        visit.wait(1)
+        peer.play(hostile, last)
+        try:
+            with visit.step("everything that Mallory sent has arrived", must=True):
+                _read(visit, last)
+        finally:  # also where the page shows nothing of somebody whom it does not know
+            if claims:
+                me = visit.page.evaluate("APP.conference.getMyUserId()")
+                occupants.compare(visit, lambda: peer.others(me))
+        visit.wait(4)
+        visit.photograph()
+    _part([visit])
+
+
+def _come(visit: Visit) -> None:
+    visit.patience = PATIENCE / 1000
+    visit.page.set_default_timeout(PATIENCE)
+    visit.open("/" + visit.room)
+    visit.join()
+
+
+def _meet(visit: Visit) -> list[Visit]:
+    people = [visit, *visit.others]
+    for one in people:
+        _come(one)
+    for one in people:
+        with one.step("sees the others in the room", must=True):
+            one.page.wait_for_function(_OTHERS, arg=len(people) - 1, timeout=PATIENCE)
+    return people
+
+
+def _received(visit: Visit, frames: int, audio: int) -> dict[str, Any]:
+    return dict(visit.page.evaluate(ENOUGH, [frames, audio, PATIENCE]))
+
+
+def _chat(people: Sequence[Visit]) -> None:
+    text = f"hello {secrets.token_hex(4)}"
+    with people[-1].step("writes into the chat", must=True):
+        _open_chat(people[-1])
+        people[-1].find(_INPUT).fill(text)
+        people[-1].find(_INPUT).press("Enter")
+    for one in people[:-1]:
+        with one.step("reads what the other wrote", must=True):
+            _read(one, text)
+    for one in people:
+        one.photograph()
+
+
+def _open_chat(visit: Visit) -> None:
+    if not visit.find(_INPUT).is_visible():
+        visit.page.keyboard.press("c")
+        visit.find(_INPUT).wait_for()
+
+
+def _read(visit: Visit, text: str) -> None:
+    _open_chat(visit)
+    visit.surface.locator(".chatmessage").filter(has_text=text).first.wait_for(timeout=PATIENCE)
+
+
+def _part(people: Sequence[Visit]) -> None:
+    """All leave by the button, the last to come first; who stays sees that one is gone."""
+    for number, one in reversed(list(enumerate(people))):
+        with one.step("leaves", must=True):
+            one.find(_LEAVE).evaluate("button => button.click()")  # shown or not: the toolbar hides after a while
+            one.page.wait_for_function(_GONE, timeout=PATIENCE)
+        if number:
+            with people[0].step("sees that one has left", must=True):
+                people[0].page.wait_for_function(_OTHERS, arg=number - 1, timeout=PATIENCE)
+    people[0].wait(2)

@@ -1,0 +1,144 @@
+"""The transport witness: answers every name and every connection of the sealed network, and writes down each."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from hardener.proof.evidence import namespaces, packets
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Sequence
+
+    from hardener.proof.evidence.record import Recorder
+
+# A connect to any other port is seen as well (by the tap), but refused.
+PORTS = (80, 443, 3478, 5349, 8080, 8443, 9101)
+_ANSWER = (
+    b"HTTP/1.1 404 Not Found\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Allow-Headers: *\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
+
+class Names:
+    """Which address stands for which name: own names share the own server, every foreign one gets its own."""
+
+    def __init__(self, own: Sequence[str]) -> None:
+        self.own = frozenset(own)
+        self._lock = threading.Lock()
+        self._addresses: dict[str, str] = {}
+        self._names: dict[str, str] = {namespaces.OWN: own[0]}
+
+    def address(self, name: str) -> str:
+        """The address of a name (a new one for a name never asked for)."""
+        if name in self.own:
+            return namespaces.OWN
+        with self._lock:
+            if name not in self._addresses:
+                following = ipaddress.IPv4Address(namespaces.FIRST_FOREIGN) + len(self._addresses)
+                self._addresses[name] = str(following)
+                self._names[str(following)] = name
+            return self._addresses[name]
+
+    def name(self, address: str) -> str:
+        """The name that an address stands for, or the address itself where nobody asked for a name."""
+        return self._names.get(address, address)
+
+
+class Sinkhole:
+    """Runs the resolver, the TCP and UDP sinks and the tap until it is closed."""
+
+    def __init__(self, net: namespaces.SealedNetwork, names: Names, record: Recorder, tls: ssl.SSLContext) -> None:
+        self.names, self.record, self.tls = names, record, tls
+        self._open: list[socket.socket] = []
+        self._seen: set[tuple[str, str, str, int]] = set()
+        self._serve(net.udp(namespaces.RESOLVER, 53), self._resolver)
+        self._serve(net.tap(), self._tap)
+        for port in PORTS:
+            self._serve(net.tcp("0.0.0.0", port), self._accept)  # noqa: S104 (in a sealed namespace)
+
+    def _serve(self, one: socket.socket, loop: Callable[[socket.socket], None]) -> None:
+        self._open.append(one)
+
+        def guarded() -> None:
+            with contextlib.suppress(OSError):
+                loop(one)
+
+        threading.Thread(target=guarded, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering."""
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _resolver(self, one: socket.socket) -> None:
+        while True:
+            query, asker = one.recvfrom(4096)
+            question = packets.dns_question(query)
+            if question is None:
+                self.record.add("transport", "dns-garbage", size=len(query))
+                continue
+            name, kind = question
+            if name not in self.names.own:
+                self.record.add("transport", "dns", host=name, qtype=kind)
+            one.sendto(packets.dns_answer(query, self.names.address(name) if kind == "A" else None), asker)
+
+    def _tap(self, one: socket.socket) -> None:
+        while True:
+            data, origin = one.recvfrom(65535)
+            if origin[2] == socket.PACKET_OUTGOING:
+                continue
+            if origin[1] not in (0x0800, 0x0806):  # IPv4 is read below, ARP stays on the cable
+                self.record.add("transport", "ethertype", number=hex(origin[1]))
+                continue
+            packet = packets.ipv4(data) if origin[1] == 0x0800 else None  # noqa: PLR2004
+            if packet and packet.source == namespaces.BROWSER:
+                self._packet(packet)
+
+    def _packet(self, packet: packets.Packet) -> None:
+        if packet.protocol == "tcp" and not packet.syn:
+            return
+        if packet.target in (namespaces.OWN, namespaces.RESOLVER) and packet.port in (443, 80, 53):
+            return
+        kind = packet.protocol
+        if kind == "udp" and packets.is_stun(packet.payload):
+            kind = "stun"
+        host = self.names.name(packet.target)
+        if not packets.is_public(packet.target) or packet.target == namespaces.BROWSER:
+            kind = "local-" + kind
+        key = (self.record.run, kind, host, packet.port)
+        if kind != "tcp" and key in self._seen:  # a STUN server is asked again and again
+            return
+        self._seen.add(key)
+        self.record.add("transport", kind, host=host, ip=packet.target, port=packet.port)
+
+    def _accept(self, one: socket.socket) -> None:
+        while True:
+            connection, _peer = one.accept()
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), connection:
+            connection.settimeout(20)
+            host = self.names.name(connection.getsockname()[0])
+            port = connection.getsockname()[1]
+            first = connection.recv(4096, socket.MSG_PEEK)
+            if not first:
+                return
+            name = packets.server_name(first)
+            stream = connection
+            if name or first[0] == 22:  # noqa: PLR2004 (a TLS handshake)
+                self.record.add("transport", "tls", host=host, port=port, sni=name)
+                stream = self.tls.wrap_socket(connection, server_side=True)
+            with stream:
+                request = stream.recv(8192).decode("latin-1")
+                if request:
+                    line = request.split("\r\n", 1)[0][:600]
+                    self.record.add("transport", "request", host=host, port=port, request=line)
+                    stream.sendall(_ANSWER)

@@ -1,0 +1,154 @@
+"""Both witnesses of a run, and the browser that they watch.
+
+1. The browser: DevTools events of every target (cdp.py), Playwright's own events, and a spy in every frame (spy.js).
+2. The transport: what left the browser's namespace (sinkhole.py), whatever the browser says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import shutil
+import ssl
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from hardener.errors import StackError
+from hardener.proof.evidence import cdp
+from hardener.proof.evidence.namespaces import SealedNetwork
+from hardener.proof.evidence.sinkhole import Names, Sinkhole
+from hardener.proof.evidence.site import HOST, STAGE, OwnServer, Scene, certificate_paths
+from hardener.system.process import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import BrowserContext, Page, Playwright
+
+    from hardener.proof.evidence.record import Recorder
+
+OWN = (HOST, STAGE)
+# The browser's own calls home must not be taken for the page's. Playwright's default flags turn most of them off.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--ignore-certificate-errors",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+
+
+def ice_host(url: str) -> str:
+    """The host of an ICE server.
+
+    >>> ice_host("stun:meet-jit-si-turnrelay.jitsi.net:443"), ice_host("turns:[2001:db8::1]:5349?transport=tcp")
+    ('meet-jit-si-turnrelay.jitsi.net', '2001:db8::1')
+    """
+    rest = url.partition(":")[2].partition("?")[0]
+    if rest.startswith("["):
+        return rest[1:].partition("]")[0]
+    return rest.partition(":")[0].lower()
+
+
+class Watched:
+    """Context manager: a sealed network, the site served in it, and a browser under two witnesses."""
+
+    def __init__(self, site: Path, record: Recorder) -> None:
+        self.site, self.record = site, record
+        self.scene = Scene()
+        self.browser_version = ""
+        self.targets: set[str] = set()
+        self._ports = itertools.count(cdp.PORT)
+
+    def __enter__(self) -> Self:
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        if not chromium:
+            raise StackError("chromium is not installed", hint="apt-get install chromium")
+        try:
+            from playwright.sync_api import sync_playwright  # noqa: PLC0415 (a development dependency)
+        except ImportError as error:
+            raise StackError("Playwright is not installed", hint="make setup") from error
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hardener-evidence-")))
+            net = stack.enter_context(SealedNetwork())
+            tls = _tls(folder)
+            self.names = Names(OWN)
+            server = OwnServer(net, self.site, self.scene, self.record, tls)
+            stack.callback(server.close)
+            sinkhole = Sinkhole(net, self.names, self.record, tls)
+            stack.callback(sinkhole.close)
+            self._playwright: Playwright = stack.enter_context(sync_playwright())
+            self._launcher = net.launcher(chromium, folder)
+            self._folder, self._net = folder, net
+            self.browser_version = run((chromium, "--version")).text
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def browser(self, **settings: Any) -> Iterator[BrowserContext]:
+        """A browser of its own with a fresh profile, watched.
+
+        Not one of Playwright's light contexts: those are incognito profiles, and Chromium does not preconnect in them.
+        """
+        wanted: dict[str, Any] = {"ignore_https_errors": True, "viewport": {"width": 1280, "height": 800}} | settings
+        profile = tempfile.mkdtemp(prefix="profile-", dir=self._folder)
+        port = next(self._ports)  # one for each: several browsers share the namespace in a call
+        flags = [*FLAGS, f"--remote-debugging-port={port}"]
+        context = self._playwright.chromium.launch_persistent_context(
+            profile, executable_path=self._launcher, args=flags, **wanted
+        )
+        listener = cdp.Listener(self._net, self.record, port)
+
+        def watch(page: Page) -> None:
+            page.on("websocket", lambda one: listener.url("websocket", one.url, "playwright"))
+            page.on("pageerror", lambda error: self.record.add("harness", "page-error", text=str(error)[:300]))
+
+        try:
+            context.set_default_timeout(6000)
+            context.expose_binding("__hardenerWitness", self._spied)
+            context.add_init_script(path=Path(__file__).with_name("spy.js"))
+            context.on("request", lambda one: listener.url("request", one.url, "playwright", method=one.method))
+            context.on("page", watch)
+            yield context
+        finally:
+            context.close()
+            listener.close()
+            self.targets |= listener.kinds
+            shutil.rmtree(profile, ignore_errors=True)
+
+    def _spied(self, source: Any, kind: str, detail: str) -> None:
+        facts = json.loads(detail)
+        if kind == "ice":
+            self.record.add("browser", "peer-connection", servers=facts["servers"])
+            for url in facts["servers"]:
+                self.record.add("browser", "ice", host=ice_host(url), url=url, target="spy")
+        elif kind == "message":
+            self.record.add("browser", "message", **facts)
+        else:
+            host = urlsplit(facts.get("url") or source["frame"].url).hostname or ""
+            self.record.add("browser", kind, host=host, target="spy", **facts)
+
+
+def _tls(folder: Path) -> ssl.SSLContext:
+    key, certificate = certificate_paths(folder)
+    names = f"subjectAltName=DNS:{HOST},DNS:{STAGE}"
+    kind = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hardener-evidence".split()
+    done = run(("openssl", "req", "-x509", *kind, "-addext", names, "-keyout", key, "-out", certificate))
+    if done.status:
+        raise StackError(f"no certificate for the own server: {done.complaint}", hint="apt-get install openssl")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context

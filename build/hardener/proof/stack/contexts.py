@@ -1,0 +1,71 @@
+"""What each image is made of: our files of build/docker, build/nginx and build/server, the site, upstream's plugins."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from pathlib import Path
+
+from hardener.errors import UsageError
+from hardener.system import stamps
+
+_BESIDE = Path(__file__).parents[2]
+# In a checkout these folders of build/ lie beside the package; a wheel carries them inside it.
+DOCKER, NGINX, SERVER = (
+    next(path for path in (_BESIDE.parent / name, _BESIDE / name) if path.is_dir())
+    for name in ("docker", "nginx", "server")
+)
+
+
+def read_site(where: Path) -> dict[str, bytes]:
+    """The files of a site (path in the site -> content) from a folder or from an archive of ``dist/``; no source maps.
+
+    Raises UsageError when there is no site.
+    """
+    if where.is_dir():
+        files = {file.relative_to(where).as_posix(): file.read_bytes() for file in where.rglob("*") if file.is_file()}
+    elif where.is_file() and tarfile.is_tarfile(where):
+        with tarfile.open(where) as archive:
+            files = {
+                entry.name.removeprefix("./"): opened.read()
+                for entry in archive
+                if entry.isfile() and (opened := archive.extractfile(entry))
+            }
+    else:
+        files = {}
+    if "index.html" not in files or "config.js" not in files:
+        raise UsageError(f"{where} is no site: it lacks index.html or config.js", hint="hardener build, or --site DIR")
+    return {name: data for name, data in files.items() if not name.endswith(".map")}
+
+
+def web(site: dict[str, bytes]) -> dict[str, bytes | Path]:
+    """The image of the bundle: the site as it is, its config.js with the stack's settings behind, build/nginx."""
+    files: dict[str, bytes | Path] = {f"site/{name}": data for name, data in site.items()}
+    files |= {"Dockerfile": DOCKER / "web" / "Dockerfile", "nginx.conf": DOCKER / "web" / "nginx.conf"}
+    files |= {f"hardener/{file.name}": file for file in NGINX.glob("*.conf")}
+    files["config.js"] = site["config.js"] + (DOCKER / "web" / "config.js").read_bytes()
+    # nginx makes ETags of time and size: another site, another time. Seconds, so that every builder has the same.
+    digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(site.items())]
+    files["epoch"] = str(int(stamps.key(digests)[:7], 16)).encode()
+    return files
+
+
+def prosody(plugins: dict[str, bytes]) -> dict[str, bytes | Path]:
+    """The image of Prosody: upstream's plugins of the pin (path below their folder -> content) and ours."""
+    files: dict[str, bytes | Path] = {f"upstream-plugins/{name}": data for name, data in plugins.items()}
+    files |= {f"plugins/{file.name}": file for file in (SERVER / "prosody").glob("mod_*.lua")}
+    return files | _folder("prosody")
+
+
+def focus() -> dict[str, bytes | Path]:
+    """The image of jicofo's stand-in."""
+    return _folder("focus")
+
+
+def _folder(name: str) -> dict[str, bytes | Path]:
+    folder = DOCKER / name
+    return {
+        file.relative_to(folder).as_posix(): file
+        for file in folder.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }

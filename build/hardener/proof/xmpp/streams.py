@@ -1,0 +1,325 @@
+"""XMPP streams as a browser opens them: over WebSocket (RFC 7395) and over BOSH (XEP-0124, XEP-0206).
+
+Text goes out exactly as given, well-formed or not; that is what an XMPP library would not do.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import math
+import secrets
+import socket
+import ssl
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET  # expat limits entity expansion; what answers is the operator's own server
+from xml.sax.saxutils import quoteattr
+
+import requests
+
+from hardener.proof.xmpp import stanzas, websocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
+_BIND = "http://jabber.org/protocol/httpbind"
+_ETHERX = "http://etherx.jabber.org/streams"
+
+
+class Closed(Exception):  # noqa: N818 (an ending, not always an error)
+    """The server ended the stream; ``condition`` says why, "" where it just hung up."""
+
+    def __init__(self, condition: str = "") -> None:
+        super().__init__(condition)
+        self.condition = condition
+
+
+class Garbled(Exception):  # noqa: N818
+    """The server said something that is no XML."""
+
+
+def parse(text: str) -> ET.Element:
+    """One message as XML; raises ParseError.
+
+    Prosody 13.0 does not declare the prefix of its stream errors over WebSocket, as RFC 7395 (section 3.3.3) has it:
+
+    >>> parse("<stream:error><x/></stream:error>").tag
+    '{http://etherx.jabber.org/streams}error'
+    """
+    try:
+        return ET.fromstring(text)  # noqa: S314 (see the import)
+    except ET.ParseError:
+        if not text.startswith("<stream:"):
+            raise
+        return ET.fromstring(f"<x xmlns:stream='{_ETHERX}'>{text}</x>")[0]  # noqa: S314
+
+
+def tls(site: Site) -> ssl.SSLContext:
+    """How TLS is checked: as any client does, or against the operator's own authority."""
+    return ssl.create_default_context(cafile=site.ca_file or None)
+
+
+class Site(Protocol):
+    """The site whose XMPP server is spoken to."""
+
+    @property
+    def url(self) -> str:
+        """Address of the site, without a slash at the end."""
+
+    @property
+    def ca_file(self) -> str:
+        """PEM file of the authority that its certificate is checked with; empty: the system's."""
+
+
+class Wire(Protocol):
+    """Keeps what goes over the wire."""
+
+    def sent(self, text: str) -> None:
+        """Keep what goes out."""
+
+    def said(self, text: str) -> None:
+        """Keep what comes back."""
+
+
+class Stream(abc.ABC):
+    """One stream. ``open`` first; then ``send`` and ``receive``; ``open`` again restarts it."""
+
+    name: str
+
+    def __init__(self, site: Site, wire: Wire, deadline: Callable[[], float], query: str = "") -> None:
+        self._site, self._wire, self._deadline = site, wire, deadline
+        self._query = query
+        self._ready: deque[ET.Element] = deque()
+        self._end = math.inf
+
+    def left(self) -> float:
+        """Seconds until the attempt's time is up; TimeoutError when it is."""
+        left = min(self._deadline(), self._end) - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def _parse(self, text: str) -> ET.Element:
+        try:
+            return parse(text)
+        except ET.ParseError as error:
+            raise Garbled(f"{error}: {text[:200]}") from error
+
+    def receive(self) -> ET.Element:
+        """The next element. Raises Closed, TimeoutError, or Garbled."""
+        while not self._ready:
+            self._fetch()
+        element = self._ready.popleft()
+        if stanzas.local(element) == "error" and _ETHERX in element.tag:
+            raise Closed(stanzas.condition(element) or "undefined-condition")
+        return element
+
+    def receive_until(self, end: float) -> ET.Element:
+        """The next element, if it comes before ``end`` (of the monotonic clock); TimeoutError if not."""
+        self._end = end
+        try:
+            return self.receive()
+        finally:
+            self._end = math.inf
+
+    def open(self, to: str) -> ET.Element:
+        """Open (or restart) the stream to a host; its features come back."""
+        self.restart(to)
+        while True:
+            element = self.receive()
+            if stanzas.local(element) == "features":
+                return element
+
+    @abc.abstractmethod
+    def restart(self, to: str) -> None:
+        """Open or restart the stream, and do not wait for what the server says."""
+
+    @abc.abstractmethod
+    def send(self, text: str) -> None:
+        """Send one message as it is."""
+
+    @abc.abstractmethod
+    def _fetch(self) -> None:
+        """Wait for something from the server and put it into ``_ready``."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Go away. Never fails."""
+
+
+class WebSocketStream(Stream):
+    """RFC 7395."""
+
+    name = "websocket"
+    _socket: websocket.WebSocket | None = None
+
+    def _connect(self) -> websocket.WebSocket:
+        parts = urlsplit(self._site.url)
+        secure = parts.scheme == "https"
+        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+        connection = socket.create_connection((host, port), timeout=self.left())
+        try:
+            if secure:
+                connection = tls(self._site).wrap_socket(connection, server_hostname=host)
+            path = f"{parts.path}/xmpp-websocket" + (f"?{self._query}" if self._query else "")
+            self._wire.sent(f"GET {path}")
+            ready = websocket.connect(connection, parts.netloc, path, "xmpp")
+        except EOFError as error:
+            connection.close()
+            raise Closed from error
+        except websocket.HandshakeError as error:
+            connection.close()
+            status = str(error).partition("\r\n")[0]
+            self._wire.said(status)
+            raise Closed(_http_condition(status.split(" ")[1:2])) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return ready
+
+    def restart(self, to: str) -> None:
+        """Send the stream's head."""
+        self._socket = self._socket or self._connect()
+        address = f"to={quoteattr(to)} " if to else ""
+        self.send(f"<open xmlns='{FRAMING}' {address}version='1.0'/>")
+
+    def send(self, text: str) -> None:
+        """Send one text frame."""
+        self.send_frame(text.encode("utf-8", "surrogateescape"), opcode=1, shown=text)
+
+    def send_frame(self, data: bytes, *, opcode: int, shown: str) -> None:
+        """Send one frame of any kind; ``shown`` is what the record says of it."""
+        self._wire.sent(shown)
+        with _hang_up():
+            self._connection.settimeout(self.left())
+            self._connection.sendall(websocket.frame(data, opcode=opcode, mask=secrets.token_bytes(4)))
+
+    def _fetch(self) -> None:
+        if self._socket is None:
+            raise Closed
+        with _hang_up():
+            self._connection.settimeout(self.left())
+            text = self._socket.receive()
+        self._wire.said(text)
+        element = self._parse(text)
+        if element.tag == f"{{{FRAMING}}}close":
+            raise Closed
+        if element.tag != f"{{{FRAMING}}}open":
+            self._ready.append(element)
+
+    def close(self) -> None:
+        """Hang up, without a word: nobody is left to hear the answer."""
+        if self._socket:
+            self._socket.close()
+
+
+class BoshStream(Stream):
+    """XEP-0124 with one connection in hand."""
+
+    name = "bosh"
+    _wait = 1  # seconds that the server holds an empty answer
+
+    def __init__(self, site: Site, wire: Wire, deadline: Callable[[], float], query: str = "") -> None:
+        super().__init__(site, wire, deadline, query)
+        self._http = requests.Session()
+        self._http.trust_env = False  # no proxy: the WebSocket takes none either
+        self._http.verify = site.ca_file or True
+        self._sid = ""
+        self._rid = secrets.randbelow(1 << 31) + 1
+
+    def _post(self, attributes: str, payload: str = "") -> None:
+        timeout = max(self.left(), self._wait + 1.0)  # an answer that is cut off would end the session
+        self._rid += 1
+        head = f"<body xmlns='{_BIND}' rid='{self._rid}' {attributes}"
+        text = f"{head}>{payload}</body>" if payload else f"{head}/>"
+        self._wire.sent(text)
+        try:
+            answer = self._http.post(
+                f"{self._site.url}/http-bind?{self._query}",
+                data=text.encode("utf-8", "surrogateescape"),
+                headers={"Content-Type": "text/xml; charset=utf-8"},
+                timeout=timeout,
+                allow_redirects=False,
+            )
+        except requests.Timeout as error:
+            raise TimeoutError from error
+        except requests.exceptions.SSLError as error:
+            raise ssl.SSLError(str(error)) from error
+        except requests.ConnectionError as error:
+            if self._sid:  # it was there a moment ago
+                raise Closed from error
+            raise ConnectionError(str(error)) from error
+        self._wire.said(f"HTTP {answer.status_code} {answer.text}")
+        if answer.status_code != requests.codes.ok:
+            self._sid = ""  # nothing to say farewell to
+            raise Closed(_http_condition([str(answer.status_code)]))
+        body = self._parse(answer.text)
+        self._sid = body.get("sid", self._sid)
+        self._ready.extend(body)
+        if body.get("type") == "terminate" and not any(stanzas.local(child) == "error" for child in body):
+            self._ready.append(_stream_error(body.get("condition", "")))
+
+    def restart(self, to: str) -> None:
+        """Send the stream's head."""
+        address = f"to={quoteattr(to)} " if to else ""
+        if self._sid:
+            self._post(f"sid='{self._sid}' {address}xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'")
+        else:
+            self._post(
+                f"{address}ver='1.11' wait='{self._wait}' hold='1' xml:lang='en' content='text/xml; charset=utf-8'"
+                " xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"
+            )
+
+    def send(self, text: str) -> None:
+        """Send one payload."""
+        self._post(f"sid='{self._sid}'", text)
+
+    def pretend(self, sid: str) -> None:
+        """Go on with a session that somebody else opened."""
+        self._sid = sid
+
+    def _fetch(self) -> None:
+        self._post(f"sid='{self._sid}'")
+
+    def close(self) -> None:
+        """End the session, so that no ghost of it stays in a room."""
+        if self._sid:
+            with contextlib.suppress(Closed, Garbled, OSError):
+                self._post(f"sid='{self._sid}' type='terminate'")
+        self._http.close()
+
+
+def _stream_error(condition: str) -> ET.Element:
+    """A terminated BOSH session as the stream error that WebSocket would have sent ("" is a plain hang-up)."""
+    error = ET.Element(f"{{{_ETHERX}}}error")
+    ET.SubElement(error, f"{{urn:ietf:params:xml:ns:xmpp-streams}}{condition or 'remote-stream-error'}")
+    return error
+
+
+def _http_condition(status: list[str]) -> str:
+    """A refused HTTP request as a condition: 4xx is a refusal like a hang-up, the rest is shown as it is.
+
+    >>> _http_condition(["403"]), _http_condition(["502"])
+    ('', 'HTTP 502')
+    """
+    code = status[0] if status else "?"
+    return "" if code.startswith("4") or code == "501" else f"HTTP {code}"
+
+
+@contextlib.contextmanager
+def _hang_up():  # type: ignore[no-untyped-def]  # noqa: ANN202 (a context manager of two lines)
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (EOFError, ConnectionError, ssl.SSLEOFError) as error:
+        raise Closed from error
+
+
+TRANSPORTS: dict[str, type[Stream]] = {one.name: one for one in (WebSocketStream, BoshStream)}

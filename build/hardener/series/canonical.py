@@ -1,0 +1,110 @@
+"""The canonical form of a patch: what ``git format-patch`` writes of it on the pin plus what the patch requires.
+
+Not on the patches before it in the series: so each file stands for itself. Its blob ids are upstream's own wherever it
+requires nothing (a three-way merge finds its base in any clone of upstream), it can be sent as it is, and a change of
+one patch changes no byte of another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardener.git.repository import Identity, Repository
+from hardener.series.patch import Patch, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from hardener.git.repository import Index
+
+EXPORT = (
+    "format-patch --stdout -1 --keep-subject --zero-commit --full-index --no-stat --no-signature --no-numbered"
+    " --unified=3 --find-renames --diff-algorithm=myers --no-ext-diff --no-textconv"
+    " --src-prefix=a/ --dst-prefix=b/ --no-attach"
+).split()
+APPLY = ("apply", "--cached", "--whitespace=nowarn", "-")
+_NOBODY = Identity("hardener", "hardener@hardener.invalid", "2000-01-01T00:00:00+00:00")
+
+
+class DoesNotApplyError(ValueError):
+    """A patch does not fit the pin and what it requires; its text is what git said."""
+
+
+class Canon:
+    """Writes patches of one component in canonical form on its pinned commit.
+
+    ``repository`` gets the objects: hand over a :meth:`~hardener.git.repository.Repository.scratch` one where none
+    are to stay.
+    """
+
+    def __init__(self, repository: Repository, base: str) -> None:
+        self.repository = repository
+        self.base = base
+        self.entries = repository.entries(base)
+
+    def patch(self, patch: Patch, required: Sequence[Patch] = ()) -> bytes:
+        """The patch, with its message as it is, in canonical form.
+
+        ``required`` are all patches that have to be in before, in order. Raises DoesNotApplyError when it, or one of
+        them, does not fit; ValueError when its message would not come back from the file as it is.
+        """
+        with self.index((*required, patch)) as index:
+            for one in required:
+                _apply(index, one)
+            before = self.repository.commit_tree(index.tree(), self.base, "before", _NOBODY, _NOBODY)
+            _apply(index, patch)
+            after = self.repository.commit_tree(index.tree(), before, patch.message, patch.author, _NOBODY)
+        content = self.repository.git(*EXPORT, after).stdout
+        if parse(patch.name, content).message != patch.message:
+            raise ValueError("its message cannot be written as a patch: no line of it may look like a diff or be '---'")
+        return content
+
+    def needed(self, patch: Patch, before: Sequence[Patch], said: Sequence[Patch]) -> list[Patch] | None:
+        """Which of the patches ``before`` it this one does not apply without; None when it does not apply at all.
+
+        ``said`` are those that it requires already: they stay.
+        """
+        try:
+            self.patch(patch, before)
+        except ValueError:
+            return None
+        needed = list(before)
+        for one in reversed(before):  # what requires another goes before it
+            fewer = [other for other in needed if other is not one]
+            if one not in said and self._applies(patch, fewer):
+                needed = fewer
+        return needed
+
+    def _applies(self, patch: Patch, required: Sequence[Patch]) -> bool:
+        try:
+            return bool(self.patch(patch, required))
+        except ValueError:
+            return False
+
+    def index(self, patches: Iterable[Patch]) -> AbstractContextManager[Index]:
+        """A temporary index with the files of the base that these patches touch."""
+        paths = {path for patch in patches for touch in patch.touches for path in (touch.old, touch.new) if path}
+        # A file that stands where a patch wants a folder has to be seen as well.
+        parents = {path[:end] for path in paths for end, sign in enumerate(path) if sign == "/"}
+        entries = {path: self.entries[path] for path in sorted(paths | parents) if path in self.entries}
+        return self.repository.small_index(entries)
+
+
+def _apply(index: Index, patch: Patch) -> None:
+    done = index.git(*APPLY, stdin=patch.content)
+    if done.status:
+        raise DoesNotApplyError(f"{patch.name}: {done.complaint.splitlines()[0].removeprefix('error: ')}")
+
+
+def requirements(series: Sequence[Patch]) -> dict[str, list[Patch]]:
+    """What each patch of a series needs before it, directly or through others, in the order of the series.
+
+    A name that the series does not have, or has later, is left out: series/header.py reports it.
+    """
+    found: dict[str, list[Patch]] = {}
+    for place, patch in enumerate(series):
+        direct = {name.removesuffix(".patch") + ".patch" for name in patch.requires}
+        needed = direct | {far.name for name in direct for far in found.get(name, ())}
+        found[patch.name] = [earlier for earlier in series[:place] if earlier.name in needed]
+    return found

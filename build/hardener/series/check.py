@@ -1,0 +1,134 @@
+"""``hardener check``: do all series and overlays fit, and is each patch as the standard wants it? Nothing is built.
+
+Part of the flow: it asks series/apply.py and series/overlay.py about the fit, series/lint.py about form,
+series/table.py about the README's
+table, for every component and layer, and reports all that they find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardener.errors import ConfigError, HardenerError
+from hardener.series.apply import PIN, Applied, apply
+from hardener.series.extras import layers_of
+from hardener.series.lint import Finding, Linted, Measure, lint
+from hardener.series.lists import read_removals
+from hardener.series.overlay import Laid, lay
+from hardener.series.source import Layered, components_at, fetch_pinned, refuse_clashes, tell_offsets
+from hardener.series.table import catalogue
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from hardener.config import Component, Project
+    from hardener.series.extras import Layer
+    from hardener.ui import UI
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was applied, what is wrong, and what the patches ask of upstream (pin only)."""
+
+    applied: tuple[Applied, ...]
+    findings: tuple[Finding, ...]
+    measures: tuple[Measure, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0, or that of the worst finding."""
+        return max((finding.exit_code for finding in self.findings), default=0)
+
+
+def check(project: Project, tree: str, sources: Mapping[str, str], today: dt.date, ui: UI) -> Checked:
+    """Check all layers of all components on a tree: ``pin``, or a [tree.NAME], where only the fit is asked for.
+
+    Raises HardenerError only where a component cannot be fetched; everything else is a finding.
+    """
+    applied: list[Applied] = []
+    findings: list[Finding] = []
+    measures: list[Measure] = []
+    for component in components_at(project, tree):
+        fetched = fetch_pinned(component, sources, ui)
+        base = component.commit
+        before: list[Layered] = []
+        for layer in layers_of(project, component):
+            fit = _Fit(component, layer, tree)
+            with ui.step("check", component.name) as line:
+                judged = lint(component, fetched.mirror, base, layer, today) if tree == PIN else Linted((), ())
+                one = fit.layered(fetched.mirror, base, before, readable=judged.readable)
+                line.say(_said(layer, one, tree) if one else f"{layer}does not fit {tree}")
+            # Of a patch that does not fit, series/apply.py knows more than series/lint.py.
+            known = {(finding.where, finding.rule) for finding in fit.findings}
+            findings += fit.findings
+            findings += [finding for finding in judged.findings if (finding.where, finding.rule) not in known]
+            measures += judged.measures
+            if one is None:
+                break  # a layer above has no ground to be judged on
+            tell_offsets(one.applied, ui)
+            applied.append(one.applied)
+            before.append(one)
+            base = one.laid.commit
+    if tree == PIN:
+        findings += _table(project)
+    return Checked(tuple(applied), tuple(findings), tuple(measures))
+
+
+def _said(layer: Layer, one: Layered, tree: str) -> str:
+    return (
+        f"{layer}{len(one.applied.results)} patches, {len(one.applied.removed)} removals, "
+        f"{len(one.laid.paths)} overlays fit {tree}"
+    )
+
+
+class _Fit:
+    """One layer on one tree; what does not fit becomes a finding."""
+
+    def __init__(self, component: Component, layer: Layer, tree: str) -> None:
+        self.component, self.layer, self.tree = component, layer, tree
+        self.findings: list[Finding] = []
+
+    def layered(self, mirror: Path, base: str, before: list[Layered], *, readable: bool) -> Layered | None:
+        """What the layer came to; None where something does not fit. A series that is not ``readable`` is left out."""
+        name, commit = self.component.name, self.component.commit
+        self._try(lambda: refuse_clashes(self.layer, before, (self.tree,)))
+        applied = (
+            self._try(lambda: apply(name, mirror, base, self.layer.patches, (self.tree,), upstream=commit))
+            if readable
+            else self._try(lambda: read_removals(self.layer.patches))
+        )
+        patched = applied.commit if isinstance(applied, Applied) else base
+        laid = self._try(lambda: lay(name, mirror, base, patched, self.layer.overlays, (self.tree,)))
+        if self.findings or not isinstance(applied, Applied) or not isinstance(laid, Laid):
+            return None
+        return Layered(self.layer, applied, laid)
+
+    def _try(self, step: Callable[[], object]) -> object:
+        try:
+            return step()
+        except HardenerError as error:
+            for text in error.details or (error.message,):
+                self.findings.append(self._finding(text, error))
+            return None
+
+    def _finding(self, text: str, error: HardenerError) -> Finding:
+        name, colon, rest = text.partition(": ")
+        is_patch = bool(colon) and name.endswith(".patch") and "/" not in name
+        where = f"patches/{self.component.name}/{name}" if is_patch else self.component.name
+        where = f"{self.layer.name}/{where}" if self.layer.name else where
+        mend = f"hardener edit {self.component.name}" if is_patch and self.tree == PIN else error.hint
+        return Finding(where, "fit", rest if is_patch else text, mend, error.exit_code)
+
+
+def _table(project: Project) -> list[Finding]:
+    try:
+        found = catalogue(project)
+    except HardenerError:
+        return []  # the series cannot be read, which is a finding already
+    if found.current:
+        return []
+    text = "its table is not what the patches say"
+    return [Finding("patches/README.md", "table", text, "hardener check --fix", ConfigError.exit_code)]

@@ -1,0 +1,305 @@
+"""Write a series back in canonical form: from the work tree of ``hardener edit``, or from the files as they are.
+
+One commit is one file; order is the order of commits. A file keeps its name (``Patch-Name:`` in the message, or else
+the same subject), a new one is named after its subject. Only what changed is written, and not before the new series is
+known to give, patch by patch, exactly the files of the work tree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hardener.errors import PatchError, UnfinishedError
+from hardener.git import leftovers
+from hardener.git.repository import Repository
+from hardener.series import header
+from hardener.series import patch as patches
+from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
+from hardener.series.edittree import NAME_FIELD, EditTree, State, fingerprint
+from hardener.series.lists import SERIES, judge_series, read_series, rewrite_series
+from hardener.system import disk, locks
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from hardener.config import Component
+    from hardener.series.extras import Layer
+    from hardener.series.patch import Patch
+
+_UNFOLDED = re.compile(r"(?:fixup|squash|amend)! ")
+_NAME_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Regenerated:
+    """What became of the files: by name, and where they were taken from (``work tree`` or ``files``)."""
+
+    component: str
+    source: str
+    written: tuple[str, ...]
+    added: tuple[str, ...]
+    dropped: tuple[str, ...]
+    kept: int
+    reordered: bool
+
+
+def regen(component: Component, mirror: Path, base: str, layer: Layer, area: Path, today: dt.date) -> Regenerated:
+    """Write the series of a layer in canonical form on ``base``.
+
+    ``today`` becomes the Last-Update of patches that changed. Raises UnfinishedError where the work tree is dirty, in
+    the middle of a rebase, on another branch or not on ``base`` any more, or where the files changed beside it;
+    PatchError that lists every commit that cannot be a patch. Then nothing has been written.
+    """
+    tree = EditTree.of(area, component, layer)
+    with locks.lock(tree.lock), Repository(mirror).scratch() as scratch:
+        canon = Canon(scratch, base)
+        leftovers.clear(tree.path / ".git")
+        if not tree.exists or tree.pristine():
+            old = [patches.read(path) for path in read_series(layer.patches)]
+            new = _canonical(canon, component.commit, old)
+            result, contents = _compare(component.name, "files", layer.patches, new)
+            _write(layer.patches, contents, ())
+            return result
+        state = _judge_tree(tree, base, fingerprint(layer.patches))
+        old = _readable(layer.patches)
+        new = _canonical(canon, component.commit, _commits(tree, base, old))
+        new = _dated(canon, new, old, today)
+        _prove(scratch, base, new, tree)
+        result, contents = _compare(component.name, "work tree", layer.patches, new, state.files)
+        kept = {name: digest for name, digest in fingerprint(layer.patches).items() if name not in result.dropped}
+        target = kept | {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+        tree.remember(replace(state, target=target))
+        _write(layer.patches, contents, result.dropped)
+        tree.remember(State(base, tree.head(), target, {}))
+        return result
+
+
+def _readable(folder: Path) -> list[Patch]:
+    """The listed patches that can be read: where the work tree is the truth, a damaged file does not stop us."""
+    names = judge_series((folder / SERIES).read_text("utf-8"))[0] if (folder / SERIES).exists() else []
+    found = []
+    for name in names:
+        try:
+            found.append(patches.parse(name, (folder / name).read_bytes()))
+        except (ValueError, FileNotFoundError):
+            continue
+    return found
+
+
+def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
+    """The state of a work tree that may be written back."""
+    state = tree.state()
+    if state and not state.head:
+        raise UnfinishedError(f"{tree.path}: the series was being put into it when that was killed", hint=tree.edit)
+    tree.refuse_unfinished()
+    hint = f"begin anew (your work is kept on a branch, to cherry-pick from): {tree.edit} --restart"
+    if state is None:
+        raise UnfinishedError(f"{tree.path}: what it was made from is not known any more", hint=hint)
+    if state.base != base:
+        raise UnfinishedError(f"{tree.path}: it stands on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
+    if tree.git("merge-base", "--is-ancestor", base, "HEAD").status:
+        raise UnfinishedError(
+            f"{tree.path}: the branch does not stand on the pin {base[:12]} any more",
+            hint=f"cd {tree.path} && git rebase --onto {base[:12]} UPSTREAM (what lies below your commits)",
+        )
+    # What a killed regen has written already is ours, too.
+    sides = [state.files, state.target] if state.target else [state.files]
+    names = sorted({*files, *(name for side in sides for name in side)})
+    changed = [name for name in names if files.get(name) not in [side.get(name) for side in sides]]
+    if changed:
+        raise UnfinishedError(
+            f"{tree.path}: the series changed beside it since it was opened", hint=hint, details=tuple(changed)
+        )
+    return state
+
+
+def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
+    """The commits above ``base`` as patches on each other, with their file names; their messages without the name."""
+    found: list[Patch] = []
+    problems: list[str] = []
+    by_subject = {patch.subject: patch.name for patch in old}
+    for line in tree.output("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..HEAD").splitlines():
+        commit, *parents = line.split()
+        where = tree.output("show", "-s", "--format=%h %s", commit)
+        if len(parents) > 1:
+            problems.append(f"{where}: a merge; a series is a line: git rebase hardener/base")
+            continue
+        content = tree.repository.git(*EXPORT, commit).stdout
+        if not content:
+            problems.append(f"{where}: changes nothing: drop it")
+            continue
+        try:
+            patch = patches.parse("x.patch", content)
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        if patch.description != tree.output("show", "-s", "--format=%b", commit).strip():
+            problems.append(f"{where}: its message cannot be written as a patch: a line is '---' or looks like a diff")
+        if _UNFOLDED.match(patch.subject):
+            problems.append(f"{where}: not folded in yet: git rebase -i --autosquash hardener/base")
+        wanted = re.findall(rf"^{NAME_FIELD}:[ \t]*(.*?)[ \t]*$", patch.description, re.MULTILINE)
+        taken = {one.name for one in found}
+        name = wanted[0] if wanted else by_subject.get(patch.subject, "")
+        if name in taken or not name:
+            name = _name(patch.subject, taken | {one.name for one in old})
+        elif judge_series(name)[0] != [name]:
+            problems.append(f"{where}: {NAME_FIELD}: {name!r} is not a patch file name")
+        text = re.sub(rf"^{NAME_FIELD}:.*\n?", "", patch.description, flags=re.MULTILINE).strip()
+        found.append(replace(patch, name=name, description=text, fields=_fields(text)))
+    if problems:
+        raise PatchError(
+            f"{tree.path}: {len(problems)} commit(s) cannot become a patch",
+            hint=f"cd {tree.path} && git rebase -i hardener/base",
+            details=tuple(problems),
+        )
+    return found
+
+
+def _fields(description: str) -> dict[str, str]:
+    return {
+        name: value.strip()
+        for name, _, value in (line.partition(":") for line in header.body(description).block)
+        if name in patches.FIELDS
+    }
+
+
+def _name(subject: str, taken: set[str]) -> str:
+    """A file name after a subject, as ``git format-patch`` makes one, and in lower case.
+
+    >>> _name("Ask nobody: for pictures!", {"ask-nobody-for-pictures.patch"})
+    'ask-nobody-for-pictures-2.patch'
+    """
+    stem = re.sub(r"[^a-z0-9]+", "-", subject.lower())[:_NAME_LENGTH].strip("-") or "patch"
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}.patch" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _with_field(patch: Patch, name: str, value: str) -> Patch:
+    text = str(header.body(patch.description).with_field(name, value))
+    return replace(patch, description=text, fields=patch.fields | {name: value})
+
+
+def _canonical(canon: Canon, pin: str, series: Sequence[Patch]) -> list[Patch]:
+    """The series in canonical form, with the pin as Base."""
+    new: list[Patch] = []
+    problems: list[str] = []
+    for one in series:
+        patch = _with_field(one, "Base", pin)
+        required = requirements([*new, patch])[patch.name]
+        try:
+            patch = replace(patch, content=canon.patch(patch, required))
+        except DoesNotApplyError as error:
+            needed = canon.needed(patch, new, required)
+            names = " ".join(other.name.removesuffix(".patch") for other in needed or ())
+            problems.append(
+                f"{patch.name}: applies only behind others; write into its message 'Requires: {names}'"
+                if names
+                else f"{patch.name}: does not apply on {canon.base[:12]}: {error}"
+            )
+        except ValueError as error:
+            problems.append(f"{patch.name}: {error}")
+        new.append(patch)
+    if problems:
+        raise PatchError(
+            f"{len(problems)} patch(es) cannot be written",
+            hint="amend the commits (git rebase -i), or separate their hunks, then the same command again",
+            details=tuple(problems),
+        )
+    return new
+
+
+def _dated(canon: Canon, new: Sequence[Patch], old: Sequence[Patch], today: dt.date) -> list[Patch]:
+    """The series with Last-Update set to ``today`` in what changed and in what is new."""
+    before = {patch.name: patch for patch in old}
+    required = requirements(old)
+    dated: list[Patch] = []
+    for patch in new:
+        previous = before.get(patch.name)
+        value = today.isoformat()
+        if previous and _same(canon, patch, previous, required[previous.name]):
+            # The later one: the commit still has what the file had when it was imported.
+            value = max(previous.fields.get("Last-Update", ""), patch.fields.get("Last-Update", "")) or value
+        one = _with_field(patch, "Last-Update", value)
+        dated.append(replace(one, content=canon.patch(one, requirements([*dated, one])[one.name])))
+    return dated
+
+
+def _same(canon: Canon, patch: Patch, previous: Patch, required: Sequence[Patch]) -> bool:
+    try:
+        exported = canon.patch(previous, required)
+    except ValueError:
+        return False
+    return (patch.author, _substance(patch.subject, patch.description, patch.content)) == (
+        previous.author,
+        _substance(previous.subject, previous.description, exported),
+    )
+
+
+def _substance(subject: str, description: str, content: bytes) -> tuple[str, str, bytes]:
+    """What a person wrote: the message without what regen writes, the diff without ids and line numbers."""
+    text = str(header.body(description).without("Base").without("Last-Update"))
+    diff = content[content.index(b"\ndiff --git ") :]
+    return subject, text, re.sub(rb"^index .*$|^@@ .*? @@", b"", diff, flags=re.MULTILINE)
+
+
+def _prove(scratch: Repository, base: str, new: Sequence[Patch], tree: EditTree) -> None:
+    """Raise PatchError unless the series gives exactly the files of the work tree's branch."""
+    with scratch.index(base) as index:
+        for patch in new:
+            done = index.git(*APPLY, stdin=patch.content)
+            if done.status:
+                raise PatchError(
+                    f"{patch.name}: applies alone, but not behind those before it",
+                    hint=f"let it require the one that it collides with, in {tree.path}",
+                    details=tuple(done.complaint.splitlines()),
+                )
+        if index.tree() != tree.repository.tree_of("HEAD"):
+            raise PatchError(
+                f"{tree.path}: the written series would give other files than the branch: a hunk fits at two places",
+                hint="let the patch require the one before it (Requires: in its message)",
+            )
+
+
+def _compare(
+    component: str, source: str, folder: Path, new: Sequence[Patch], imported: Mapping[str, str] | None = None
+) -> tuple[Regenerated, dict[str, bytes]]:
+    """What is to be written, and how to tell it.
+
+    ``imported`` are the files that the work tree was made from: a killed run may have left one that has no commit and,
+    in the series that it wrote, no line any more.
+    """
+    contents = {patch.name: patch.content for patch in new}
+    path = folder / SERIES
+    text = path.read_bytes() if path.exists() else b""
+    listed = judge_series(text.decode("utf-8"))[0]
+    if listed != list(contents):
+        contents[SERIES] = rewrite_series(text.decode("utf-8"), list(contents)).encode()
+    differing = {
+        name: content
+        for name, content in contents.items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != content
+    }
+    names = [patch.name for patch in new]
+    left = (name for name in imported or () if name.endswith(".patch") and (folder / name).exists())
+    known = dict.fromkeys([*listed, *left])
+    result = Regenerated(
+        component,
+        source,
+        written=tuple(name for name in names if name in differing and name in listed),
+        added=tuple(name for name in names if name not in listed),
+        dropped=tuple(name for name in known if name not in names),
+        kept=sum(name not in differing for name in names),
+        reordered=[name for name in listed if name in names] != [name for name in names if name in listed],
+    )
+    return result, differing
+
+
+def _write(folder: Path, contents: Mapping[str, bytes], dropped: Sequence[str]) -> None:
+    disk.write_all({folder / name: content for name, content in contents.items()})
+    for name in dropped:
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,193 @@
+"""``check``: read a deployment's configuration and say what it leaves open."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from hardener.errors import UsageError
+from hardener.servercheck.deployments import config_tree
+from hardener.servercheck.deployments.compose_project import from_environment
+from hardener.servercheck.model import Deployment, Hit, Where
+from hardener.servercheck.rules import host, login, modules, roles, web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+SEVERITIES = ("door", "warning", "note")
+UNKNOWN = "module-unknown"
+COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One open door, warning or note: where it is, what it means and what mends it."""
+
+    id: str
+    severity: str
+    file: str
+    line: int
+    name: str
+    what: str
+    title: str
+    means: str
+    cure: str
+    source: str
+
+    @property
+    def where(self) -> str:
+        """The place in one line."""
+        return str(Where(self.file, self.line, self.name))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """All findings, doors first, and the files that were read. ``open``: at least one door.
+
+    ``vouched`` are the unknown modules of Prosody that somebody answers for.
+    """
+
+    findings: tuple[Finding, ...]
+    files: tuple[str, ...]
+    forms: tuple[str, ...]
+    vouched: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings there are of each severity."""
+        return {one: sum(finding.severity == one for finding in self.findings) for one in SEVERITIES}
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody gets in or gets a role without a login, or that cannot be told."""
+        return self.counts["door"] > 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "findings": [asdict(one) for one in self.findings],
+            "counts": self.counts,
+            "files": list(self.files),
+            "forms": list(self.forms),
+            "vouched": list(self.vouched),
+        }
+
+
+@cache
+def catalogue() -> dict[str, dict[str, str]]:
+    """What can be found: ``findings.toml``."""
+    text = resources.files("hardener.servercheck").joinpath("findings.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
+    """Check the deployment that the paths name together: env and compose files, or folders, or both.
+
+    Folders may be parts of one deployment (Prosody's machine, the web server's). ``vouched`` are unknown modules of
+    Prosody that are left out of the findings: somebody has read them. Raises UsageError for a path that is not there or
+    is nothing that can be checked, and for a vouched module that no finding is about.
+    """
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"there is no {path}", hint="name a folder (/etc), an env file (.env) or a compose file")
+    deployments = list(_deployments(list(paths)))
+    findings: dict[Finding, None] = {}
+    unknown = {hit.names["module"] for one in deployments for hit in modules.check(one) if hit.id == UNKNOWN}
+    if idle := sorted(set(vouched) - unknown):
+        raise UsageError(
+            f"nobody has to vouch for {', '.join(idle)}",
+            hint=f"unknown modules here: {', '.join(sorted(unknown)) or 'none'}",
+        )
+    for deployment in deployments:
+        findings.update(dict.fromkeys(_findings(deployment, frozenset(vouched))))
+    ordered = sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.id, one.file, one.line))
+    files = dict.fromkeys(name for one in deployments for name in one.files)
+    forms = dict.fromkeys(one.form for one in deployments)
+    return Checked(tuple(ordered), tuple(files), tuple(forms), tuple(sorted(set(vouched))))
+
+
+def _deployments(paths: list[Path]) -> Iterator[Deployment]:
+    envs, composes, folders = [], [], []
+    for path in paths:
+        if path.is_dir():
+            inside = [path / name for name in COMPOSE if (path / name).is_file()][:1]
+            override = [path / f"{one.stem}.override{one.suffix}" for one in inside]
+            composes += inside + [one for one in override if one.is_file()]
+            env = path / ".env"
+            envs += [env] if env.is_file() else []
+            if not inside and not env.is_file():
+                folders.append(path)
+        elif path.suffix in {".yml", ".yaml"}:
+            composes.append(path)
+        elif path.suffix in {".lua", ".js", ".conf", ".hocon"}:
+            raise UsageError(f"{path} is one file of a deployment", hint=f"name its folder: {path.parent}")
+        else:
+            envs.append(path)
+    if envs or composes:
+        yield from_environment(envs, composes)
+    if folders:
+        yield _together([config_tree.read(folder) for folder in folders])
+
+
+def _together(parts: list[Deployment]) -> Deployment:
+    """Parts of one deployment as one; the first that has a part has it."""
+    whole = parts[0]
+    for part in parts[1:]:
+        for name in ("prosody", "jicofo", "bridge", "web"):
+            if getattr(whole, name) is None:
+                setattr(whole, name, getattr(part, name))
+            elif getattr(part, name) is not None:
+                whole.doubt(
+                    Where(part.files[-1] if part.files else ""), f"a second {name}: check it on its own", vital=True
+                )
+        whole.form = part.form if part.form == "docker" else whole.form
+        whole.sites += part.sites
+        whole.unclear += part.unclear
+        whole.secrets += part.secrets
+        whole.dial_in += part.dial_in
+        whole.files += part.files
+    return whole
+
+
+def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Finding]:
+    for rules in (login, roles, web, host, modules):
+        for hit in rules.check(deployment):
+            if hit.id != UNKNOWN or hit.names["module"] not in vouched:
+                yield _finding(hit, deployment.form)
+    yield from (_finding(hit, deployment.form) for hit in deployment.found)
+    for one in deployment.unclear:
+        yield _finding(Hit("cannot-tell" if one.vital else "cannot-tell-minor", one.where, one.reason), deployment.form)
+    place = Where(deployment.environment or ", ".join(deployment.files[:1]) or "the folder")
+    for name, kind, what in (
+        ("prosody", "cannot-tell", "no configuration of Prosody here: who gets in is not known"),
+        ("jicofo", "cannot-tell", "no jicofo.conf here: who becomes moderator is not known"),
+        ("web", "cannot-tell-minor", "no config.js here"),
+    ):
+        if getattr(deployment, name) is None:
+            yield _finding(Hit(kind, place, what), deployment.form)
+    if not any(one.serves for one in deployment.sites):
+        what = "no nginx server here that serves the client"
+        yield _finding(Hit("cannot-tell-minor", place, what), deployment.form)
+
+
+def _finding(hit: Hit, form: str) -> Finding:
+    entry = catalogue()[hit.id]
+    cure = Template(entry[form]).safe_substitute(hit.names)
+    place = hit.where
+    return Finding(
+        hit.id,
+        entry["severity"],
+        place.file,
+        place.line,
+        place.name,
+        hit.what,
+        entry["title"],
+        entry["means"],
+        cure,
+        entry["source"],
+    )

@@ -1,0 +1,56 @@
+"""The variables of one container of docker-jitsi-meet, read as its templates read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hardener.servercheck.model import Setting, Unknown, Where
+
+TRUE, FALSE = frozenset("1 t T TRUE true True".split()), frozenset("0 f F FALSE false False".split())
+
+
+@dataclass
+class Environment:
+    """The variables of one container; unset ones have the image's default and the file's name as their place."""
+
+    settings: dict[str, Setting]
+    file: str
+    doubts: list[tuple[Where, str]] = field(default_factory=list)
+
+    def absent(self, name: str) -> Where:
+        return Where(self.file, 0, f"{name} is not set")
+
+    def where(self, name: str) -> Where:
+        one = self.settings.get(name)
+        return one.where if one else self.absent(name)
+
+    def text(self, name: str, default: str = "") -> Setting:
+        """A variable, or the image's default: as in sprig's ``default``, an empty one counts as unset."""
+        one = self.settings.get(name)
+        if one is not None and one.value != "":
+            return one
+        return Setting(default, self.where(name))
+
+    def flag(self, name: str, default: Any) -> Setting:
+        """A switch as upstream's tpl reads it (https://github.com/jitsi/tpl, func.go): Go's ParseBool, no quotes."""
+        one = self.text(name)
+        if one.value == "":
+            return Setting(default, one.where)
+        if one.unknown:
+            return one
+        value = str(one.value).replace('"', "").replace("'", "")
+        if value in TRUE | FALSE:
+            return Setting(value in TRUE, one.where)
+        self.doubts.append((one.where, f"{value!r} is neither 1 nor 0: the container would not start"))
+        return Setting(Unknown("neither 1 nor 0"), one.where)
+
+    def on(self, name: str, default: bool = False) -> bool:
+        """A switch; what cannot be told counts as on, and stands in ``doubts``."""
+        value = self.flag(name, default).value
+        return True if isinstance(value, Unknown) else bool(value)
+
+    def words(self, name: str) -> list[Setting]:
+        """A list with commas."""
+        one = self.text(name)
+        return [] if one.unknown else [Setting(word, one.where) for word in str(one.value).split(",") if word]

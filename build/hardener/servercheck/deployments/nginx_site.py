@@ -1,0 +1,241 @@
+"""What nginx' directives say about how the client is served, and what else is passed on to the servers behind."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hardener.servercheck.model import Proxy, Setting, Site, Table
+from hardener.servercheck.readers.nginx import Directive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hardener.servercheck.model import Where
+
+# What the client needs is served where one of these stands.
+SERVES = ("/usr/share/jitsi-meet", "xmpp-websocket", "http-bind")
+PASSES = frozenset({"proxy_pass", "grpc_pass"})
+# Something else answers in this location; what, is not read here.
+ANSWERS = frozenset(
+    "fastcgi_pass uwsgi_pass scgi_pass memcached_pass js_content perl content_by_lua content_by_lua_file"
+    " content_by_lua_block".split()
+)
+TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
+ACME = "/.well-known/acme-challenge"  # a client for certificates may answer there
+
+
+def sites(directives: list[Directive]) -> list[Site]:
+    """All servers: those that have the client, and the others for what they pass on.
+
+    A fragment that is meant to be included into a server counts as one.
+    """
+    streams = [one for one in directives if one.name == "stream"]
+    web = [one for one in directives if one.name != "stream"]
+    servers = [one for one in _all(web) if one.name == "server" and one.body is not None]
+    if not servers and web and not any(one.body is not None and one.name in {"http", "upstream"} for one in web):
+        fragment = Directive("server", (), web[0].where, web)
+        servers = [fragment] if _serves(fragment) else []
+    outer = [one for top in web for one in (top, *((top.body or []) if top.name == "http" else []))]
+    found = [_facts(server, outer) for server in servers]
+    streamed = [proxy for stream in streams for proxy in _streamed(stream)]
+    if streamed:
+        found.append(Site(streams[0].where, serves=False, streams=streamed))
+    return found
+
+
+def passed_on(directives: list[Directive]) -> list[Proxy]:
+    """What a file passes on that the server's own configuration includes; the rest of that is not known."""
+    if not directives:
+        return []
+    whole = Directive("server", (), directives[0].where, directives)
+    return list(_proxies(whole, list(_all(directives))))
+
+
+def _all(directives: Iterable[Directive]) -> Iterator[Directive]:
+    for top in directives:
+        yield top
+        yield from top.inside()
+
+
+def _plain(server: Directive) -> bool:
+    """A server that listens without TLS on something that others reach."""
+    listens = [one.words for one in server.body or [] if one.name == "listen"]
+    return any("ssl" not in words and "quic" not in words and not _local(words[0]) for words in listens if words)
+
+
+def _sends_away(server: Directive) -> bool:
+    """A server that sends people to https."""
+    rest = [one for one in server.body or [] if one.name == "location" and one.words == ("/",)] + [server]
+    return any(
+        one.name == "return" and any(word.startswith("https://") for word in one.words)
+        for place in rest
+        for one in place.body or []
+    )
+
+
+def _local(address: str) -> bool:
+    return address.startswith(("127.", "[::1]", "localhost", "unix:"))
+
+
+def _serves(server: Directive) -> bool:
+    return any(
+        one.name in {"root", "alias", "location", "proxy_pass"} and any(mark in " ".join(one.words) for mark in SERVES)
+        for one in server.inside()
+    )
+
+
+def _facts(server: Directive, outer: list[Directive]) -> Site:
+    body = server.body or []
+    result = Site(server.where, serves=_serves(server))
+    result.proxies = [one for one in _proxies(server, outer) if result.serves or "_pass " not in one.target]
+    plain, away = _plain(server), _sends_away(server)
+    result.redirects = plain and away
+    if result.serves and plain and (not away or result.proxies):
+        result.cleartext = server.where
+    own = _headers(body) or _headers(outer)
+    result.headers = own
+    for one in server.inside():
+        if one.name == "location" and one.body is not None:
+            here = _headers(one.body)
+            lacks = "content-security-policy" in own and "content-security-policy" not in here
+            if here and lacks and not _repeats(one):
+                result.dropped.append(one.where)
+        if one.name == "add_header" and len(one.words) > 1 and one.words[0].lower() == "access-control-allow-origin":
+            result.foreign.append(Setting(one.words[1], one.where))
+        if one.name == "proxy_hide_header" and one.words and one.words[0].lower() == "access-control-allow-origin":
+            result.hides_cors = True
+    scopes = [one for one in (*body, *outer) if one.body is None]
+    result.logs = [Setting(" ".join(one.words), one.where) for one in scopes if one.name == "access_log"][:1]
+    on = [one for one in scopes if one.name == "ssi"]
+    types = [one for one in scopes if one.name == "ssi_types"]
+    if on and on[0].words[:1] == ("on",):
+        words = types[0].words if types else ()
+        place = types[0].where if types else on[0].where
+        result.ssi = Setting(Table(tuple(Setting(word, place) for word in words)), place)
+    result.compresses = any(_compresses(kind, scopes) for kind in ("gzip", "brotli")) or any(
+        one.name in {"gzip_static", "brotli_static"} and one.words != ("off",) for one in (*server.inside(), *scopes)
+    )
+    return result
+
+
+def _compresses(kind: str, scopes: list[Directive]) -> bool:
+    """Whether scripts are compressed on the way; nginx compresses text/html alone unless it is told other types."""
+    on = next((one.words for one in scopes if one.name == kind), ())
+    types = next((one.words for one in scopes if one.name == f"{kind}_types"), ())
+    return on == ("on",) and bool({"*", "application/javascript", "text/javascript"} & set(types))
+
+
+def _repeats(location: Directive) -> bool:
+    """Whether a location only adds an error status to an answer that has its headers already: nobody asks for it by a
+    path, it has no content, and its own headers are empty, so that none is sent twice.
+    """
+    named = bool(location.words) and location.words[0].startswith("@")
+    status = [one.words for one in location.body or [] if one.name == "return"]
+    errors = [words for words in status if len(words) == 1 and re.fullmatch(r"[45]\d\d", words[0])]
+    empty = all(one.value in {"", '""', "''"} for one in _headers(location.body or []).values())
+    return named and bool(errors) and status == errors and empty
+
+
+def _headers(body: list[Directive]) -> dict[str, Setting]:
+    return {
+        one.words[0].lower(): Setting(" ".join(one.words[1:]), one.where)
+        for one in body
+        if one.name == "add_header" and one.words
+    }
+
+
+def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
+    """What the server passes on, from all depths: a location may hold if and limit_except, and further locations."""
+    values = _variables(server)
+    behind = {
+        one.words[0]: [inner.words[0] for inner in one.body if inner.name == "server" and inner.words]
+        for one in outer
+        if one.name == "upstream" and one.words and one.body is not None
+    }
+    for location in server.inside():
+        if location.name != "location":
+            continue
+        own = list(_own(location))
+        rewritten = any(one.name == "rewrite" for one in own)
+        path = " ".join(location.words)
+        if path.split(" ")[-1].startswith(ACME):
+            continue
+        for one in own:
+            if one.name in ANSWERS:
+                yield Proxy(path, f"{one.name} {' '.join(one.words)}".strip(), one.where)
+            elif one.name in PASSES and one.words:
+                target = _filled(one.words[0], values)
+                ports, uri = _split(target, behind)
+                reaches = None if rewritten or "$request_uri" in target or ".." in target else _reaches(location, uri)
+                yield Proxy(path, target, one.where, reaches, ports)
+
+
+def _own(location: Directive) -> Iterator[Directive]:
+    for one in location.body or ():
+        if one.name != "location":
+            yield one
+            yield from _own(one)
+
+
+def _variables(server: Directive) -> dict[str, str]:
+    """Variables that the server sets to one text and no other."""
+    found: dict[str, set[str]] = {}
+    for one in server.inside():
+        if one.name == "set" and len(one.words) == 2:  # noqa: PLR2004 (name and value)
+            found.setdefault(one.words[0], set()).add(one.words[1])
+    return {name: next(iter(texts)) for name, texts in found.items() if len(texts) == 1}
+
+
+def _filled(target: str, values: dict[str, str]) -> str:
+    """The target without its query, its variables filled in as far as they are known."""
+    target = re.split(r"\?|\$is_args|\$args", target, maxsplit=1)[0]
+    for _ in range(5):  # a variable may be set from another
+        target = re.sub(r"\$\{(\w+)\}", r"$\1", target)
+        target = re.sub(r"\$\w+", lambda match: values.get(match[0], match[0]), target)
+    return target
+
+
+def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], str | None]:
+    """The ports that a target names (through an upstream block, too), and its path; no ports: they cannot be told."""
+    match = TARGET.fullmatch(target)
+    if match is None:
+        return frozenset(), None
+    host, uri = match[1], match[2]
+    if host.startswith("unix:") or "$" in host.rpartition(":")[2]:
+        return frozenset(), uri
+    hosts = behind.get(host, [host])
+    return frozenset(found[1] if (found := re.search(r":(\d+)$", one)) else "80" for one in hosts), uri
+
+
+def _reaches(location: Directive, uri: str | None) -> str | None:
+    """How each path begins that comes out behind; None: it cannot be told."""
+    if uri is not None:
+        return uri.split("$")[0]
+    kind, path = location.words if len(location.words) == 2 else ("", " ".join(location.words))  # noqa: PLR2004
+    if not kind.startswith("~") and not path.startswith("@"):
+        return path
+    if not path.startswith("^") or _alternatives(path):
+        return None
+    literal = re.match(r"(?:[\w/-]|\\[./-])*(?![?*{])", path[1:])
+    return literal[0].replace("\\", "") if literal else None
+
+
+def _alternatives(pattern: str) -> bool:
+    """Whether an expression has a | outside of brackets."""
+    bare = re.sub(r"\\.|\[[^\]]*\]", "", pattern)
+    depth = 0
+    for sign in bare:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "|" and depth <= 0:
+            return True
+    return False
+
+
+def _streamed(stream: Directive) -> Iterator[tuple[str, Where]]:
+    """Ports that TCP connections are passed on to."""
+    for one in stream.inside():
+        if one.name == "proxy_pass" or (one.name == "server" and one.body is None):
+            for word in one.words[:1]:
+                if found := re.search(r":(\d+)$", word):
+                    yield found[1], one.where

@@ -1,0 +1,128 @@
+"""Small questions that the rules ask of a deployment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hardener.servercheck.model import Table, strings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hardener.servercheck.model import Deployment, Prosody, Section, Setting
+
+
+# Providers that ask each person for a login of their own. https://prosody.im/doc/authentication and upstream's plugins.
+PERSONAL = frozenset(
+    "internal_hashed internal_plain cyrus ldap ldap2 ldap_custom token sql sql_hashed dovecot imap pam http custom_http"
+    " external matrix_user_verification hybrid_matrix_token oauthbearer oauth_external".split()
+)
+TOKEN = frozenset({"token", "hybrid_matrix_token"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+# How the Component is called where bridges report to Jicofo: Debian's packages, docker-jitsi-meet.
+SERVICE_ROOMS = ("internal.", "internal-muc.")
+
+
+# How Prosody reads a switch (core/moduleapi.lua, get_option_boolean), and how Jicofo's library does ("Automatic type
+# conversions" in https://github.com/lightbend/config/blob/main/HOCON.md): both take text for it.
+PROSODY = {True: frozenset({"true"}), False: frozenset({"false"})}
+HOCON = {True: frozenset({"true", "yes", "on"}), False: frozenset({"false", "no", "off"})}
+
+
+def is_true(setting: Setting | None) -> bool:
+    """Set, and surely to true: for switches that protect."""
+    return _switch(setting, PROSODY) is True
+
+
+def is_false(setting: Setting | None) -> bool:
+    """Set, and surely to false: for switches that open something."""
+    return _switch(setting, PROSODY) is False
+
+
+def may_be_true(setting: Setting | None) -> bool:
+    """Set, and not surely to false."""
+    return setting is not None and setting.value is not None and not is_false(setting)
+
+
+def may_be_false(setting: Setting | None) -> bool:
+    """Set, and not surely to true."""
+    return setting is not None and setting.value is not None and not is_true(setting)
+
+
+def hocon_switch(settings: dict[str, Setting] | None, key: str) -> bool | None:
+    """A switch of Jicofo's; None: it is not set, or to something that is neither on nor off."""
+    return _switch((settings or {}).get(key), HOCON)
+
+
+def _switch(setting: Setting | None, names: dict[bool, frozenset[str]]) -> bool | None:
+    value = setting.value if setting else None
+    if isinstance(value, bool):
+        return value
+    if names is PROSODY and value in {0, 1}:
+        return bool(value)
+    return next((on for on, texts in names.items() if isinstance(value, str) and value in texts), None)
+
+
+def words(value: Any) -> Iterator[str]:
+    """All strings in a value, keys included, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Table):
+        yield from value.fields
+        for one in (*value.items, *value.fields.values()):
+            yield from words(one.value)
+
+
+def outside(setting: Setting | None) -> bool:
+    """Whether a list of interfaces reaches beyond this machine; not set is everything."""
+    names = {one.value for one in strings(setting)}
+    return setting is None or not names or not names <= LOOPBACK
+
+
+def modules_told(prosody: Prosody, section: Section) -> bool:
+    """Whether all modules of the section are known; if not, that has been told, and none is missed."""
+    lists = [prosody.own(section, "modules_enabled"), prosody.own("*", "modules_enabled")]
+    return all(one is None or (isinstance(one.value, Table) and one.value.complete) for one in lists)
+
+
+def main_host(prosody: Prosody) -> Section | None:
+    """The VirtualHost that people are meant to log in to: the one that has the rooms, or the mapper's base, or BOSH."""
+    base = prosody.get("*", "muc_mapper_domain_base")
+    for test in (
+        lambda host: base is not None and host.name == base.value,
+        lambda host: "main_muc" in host.settings and {"bosh", "websocket"} & set(prosody.modules(host)),
+        lambda host: {"bosh", "websocket"} & {one.value for one in strings(host.settings.get("modules_enabled"))},
+    ):
+        found = next((host for host in prosody.hosts if test(host)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def main_rooms(prosody: Prosody) -> list[Section]:
+    """The Components that hold the rooms of meetings: those of Prosody's muc that are not named as something else."""
+    main = main_host(prosody)
+    named = prosody.own(main, "main_muc") if main else None
+    mucs = [one for one in prosody.components if one.module == "muc"]
+    if named is not None and any(one.name == named.value for one in mucs):
+        return [one for one in mucs if one.name == named.value]
+    return [one for one in mucs if not one.name.startswith((*SERVICE_ROOMS, "lobby.", "breakout."))]
+
+
+def all_rooms(prosody: Prosody) -> list[Section]:
+    """All Components of Prosody's muc that people may enter: breakout rooms, the lobby and whatever else there is.
+
+    Not those where the services meet, which only they may enter (the finding service-rooms-open).
+    """
+    main = [one.name for one in main_rooms(prosody)]
+    mucs = [one for one in prosody.components if one.module == "muc"]
+    return [one for one in mucs if one.name in main or not one.name.startswith(SERVICE_ROOMS)]
+
+
+def jicofo_authenticates(deployment: Deployment) -> bool | None:
+    """Whether Jicofo asks who somebody is before it makes them moderator; None: no Jicofo configuration at hand."""
+    if deployment.jicofo is None:
+        return None
+    enabled = hocon_switch(deployment.jicofo, "jicofo.authentication.enabled")
+    kind = deployment.jicofo.get("jicofo.authentication.type")
+    return enabled is True and kind is not None and str(kind.value).upper() in {"XMPP", "JWT"}

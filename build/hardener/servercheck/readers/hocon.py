@@ -1,0 +1,246 @@
+"""Jicofo's and the bridge's configuration: the part of HOCON that configuration files are written in.
+
+Not a library: pyhocon gives no line numbers and fetches ``include url(...)``. What this does not evaluate
+(``${substitutions}``, includes that are not at hand, ``+=``) is told, not guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Include = Callable[[str, Where], tuple[str, str] | None]
+
+DEPTH = 60
+TOKEN = re.compile(
+    r"""(?P<space>[ \t\r\f\v\ufeff\u00a0]+)
+      | (?P<comment>(?://|\#)[^\n]*)
+      | (?P<line>\n)
+      | (?P<long>\"\"\".*?\"\"\"+)
+      | (?P<text>"(?:\\.|[^"\\\n])*")
+      | (?P<hole>\$\{\??[^}\n]*\})
+      | (?P<add>\+=)
+      | (?P<mark>[{}\[\],:=])
+      | (?P<word>(?:(?!//)[^\s{}\[\],:=+\#"$])+)
+      | (?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+KEYWORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False, "null": None}
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    line: int
+    spaced: bool  # white space before it
+
+
+def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], list[Unclear]]:
+    """All settings by their full dotted path, of several the last; and what could not be told."""
+    parser = _Parser(text, name, include, 0)
+    parser.whole()
+    return parser.settings, parser.unclear
+
+
+class _Parser:
+    def __init__(self, text: str, name: str, include: Include, depth: int) -> None:
+        self.tokens = _tokens(text)
+        self.at = 0
+        self.name = name
+        self.include = include
+        self.depth = depth
+        self.settings: dict[str, Setting] = {}
+        self.unclear: list[Unclear] = []
+
+    def peek(self) -> _Token:
+        return self.tokens[self.at]
+
+    def take(self) -> _Token:
+        token = self.tokens[self.at]
+        self.at = min(self.at + 1, len(self.tokens) - 1)
+        return token
+
+    def where(self, token: _Token, path: str = "") -> Where:
+        return Where(self.name, token.line, path)
+
+    def doubt(self, token: _Token, reason: str) -> None:
+        self.unclear.append(Unclear(self.where(token), reason, vital=True))
+
+    def whole(self) -> None:
+        self.gap()
+        braces = self.peek().text == "{" and self.peek().kind == "mark"
+        if braces:
+            self.take()
+        self.members("", 0)
+        if braces and self.peek().text == "}":
+            self.take()
+        self.gap()
+        while self.peek().kind != "end":
+            self.doubt(self.take(), "not valid HOCON: a closing bracket without an opening one")
+            self.members("", 0)
+
+    def gap(self) -> None:
+        while self.peek().kind == "line" or (self.peek().kind == "mark" and self.peek().text == ","):
+            self.take()
+
+    def members(self, path: str, depth: int) -> None:
+        """The members of an object up to its brace, which stays."""
+        while True:
+            self.gap()
+            token = self.peek()
+            if token.kind == "end" or (token.kind == "mark" and token.text in "}]"):
+                return
+            if token.kind == "word" and token.text == "include":
+                self.includes(path)
+                continue
+            key = self.key()
+            if not key:
+                self.doubt(self.take(), f"not valid HOCON at {token.text!r}")
+                continue
+            full = f"{path}.{key}" if path else key
+            self.member(full, token, depth)
+
+    def key(self) -> str:
+        parts: list[str] = []
+        while self.peek().kind in {"word", "text"}:
+            token = self.take()
+            parts.append((" " if token.spaced and parts else "") + (_unquote(token)))
+        return "".join(parts)
+
+    def member(self, path: str, start: _Token, depth: int) -> None:
+        token = self.peek()
+        if token.kind == "add":
+            self.take()
+            self.value(path, depth)
+            self.settings[path] = Setting(Unknown("added to with +="), self.where(start, path))
+            return
+        if token.kind == "mark" and token.text in ":=":
+            self.take()
+            while self.peek().kind == "line":
+                self.take()
+            token = self.peek()
+        elif not (token.kind == "mark" and token.text == "{"):
+            self.doubt(start, f"not valid HOCON: {path} without a value")
+            return
+        if depth > DEPTH:
+            self.doubt(token, "nested too deeply to be read")
+            self.at = len(self.tokens) - 1
+        elif token.kind == "mark" and token.text == "{":
+            self.take()
+            self.settings.pop(path, None)
+            self.members(path, depth + 1)
+            if self.take().text != "}":
+                self.doubt(token, f"not valid HOCON: {path} is not closed")
+        else:
+            value = self.value(path, depth)
+            for deeper in [one for one in self.settings if one.startswith(path + ".")]:
+                del self.settings[deeper]
+            self.settings[path] = Setting(value, self.where(start, path))
+            if isinstance(value, Unknown):
+                self.unclear.append(Unclear(self.where(start, path), value.reason, vital=_vital(path)))
+
+    def value(self, path: str, depth: int) -> Any:
+        """What stands up to the end of the line, a comma or a bracket."""
+        parts: list[_Token] = []
+        while True:
+            token = self.peek()
+            if token.kind == "mark" and token.text == "[" and not parts:
+                return self.array(path, depth)
+            if token.kind in {"line", "end"} or (token.kind == "mark" and token.text in ",]}"):
+                break
+            parts.append(self.take())
+        if any(part.kind == "hole" for part in parts):
+            return Unknown(f"taken from {next(part.text for part in parts if part.kind == 'hole')}")
+        if len(parts) == 1 and parts[0].kind == "word":
+            return _constant(parts[0].text)
+        return "".join((" " if part.spaced and number else "") + _unquote(part) for number, part in enumerate(parts))
+
+    def array(self, path: str, depth: int) -> Table | Unknown:
+        start = self.take()
+        if depth > DEPTH:
+            self.at = len(self.tokens) - 1
+            return Unknown("nested too deeply to be read")
+        items: list[Setting] = []
+        while True:
+            self.gap()
+            token = self.peek()
+            if token.kind == "end":
+                return Unknown("an array that is not closed")
+            if token.kind == "mark" and token.text in "]}":
+                self.take()
+                return Table(tuple(items))
+            if token.kind == "mark" and token.text == "{":
+                self.take()
+                self.members(f"{path}[{len(items)}]", depth + 1)
+                self.take()
+                items.append(Setting(Unknown("an object"), self.where(token)))
+                continue
+            before = self.at
+            items.append(Setting(self.value(path, depth + 1), self.where(token)))
+            if self.at == before:
+                self.doubt(self.take(), f"not valid HOCON at {token.text!r} (array from line {start.line})")
+
+    def includes(self, path: str) -> None:
+        token = self.take()
+        words: list[_Token] = []
+        while self.peek().kind not in {"line", "end"} and self.peek().text not in ",}":
+            words.append(self.take())
+        names = [_unquote(word) for word in words if word.kind == "text"]
+        kinds = "".join(word.text for word in words if word.kind == "word")
+        if len(names) != 1 or "url" in kinds or "classpath" in kinds:
+            self.doubt(token, "includes something that is not a file here")
+            return
+        found = self.include(names[0], self.where(token)) if self.depth < DEPTH else None
+        if found is None:
+            return  # an optional file; whoever answers includes notes what could not be read
+        inner = _Parser(found[1], found[0], self.include, self.depth + 1)
+        inner.whole()
+        self.unclear += inner.unclear
+        prefix = f"{path}." if path else ""
+        self.settings.update({prefix + key: setting for key, setting in inner.settings.items()})
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    line, spaced = 1, False
+    for match in TOKEN.finditer(text):
+        kind = str(match.lastgroup)
+        if kind in {"space", "comment"}:
+            spaced = True
+        else:
+            tokens.append(_Token(kind, match[0], line, spaced))
+            spaced = False
+        line += match[0].count("\n")
+    tokens.append(_Token("end", "", line, spaced))
+    return tokens
+
+
+def _unquote(token: _Token) -> str:
+    if token.kind == "long":
+        return token.text[3:-3]
+    if token.kind == "text":
+        return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", _escape, token.text[1:-1])
+    return token.text
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = match[1]
+    return chr(int(code[1:], 16)) if code.startswith("u") and len(code) > 1 else ESCAPES.get(code, code)
+
+
+def _constant(word: str) -> Any:
+    if word in KEYWORDS:
+        return KEYWORDS[word]
+    return int(word) if re.fullmatch(r"-?\d{1,18}", word) else word
+
+
+def _vital(path: str) -> bool:
+    return path.startswith(("jicofo.authentication", "jicofo.conference"))

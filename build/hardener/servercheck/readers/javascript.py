@@ -1,0 +1,138 @@
+"""``config.js`` of the web client, read without running it: ``var config = {...}`` and ``config.a.b = ...``.
+
+Uses tree-sitter's JavaScript grammar, as ``lua`` uses the one for Lua. Constants are told, the rest is ``Unknown``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import tree_sitter_javascript
+from tree_sitter import Language, Node, Parser
+
+from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
+
+LANGUAGE = Language(tree_sitter_javascript.language())
+DEPTH = 40
+CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
+
+
+def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Setting], list[Unclear]]:
+    """All settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
+    reader = _Reader(name, root)
+    reader.statements(Parser(LANGUAGE).parse(text).root_node, 0)
+    return reader.settings, reader.unclear
+
+
+class _Reader:
+    def __init__(self, name: str, root: str) -> None:
+        self.name = name
+        self.root = root
+        self.settings: dict[str, Setting] = {}
+        self.unclear: list[Unclear] = []
+
+    def where(self, node: Node, path: str = "") -> Where:
+        return Where(self.name, node.start_point.row + 1, path)
+
+    def statements(self, node: Node, nested: int) -> None:
+        for child in node.named_children:
+            if child.is_error:
+                self.unclear.append(
+                    Unclear(self.where(child), "not valid JavaScript: a browser would not run this file")
+                )
+                self.statements(child, nested)
+            elif child.type in {"variable_declaration", "lexical_declaration"}:
+                for one in child.named_children:
+                    self.assign(one.child_by_field_name("name"), one.child_by_field_name("value"), nested)
+            elif child.type == "expression_statement" and child.named_children:
+                self.expression(child.named_children[0], nested)
+            elif child.type in {"if_statement", "statement_block", "else_clause", "try_statement"} and nested < DEPTH:
+                self.statements(child, nested + 1)
+
+    def expression(self, node: Node, nested: int) -> None:
+        if node.type == "assignment_expression":
+            self.assign(node.child_by_field_name("left"), node.child_by_field_name("right"), nested)
+        elif node.type == "sequence_expression":
+            for child in node.named_children:
+                self.expression(child, nested)
+
+    def assign(self, target: Node | None, value: Node | None, nested: int) -> None:
+        path = _path(target) if target is not None else None
+        if target is None or value is None or not path or path[0] != self.root:
+            return
+        self.put(".".join(path[1:]), value, self.where(target), nested, 0)
+
+    def put(self, path: str, node: Node, where: Where, nested: int, depth: int) -> None:
+        """Set what lies at ``path``, and what lies below it if it is an object."""
+        for deeper in [one for one in self.settings if not path or one.startswith(path + ".")]:
+            del self.settings[deeper]
+        if node.type == "object" and depth < DEPTH:
+            for pair in node.named_children:
+                key = pair.child_by_field_name("key")
+                value = pair.child_by_field_name("value")
+                if pair.type == "pair" and key is not None and value is not None:
+                    name = _key(key)
+                    self.put(f"{path}.{name}" if path else name, value, self.where(pair), nested, depth + 1)
+                elif pair.type != "comment":
+                    self.unclear.append(Unclear(self.where(pair), "a part of this object cannot be told by reading"))
+            return
+        known = Unknown("set inside a statement that may or may not be run") if nested else _value(node, 0)
+        if path:
+            self.settings[path] = Setting(known, Where(where.file, where.line, f"{self.root}.{path}"))
+        elif isinstance(known, Unknown):
+            self.unclear.append(Unclear(where, f"{self.root} as a whole is {known.reason}"))
+
+
+def _path(node: Node) -> list[str] | None:
+    """The names of ``config.a['b']``."""
+    names: list[str] = []
+    while node.type in {"member_expression", "subscript_expression"}:
+        step = node.child_by_field_name("property") or node.child_by_field_name("index")
+        inner = node.child_by_field_name("object")
+        if step is None or inner is None or (node.type == "subscript_expression" and step.type != "string"):
+            return None
+        names.append(_key(step))
+        node = inner
+    return [_text(node), *reversed(names)] if node.type == "identifier" else None
+
+
+def _key(node: Node) -> str:
+    return str(_value(node, 0)) if node.type == "string" else _text(node)
+
+
+def _value(node: Node, depth: int) -> Any:
+    """A constant, a ``Table`` of an array, or ``Unknown``."""
+    text = _text(node)
+    if node.type in CONSTANTS:
+        return CONSTANTS[node.type]
+    if node.type == "string":
+        return re.sub(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", _escape, text[1:-1], flags=re.DOTALL)
+    if node.type == "template_string" and not any(one.type == "template_substitution" for one in node.named_children):
+        return text[1:-1]
+    if node.type == "number" and re.fullmatch(r"\d+(\.\d+)?", text):
+        return json.loads(text) if not text.startswith("0") or text[1:2] in {"", "."} else Unknown("not a plain number")
+    if node.type in {"array", "object"} and depth < DEPTH:
+        return _members(node, depth)
+    return {"!0": True, "!1": False}.get(text, Unknown(f"needs to be run: {' '.join(text.split())[:60]}"))
+
+
+def _members(node: Node, depth: int) -> Table:
+    """An array; an object in it is told as the strings that are in it, which is all that is asked about (STUN)."""
+    if node.type == "object":
+        found = re.finditer(r"""['"]([^'"\n]*)['"]""", _text(node))
+        return Table(tuple(Setting(one[1], Where("")) for one in found))
+    values = [one for one in node.named_children if one.type != "comment"]
+    return Table(tuple(Setting(_value(one, depth + 1), Where("", one.start_point.row + 1)) for one in values))
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = match[1]
+    if code[0] in "ux" and len(code) > 1:
+        return chr(int(code[1:], 16))
+    return {"n": "\n", "t": "\t", "\n": ""}.get(code, code)

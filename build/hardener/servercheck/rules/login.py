@@ -1,0 +1,231 @@
+"""Who gets in without a login of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardener.servercheck.model import ANONYMOUS, GLOBAL, Hit, Setting, strings
+from hardener.servercheck.queries import (
+    PERSONAL,
+    TOKEN,
+    all_rooms,
+    hocon_switch,
+    is_true,
+    main_host,
+    main_rooms,
+    may_be_false,
+    may_be_true,
+    modules_told,
+    outside,
+    words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hardener.servercheck.model import Deployment, Prosody, Section
+
+EXAMPLES = frozenset(
+    "my_jitsi_app_secret example_app_secret app_secret secret topsecret changeme jitsi test password".split()
+)
+SHORTEST, SHORT = 16, 32  # characters; a key for HS256 has to be as long as its hash: 32 bytes (RFC 7518, 3.2)
+
+
+def check(deployment: Deployment) -> Iterator[Hit]:
+    """All findings about logging in."""
+    prosody = deployment.prosody
+    if prosody is None:
+        return
+    main = main_host(prosody)
+    for host in prosody.hosts:
+        yield from _provider(prosody, host, main)
+        yield from _registration(prosody, host)
+        yield from _tokens(prosody, host)
+    if main is not None:
+        yield from _names(prosody, main)
+    yield from _plain(prosody)
+    yield from _visitors(deployment, prosody)
+    yield from _federation(deployment, prosody)
+    for where in deployment.dial_in:
+        yield Hit("dial-in", where, "a telephone gateway is set up")
+
+
+def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator[Hit]:
+    provider = prosody.provider(host)
+    if provider.unknown:
+        yield Hit("cannot-tell", provider.where, provider.value.reason)
+        return
+    names = {"host": host.name}
+    if provider.value in ANONYMOUS:
+        kind = "anonymous-login" if main is not None and host.name == main.name else "guest-vhost"
+        yield Hit(kind, provider.where, f"VirtualHost {host.name}: authentication is {provider.value}", names)
+    elif provider.value == "jitsi-shared-secret":
+        yield Hit("shared-login", provider.where, f"VirtualHost {host.name} has one secret for everybody", names)
+    elif provider.value not in PERSONAL:
+        yield Hit(
+            "cannot-tell", provider.where, f"VirtualHost {host.name}: {provider.value!r} is a provider not known here"
+        )
+    if provider.value == "internal_plain":
+        yield Hit(
+            "passwords-stored-plain", provider.where, f"VirtualHost {host.name} keeps passwords as they are", names
+        )
+    if provider.value in PERSONAL and may_be_true(plain := prosody.get(host, "allow_unencrypted_plain_auth")):
+        if plain is not None:
+            yield Hit(
+                "cleartext-login", plain.where, f"VirtualHost {host.name}: allow_unencrypted_plain_auth is true", names
+            )
+    elif (
+        provider.value in PERSONAL
+        and may_be_false(encrypted := prosody.get(host, "c2s_require_encryption"))
+        and encrypted
+    ):
+        yield Hit(
+            "cleartext-login", encrypted.where, f"VirtualHost {host.name}: c2s_require_encryption is false", names
+        )
+
+
+def _names(prosody: Prosody, host: Section) -> Iterator[Hit]:
+    """Yield a note where somebody who tries names learns which ones exist."""
+    if not str(prosody.provider(host).value).startswith("internal"):
+        return  # another one's directory answers
+    if "even_logins" not in prosody.modules(host) and modules_told(prosody, host):
+        what = f"VirtualHost {host.name} does not load even_logins"
+        yield Hit("names-can-be-tried", host.where, what, {"host": host.name})
+
+
+def _registration(prosody: Prosody, host: Section) -> Iterator[Hit]:
+    if not str(prosody.provider(host).value).startswith(("internal", "sql")):
+        return  # mod_register cannot make accounts in other people's directories
+    modules = prosody.modules(host)
+    allowed = prosody.get(host, "allow_registration")
+    # mod_register loads mod_register_ibr if allow_registration says so; named itself, that one asks nobody.
+    by = (
+        "register_ibr"
+        if "register_ibr" in modules
+        else "register"
+        if "register" in modules and may_be_true(allowed)
+        else ""
+    )
+    if by:
+        where = allowed.where if by == "register" and allowed is not None else modules[by]
+        only = prosody.get(host, "registration_invite_only")
+        invited = "invites_register" in modules and not may_be_false(only)
+        kind = "registration-by-invitation" if invited else "registration-open"
+        yield Hit(kind, where, f"VirtualHost {host.name}: mod_{by} makes accounts", {"host": host.name})
+    users = prosody.get(host, "allow_user_invites")
+    if may_be_true(users) and users is not None and "invites_adhoc" in modules:
+        yield Hit(
+            "registration-by-invitation",
+            users.where,
+            f"VirtualHost {host.name}: every user may invite",
+            {"host": host.name},
+        )
+
+
+def _tokens(prosody: Prosody, host: Section) -> Iterator[Hit]:
+    key_server = prosody.get(host, "asap_key_server")
+    if key_server is not None and any(name in str(key_server.value) for name in ("jitsi.net", "8x8")):
+        yield Hit(
+            "jaas-vhost",
+            key_server.where,
+            f"VirtualHost {host.name}: tokens of {key_server.value}",
+            {"host": host.name},
+        )
+        return
+    if prosody.provider(host).value not in TOKEN:
+        return
+    names = {"host": host.name}
+    empty = prosody.get(host, "allow_empty_token")
+    if empty is not None and may_be_true(empty):
+        yield Hit("empty-token", empty.where, f"VirtualHost {host.name}: allow_empty_token is not false", names)
+    secret = prosody.get(host, "app_secret")
+    if secret is not None and isinstance(secret.value, str):
+        yield from _secret(secret, host)
+    if key_server is not None and str(key_server.value).startswith("http://"):
+        yield Hit("token-key-cleartext", key_server.where, f"VirtualHost {host.name}: keys come over http", names)
+    issuers = prosody.get(host, "asap_accepted_issuers")
+    if issuers is not None and "*" in words(issuers.value):
+        yield Hit("token-any-issuer", issuers.where, f"VirtualHost {host.name}: asap_accepted_issuers has *", names)
+    yield from _token_rooms(prosody, host, names)
+
+
+def _token_rooms(prosody: Prosody, host: Section, names: dict[str, str]) -> Iterator[Hit]:
+    """Which rooms a token opens."""
+    # Upstream's default is true (token/util.lib.lua); the Docker image's is false.
+    domain = prosody.get(host, "enable_domain_verification")
+    if domain is not None and may_be_false(domain):
+        yield Hit(
+            "token-rooms-not-bound",
+            domain.where,
+            f"VirtualHost {host.name}: enable_domain_verification is not true",
+            names,
+        )
+    claim = prosody.get(host, "asap_require_room_claim")
+    if claim is not None and may_be_false(claim):
+        what = f"VirtualHost {host.name}: asap_require_room_claim is not true"
+        yield Hit("token-rooms-not-bound", claim.where, what, names)
+    for room in main_rooms(prosody):
+        if "token_verification" not in prosody.modules(room) and modules_told(prosody, room):
+            what = f"Component {room.name} does not load token_verification"
+            yield Hit("token-rooms-not-checked", room.where, what, {"host": room.name})
+
+
+def _secret(secret: Setting, host: Section) -> Iterator[Hit]:
+    size = len(secret.value)
+    if secret.value.lower() in EXAMPLES or size < SHORTEST:
+        what = "is an example" if secret.value.lower() in EXAMPLES else f"has {size} characters"
+        yield Hit(
+            "token-secret-weak", secret.where, f"VirtualHost {host.name}: the secret that tokens are signed with {what}"
+        )
+    elif size < SHORT:
+        yield Hit("token-secret-short", secret.where, f"VirtualHost {host.name}: the secret has {size} characters")
+
+
+def _plain(prosody: Prosody) -> Iterator[Hit]:
+    """One finding for all hosts that share the line to be changed."""
+    hosts = [host for host in prosody.hosts if str(prosody.provider(host).value) == "internal_hashed"]
+    groups: dict[object, list[Section]] = {}
+    for host in hosts:
+        disabled = prosody.get(host, "disable_sasl_mechanisms")
+        if (disabled is None or not disabled.unknown) and "PLAIN" not in {one.value for one in strings(disabled)}:
+            groups.setdefault(disabled.where if disabled else None, []).append(host)
+    for place, group in groups.items():
+        where = group[0].where if place is None else prosody.get(group[0], "disable_sasl_mechanisms")
+        names = ", ".join(host.name for host in group)
+        yield Hit(
+            "plain-offered",
+            where.where if isinstance(where, Setting) else where or group[0].where,
+            f"SASL PLAIN is offered for {names}",
+            {"host": names},
+        )
+
+
+def _visitors(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
+    for one in prosody.components:
+        if one.module == "visitors_component":
+            yield Hit("visitors", one.where, f"Component {one.name}")
+            return
+    for host in prosody.hosts:
+        if "visitors" in (modules := prosody.modules(host)):
+            yield Hit("visitors", modules["visitors"], f"VirtualHost {host.name} loads mod_visitors")
+            return
+    enabled = (deployment.jicofo or {}).get("jicofo.visitors.enabled")
+    on = hocon_switch(deployment.jicofo, "jicofo.visitors.enabled")
+    if enabled is not None and enabled.value is not None and on is not False:
+        yield Hit("visitors", enabled.where, "jicofo.visitors.enabled is not off")
+
+
+def _federation(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
+    """Prosody loads s2s by itself; a Component of rooms then takes anybody whom another server sends."""
+    if deployment.form == "docker" and not any(port.service == "s2s" for port in deployment.ports):
+        return  # the images' port is not published
+    interfaces = prosody.get(GLOBAL, "s2s_interfaces") or prosody.get(GLOBAL, "interfaces")
+    ports = prosody.get(GLOBAL, "s2s_ports")
+    closed = deployment.form != "docker" and not outside(interfaces)
+    if closed or (ports is not None and not strings(ports) and not getattr(ports.value, "items", True)):
+        return
+    for room in all_rooms(prosody):
+        modules = prosody.modules(room)
+        if "s2s" in modules and "s2s_whitelist" not in modules and not is_true(prosody.get(room, "disallow_s2s")):
+            what = f"Component {room.name} takes people from other XMPP servers"
+            yield Hit("s2s-open", room.where, what, {"host": room.name})

@@ -1,0 +1,178 @@
+"""What the web server and ``config.js`` leave open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hardener.servercheck.model import Hit, Where
+from hardener.servercheck.queries import TOKEN, is_true, jicofo_authenticates, main_host, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hardener.servercheck.model import Deployment, Proxy, Setting, Site
+
+# Keys of config.js that make upstream's client talk to somebody else, or hand something over. The hardened client has
+# none of the code behind them; another client that is served from the same configuration has.
+FOREIGN = (
+    "analytics.amplitudeAPPKey analytics.googleAnalyticsTrackingId analytics.matomoEndpoint analytics.scriptURLs"
+    " analytics.rtcstatsEnabled callStatsID callStatsSecret dropbox.appKey giphy.sdkKey googleApiApplicationClientID"
+    " microsoftApiApplicationClientID dialInNumbersUrl dialInConfCodeUrl dynamicBrandingUrl brandingDataUrl"
+).split()
+OUTSIDERS = ("jitsi.net", "jit.si", "8x8", "google.com")
+# What the client needs of the servers behind nginx.
+NEEDED = ("/http-bind", "/xmpp-websocket", "/colibri-ws/", "/colibri-relay-ws/")
+# Where they listen unless they are told otherwise; SERVERS: Prosody, and the bridge's side for participants.
+JICOFO, BRIDGE = frozenset({"8888"}), frozenset({"8080"})
+SERVERS = frozenset("5222 5223 5269 5280 5281 5347 9090".split())
+OTHERS = (
+    ("etherpad", "etherpad-open"),
+    ("/p/", "etherpad-open"),
+    ("socket.io", "whiteboard-open"),
+    ("rtcstats", "foreign-service"),
+    ("rtc-visualizer", "foreign-service"),
+)
+STREAMED = {
+    "5222": "c2s-open",
+    "5223": "c2s-tls-open",
+    "5280": "http-open",
+    "5281": "https-open",
+    "5347": "component-open",
+    "8888": "jicofo-rest-on-web",
+    "8080": "bridge-rest-on-web",
+}
+LOOSE = frozenset({"'unsafe-inline'", "'unsafe-eval'", "*", "http:", "https:"})
+EXPECTED = {
+    "strict-transport-security": "browsers may be sent to the site without encryption",
+    "x-content-type-options": "browsers may guess what a file is",
+    "referrer-policy": "the name of the room goes to whoever a link leads to",
+}
+
+
+def check(deployment: Deployment) -> Iterator[Hit]:
+    """All findings about the web server and the client's configuration."""
+    for site in deployment.sites:
+        if site.serves and not site.redirects:
+            yield from _headers(site)
+            yield from _served(site)
+        if site.cleartext is not None:
+            yield Hit("web-cleartext", site.cleartext, "the client is served without TLS")
+        for proxy in site.proxies:
+            yield from _proxy(deployment, site, proxy)
+        for port, where in site.streams:
+            kind = STREAMED.get(port, "cannot-tell-minor")
+            yield Hit(kind, where, f"nginx passes TCP connections on to port {port}")
+    if deployment.web is not None:
+        yield from _config(deployment, deployment.web)
+        yield from _outsiders(deployment.web)
+    yield from _bridge(deployment)
+
+
+def _headers(site: Site) -> Iterator[Hit]:
+    policy = site.headers.get("content-security-policy")
+    if policy is None:
+        yield Hit("csp-missing", site.where, "no Content-Security-Policy is sent")
+    elif weak := sorted(LOOSE & set(str(policy.value).replace(";", " ").split())):
+        yield Hit("csp-weak", policy.where, f"the Content-Security-Policy allows {', '.join(weak)}")
+    for where in site.dropped:
+        yield Hit("csp-dropped", where, "this location has headers of its own, and so sends no policy")
+    for name, means in EXPECTED.items():
+        if name not in site.headers:
+            yield Hit("header-missing", site.where, f"{name} is not sent: {means}", {"header": name})
+    if "x-frame-options" not in site.headers and "frame-ancestors" not in str(policy.value if policy else ""):
+        yield Hit("embedding-any-page", site.where, "neither X-Frame-Options nor frame-ancestors is sent")
+    for one in site.foreign:
+        if one.value == "*":
+            yield Hit("cors-any-origin", one.where, "Access-Control-Allow-Origin: *")
+
+
+def _proxy(deployment: Deployment, site: Site, one: Proxy) -> Iterator[Hit]:
+    """What is passed on has to be one of the paths that the client needs; any other is named, or cannot be told."""
+    what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
+    if reaches.startswith(NEEDED):
+        return
+    if reaches.startswith("/conference-request"):
+        # With its authentication on, Jicofo opens no room for a caller without login.
+        kind = "conference-request-guarded" if jicofo_authenticates(deployment) else "conference-request-open"
+        yield Hit(kind, one.where, what)
+    elif JICOFO & one.ports:
+        yield Hit("jicofo-rest-on-web", one.where, what)
+    elif BRIDGE & one.ports:
+        yield Hit("bridge-rest-on-web", one.where, what)
+    elif reaches.startswith(("/room-info", "/_api/room-info")):
+        yield Hit("room-info", one.where, what)
+    elif not site.serves and one.ports and not SERVERS & one.ports:
+        return  # another site's
+    elif not SERVERS & one.ports and (kind := _other(one)):
+        yield Hit(kind, one.where, what)
+    else:
+        kind = "cannot-tell" if site.serves or one.ports else "cannot-tell-minor"
+        yield Hit(kind, one.where, f"{what}: not a path that the client needs, or it cannot be told which")
+
+
+def _other(one: Proxy) -> str:
+    """The finding for a service that is known by its path; no mere warning if nobody can say who answers."""
+    kind = next((kind for mark, kind in OTHERS if mark in one.path), "")
+    return "" if kind == "foreign-service" and not one.ports else kind
+
+
+def _served(site: Site) -> Iterator[Hit]:
+    if site.ssi is not None:
+        types = set(words(site.ssi.value))
+        if "*" not in types and "text/javascript" not in types:
+            yield Hit("ssi-types", site.ssi.where, f"ssi_types: {' '.join(sorted(types)) or 'text/html only'}")
+    if not site.compresses:
+        yield Hit("scripts-uncompressed", site.where, "scripts are sent as they are")
+    log = site.logs[0] if site.logs else None
+    if log is None or str(log.value) != "off":
+        where = log.where if log else Where(site.where.file, 0, "access_log is not set")
+        yield Hit("addresses-logged", where, f"access_log {log.value if log else '(default of nginx)'}")
+
+
+def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
+    """How the client logs people in, and what it shows them."""
+    file = next((one.where.file for one in web.values()), "config.js")
+    guest = web.get("hosts.anonymousdomain")
+    if guest is not None and guest.value:
+        yield Hit("guests-in-client", guest.where, f"hosts.anonymousdomain is {_shown(guest)}")
+    if url := web.get("conferenceRequestUrl"):
+        yield Hit("conference-request-in-client", url.where, "conferenceRequestUrl is set")
+    main = main_host(deployment.prosody) if deployment.prosody else None
+    if deployment.prosody and main and deployment.prosody.provider(main).value in TOKEN and not web.get("tokenAuthUrl"):
+        where = Where(file, 0, "tokenAuthUrl is not set")
+        yield Hit("token-url-missing", where, f"VirtualHost {main.name} wants tokens, and nobody says where to get one")
+    linking = [web.get(key) for key in ("deeplinking.disabled", "disableDeepLinking")]
+    if not any(is_true(one) for one in linking):
+        where = next((one.where for one in linking if one), Where(file, 0, "deeplinking.disabled is not set"))
+        yield Hit("deep-linking", where, "phones are sent to an app or its store")
+    logs = web.get("enableSaveLogs")
+    if logs is not None and logs.value:
+        yield Hit("logs-for-download", logs.where, "enableSaveLogs is on")
+    if (hidden := web.get("hiddenDomain")) and hidden.value:
+        yield Hit("hidden-domain", hidden.where, f"hiddenDomain is {_shown(hidden)}")
+
+
+def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
+    """Whom the client would talk to, and who may embed it."""
+    for key in FOREIGN:
+        one = web.get(key)
+        if one is not None and one.value not in {None, False, ""}:
+            yield Hit("foreign-service", one.where, f"{key} is set")
+    stun = web.get("p2p.stunServers")
+    if stun is not None and (names := [word for word in words(stun.value) if any(out in word for out in OUTSIDERS)]):
+        yield Hit("foreign-stun", stun.where, f"p2p.stunServers has {', '.join(names)}")
+    allowed = web.get("embeddingAllowedOrigins")
+    if allowed is not None and "*" in words(allowed.value):
+        yield Hit("embedding-any-page", allowed.where, "embeddingAllowedOrigins has *")
+
+
+def _bridge(deployment: Deployment) -> Iterator[Hit]:
+    """The videobridge asks a STUN server for its own address."""
+    one = (deployment.bridge or {}).get("ice4j.harvest.mapping.stun.addresses")
+    names = [word for word in words(one.value) if any(out in word for out in OUTSIDERS)] if one else []
+    if one is not None and names:
+        yield Hit("bridge-foreign-stun", one.where, f"the bridge asks {', '.join(names)}")
+
+
+def _shown(setting: Setting) -> str:
+    return "set" if setting.unknown else str(setting.value)

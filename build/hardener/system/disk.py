@@ -1,0 +1,120 @@
+"""Write, replace and remove files so that a killed run leaves the old content or the new one, never a part of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import glob
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+
+# What programs print when a write fails with ENOSPC, in the locale that system/process.py sets.
+NO_SPACE = os.strerror(errno.ENOSPC)
+
+
+def refuse_full_disk(said: str, where: Path | str) -> None:
+    """Raise StackError when a program's output says that it ran out of space while it wrote to ``where``."""
+    if NO_SPACE in said or "ENOSPC" in said:
+        with full_disk_explained():
+            raise OSError(errno.ENOSPC, NO_SPACE, str(where))
+
+
+@contextlib.contextmanager
+def full_disk_explained() -> Iterator[None]:
+    """Turn 'no space left', 'quota exceeded' and 'read-only' into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        # shutil.Error collects what happened to single files, as text.
+        collected = isinstance(error, shutil.Error) and NO_SPACE in str(error)
+        if collected or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            where = error.filename or "the work area"
+            raise StackError(
+                f"cannot write {where}: {error.strerror or NO_SPACE}",
+                hint="free some space (a build needs about 4 GB), or: hardener clean --cache",
+            ) from error
+        raise
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that a killed run leaves the old content or the new, never a half."""
+    write_all({path: content})
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write several files, each as :func:`write` does; none is replaced before all have been written beside."""
+    written: list[tuple[Path, Path]] = []
+    with full_disk_explained():
+        try:
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                for left_behind in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}"):  # by a killed run
+                    left_behind.unlink(missing_ok=True)
+                handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+                written.append((Path(name), path))
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).chmod(0o644)
+            for beside, path in written:
+                beside.replace(path)
+        except BaseException:
+            for beside, _ in written:
+                beside.unlink(missing_ok=True)
+            raise
+
+
+def json_bytes(value: Any) -> bytes:
+    """A JSON file's content: sorted keys, two spaces, one line end at the end."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically."""
+    write(path, json_bytes(value))
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; None when it is missing or damaged (then what it describes counts as not there)."""
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a new folder beside ``target`` and put it in its place; a killed run leaves the old one or none."""
+    new, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
+    with full_disk_explained():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        remove(new)
+        remove(old)
+        new.mkdir()
+        try:
+            fill(new)
+        except BaseException:
+            remove(new)
+            raise
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,245 @@
+"""One patch as upstream would like to have it: a branch on upstream's own, with one commit that stands alone.
+
+The patch is applied to upstream's default branch without the rest of the series (that it fits alone is what a pull
+request needs, and series order hides it). Files of ours that its ``Overlay:`` field names are folded in, at the place
+that it gives, with the imports that lead to them. Message in upstream's convention; mbox, bundle and the text of a pull
+request beside it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from hardener.errors import OverlayError, PatchError, StackError, UsageError
+from hardener.git.history import History, open_history
+from hardener.git.repository import PLAIN_ENVIRONMENT, REGULAR, Index, inside
+from hardener.series import overlay, patch
+from hardener.series.apply import PIN, Status, judge
+from hardener.series.header import body
+from hardener.series.lists import read_removals, read_series
+from hardener.system import disk
+from hardener.system.process import run
+from hardener.upstream.submit.lint import Verdict, lint
+from hardener.upstream.submit.message import Exported, mend, pull_request
+from hardener.upstream.submit.message import subject as derived_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from hardener.config import Component, Project
+    from hardener.series.patch import Patch
+
+STATE = "export.json"
+
+
+def find(project: Project, name: str) -> tuple[Component, Patch]:
+    """A patch of the project by its file name (``.patch`` may be left out). Raises UsageError with the nearest name."""
+    wanted = name.rpartition("/")[2].removesuffix(".patch") + ".patch"
+    known = {path.name: (c, path) for c in project.components for path in read_series(project.patches(c))}
+    if wanted not in known:
+        near = difflib.get_close_matches(wanted, known, n=1)
+        raise UsageError(
+            f"there is no patch {wanted}", hint=f"did you mean {near[0]}?" if near else "see patches/*/series"
+        )
+    component, path = known[wanted]
+    return component, patch.read(path)
+
+
+def upstream(
+    project: Project,
+    name: str,
+    sources: Mapping[str, Sequence[str]],
+    *,
+    onto: str = "",
+    subject: str = "",
+    disclosed: bool = False,
+    linting: bool = True,
+    fix: bool = False,
+    force: bool = False,
+    fetch: bool = False,
+    tell: Callable[[str, float | None], None] = lambda _text, _share: None,
+) -> Exported:
+    """Export one patch below ``.work/upstream``, onto upstream's default branch or ``onto``.
+
+    ``fix`` lets upstream's eslint mend the commit. Raises UsageError for a patch that is not for upstream, for one with
+    ``Security: yes`` unless ``disclosed``, and for a branch that somebody has worked on (unless ``force``); PatchError
+    where it does not fit alone; OverlayError for a file of ours that does not fit.
+    """
+    component, one = find(project, name)
+    _may_go_out(one, disclosed=disclosed)
+    tell("history", None)
+    history = open_history(component, sources.get(component.name, ()), fetch=fetch, tell=tell)
+    base = history.resolve(onto or history.default_branch)
+    if not base:
+        raise UsageError(
+            f"{onto or 'a default branch'} is not in {component.name}'s history", hint="--onto REF, or more: --source"
+        )
+    home = project.work / "upstream" / component.name / one.name.removesuffix(".patch")
+    branch = f"hardener/{one.name.removesuffix('.patch')}"
+    if not force:
+        _spare_work(history, home, branch)
+    status, tree, files = _change(history, project, component, one, base)
+    line = subject or derived_subject(history, one, base)
+    message = f"{line}\n\n{body(one.description).prose}\n"
+    commit = history.commit_tree(tree, base, message, one.author, one.author)
+    tell("writing the work tree", None)
+    _write_tree(history, component, branch, base, commit, home / "tree")
+    disk.write_json(home / STATE, {"commit": commit})
+    verdicts: tuple[Verdict, ...] = ()
+    missing: tuple[str, ...] = ()
+    if linting:
+        tell("upstream's eslint and tsc", None)
+
+        def switch(to: str) -> None:
+            _git(home / "tree", "checkout", "--quiet", branch if to == commit else to)
+
+        verdicts, missing = lint(home / "tree", files, component.tsconfig, switch, base, commit, fix=fix)
+        commit = _amended(home / "tree", one) or commit
+        disk.write_json(home / STATE, {"commit": commit})
+    exported = Exported(
+        component.name, one.name, base, commit, branch, line, status, files, home, home / "tree", verdicts, missing
+    )
+    _write_beside(history, one, exported)
+    return exported
+
+
+def _may_go_out(one: Patch, *, disclosed: bool) -> None:
+    reason = one.fields.get("Reason", "")
+    if reason != "upstreamable":
+        raise UsageError(
+            f"{one.name} is not for upstream (Reason: {reason or 'missing'})",
+            hint="where that has changed, write Reason: upstreamable into its header first",
+        )
+    if one.fields.get("Security") == "yes" and not disclosed:
+        raise UsageError(
+            f"{one.name} is held back: it has Security: yes, so it says how upstream can be attacked",
+            hint="report it by the way that upstream's SECURITY.md names; once upstream has agreed: --disclosed",
+        )
+
+
+def _spare_work(history: History, home: Path, branch: str) -> None:
+    """Refuse to write over commits or changes that a person has made on the branch."""
+    tip = history.commit(f"refs/heads/{branch}")
+    ours = (disk.read_json(home / STATE) or {}).get("commit")
+    tree = home / "tree"
+    dirty = tree.exists() and _git(tree, "status", "--porcelain") != ""
+    if (tip and ours and tip != ours) or dirty:
+        raise UsageError(
+            f"somebody has worked on {branch} in {tree}", hint="carry it over into the patch, then: --force"
+        )
+
+
+def _change(
+    history: History, project: Project, component: Component, one: Patch, base: str
+) -> tuple[Status, str, tuple[str, ...]]:
+    """The tree of ``base`` with the patch and its overlay files; how the patch fitted, and which files differ."""
+    listing = history.entries(base)
+    history.bring(listing[t.old].blob for t in one.touches if t.old in listing)
+    with history.index(base) as index:
+        done = index.git("apply", "--cached", "--verbose", "--whitespace=nowarn", "-", stdin=one.content)
+        if done.status:
+            merged = index.git("apply", "--cached", "--check", "--reverse", "-", stdin=one.content).status == 0
+            present = {path: entry.blob for path, entry in listing.items()}
+            status, detail = (Status.MERGED, "upstream has it") if merged else judge(one, present, done.complaint)
+            needs = f"; it requires {', '.join(one.requires)}, which would have to go first" if one.requires else ""
+            raise PatchError(
+                f"{one.name} does not stand alone on {base[:12]}: {status.value}, {detail}{needs}",
+                hint="write it anew against upstream's branch, or say which: --onto REF",
+            )
+        status = Status.OFFSET if "(offset " in done.complaint else Status.CLEAN
+        _fold(index, project, component, one, {path: entry.blob for path, entry in listing.items()})
+        tree = index.tree()
+    return status, tree, tuple(history.changed(base, tree))
+
+
+def _fold(index: Index, project: Project, component: Component, one: Patch, upstreams: Mapping[str, str]) -> None:
+    folder = project.overlays(component)
+    known = {file.path: file for file in overlay.read(folder, (PIN, *project.trees)).files}
+    gone = {removal.path for removal in read_removals(project.patches(component))}
+    for path, place in one.overlay.items():
+        if path in gone:
+            if path not in upstreams:
+                raise OverlayError(
+                    f"{one.name}: Overlay names {path}, which upstream no longer has", hint="leave it out"
+                )
+            index.drop([path])
+            continue
+        file = known.get(path)
+        if file is None or file.action == "merge":
+            raise OverlayError(
+                f"{one.name}: Overlay names {path}, which is no file that overlays.toml adds or replaces",
+                hint="name files of overlays.toml and remove.list; texts of lang/ go to upstream by hand",
+            )
+        if file.action == "replace" and upstreams.get(path) not in file.replaces:
+            raise OverlayError(
+                f"{one.name}: {path} was written against another version of upstream's file",
+                hint=f"carry it over, then add {upstreams.get(path, 'its blob id')} to its 'replaces'",
+            )
+        index.put(place, REGULAR, (folder / path).read_bytes())
+    moved = {path: place for path, place in one.overlay.items() if path != place and path not in gone}
+    if moved:
+        _mend_imports(index, {t.new for t in one.touches if t.new} | set(moved.values()), moved)
+
+
+def _mend_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> None:
+    """Let relative imports follow files that stand elsewhere upstream, in the files that the change touches."""
+    entries = {}
+    for line in index.output("ls-files", "-s", "-z").split("\0"):
+        head, _, path = line.partition("\t")
+        if path in files:
+            entries[path] = head.split(" ")[:2]
+    came_from = {place: path for path, place in moved.items()}
+    for path, (mode, blob) in entries.items():
+        old = index.repository.blob(blob)
+        new = mend(old.decode("utf-8", "surrogateescape"), path, came_from.get(path, path), moved)
+        if (content := new.encode("utf-8", "surrogateescape")) != old:
+            index.put(path, mode, content)
+
+
+def _write_tree(history: History, component: Component, branch: str, base: str, commit: str, tree: Path) -> None:
+    """A work tree at the branch, less the paths that the component excludes (sparse, so git sees no change)."""
+    kept = {entry.blob for path, entry in history.entries(commit).items() if not inside(path, component.exclude)}
+    history.bring(kept & {entry.blob for entry in history.entries(base).values()})
+    disk.remove(tree)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    history.output("worktree", "prune")
+    history.output("worktree", "add", "--quiet", "--force", "--no-checkout", "-B", branch, str(tree.absolute()), commit)
+    patterns = ["/*", *(f"!/{path}/" for path in component.exclude)]
+    _git(tree, "sparse-checkout", "set", "--no-cone", *patterns)
+    # Files that are left out need not be here, also when somebody commits: git asks for them unless some remote may
+    # have them (must_check_existence() in git's cache-tree.c).
+    _git(tree, "config", "--worktree", "remote.elsewhere.promisor", "true")
+    _git(tree, "checkout", "--quiet", branch)
+
+
+def _amended(tree: Path, one: Patch) -> str:
+    """The commit with what eslint changed in the tree; "" where it changed nothing."""
+    if not _git(tree, "status", "--porcelain"):
+        return ""
+    who = {
+        "GIT_COMMITTER_NAME": one.author.name,
+        "GIT_COMMITTER_EMAIL": one.author.email,
+        "GIT_COMMITTER_DATE": one.author.date,
+    }
+    _git(tree, "commit", "--quiet", "--amend", "--no-edit", "--no-verify", "--all", env=who)
+    return _git(tree, "rev-parse", "HEAD")
+
+
+def _git(tree: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
+    # attributes and line ends are upstream's own here, as in any clone; the user's configuration is not asked.
+    done = run(["git", *words], cwd=tree, env=PLAIN_ENVIRONMENT | dict(env or {}))
+    if done.status:
+        raise StackError(f"git {words[0]} failed in {tree}: {done.complaint}", hint=f"remove {tree} and try again")
+    return done.text
+
+
+def _write_beside(history: History, one: Patch, exported: Exported) -> None:
+    name = one.name.removesuffix(".patch")
+    words = ("--stdout", "-1", "--full-index", "--no-signature")
+    mail = history.git("format-patch", *words, exported.commit)
+    disk.write(exported.folder / f"{name}.mbox", mail.stdout)
+    bundle = exported.folder / f"{name}.bundle"
+    history.output("bundle", "create", "--quiet", bundle, f"refs/heads/{exported.branch}", f"^{exported.base}")
+    disk.write(exported.folder / "pull-request.md", pull_request(one, exported).encode())

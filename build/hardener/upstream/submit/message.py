@@ -1,0 +1,131 @@
+"""What upstream's reviewers read: message and pull request in their convention; and imports that are right."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardener.series.header import body
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hardener.git.history import History
+    from hardener.series.apply import Status
+    from hardener.series.patch import Patch
+    from hardener.upstream.submit.lint import Verdict
+
+_CONVENTION = re.compile(r"(?:fix|feat|ref) ?\(([^)]+)\):? ")
+_VAGUE = ("react", "features", "base", "modules", "components", "web", "native")
+_IMPORT = re.compile(r"""((?:from|import|require\()\s*)(['"])(\.{1,2}/[^'"]+)\2""")
+_ENDINGS = ("", ".ts", ".tsx", ".js", ".web.ts", ".web.tsx", ".web.js")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A patch on upstream's branch: ``tree`` is the work tree, the files lie beside it in ``folder``.
+
+    ``status`` says how the patch fitted alone, ``verdicts`` what upstream's tools said (none: not asked), ``missing``
+    which npm packages they had to do without.
+    """
+
+    component: str
+    patch: str
+    base: str
+    commit: str
+    branch: str
+    subject: str
+    status: Status
+    files: tuple[str, ...]
+    folder: Path
+    tree: Path
+    verdicts: tuple[Verdict, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def green(self) -> bool:
+        """Whether upstream's tools have nothing to say about the change."""
+        return all(verdict.green for verdict in self.verdicts)
+
+
+def subject(history: History, one: Patch, base: str) -> str:
+    """The patch's subject in upstream's convention: with the scope that upstream gives to changes of these files.
+
+    That is the most frequent one among those that name a folder on the way to them, else the innermost folder.
+    """
+    paths = sorted({touch.old or touch.path for touch in one.touches})
+    folders = [part for path in paths for part in path.split("/")[:-1] if part not in _VAGUE]
+    log = history.output("log", "-200", "--format=%s", base, "--", *paths).splitlines()
+    said = Counter(match[1] for match in map(_CONVENTION.match, log) if match)
+    scopes = [scope for scope, _ in said.most_common() if set(scope.lower().split("/")) <= {f.lower() for f in folders}]
+    scope = scopes[0] if scopes else (folders or ["all"])[-1]
+    return f"fix({scope}): {one.subject[:1].lower()}{one.subject[1:]}"
+
+
+def mend(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
+    """A module's text whose relative imports are right at ``path``, written at ``was``; ``moved``: old -> new path.
+
+    >>> moved = {"x/hardener/a.ts": "x/base/a/o.ts"}
+    >>> mend("import { a } from '../../hardener/a';", "x/base/b/c.ts", "x/base/b/c.ts", moved)
+    "import { a } from '../a/o';"
+    >>> mend("import '../base/b';", "x/base/a/o.ts", "x/hardener/a.ts", {})
+    "import '../b';"
+    """
+
+    def follow(match: re.Match[str]) -> str:
+        start, quote, said = match.groups()
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(was), said))
+        for ending in _ENDINGS:
+            if target + ending in moved:
+                target = moved[target + ending].removesuffix(ending)
+                break
+        else:
+            if path == was:
+                return match[0]
+        leads = posixpath.relpath(target, posixpath.dirname(path) or ".")
+        return f"{start}{quote}{leads if leads.startswith('.') else './' + leads}{quote}"
+
+    return _IMPORT.sub(follow, text)
+
+
+def pull_request(one: Patch, exported: Exported) -> str:
+    """The text of the pull request: what, why, how tested, and what upstream asks of contributors."""
+    tested = [f"- {verdict}" for verdict in exported.verdicts] or ["- upstream's linter and type checker: not run yet"]
+    for verdict in exported.verdicts:
+        tested += [f"  - {complaint}" for complaint in verdict.new]
+    if exported.missing:
+        tested.append(f"- without these packages, which no registry serves: {', '.join(exported.missing)}")
+    tested.append("- not run: `tsc` for the mobile apps, upstream's end-to-end tests")
+    if evidence := one.fields.get("Evidence"):
+        tested.append(f"- a browser test that is red without the change (`{evidence}`)")
+    return "\n".join(
+        [
+            f"# {exported.subject}",
+            "",
+            "## What and why",
+            "",
+            body(one.description).prose,
+            "",
+            "## Files",
+            "",
+            *(f"- {path}" for path in exported.files),
+            "",
+            "## How tested",
+            "",
+            f"On {exported.base}, with this change alone:",
+            "",
+            *tested,
+            "",
+            "## Before you send it",
+            "",
+            "- Jitsi takes contributions under its contributor licence agreement: https://jitsi.org/icla (people),",
+            "  https://jitsi.org/ccla (companies). Whoever opens the pull request has to have signed it.",
+            "- Make yourself the author: git commit --amend --reset-author",
+            "- Remove this section, and what is red above.",
+            "",
+        ]
+    )

@@ -1,0 +1,181 @@
+"""pipeline/scan.py: the finds against hosts.toml, whose every entry has to be needed and right."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardener.errors import ConfigError, ScanError, UsageError
+from hardener.pipeline.scan import Scanned, check, judge, propose, scan
+from hardener.policy.addresses import Find
+from hardener.policy.hosts import CLASSES, HostEntry, read_hosts
+from support.fakes import write_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def host(name: str, more: str = "count = 1", kind: str = "link") -> str:
+    """One [[host]] of hosts.toml."""
+    return f'[[host]]\nhost = "{name}"\nclass = "{kind}"\nreason = "because"\n{more}\n'
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Return a site that names two hosts, one of them in its source map too."""
+    return write_files(
+        tmp_path / "site",
+        {
+            "a.js": b'open("https://jitsi.example/help");x="https://jitsi.example"',
+            "b.js": b'"//w3.example/svg"',
+            "b.js.map": b"//w3 http://w3.example",
+        },
+    )
+
+
+def hosts(tmp_path: Path, *blocks: str) -> Path:
+    """Write hosts.toml."""
+    return write_files(tmp_path, {"hosts.toml": "\n".join(blocks)}) / "hosts.toml"
+
+
+GOOD = (host("jitsi.example", "count = 2"), host("w3.example", "count = 1\nmaps = 1", "namespace"))
+
+
+def test_a_site_whose_hosts_are_all_listed_passes(site: Path, tmp_path: Path) -> None:
+    scanned = check(site, hosts(tmp_path, *GOOD))
+    assert scanned.problems == ()
+    assert scanned.hosts == {"jitsi.example": (2, 0), "w3.example": (1, 1)}
+    assert {entry.host for entry in scanned.entries} == {"jitsi.example", "w3.example"}
+
+
+PROBLEMS = {
+    "unknown": (GOOD[:1], "unknown host w3.example (1 served, 1 in maps): b.js:3: "),
+    "stale": ((*GOOD, host("gone.example")), "gone.example: in hosts.toml, but nothing names it any more"),
+    "too few": (
+        (host("jitsi.example", "count = 3"), GOOD[1]),
+        "jitsi.example: found 2 times (0 in maps), hosts.toml expects 3 (0)",
+    ),
+    "too many": ((host("jitsi.example", "count = 1"), GOOD[1]), "found 2 times"),
+    "count of maps": (
+        (GOOD[0], host("w3.example", "count = 1\nmaps = 2")),
+        "found 1 times (1 in maps), hosts.toml expects 1 (2)",
+    ),
+    "now in maps only": ((GOOD[0], host("w3.example", "maps = 2")), "hosts.toml expects 0 (2)"),
+}
+
+
+@pytest.mark.parametrize(("blocks", "named"), PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_each_difference_is_a_problem(site: Path, tmp_path: Path, blocks: tuple[str, ...], named: str) -> None:
+    (problem,) = judge(scan(site), hosts(tmp_path, *blocks)).problems
+    assert named in problem
+
+
+def test_a_planted_host_turns_the_check_red_with_file_and_offset(site: Path, tmp_path: Path) -> None:
+    listed = hosts(tmp_path, *GOOD)
+    check(site, listed)
+    (site / "b.js").write_bytes(b'"//w3.example/svg";fetch("https://t.evil.example/")')
+    with pytest.raises(ScanError, match=r"differ in 1 host") as caught:
+        check(site, listed)
+    assert caught.value.exit_code == 7
+    assert "t.evil.example" in caught.value.details[0]
+    assert "b.js:34: " in caught.value.details[0]
+    assert "--propose" in caught.value.hint
+
+
+def test_one_more_mention_of_a_known_host_turns_it_red_too(site: Path, tmp_path: Path) -> None:
+    listed = hosts(tmp_path, *GOOD)
+    (site / "c.js").write_bytes(b'fetch("https://jitsi.example/collect")')
+    with pytest.raises(ScanError):
+        check(site, listed)
+
+
+def test_all_differences_are_named_at_once(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(ScanError) as caught:
+        check(site, hosts(tmp_path, host("gone.example")))
+    assert len(caught.value.details) == 3
+
+
+def test_of_many_places_three_are_shown(tmp_path: Path) -> None:
+    write_files(tmp_path / "site", {"a.js": b"https://a.example " * 5})
+    (problem,) = judge(scan(tmp_path / "site"), hosts(tmp_path)).problems
+    assert "and 2 more" in problem
+
+
+def test_a_missing_hosts_toml_is_said(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"hosts\.toml does not exist") as caught:
+        check(site, tmp_path / "hosts.toml")
+    assert caught.value.hint
+
+
+MALFORMED = {
+    "malformed TOML": ("[[host]\n", "line 1"),
+    "unknown table": ("[[hosts]]\n", "unknown key 'hosts'"),
+    "host is a number": ("host = 3\n", "host"),
+    "host is a table": ('[host]\nhost = "a"\n', "not a table"),
+    "unknown key": (host("a.example", "count = 1\nwhy = 1"), "unknown key 'why'"),
+    "no host": ('[[host]]\nclass = "link"\nreason = "x"\ncount = 1\n', "'host' is missing"),
+    "no class": ('[[host]]\nhost = "a"\nreason = "x"\ncount = 1\n', "'class' is missing"),
+    "no reason": ('[[host]]\nhost = "a"\nclass = "link"\nreason = ""\ncount = 1\n', "'reason' is missing"),
+    "unknown class": (host("a.example", kind="tracker"), "class = 'tracker'"),
+    "count is a text": (host("a.example", 'count = "1"'), "count = '1'"),
+    "count is true": (host("a.example", "count = true"), "count = True"),
+    "negative count": (host("a.example", "count = -1\nmaps = 2"), "expects nothing"),
+    "expects nothing": (host("a.example", ""), "expects nothing"),
+    "twice": (host("a.example") * 2, "a.example is there twice"),
+    "twice in another case": (host("a.example") + host("A.example"), "is there twice"),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_hosts_toml_is_a_config_error(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        read_hosts(hosts(tmp_path, text))
+    assert caught.value.exit_code == 3
+    assert caught.value.hint
+
+
+def test_each_class_is_read(tmp_path: Path) -> None:
+    path = hosts(tmp_path, *(host(f"{kind}.example", kind=kind) for kind in CLASSES))
+    assert [entry.kind for entry in read_hosts(path)] == list(CLASSES)
+
+
+class TestPropose:
+    """hosts.toml as it would have to be."""
+
+    def test_for_a_judged_site_it_says_the_same_again(self, site: Path, tmp_path: Path) -> None:
+        path = hosts(tmp_path, *GOOD)
+        entries = read_hosts(path)
+        path.write_text(propose(scan(site), entries), "utf-8")
+        assert entries == read_hosts(path)
+        assert check(site, path).problems == ()
+
+    def test_it_mends_counts_and_leaves_stale_entries_out(self, site: Path, tmp_path: Path) -> None:
+        path = hosts(tmp_path, host("jitsi.example", "count = 9"), GOOD[1], host("gone.example"))
+        path.write_text(propose(scan(site), read_hosts(path)), "utf-8")
+        assert check(site, path).problems == ()
+
+    def test_an_unknown_host_has_to_be_reviewed_first(self, site: Path, tmp_path: Path) -> None:
+        text = propose(scan(site), ())
+        assert "# a.js:14: " in text
+        path = hosts(tmp_path, text)
+        with pytest.raises(ConfigError, match="'class' is missing"):
+            read_hosts(path)
+        path.write_text(text.replace('class = ""', 'class = "link"').replace('reason = ""', 'reason = "seen"'), "utf-8")
+        assert check(site, path).problems == ()
+
+    @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+    def test_any_reason_comes_back_as_it_was(self, reason: str) -> None:
+        entry = HostEntry("a.example", "link", reason, 1)
+        scanned = Scanned(1, 1, (Find("a.example", "a.js", 0, "x"),))
+        assert tomllib.loads(propose(scanned, (entry,)))["host"][0]["reason"] == reason
+
+    @given(st.binary(max_size=50))
+    def test_any_surroundings_give_valid_toml(self, noise: bytes) -> None:
+        from hardener.policy.addresses import find_hosts  # noqa: PLC0415
+
+        finds = tuple(find_hosts(noise + b" https://a.example/ " + noise, "a.js"))
+        assert "a.example" in {one["host"] for one in tomllib.loads(propose(Scanned(1, 1, finds), ()))["host"]}

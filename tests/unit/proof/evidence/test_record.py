@@ -1,0 +1,89 @@
+"""The record holds no secrets, and says in which run a thing was seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+
+from hardener.proof import redact
+from hardener.proof.evidence import occupants, record
+from hardener.proof.evidence.attacker_pages import token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "hunter2secret"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"https://host/room?jwt={SECRET}",
+        f"https://host/room?x=1&jwt={SECRET}&y=2",
+        f"https://host/room#config.subject=1&config.watchRTCConfigParams.rtcToken={SECRET}",
+        f"https://host/#password={SECRET}",
+        f"GET /xmpp-websocket?token={SECRET}&room=r HTTP/1.1",
+        f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{SECRET}</auth>",
+        f"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{SECRET}</response>",
+        f"<x xmlns='http://jabber.org/protocol/muc'><password>{SECRET}</password></x>",
+        f"<transport pwd='{SECRET}'/>",
+        f"a=ice-pwd:{SECRET}",
+    ],
+)
+def test_secrets_are_redacted(text: str) -> None:
+    assert SECRET in text
+    assert SECRET not in redact.redact(text)
+    assert redact.HIDDEN in redact.redact(text)
+
+
+def test_a_token_is_redacted_wherever_it_stands() -> None:
+    assert token() not in redact.redact(f"Joining with {token()} now")
+
+
+@pytest.mark.parametrize(
+    "text", ["https://i.giphy.com/media/abc123/giphy.gif", "<presence><nick>Mallory</nick></presence>"]
+)
+def test_evidence_stays(text: str) -> None:
+    assert redact.redact(text) == text
+
+
+def test_values_under_secret_names_are_hidden_at_any_depth() -> None:
+    value = {"servers": [{"urls": "turn:host", "credential": SECRET, "username": "u"}], "jwt": SECRET, "n": 1}
+    assert redact.clean(value) == {
+        "servers": [{"urls": "turn:host", "credential": redact.HIDDEN, "username": "u"}],
+        "jwt": redact.HIDDEN,
+        "n": 1,
+    }
+
+
+def test_events_say_their_run_and_come_back_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    one = record.Recorder(path)
+    one.run = "call + none"
+    one.add("browser", "request", host="a.example", url=f"https://a.example/?jwt={SECRET}")
+    one.run = ""
+    one.add("transport", "dns", host="b.example\n")
+    one.close()
+    one.add("transport", "dns", host="late.example")
+    events = record.read(path)
+    assert [(event["run"], event["witness"], event["kind"], event["host"]) for event in events] == [
+        ("call + none", "browser", "request", "a.example"),
+        ("", "transport", "dns", "b.example\n"),
+    ]
+    assert SECRET not in path.read_text(encoding="utf-8")
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_a_page_that_gives_no_answer_is_a_difference_and_the_error_stays(tmp_path: Path) -> None:
+    """The first question fails already, so that nothing of the page is known."""
+    recorder = record.Recorder(tmp_path / "events.ndjson")
+    visit = mock.MagicMock(record=recorder)
+    visit.step.return_value.__exit__.return_value = False
+    visit.surface.evaluate.side_effect = RuntimeError("crashed")
+    with pytest.raises(RuntimeError, match="crashed"):
+        occupants.compare(visit, lambda: {"a": "participant"})
+    recorder.close()
+    (event,) = [one for one in record.read(tmp_path / "events.ndjson") if one["kind"] == "occupants"]
+    assert event["differences"] == ["the page did not answer"]

@@ -1,0 +1,69 @@
+"""upstream/outdated.py: which releases are newer than the pin."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hardener import config
+from hardener.cli import main
+from hardener.errors import UnreachableError
+from hardener.upstream.outdated import outdated
+from support.fakes import FakeUpstream, write_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
+    """A project that pins stable/meet_90."""
+    upstream.tag("stable/meet_90")
+    text = f"""[project]
+name = "fake"
+revision = 1
+node = 24
+[component.fake]
+repository = "{upstream.path}"
+commit = "{upstream.head}"
+release = "v1.0"
+ref = "refs/tags/stable/meet_90"
+"""
+    return config.load(write_files(tmp_path / "project", {"upstream.toml": text}).resolve())
+
+
+def test_newer_by_number_not_by_spelling(project: config.Project, upstream: FakeUpstream) -> None:
+    for tag in ("stable/meet_89", "stable/meet_100", "stable/meet_91", "stable/meet_${VERSION}", "meet_101"):
+        upstream.tag(tag, annotated=tag.endswith("1"))
+    (one,) = outdated(project, {})
+    assert (one.pinned, one.newer, one.note) == ("stable/meet_90", ("stable/meet_91", "stable/meet_100"), "")
+
+
+def test_the_newest_is_not_outdated(project: config.Project) -> None:
+    (one,) = outdated(project, {})
+    assert one.newer == ()
+
+
+def test_a_mirror_without_tags_is_said_not_taken_for_up_to_date(project: config.Project, tmp_path: Path) -> None:
+    other = FakeUpstream.with_release(tmp_path / "other.git")
+    (one,) = outdated(project, {"fake": [str(other.path)]})
+    assert one.note == "no tag like stable/meet_90 there"
+
+
+def test_a_source_that_is_not_there_is_code_4(project: config.Project, tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        outdated(project, {"fake": [str(tmp_path / "nothing")]})
+    assert caught.value.exit_code == 4
+
+
+def test_exit_code_9_is_for_ci(
+    project: config.Project, upstream: FakeUpstream, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["outdated", "--project", str(project.root), "--json"]
+    assert main.main(words) == 0
+    upstream.tag("stable/meet_91")
+    capsys.readouterr()
+    assert main.main(words) == 9
+    assert json.loads(capsys.readouterr().out)["components"][0]["newer"] == ["stable/meet_91"]
