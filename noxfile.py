@@ -116,10 +116,11 @@ def baseline(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types: ruff, mypy --strict."""
+    """Check style, types and imports: ruff, mypy --strict, import-linter."""
     run(session, "ruff", "check")
     run(session, "ruff", "format", "--check")
     run(session, "mypy")
+    run(session, "lint-imports", "--no-cache")
 
 
 @nox.session

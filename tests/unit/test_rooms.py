@@ -1,0 +1,57 @@
+"""The floor plan: the import contracts of pyproject.toml hold, and each kind of wrong import is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINT = (Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml")
+UPWARD = "Imports go down BROKEN"
+CIRCLE = "No import circles, on any floor BROKEN"
+WRONG = {
+    "a step imports the command line": ("pipeline/bundle.py", "hardener.cli import options", UPWARD),
+    "git imports the series": ("git/trees.py", "hardener.series import lists", UPWARD),
+    "the pipeline imports upstream": ("pipeline/bundle.py", "hardener.upstream import releases", UPWARD),
+    "check-server imports the pin": ("servercheck/model.py", "hardener import config", UPWARD),
+    "for types only": ("system/disk.py", "hardener.ui import UI", UPWARD),
+    "a room that is on no floor": ("attic.py", "hardener import errors", UPWARD),
+    "a circle in a room": ("git/sources.py", "hardener.git import fetch", CIRCLE),
+    "a circle of folders": ("proof/xmpp/stanzas.py", "hardener.proof.attack import record", CIRCLE),
+}
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter on the package in a folder."""
+    env = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run(LINT, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A folder with a copy of the package."""
+    shutil.copytree(ROOT / "build" / "hardener", tmp_path / "hardener", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_contracts_hold(copy: Path) -> None:
+    done = lint(copy)
+    assert (done.returncode, "2 kept, 0 broken" in done.stdout) == (0, True), done.stdout
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_import_is_found(copy: Path, name: str) -> None:
+    file, wrong, said = WRONG[name]
+    path = copy / "hardener" / file
+    line = f"    from {wrong}\n" if "types" in name else f"from {wrong}\n"
+    text = path.read_text("utf-8") if path.exists() else "from __future__ import annotations\n"
+    marker = "if TYPE_CHECKING:\n" if "types" in name else "from __future__ import annotations\n"
+    assert marker in text
+    path.write_text(text.replace(marker, marker + line, 1), "utf-8")
+    done = lint(copy)
+    assert (done.returncode, said in done.stdout) == (1, True), done.stdout
