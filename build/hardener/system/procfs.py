@@ -1,6 +1,6 @@
 """Find the processes that use a file or a git repository, from /proc.
 
-Only processes of the same user can be looked into. Where there is no /proc, none is found: then locks (cache.py) are
+Only processes of the same user can be looked into. Where there is no /proc, none is found: then locks (locks.py) are
 all that keeps processes apart.
 """
 
