@@ -207,7 +207,7 @@ def test_unreachable_upstream_names_the_way_out(apart: Minimeet, dist: Path) -> 
     """A repository that does not answer: exit code 4, and the hint names the mirror setting and the demo."""
     before = listing(dist)
     run = apart.build(
-        "--upstream", "minimeet=https://127.0.0.1:1/x.git", driver="from hardener import transfer; transfer.PAUSES = ()"
+        "--upstream", "minimeet=https://127.0.0.1:1/x.git", driver="from hardener.git import remote; remote.PAUSES = ()"
     )
     failed(run, 4)
     assert "https://127.0.0.1:1/x.git" in run.answer["error"]
@@ -219,7 +219,7 @@ def test_unreachable_upstream_names_the_way_out(apart: Minimeet, dist: Path) -> 
 def test_repository_of_upstream_toml_that_does_not_answer(apart: Minimeet) -> None:
     """The same for the address in upstream.toml, which counts when no other is named."""
     apart.edit("upstream.toml", "./upstream.git", "https://127.0.0.1:1/x.git")
-    driver = "import sys; from hardener import transfer; transfer.PAUSES = (); del sys.argv[-2:]"
+    driver = "import sys; from hardener.git import remote; remote.PAUSES = (); del sys.argv[-2:]"
     run = apart.build(driver=driver)
     failed(run, 4)
     assert "https://127.0.0.1:1/x.git" in run.answer["error"]
