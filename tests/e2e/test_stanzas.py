@@ -655,6 +655,22 @@ def test_the_page_draws_everybody_whatever_their_name(meeting: Callable[..., Vis
     assert drawn == {"unpatched": [0, 2], "hardened": [1, 1]}
 
 
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "hasOwnProperty"])
+def test_no_name_of_a_participant_empties_the_page(
+    visit: Callable[..., Visit], meeting: Callable[..., Visit], open_house: Xmpp, name: str
+) -> None:
+    """Each JavaScript object has properties of these names. A lax server lets people in under them."""
+    open_house.mallory = Mallory(id=name)
+    opened = visit("unpatched", "/HardenerTestRoom")
+    opened.wait_for(PREJOIN)
+    opened.page.click(PREJOIN)
+    opened.page.wait_for_function("() => !document.querySelector('#react').hasChildNodes()")
+    page = meeting("hardened").page
+    page.wait_for_selector(".videocontainer >> nth=1", state="attached")
+    page.wait_for_function("() => APP.conference.membersCount === 2")
+    assert page.evaluate("() => document.querySelector('#react').hasChildNodes()")
+
+
 # Puts people and things of one name into the list of participants, in each order, and looks at who is in it.
 PEOPLE_AND_THINGS = """() => {
     const { dispatch, getState } = APP.store;

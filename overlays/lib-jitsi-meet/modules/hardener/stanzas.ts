@@ -78,6 +78,18 @@ interface ISender {
 
 const bare = (jid: string | null) => (jid ?? '').split('/')[0];
 const domain = (jid: string | null) => bare(jid).replace(/^[^@]*@/, '');
+
+/**
+ * The library and the page index plain objects by participants' names, and each object has names of its own
+ * (`constructor`, `__proto__`). Such a name gets a character in front that servers take away from an address
+ * (U+200B, RFC 3454, table B.1): what is sent back reaches the participant.
+ */
+const unlikeProperty = (jid: string) => {
+    const name = jid.slice(bare(jid).length + 1);
+
+    return name in {} ? `${bare(jid)}/\u200B${name}` : jid;
+};
+
 const child = (parent: Element, name: string, namespace: string): Element | undefined =>
     Array.from(parent.children).filter(one => one.localName === name && one.namespaceURI === namespace)
         .pop();
@@ -214,9 +226,8 @@ function cleanSources(element: Element, nick: string): void {
     } catch { // nothing is left of it
     }
 
-    // The library keeps sources by the occupant's name in an object that has names of its own.
     // With a dash in its name, another's source would be its own: `alice-x-v1` belongs to `alice`.
-    const own = nick in {} || nick.includes('-') ? [] : Object.entries(sources ?? {})
+    const own = nick.includes('-') ? [] : Object.entries(sources ?? {})
         .filter(([ name, source ]) => /^-[av]\d+$/.test(name.slice(nick.length)) && name.startsWith(nick)
             && source !== null && typeof source === 'object');
 
@@ -388,7 +399,9 @@ export function guard(xmpp: XMPP): void {
 
     const clean = (element: Element): Element => {
         const stanza = copyOf(element, element.parentElement?.namespaceURI ?? null);
+        const from = stanza.getAttribute('from');
 
+        from && stanza.setAttribute('from', unlikeProperty(from));
         if (stanza.localName === 'presence') {
             cleanPresence(stanza, senderOf(stanza), xmpp);
         } else if (stanza.localName === 'message') {
