@@ -254,6 +254,19 @@ def test_manifest_says_what_came_out(demo: Demo) -> None:
     assert manifest.items() <= demo.run.answer.items()
 
 
+def test_the_summary_compares_with_upstream(demo: Demo) -> None:
+    """The sizes of the unpatched bundle that the demo ships are right, so that its table is complete."""
+    shipped = json.loads((demo.minimeet.root / "baseline.json").read_bytes())
+    plain = json.loads((demo.minimeet.dist / "unpatched" / MANIFEST).read_bytes())
+    (commit,) = shipped
+    assert plain["components"][-1]["commit"] == commit
+    kinds = ("js", "css", "all")  # compressed bytes depend on zlib's version
+    assert [shipped[commit][kind] for kind in kinds] == [plain["sizes"][kind] for kind in kinds]
+    table = demo.run.stderr.partition("unpatched")[2]
+    assert re.search(r"JavaScript +[0-9.]+ kB +[0-9.]+ kB +-[0-9.]+ %", table)
+    assert "unknown" not in table
+
+
 def test_patched_commit_is_a_function_of_pin_and_series(demo: Demo, apart: Minimeet) -> None:
     """Another mirror in another place gives the same commit ids and tree."""
     answers = [one.answer["components"][0] for one in (demo.run, apart.build())]
