@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import json
 import logging
+import re
 import signal
 import sys
 import traceback
@@ -17,7 +19,7 @@ from hardener.errors import HardenerError, UsageError
 from hardener.ui import UI, write_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 # The modules of the door and their verbs. Only that of the wanted verb is imported: all of them take longer to import
 # than a build needs to see that it has nothing to do.
@@ -71,7 +73,34 @@ class _Parser(argparse.ArgumentParser):
     """Mistakes on the command line become errors like all others: with a hint, and as JSON if that is wanted."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=f"{self.prog} --help")
+        near = _meant(message, _options_of(self))
+        raise UsageError(message, hint=f"did you mean {near}? ({self.prog} --help)" if near else f"{self.prog} --help")
+
+
+def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yield the options of a parser and of its subcommands."""
+    for action in parser._actions:  # noqa: SLF001 (argparse has no public list)
+        yield from action.option_strings
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for subparser in action.choices.values():
+                yield from _options_of(subparser)
+
+
+def _meant(message: str, options: Iterable[str]) -> str:
+    """Return the subcommand, value or option that is nearest to what argparse complains of; empty if none is near.
+
+    >>> _meant("argument VERB: invalid choice: 'biuld' (choose from 'build', 'check')", ())
+    'build'
+    >>> _meant("unrecognized arguments: --unpached", ["--unpatched", "--json"])
+    '--unpatched'
+    """
+    choice = re.search(r"invalid choice: '([^']+)' \(choose from (.+)\)", message)
+    if choice:
+        wrong, known = choice[1], re.findall(r"[\w-]+", choice[2])
+    else:
+        wrong = next((word for word in message.partition("unrecognized arguments: ")[2].split() if word[:1] == "-"), "")
+        known = list(options)
+    return next(iter(difflib.get_close_matches(wrong.partition("=")[0], known, n=1)), "")
 
 
 def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -112,6 +112,26 @@ class TestUsage:
         ]
         assert found == ["False", "True"], "the second is the control"
 
+    @pytest.mark.parametrize(
+        ("words", "meant"),
+        [
+            (["biuld"], "build"),
+            (["check-sever", "."], "check-server"),
+            (["build", "--unpached"], "--unpatched"),
+            (["build", "--toolchan=webpack"], "--toolchain"),
+            (["build", "--toolchain", "webpak"], "webpack"),
+        ],
+    )
+    def test_a_mistyped_word_gets_the_nearest_one(
+        self, capsys: pytest.CaptureFixture[str], words: list[str], meant: str
+    ) -> None:
+        assert main.main(words) == 2
+        assert f"did you mean {meant}?" in capsys.readouterr().err
+
+    def test_a_word_that_is_near_to_none_gets_the_help(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main.main(["frobnicate"]) == 2
+        assert "hint:  hardener --help" in capsys.readouterr().err
+
     def test_the_version_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             main.main(["--version"])
