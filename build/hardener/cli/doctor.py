@@ -5,21 +5,26 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.errors import HardenerError
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository
 from hardener.git.sources import chosen_sources
+from hardener.pipeline import build
 from hardener.system import node, stamps
 from hardener.system.process import run
 
 if TYPE_CHECKING:
-    from hardener.config import Project
+    from hardener.config import Component, Project
 
 _OLDEST_GIT = (2, 36)  # 'fetch --no-write-fetch-head --stdin' with a filter
 _NEEDED_BYTES = 4_000_000_000
+_BRIEFLY = ("--fetch-retries=0", "--fetch-timeout=10000")
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,14 @@ class Finding:
 def examine(project: Project, *, online: bool) -> tuple[Finding, ...]:
     """Look at everything that a build and the tests need; ``online`` also asks the hosts that a build fetches from."""
     findings = [_git(), _program("make", "build", "apt-get install make"), _node(project), _space(project)]
+    findings += [_path(project), _locale()]
     findings += [_program("nginx", "page tests", "apt-get install nginx-light", optional=True)]
     findings += [_program("chromium", "page tests", "apt-get install chromium", optional=True)]
     findings += [_program("quilt", "benchmarks", "apt-get install quilt", optional=True)]
     findings += [_program("docker", "calls in the test stack", "apt-get install docker.io debootstrap", optional=True)]
     if online:
         chosen = chosen_sources((), tuple(component.name for component in project.components))
-        findings += [_answers(one.name, chosen.get(one.name, one.repository)) for one in project.components]
+        findings += [_source(component, chosen.get(component.name, "")) for component in project.components]
         findings.append(_registry())
     return tuple(findings)
 
@@ -85,34 +91,48 @@ def _space(project: Project) -> Finding:
     return Finding("disk space", "ok", text)
 
 
-def _answers(name: str, url: str) -> Finding:
-    if not url.startswith("https://"):
-        state = "ok" if Path(url.removeprefix("file://")).exists() else "missing"
-        return Finding(
-            f"source of {name}", state, url, "" if state == "ok" else f"HARDENER_UPSTREAM={name}=URL-or-path"
-        )
+def _path(project: Project) -> Finding:
+    if build.UNBUILDABLE.search(str(project.root)):
+        return Finding("checkout path", "missing", str(project.root), build.UNBUILDABLE_HINT)
+    return Finding("checkout path", "ok", str(project.root))
+
+
+def _locale() -> Finding:
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        return Finding("locale", "missing", f"file names are read as {encoding}", "export LC_ALL=C.UTF-8")
+    return Finding("locale", "ok", encoding)
+
+
+def _source(component: Component, named: str) -> Finding:
+    """Look for the pinned commit as a build does: in the cache, then where a setting says, then at upstream."""
+    subject, where = f"source of {component.name}", named or component.repository
+    mirror = mirror_of(component)
+    if mirror.is_dir() and Repository(mirror).commit(f"refs/hardener/{component.commit}"):
+        return Finding(subject, "ok", f"{component.commit[:12]} is in the cache")
+    remedy = f"HARDENER_UPSTREAM={component.name}=URL-or-path (a mirror that has {component.commit[:12]})"
+    if not where.startswith("https://"):
+        state = "ok" if Path(where.removeprefix("file://")).exists() else "missing"
+        return Finding(subject, state, where, "" if state == "ok" else remedy)
     import requests  # noqa: PLC0415 (a fifth of a second to load)
 
     try:
-        answer = requests.get(f"{url}/info/refs", params={"service": "git-upload-pack"}, timeout=10, stream=True)
+        answer = requests.get(f"{where}/info/refs", params={"service": "git-upload-pack"}, timeout=10, stream=True)
         answer.close()
-        text = f"{url} answers" if answer.ok else f"{url}: HTTP {answer.status_code}"
-        ok = answer.ok
     except requests.exceptions.RequestException as error:
-        text, ok = f"{url}: {type(error).__name__}", False
-    # A mirror or a filled cache does as well, so that an upstream that is out of reach stops nothing by itself.
-    return Finding(
-        f"source of {name}",
-        "ok" if ok else "optional",
-        text,
-        "" if ok else f"HARDENER_UPSTREAM={name}=URL-or-path, or a filled cache",
-    )
+        return Finding(subject, "missing", f"{where}: {type(error).__name__}", remedy)
+    if not answer.ok:
+        return Finding(subject, "missing", f"{where}: HTTP {answer.status_code}", remedy)
+    return Finding(subject, "ok", f"{where} answers")
 
 
 def _registry() -> Finding:
-    done = node.node(node.npm_cli(), "ping", "--fetch-retries=0", "--fetch-timeout=10000")
+    """Ask for a package that a build needs, with the settings of 'npm ci': a mirror need not answer 'npm ping'."""
+    wanted = f"@rspack/core@{node.tool_version('@rspack/core')}"
+    done = node.node(node.npm_cli(), "view", wanted, "version", *_BRIEFLY, upstreams=False)
     if done.status == 0:
         return Finding("npm registry", "ok", "answers")
     return Finding(
-        "npm registry", "optional", "does not answer", "npm config get registry; a warm npm cache works offline"
-    )
+        "npm registry", "optional", f"does not have {wanted}, or does not answer",
+        "npm config get registry; a warm npm cache works offline",
+    )  # fmt: skip

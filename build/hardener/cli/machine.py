@@ -32,7 +32,11 @@ def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         if finding.state == "missing" or not arguments.quiet:
             ui.finding(finding.state, finding.subject, finding.text, finding.remedy)
     missing = [finding for finding in findings if finding.state == "missing"]
-    ui.print("all that a build needs is here" if not missing else f"{len(missing)} thing(s) missing")
+    optional = sum(finding.state == "optional" for finding in findings)
+    if missing:
+        ui.print(f"{len(missing)} thing(s) missing that a build needs")
+    else:
+        ui.print("all that a build needs is here" + (f"; {optional} optional thing(s) are not" if optional else ""))
     return {"exit": 8 if missing else 0, "findings": [vars(finding) for finding in findings]}
 
 

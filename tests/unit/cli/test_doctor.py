@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections import namedtuple
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +14,14 @@ import requests
 from hardener.cli import doctor
 from hardener.cli.doctor import Finding, examine
 from hardener.config import Component, Project
+from hardener.errors import UsageError
+from hardener.git.fetch import mirror_of
+from hardener.git.repository import Repository
+from hardener.pipeline import build
+from hardener.pipeline.results import Options
 from hardener.system import node
 from hardener.system.process import Completed
+from hardener.ui import UI
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,12 +99,30 @@ def test_too_little_space_is_missing(project: Project, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectionError(), requests.exceptions.Timeout()])
-def test_an_upstream_out_of_reach_stops_nothing_by_itself(
+def test_an_upstream_out_of_reach_is_missing_unless_the_cache_has_the_pin(
     project: Project, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr(requests, "get", lambda *_, **__: (_ for _ in ()).throw(error))
     finding = found(project, "source of site", online=True)
-    assert (finding.state, "HARDENER_UPSTREAM=site=" in finding.remedy) == ("optional", True)
+    assert (finding.state, "HARDENER_UPSTREAM=site=" in finding.remedy) == ("missing", True)
+    mirror_of(project.site).mkdir(parents=True)
+    kept = {f"refs/hardener/{project.site.commit}": project.site.commit}
+    monkeypatch.setattr(Repository, "commit", lambda _, name: kept.get(name))
+    finding = found(project, "source of site", online=True)
+    assert (finding.state, finding.text) == ("ok", "aaaaaaaaaaaa is in the cache")
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "50%", "a:b", "x$y"])
+def test_a_path_that_upstreams_makefile_cannot_take_is_missing(project: Project, name: str) -> None:
+    here = replace(project, root=project.root / name)
+    assert found(here, "checkout path").state == "missing"
+    with pytest.raises(UsageError, match="blanks or special signs"):
+        build.build(here, Options(sources={}), UI(quiet=True))
+
+
+def test_a_locale_without_utf_8_is_missing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    assert (found(project, "locale").state, found(project, "locale").remedy) == ("missing", "export LC_ALL=C.UTF-8")
 
 
 @pytest.mark.parametrize(("there", "state"), [(True, "ok"), (False, "missing")])
