@@ -1,7 +1,7 @@
 """What goes wrong with patches, one row each: what is done, by which verb it shows, its state, exit code and remedy.
 
 The rows are the list. Everything is found in one run, and every finding has a remedy that can be typed. Further rows
-stand elsewhere: lists and arguments in test_series.py, test_cli.py; the whole job in tests/pipeline/test_failures.py.
+stand elsewhere: lists and arguments in series/test_lists.py, cli/test_main.py; the whole job in tests/pipeline/test_failures.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""pipeline/scan.py: the finds against hosts.toml, whose every entry has to be needed and right."""
+"""policy/hosts.py: the finds against hosts.toml, whose every entry has to be needed and right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""cache.py: a killed run leaves the old or the new, never a half."""
+"""system/stamps.py: a killed run leaves the old or the new, never a half."""
 
 from __future__ import annotations
 

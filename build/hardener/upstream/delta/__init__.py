@@ -1,6 +1,5 @@
 """What upstream brings from one release to the next, before anything is patched: `hardener delta A B`.
 
-``detectors.py`` finds places in a file, ``packages.py`` reads locks, ``proof/compare.py`` sets two trees (or two built
-sites)
-against each other, ``report.py`` writes it down as Markdown and JSON.
+``detectors.py`` finds places in a file, ``lockfile.py`` reads locks, ``diff.py`` compares two trees (or two built
+sites), ``report.py`` writes the result as Markdown and JSON.
 """

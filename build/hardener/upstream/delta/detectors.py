@@ -82,7 +82,7 @@ def _line_at(text: str, start: int) -> str:
 
 def _hosts(path: str, text: str) -> Iterator[Place]:
     if path.endswith(("package-lock.json", ".lock")):
-        return  # packages.py
+        return  # lockfile.py
     content = text.encode("utf-8", "surrogateescape")
     for found in find_hosts(content, path):
         start = content.rfind(b"\n", 0, found.offset) + 1

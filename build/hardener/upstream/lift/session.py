@@ -1,4 +1,4 @@
-"""The conversation of a lift: start, continue, abort; what happens in between stands in course.py."""
+"""The conversation of a lift: start, continue, abort; what happens in between is in sequencer.py."""
 
 from __future__ import annotations
 
