@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ WORK = HERE.parent.parent / ".work" / "demo"
 
 def main() -> int:
     """Make the upstream repository, copy the project beside it, build there; returns hardener's exit code."""
+    # It names components of the real project, which minimeet does not have.
+    os.environ.pop("HARDENER_UPSTREAM", None)
     shutil.rmtree(WORK / "upstream.git", ignore_errors=True)
     create(WORK / "upstream.git")
     project = WORK / "project"
