@@ -72,9 +72,13 @@ def _interrupt(_number: int, _frame: object) -> None:
 class _Parser(argparse.ArgumentParser):
     """Mistakes on the command line become errors like all others: with a hint, and as JSON if that is wanted."""
 
+    subcommand = ""
+
     def error(self, message: str) -> NoReturn:
         near = _meant(message, _options_of(self))
-        raise UsageError(message, hint=f"did you mean {near}? ({self.prog} --help)" if near else f"{self.prog} --help")
+        # argparse lets the main parser report an option that a subcommand does not know.
+        page = f"{self.prog} {self.subcommand}".rstrip() + " --help"
+        raise UsageError(message, hint=f"did you mean {near}? ({page})" if near else page)
 
 
 def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -141,6 +145,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         return sub
 
     wanted = [module for module, names in DOORS.items() if words[:1] and words[0] in names]
+    parser.subcommand = words[0] if wanted else ""
     for module in wanted or DOORS:
         importlib.import_module(f"hardener.cli.{module}").register(verb, source, extra)
     return parser

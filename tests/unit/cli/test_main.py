@@ -1,4 +1,4 @@
-"""cli.py: arguments in, exit code out; human output on standard error, JSON on standard output."""
+"""cli/main.py: arguments in, exit code out; human output on standard error, JSON on standard output."""
 
 from __future__ import annotations
 
@@ -127,6 +127,13 @@ class TestUsage:
     ) -> None:
         assert main.main(words) == 2
         assert f"did you mean {meant}?" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("option", ["--jsn", "--zzzzzz"])
+    def test_a_mistyped_option_gets_the_help_of_its_subcommand(
+        self, capsys: pytest.CaptureFixture[str], option: str
+    ) -> None:
+        assert main.main(["compare", option]) == 2
+        assert "hardener compare --help" in capsys.readouterr().err
 
     def test_a_word_that_is_near_to_none_gets_the_help(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main.main(["frobnicate"]) == 2
