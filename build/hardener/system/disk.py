@@ -7,6 +7,7 @@ import errno
 import glob
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -46,15 +47,32 @@ def full_disk_explained() -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def _refusal_explained() -> Iterator[None]:
+    """Turn 'permission denied' and a file where a folder has to be into an error that names the place."""
+    try:
+        yield
+    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        named = Path(error.filename or ".")
+        place = next((path for path in (named, *named.parents) if os.path.lexists(path)), named)
+        raise StackError(
+            f"cannot write to {place}: {error.strerror}",
+            hint=f"look at its kind, owner and mode: ls -ld {shlex.quote(str(place))}",
+        ) from error
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file so that a killed run leaves the old content or the new, never a half."""
     write_all({path: content})
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write several files, each as :func:`write` does; none is replaced before all have been written beside."""
+    """Write several files, each as :func:`write` does; none is replaced before all have been written beside.
+
+    Raises StackError where the disk is full, the user may not write, or something else has a folder's name.
+    """
     written: list[tuple[Path, Path]] = []
-    with full_disk_explained():
+    with full_disk_explained(), _refusal_explained():
         try:
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)

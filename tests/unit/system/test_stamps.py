@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import stat
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,18 @@ class TestWrite:
         assert caught.value.exit_code == 8
         assert "free some space" in caught.value.hint
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_in_the_place_of_the_folder_is_explained(self, tmp_path: Path) -> None:
+        (tmp_path / "dist").touch()
+        with pytest.raises(StackError, match=r"cannot write to .*dist: ") as caught:
+            disk.write(tmp_path / "dist" / "a.txt", b"x")
+        assert caught.value.hint.endswith(f"ls -ld {tmp_path / 'dist'}")
+
+    def test_a_folder_that_is_not_ours_is_explained(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        denied = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / ".a.txt.12345678"))
+        monkeypatch.setattr(tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(denied))
+        with pytest.raises(StackError, match=f"cannot write to {tmp_path}: Permission denied"):
+            disk.write(tmp_path / "a.txt", b"x")
 
     def test_other_errors_stay_what_they_are(self) -> None:
         with pytest.raises(PermissionError), disk.full_disk_explained():
