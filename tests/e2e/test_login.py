@@ -326,6 +326,17 @@ def test_a_directory_that_is_down_is_no_wrong_password(go: Callable[..., Visit],
     _says(seen, UNREACHABLE)
 
 
+@pytest.mark.parametrize("said", ["", "x", "v=none", "v=,"])
+def test_a_server_that_proves_nothing_is_refused(go: Callable[..., Visit], xmpp: Xmpp, said: str) -> None:
+    """A success without challenge and signature (RFC 5802, section 3): who knows no password can say as much."""
+    xmpp.door = Door(("SCRAM-SHA-256",), unproven=said)
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    sign_in(seen.page)
+    seen.wait_for('[data-testid="personal-login.problem"]:not(:empty)')
+    assert not seen.page.locator(PREJOIN).count()
+
+
 def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """ANONYMOUS alone: nobody comes in with it, and the password is not sent in another way instead."""
     heard = {}

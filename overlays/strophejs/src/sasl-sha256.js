@@ -15,6 +15,10 @@ const hmac = (key, text) => crypto.subtle
     .then(imported => crypto.subtle.sign('HMAC', imported, toBytes(text)))
     .then(signature => new Uint8Array(signature));
 
+/** Iterations that a server may ask for: fewer help somebody who guesses (RFC 7677, section 4), more stop the page. */
+const FEWEST = 4096;
+const MOST = 10000000;
+
 export default class SASLSHA256 extends SASLSHA1 {
 
     /** PrivateConstructor: SASLSHA256
@@ -32,8 +36,8 @@ export default class SASLSHA256 extends SASLSHA1 {
     clientChallenge (connection, test_cnonce) {
         const challenge = super.clientChallenge(connection, test_cnonce);
 
-        // No signature is this one: a server that reports success before it has proven anything is refused.
-        connection._sasl_data["server-signature"] = "none";
+        // No signature has a comma: a server that reports success before it has proven anything is refused.
+        connection._sasl_data["server-signature"] = ",";
         return challenge;
     }
 
@@ -42,9 +46,11 @@ export default class SASLSHA256 extends SASLSHA1 {
         const values = {};
 
         challenge.split(",").forEach(part => (values[part.charAt(0)] = part.slice(2)));
-        const { i, r, s } = values;
+        const { i, m, r, s } = values;
 
-        if (!r || !r.startsWith(data.cnonce) || !s || !/^[1-9]\d*$/.test(i)) {
+        // "m" announces an extension that has to be understood (RFC 5802, section 5.1).
+        if (m !== undefined || !r || !r.startsWith(data.cnonce) || r === data.cnonce || !s
+                || !/^[1-9]\d*$/.test(i) || Number(i) < FEWEST || Number(i) > MOST) {
             return Promise.reject(new Error("The challenge does not fit the request"));
         }
 
