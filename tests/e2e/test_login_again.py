@@ -5,6 +5,8 @@ Against the stub; test_login_stack.py has the restart of a real server.
 
 from __future__ import annotations
 
+import datetime as dt
+import email.utils
 import re
 from typing import TYPE_CHECKING
 
@@ -173,6 +175,11 @@ def test_a_token_that_has_run_out_meanwhile_is_not_sent_again(
     seen.page.wait_for_function(JOINED)
     talks = len(xmpp.conversations)
     seen.page.evaluate(SHIFTED, 1)
+    tomorrow = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(days=1), usegmt=True)
+    seen.page.route(
+        "**/*",
+        lambda route: route.fulfill(headers={"Date": tomorrow}) if route.request.method == "HEAD" else route.fallback(),
+    )
     if gateway:
         xmpp.stop()
         xmpp.down = False
@@ -185,15 +192,21 @@ def test_a_token_that_has_run_out_meanwhile_is_not_sent_again(
     assert len(xmpp.conversations) == talks
 
 
-def test_a_clock_that_is_ahead_ends_no_session(go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext) -> None:
+@pytest.mark.parametrize("since", ["before the login", "in the meeting"])
+def test_a_clock_that_is_ahead_ends_no_session(
+    go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext, since: str
+) -> None:
     """The library takes the token for expired, and the server does not: the page connects again."""
-    context.add_init_script(f"({SHIFTED})(1)")
+    if since == "before the login":
+        context.add_init_script(f"({SHIFTED})(1)")
     token = _token()
     xmpp.door = _door(token)
     seen = go("hardened", f"{ROOM}?jwt={token}", tokenAuthUrl=GATEWAY)
     seen.wait_for(PREJOIN)
     seen.page.click(PREJOIN)
     seen.page.wait_for_function(JOINED)
+    if since == "in the meeting":
+        seen.page.evaluate(SHIFTED, 1)
     before = seen.page.evaluate_handle("APP.connection")
     seen.page.evaluate(RESUMING)
     seen.page.wait_for_function("before => APP.connection !== before && APP.conference.isJoined()", arg=before)

@@ -25,7 +25,7 @@ import {
     withoutToken
 } from './functions';
 import { IRecorderAccount, RECORDER_CONFIG, ROOM_PASSWORD_KEY } from './recorder';
-import { stopWaiting } from './rejoin';
+import { setLeaving } from './rejoin';
 import { preparePassword } from './saslprep';
 import { isOfDomain, verify } from './verify';
 
@@ -256,7 +256,7 @@ export function logOut() {
         const token = getLogin(state)?.mode === 'token';
         const moderator = (state['features/base/conference'].conference as any)?.room?.xmpp?.moderator;
 
-        stopWaiting();
+        setLeaving(true);
         forget();
         await Promise.race([
             new Promise<void>(resolve => moderator ? moderator.logout(resolve) : resolve()),

@@ -10,7 +10,7 @@ import { IGUMPendingState } from '../base/media/types';
 import { createAndAddInitialAVTracks, destroyLocalTracks } from '../base/tracks/actions.web';
 import { isPrejoinPageVisible } from '../prejoin/functions';
 
-import { getLogin } from './functions';
+import { getLogin, isUsableToken, readServerClock } from './functions';
 import { Problem, disconnectForGood, verify } from './verify';
 
 /*
@@ -201,6 +201,11 @@ export function rejoin(connection: { disconnect: Function; }, end: () => void) {
         for (;;) {
             await pause(_pause);
             _pause = Math.min(_pause * 2, LONGEST_PAUSE);
+
+            const { jwt } = getState()['features/base/jwt'];
+
+            // It may have run out by the computer's clock only.
+            jwt && !isUsableToken(jwt) && await readServerClock();
 
             const state = getState();
             const login = getLogin(state);
