@@ -12,7 +12,8 @@ const OF_STANZAS = [ 'from', 'id', 'to', 'type', 'xmlns' ];
 const MOST_CHILDREN = 100;
 
 const TAG = /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>|<[^<>"']*(?:(?:"[^"]*"|'[^']*')[^<>"']*)*>/g;
-const ATTRIBUTE = /\s([^\s"'<=>]+)\s*=\s*(?:"[^"]*"|'[^']*')/g;
+// White space as XML has it: other kinds are part of a name.
+const ATTRIBUTE = /[ \t\r\n]([^ \t\r\n"'<=>]+)[ \t\r\n]*=[ \t\r\n]*(?:"[^"]*"|'[^']*')/g;
 
 /** An element as text: its first tag and its children. */
 interface IParts {

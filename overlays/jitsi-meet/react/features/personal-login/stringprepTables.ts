@@ -1,6 +1,6 @@
 /*
  * hardener: tables of RFC 3454 (stringprep), as hexadecimal code points and ranges. A browser's own data is of a newer Unicode,
- * and knows neither these tables nor bidirectional categories. tests/unit/test_saslprep.py compares all of them with Python's.
+ * and knows neither these tables nor bidirectional categories. tests/unit/overlays/test_saslprep.py compares all of them with Python's.
  */
 
 /** A.1: code points that Unicode 3.2 has not assigned. */
