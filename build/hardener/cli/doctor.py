@@ -15,7 +15,6 @@ from hardener.errors import HardenerError
 from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
 from hardener.git.sources import chosen_sources
-from hardener.pipeline import build
 from hardener.system import node, stamps
 from hardener.system.process import run
 
@@ -40,7 +39,7 @@ class Finding:
 def examine(project: Project, *, online: bool) -> tuple[Finding, ...]:
     """Look at everything that a build and the tests need; ``online`` also asks the hosts that a build fetches from."""
     findings = [_git(), _program("make", "build", "apt-get install make"), _node(project), _space(project)]
-    findings += [_path(project), _locale()]
+    findings.append(_locale())
     findings += [_program("nginx", "page tests", "apt-get install nginx-light", optional=True)]
     findings += [_program("chromium", "page tests", "apt-get install chromium", optional=True)]
     findings += [_program("quilt", "benchmarks", "apt-get install quilt", optional=True)]
@@ -89,12 +88,6 @@ def _space(project: Project) -> Finding:
     if free < _NEEDED_BYTES:
         return Finding("disk space", "missing", text, f"free {_NEEDED_BYTES / 1e9:.0f} GB, or: hardener clean --cache")
     return Finding("disk space", "ok", text)
-
-
-def _path(project: Project) -> Finding:
-    if build.UNBUILDABLE.search(str(project.root)):
-        return Finding("checkout path", "missing", str(project.root), build.UNBUILDABLE_HINT)
-    return Finding("checkout path", "ok", str(project.root))
 
 
 def _locale() -> Finding:

@@ -10,11 +10,9 @@ compressed while it is scanned. The time on a line is what the build had to wait
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hardener.errors import UsageError
 from hardener.git.repository import Repository
 from hardener.pipeline import compressed, manifest, scan, versions
 from hardener.pipeline.bundle import bundle, deliver
@@ -37,17 +35,9 @@ if TYPE_CHECKING:
     from hardener.config import Component, Project
     from hardener.ui import UI
 
-# Upstream's Makefile hands paths to the shell as they are.
-UNBUILDABLE = re.compile(r"""[\s"'`$#%:;&|<>()\\*?]""")
-UNBUILDABLE_HINT = (
-    "upstream's Makefile cannot build there: move the checkout to a path without blanks and special signs"
-)
-
 
 def build(project: Project, options: Options, ui: UI) -> Result:
     """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before."""
-    if UNBUILDABLE.search(str(project.root)):
-        raise UsageError(f"the path {str(project.root)!r} has blanks or special signs", hint=UNBUILDABLE_HINT)
     node.check_major(project.node)
     area = project.work / (options.variant + project.mark)
     waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731

@@ -7,6 +7,7 @@ belongs into ``/usr/share/jitsi-meet``: what upstream adds tomorrow flows throug
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -88,7 +89,9 @@ def _make(component: Component, work: WorkTree) -> None:
     variables = [word.replace("{empty}", str(work.path / STATE / "empty")) for word in component.make]
     (work.path / STATE / "empty" / "fonts").mkdir(parents=True, exist_ok=True)
     # Upstream's css calls math.random(): the preload makes the compiler's random numbers the same every time.
-    sass = f"NODE_SASS=node --require {node.RECIPES / 'seed-random.cjs'} node_modules/.bin/sass"
+    # The shell splits it, after make has read it.
+    seed = shlex.quote(str(node.RECIPES / "seed-random.cjs")).replace("$", "$$")
+    sass = f"NODE_SASS=node --require {seed} node_modules/.bin/sass"
     done = run(
         ["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path(), upstreams=True
     )

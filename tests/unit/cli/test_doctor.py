@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import namedtuple
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,14 +13,10 @@ import requests
 from hardener.cli import doctor
 from hardener.cli.doctor import Finding, examine
 from hardener.config import Component, Project
-from hardener.errors import UsageError
 from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
-from hardener.pipeline import build
-from hardener.pipeline.results import Options
 from hardener.system import node
 from hardener.system.process import Completed
-from hardener.ui import UI
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,14 +105,6 @@ def test_an_upstream_out_of_reach_is_missing_unless_the_cache_has_the_pin(
     monkeypatch.setattr(Repository, "commit", lambda _, name: kept.get(name))
     finding = found(project, "source of site", online=True)
     assert (finding.state, finding.text) == ("ok", "aaaaaaaaaaaa is in the cache")
-
-
-@pytest.mark.parametrize("name", ["a b", "it's", "50%", "a:b", "x$y"])
-def test_a_path_that_upstreams_makefile_cannot_take_is_missing(project: Project, name: str) -> None:
-    here = replace(project, root=project.root / name)
-    assert found(here, "checkout path").state == "missing"
-    with pytest.raises(UsageError, match="blanks or special signs"):
-        build.build(here, Options(sources={}), UI(quiet=True))
 
 
 def test_a_locale_without_utf_8_is_missing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,3 +58,14 @@ def test_a_link_in_the_site_is_refused_not_followed(tree: Path, tmp_path: Path, 
 def test_a_link_can_be_left_out(tree: Path) -> None:
     (tree / "sounds/link.wav").symlink_to("ring.wav")
     assert deployed(tree, site_without=("sounds/link.wav",)).files == 2
+
+
+def test_a_checkout_whose_path_has_blanks_is_one_word_for_the_shell(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stylesheets' compiler is named on make's command line, together with a file of ours."""
+    words: list[str] = []
+    monkeypatch.setattr(node, "RECIPES", tree / "a b$c")
+    monkeypatch.setattr(deploy, "run", lambda argv, **_: words.extend(argv) or Completed((), 0, b"", b"", 0.0))
+    deployed(tree)
+    assert f"NODE_SASS=node --require '{tree}/a b$$c/seed-random.cjs' node_modules/.bin/sass" in words
