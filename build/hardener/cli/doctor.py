@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.errors import HardenerError
-from hardener.git.fetch import mirror_of
-from hardener.git.repository import Repository
+from hardener.git.fetch import is_fetched
 from hardener.git.sources import chosen_sources
 from hardener.system import node, stamps
 from hardener.system.process import run
@@ -100,8 +99,7 @@ def _locale() -> Finding:
 def _source(component: Component, named: str) -> Finding:
     """Look for the pinned commit as a build does: in the cache, then where a setting says, then at upstream."""
     subject, where = f"source of {component.name}", named or component.repository
-    mirror = mirror_of(component)
-    if mirror.is_dir() and Repository(mirror).commit(f"refs/hardener/{component.commit}"):
+    if is_fetched(component):
         return Finding(subject, "ok", f"{component.commit[:12]} is in the cache")
     remedy = f"HARDENER_UPSTREAM={component.name}=URL-or-path (a mirror that has {component.commit[:12]})"
     if not where.startswith("https://"):

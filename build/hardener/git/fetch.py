@@ -85,7 +85,7 @@ def _bring(component: Component, mirror: Path, where: str, tell: Callable[[str, 
     repository = Repository(mirror)
     shown = without_password(where)
     wanted = _wanted(repository, component)
-    kept = f"refs/hardener/{component.commit}"  # a ref keeps git from collecting the commit as garbage
+    kept = _kept(component)
     if wanted == [] and repository.commit(kept):
         return Fetched(component.name, mirror, component.commit, "cache", 0)
     notes: tuple[str, ...] = ()
@@ -110,6 +110,17 @@ def _bring(component: Component, mirror: Path, where: str, tell: Callable[[str, 
             )
     repository.output("update-ref", kept, component.commit)
     return Fetched(component.name, mirror, component.commit, shown, objects, notes)
+
+
+def is_fetched(component: Component) -> bool:
+    """Return whether an earlier fetch has brought the pinned commit into the cache; nothing is asked or changed."""
+    mirror = mirror_of(component)
+    return mirror.is_dir() and Repository(mirror).commit(_kept(component)) is not None
+
+
+def _kept(component: Component) -> str:
+    """The ref of a commit that was fetched: it keeps git from collecting it as garbage."""
+    return f"refs/hardener/{component.commit}"
 
 
 def _wanted(repository: Repository, component: Component) -> list[str] | None:
