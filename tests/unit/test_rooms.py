@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINT = (Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml")
+FIRST, TYPES = "from __future__ import annotations\n", "if TYPE_CHECKING:\n"
 UPWARD = "Imports go down BROKEN"
 CIRCLE = "No import circles, on any floor BROKEN"
 WRONG = {
@@ -48,10 +49,9 @@ def test_the_contracts_hold(copy: Path) -> None:
 def test_a_wrong_import_is_found(copy: Path, name: str) -> None:
     file, wrong, said = WRONG[name]
     path = copy / "hardener" / file
-    line = f"    from {wrong}\n" if "types" in name else f"from {wrong}\n"
-    text = path.read_text("utf-8") if path.exists() else "from __future__ import annotations\n"
-    marker = "if TYPE_CHECKING:\n" if "types" in name else "from __future__ import annotations\n"
-    assert marker in text
-    path.write_text(text.replace(marker, marker + line, 1), "utf-8")
+    text = path.read_text("utf-8") if path.exists() else FIRST
+    before, indent = (TYPES, "    ") if name == "for types only" else (FIRST, "")
+    assert before in text
+    path.write_text(text.replace(before, f"{before}{indent}from {wrong}\n", 1), "utf-8")
     done = lint(copy)
     assert (done.returncode, said in done.stdout) == (1, True), done.stdout

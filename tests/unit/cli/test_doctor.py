@@ -1,4 +1,4 @@
-"""cli/doctor.py: each thing that is missing is named together with what mends it."""
+"""cli/doctor.py: each thing that is missing is named together with its remedy."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """All log calls of the three components that could print an address or a secret are on a reviewed list.
 
 The loggers' transports get texts without secrets (redact.ts); what writes to the console by itself does not pass them. A lift that
-brings a new call turns this red: look at the call, then write the list anew (python tests/unit/overlays/test_log_calls.py).
+brings a new call turns this red: look at the call, then write the list again (python tests/unit/overlays/test_log_calls.py).
 """
 
 from __future__ import annotations

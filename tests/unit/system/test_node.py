@@ -1,4 +1,4 @@
-"""system/node.py: what npm and the recipes say is turned into errors that name what mends them. No Node runs here."""
+"""system/node.py: what npm and the recipes say is turned into errors that name the remedy. No Node runs here."""
 
 from __future__ import annotations
 

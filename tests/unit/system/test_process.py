@@ -1,4 +1,4 @@
-"""system/process.py: the one door to subprocesses."""
+"""system/process.py: all subprocesses go through run()."""
 
 from __future__ import annotations
 
