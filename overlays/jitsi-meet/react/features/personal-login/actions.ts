@@ -18,8 +18,7 @@ import {
     forget,
     getLogin,
     getLoginDomain,
-    isUsableToken,
-    readServerClock,
+    isUsableAtServer,
     remember,
     toLoginId,
     withoutToken
@@ -108,8 +107,7 @@ export function signInWithToken() {
         const domain = getLoginDomain(state);
         const { jwt, user } = state['features/base/jwt'];
 
-        isUsableToken(jwt) || await readServerClock();
-        if (!isUsableToken(jwt)) {
+        if (!await isUsableAtServer(jwt)) {
             throw 'tokenUnusable';
         }
 

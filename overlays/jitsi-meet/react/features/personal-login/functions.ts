@@ -134,27 +134,39 @@ export function getLoginMode(state: IReduxState): LoginMode {
 }
 
 /**
+ * Ask something of a server, and wait for the beginning of its answer no longer than that.
+ *
+ * @param {string} address - What is asked for.
+ * @param {number} patience - Milliseconds.
+ * @param {Object} options - Those of fetch().
+ * @returns {Promise<Response>} Rejects where there is no answer in time.
+ */
+export async function fetchWithin(address: string, patience: number, options?: RequestInit): Promise<Response> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), patience);
+
+    try {
+        return await fetch(address, { ...options,
+            signal: abort.signal });
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
+/**
  * Ask the web server for its time. The times in a token are the server's, and the clock of a computer may be wrong by days: a token
  * that looks too old or too new has to be so there as well. Without an answer, the computer's clock decides.
  *
  * @returns {Promise<void>}
  */
-export async function readServerClock() {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), PATIENCE_WITH_CLOCK);
-
+async function readServerClock() {
     try {
-        const { headers } = await fetch(document.baseURI, {
-            cache: 'no-store',
-            method: 'HEAD',
-            signal: abort.signal
-        });
+        const { headers } = await fetchWithin(document.baseURI, PATIENCE_WITH_CLOCK, { cache: 'no-store',
+            method: 'HEAD' });
 
         _ahead = Date.parse(headers.get('Date') ?? '') - Date.now() || 0;
     } catch {
         // The server cannot be asked.
-    } finally {
-        clearTimeout(timer);
     }
 }
 
@@ -177,6 +189,19 @@ export function isUsableToken(token?: string): boolean {
     } catch {
         return false;
     }
+}
+
+/**
+ * Whether a token could be one that the server accepts. One that only the computer's clock is against is looked at by the
+ * server's time, here and from now on.
+ *
+ * @param {string|undefined} token - A JSON Web Token.
+ * @returns {Promise<boolean>}
+ */
+export async function isUsableAtServer(token?: string): Promise<boolean> {
+    isUsableToken(token) || await readServerClock();
+
+    return isUsableToken(token);
 }
 
 /**

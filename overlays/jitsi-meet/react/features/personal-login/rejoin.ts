@@ -10,7 +10,7 @@ import { IGUMPendingState } from '../base/media/types';
 import { createAndAddInitialAVTracks, destroyLocalTracks } from '../base/tracks/actions.web';
 import { isPrejoinPageVisible } from '../prejoin/functions';
 
-import { getLogin, isUsableToken, readServerClock } from './functions';
+import { getLogin, isUsableAtServer } from './functions';
 import { Problem, disconnectForGood, verify } from './verify';
 
 /*
@@ -205,7 +205,7 @@ export function rejoin(connection: { disconnect: Function; }, end: () => void) {
             const { jwt } = getState()['features/base/jwt'];
 
             // It may have run out by the computer's clock only.
-            jwt && !isUsableToken(jwt) && await readServerClock();
+            jwt && await isUsableAtServer(jwt);
 
             const state = getState();
             const login = getLogin(state);

@@ -2,6 +2,8 @@ import { IReduxState } from '../app/types';
 import { constructOptions } from '../base/connection/actions.any';
 import JitsiMeetJS, { JitsiConnectionErrors, JitsiConnectionEvents } from '../base/lib-jitsi-meet';
 
+import { fetchWithin } from './functions';
+
 /**
  * Why the server has not let somebody in. 'refused': name, password or token are wrong. 'unreachable': no answer, or one that
  * says nothing about the login. 'unsupported': the server has no personal login of this kind. 'passwordNotAllowed',
@@ -138,18 +140,13 @@ function attempt(
  * @returns {Promise<string>} A Problem.
  */
 async function explain(service?: string): Promise<Problem> {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), PATIENCE_WITH_PROBE);
-
     try {
-        const { status } = await fetch((service ?? '').replace(/^ws/, 'http'), { signal: abort.signal });
+        const { status } = await fetchWithin((service ?? '').replace(/^ws/, 'http'), PATIENCE_WITH_PROBE);
 
         // The web server answers in the place of one that is down with 502, 503 or 504.
         return status < 500 ? 'blocked' : 'unreachable';
     } catch {
         return 'unreachable';
-    } finally {
-        clearTimeout(timer);
     }
 }
 
