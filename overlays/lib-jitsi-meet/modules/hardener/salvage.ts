@@ -50,9 +50,9 @@ function parse(text: string): Element | undefined {
  * Cuts an element into its parts.
  *
  * @param {string} text - The element.
- * @returns {IParts|undefined} - The parts, or nothing if the text ends before the element does.
+ * @returns {IParts} - The parts; none if the text ends before the element does.
  */
-function cut(text: string): IParts | undefined {
+function cut(text: string): IParts {
     const children: string[] = [];
     let depth = 0;
     let first = '';
@@ -73,8 +73,9 @@ function cut(text: string): IParts | undefined {
         }
     }
 
-    return first && depth === 0 ? { children,
-        first } : undefined;
+    return depth === 0 ? { children,
+        first } : { children: [],
+        first: '' };
 }
 
 /**
@@ -85,8 +86,7 @@ function cut(text: string): IParts | undefined {
  * @returns {Element|undefined} - The stanza, or nothing if not even its first tag can be parsed.
  */
 function stanzaOf(outer: string, text: string): Element | undefined {
-    const { children, first } = cut(text) ?? { children: [],
-        first: '' };
+    const { children, first } = cut(text);
     const own = Array.from(first.matchAll(ATTRIBUTE)).filter(([ , name ]) => OF_STANZAS.includes(name));
 
     for (const tag of [ first, `<${nameOf(first)}${own.map(([ attribute ]) => attribute).join('')}>` ]) {
@@ -111,8 +111,7 @@ function stanzaOf(outer: string, text: string): Element | undefined {
  * @returns {Element|undefined} - The same with what can be parsed of each stanza, or nothing if it is not such an answer.
  */
 export function salvage(text: string): Element | undefined {
-    const { children, first } = cut(text) ?? { children: [],
-        first: '' };
+    const { children, first } = cut(text);
     const root = [ 'body', 'wrapper' ].includes(nameOf(first)) ? parse(inside(first, '')) : undefined;
 
     for (const child of root ? children : []) {
