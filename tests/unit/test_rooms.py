@@ -11,6 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "build" / "hardener"
+SIZES = {
+    path.relative_to(PACKAGE).as_posix(): len(path.read_text("utf-8").splitlines()) for path in PACKAGE.rglob("*.py")
+}
+LONGEST, SHORTEST = 500, 60
 LINT = (Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml")
 FIRST, TYPES = "from __future__ import annotations\n", "if TYPE_CHECKING:\n"
 UPWARD = "Imports go down BROKEN"
@@ -36,7 +41,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A folder with a copy of the package."""
-    shutil.copytree(ROOT / "build" / "hardener", tmp_path / "hardener", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, tmp_path / "hardener", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -55,3 +60,13 @@ def test_a_wrong_import_is_found(copy: Path, name: str) -> None:
     path.write_text(text.replace(before, f"{before}{indent}from {wrong}\n", 1), "utf-8")
     done = lint(copy)
     assert (done.returncode, said in done.stdout) == (1, True), done.stdout
+
+
+def test_no_module_is_too_long() -> None:
+    assert {module: size for module, size in SIZES.items() if size > LONGEST} == {}
+
+
+def test_a_short_module_has_its_reason_in_the_decision() -> None:
+    reasons = (ROOT / "docs/adr/0015-nine-rooms.md").read_text("utf-8")
+    short = [module for module, size in SIZES.items() if size < SHORTEST and not module.endswith("__init__.py")]
+    assert [module for module in short if f"`{module}`" not in reasons] == []

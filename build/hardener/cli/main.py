@@ -31,8 +31,10 @@ DOORS = {
     "upstream": ("drift", "outdated", "upstream"),
     "attack": ("attack",),
     "check_server": ("check-server", "nginx"),
-    "lift": ("lift", "delta", "compare"),
-    "machine": ("doctor", "clean"),
+    "lift": ("lift",),
+    "delta": ("delta",),
+    "compare": ("compare",),
+    "doctor": ("doctor", "clean"),
 }
 BUG = 70  # EX_SOFTWARE of sysexits.h
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.cli.options import project_of, sources_of
 from hardener.errors import PatchError, UsageError
 from hardener.series.check import check
-from hardener.series.edit import edit
-from hardener.series.edittree import EDIT
+from hardener.series.edit import EDIT, edit
 from hardener.series.explain import explain
 from hardener.series.extras import layers_of
 from hardener.series.lists import SERIES

@@ -18,7 +18,7 @@ from hardener.git.repository import Repository
 from hardener.series import header
 from hardener.series import patch as patches
 from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
-from hardener.series.edittree import NAME_FIELD, EditTree, State, fingerprint
+from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint
 from hardener.series.lists import SERIES, judge_series, read_series, rewrite_series
 from hardener.system import disk, locks
 

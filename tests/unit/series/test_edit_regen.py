@@ -13,7 +13,7 @@ import pytest
 
 from hardener.cli import main, series
 from hardener.git import leftovers
-from hardener.series import edittree
+from hardener.series import edit
 from hardener.system import disk
 from support.fakes import FakeUpstream, git, lines, standard, write_files, write_project, write_series
 
@@ -293,7 +293,7 @@ def _cut(monkeypatch: pytest.MonkeyPatch, where: object, name: str) -> None:
 @pytest.mark.parametrize("step", ["create", "remember", "point"])
 def test_a_killed_edit_can_be_repeated(cycle: Cycle, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     with monkeypatch.context() as patch:
-        _cut(patch, edittree.EditTree, step)
+        _cut(patch, edit.EditTree, step)
         with pytest.raises(Killed):
             cycle.run("edit", "fake")
     assert cycle.ok("edit", "fake")["how"] == "opened"
@@ -308,16 +308,16 @@ def test_an_edit_that_was_killed_while_it_followed_the_series_follows_it_then(
     cycle.ok("edit", "fake")
     write_files(cycle.folder, {"series": "nine.patch\nboth.patch\nwindows.patch\nfar.patch\n"})
     files = cycle.files()
-    point = edittree.EditTree.point
+    point = edit.EditTree.point
 
-    def cut(tree: edittree.EditTree, commit: str, base: str) -> None:
+    def cut(tree: edit.EditTree, commit: str, base: str) -> None:
         if step == "git":  # which was killed while it wrote files
             point(tree, commit, base)
             write_files(tree.path, {".git/index.lock": b"", "src/app.js": b"half"})
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(edittree.EditTree, "point", cut)
+        patch.setattr(edit.EditTree, "point", cut)
         with pytest.raises(Killed):
             cycle.run("edit", "fake")
     code, answer, err = cycle.run("regen", "fake")
@@ -419,6 +419,6 @@ def test_no_setting_of_the_person_changes_what_is_written(cycle: Cycle, user_hom
 
 def test_the_work_tree_lies_where_clean_looks(cycle: Cycle) -> None:
     cycle.ok("edit", "fake")
-    assert edittree.unsaved(cycle.root / ".work" / series.EDIT) == []
+    assert edit.unsaved(cycle.root / ".work" / series.EDIT) == []
     write_files(cycle.tree, {"left.txt": b"not in git\n"})
-    assert edittree.unsaved(cycle.root / ".work" / series.EDIT) == [cycle.tree]
+    assert edit.unsaved(cycle.root / ".work" / series.EDIT) == [cycle.tree]

@@ -15,7 +15,6 @@ import tree_sitter_lua
 from tree_sitter import Language, Node, Parser
 
 from hardener.servercheck.model import GLOBAL, Prosody, Section, Setting, Table, Unclear, Unknown, Where
-from hardener.servercheck.readers.lua_constants import number, string, unary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +25,7 @@ LANGUAGE = Language(tree_sitter_lua.language())
 DEPTH = 40  # tables in tables, files in files: more is nobody's configuration
 HOSTS = {"VirtualHost": "VirtualHost", "Host": "VirtualHost", "host": "VirtualHost"}
 COMPONENTS = {"Component": "Component", "component": "Component"}
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "\n": "\n"}
 CONSTANTS = {"true": True, "false": False, "nil": None}
 # Options on which login or roles hang: if one of them cannot be told, nothing has been proven.
 VITAL = frozenset(
@@ -271,3 +271,40 @@ def _text(node: Node) -> str:
 def _short(node: Node) -> str:
     """The node's text in one short line."""
     return " ".join(_text(node).split())[:60]
+
+
+def string(raw: str) -> str:
+    long = re.match(r"\[(=*)\[\r?\n?", raw)
+    if long:
+        return raw[long.end() : -(len(long[1]) + 2)]
+    return re.sub(r"\\(\d{1,3}|x[0-9a-fA-F]{2}|z\s*|.)", _escape, raw[1:-1], flags=re.DOTALL)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = match[1]
+    if code.isdigit():
+        return chr(int(code))
+    if code.startswith("x") and len(code) > 1:
+        return chr(int(code[1:], 16))
+    if code.startswith("z"):
+        return ""
+    return ESCAPES.get(code, code)
+
+
+def number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text, 0) if kind is int else kind(text)
+        except ValueError:
+            continue
+    return Unknown(f"not a number: {text}")
+
+
+def unary(text: str, inner: Any) -> Any:
+    if isinstance(inner, Unknown):
+        return inner
+    if text.startswith("not"):
+        return inner is None or inner is False
+    if text.startswith("-") and isinstance(inner, int | float):
+        return -inner
+    return Unknown(f"needs to be run: {text[:60]}")
