@@ -28,6 +28,26 @@ def clean(form: str, folder: Path) -> Path:
     return target
 
 
+def stock(folder: Path) -> Path:
+    """The hardened server within an ``/etc`` as Debian installs it: files of other programs, folders that are empty."""
+    root = clean("debian", folder)
+    for name in ("nginx/modules-enabled", "nginx/conf.d", "nginx/sites-available"):
+        (root / name).mkdir(exist_ok=True)
+    (root / "nginx/modules-enabled/50-mod-http-echo.conf").symlink_to("/usr/share/nginx/modules-available/echo.conf")
+    (root / "nginx/nginx.conf").write_text(
+        "user www-data;\ninclude /etc/nginx/modules-enabled/*.conf;\nevents { worker_connections 768; }\n"
+        "http {\n    include /etc/nginx/mime.types;\n    access_log /var/log/nginx/access.log;\n    gzip on;\n"
+        "    include /etc/nginx/conf.d/*.conf;\n    include /etc/nginx/sites-enabled/*;\n}\n"
+    )
+    (root / "mke2fs.conf").write_text("[fs_types]\n    ext4 = {\n        features = y\n    }\n")
+    (root / "resolv.conf").write_text("nameserver 192.0.2.1\n")
+    (root / "shadow").write_text("root:$y$j9T$notreal:20000:0:99999:7:::\n")
+    (root / "conf.d").mkdir()  # of OpenRC
+    (root / "conf.d/own.conf").write_text("opts={\n")
+    (root / "conf.d/own.cfg.lua").write_text('VirtualHost "foreign" { authentication = "anonymous" }\n')
+    return root
+
+
 @dataclass(frozen=True)
 class Plant:
     """Replace ``old`` in ``file`` (the end of the file if empty) by ``new``: ``id`` has to be found where ``mark`` stands.

@@ -178,6 +178,7 @@ class Site:
 
     where: Where
     serves: bool = True  # whether it has the client at all
+    front: str = ""  # the front server that it is of, if it is not nginx
     redirects: bool = False  # it only sends people to https
     streams: list[tuple[str, Where]] = field(default_factory=list)  # ports that TCP is passed on to
     # header name in lower case: its value, and whether every place that sends headers of its own sends it, too

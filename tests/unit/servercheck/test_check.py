@@ -143,14 +143,14 @@ def test_a_linked_folder_outside_is_told_and_not_followed(tmp_path: Path):
 def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     root = clean("debian", tmp_path)
     jicofo = root / server_fixtures.JICOFO
-    real = type(jicofo).read_bytes
+    real = type(jicofo).open
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, *mode: str):
         if self.name == "jicofo.conf":
             raise PermissionError(13, "Permission denied")
-        return real(self)
+        return real(self, *mode)
 
-    monkeypatch.setattr(type(jicofo), "read_bytes", refuse)
+    monkeypatch.setattr(type(jicofo), "open", refuse)
     result = check([root])
     assert any("Permission denied" in one.what and one.severity == "door" for one in result.findings)
 

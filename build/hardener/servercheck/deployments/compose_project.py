@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.deployments import images, nginx_site
+from hardener.servercheck.deployments import config_tree, images, nginx_site
 from hardener.servercheck.deployments.environment import Environment
 from hardener.servercheck.deployments.files import Folder
 from hardener.servercheck.model import Deployment, Hit, Port, Setting, Where
@@ -14,7 +14,6 @@ from hardener.servercheck.readers import compose, dotenv, hocon, javascript, lua
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-VITAL = (".lua", "jicofo.conf")
 CONTAINERS = ("prosody", "jicofo", "web", "jvb")
 # Files that the images write themselves at each start; all others in conf.d are the operator's.
 GENERATED = frozenset({"jitsi-meet.cfg.lua", "visitors.cfg.lua", "brewery.cfg.lua"})
@@ -131,7 +130,7 @@ def _custom(variables: dict[str, Setting], file: str, result: Deployment) -> Non
             config.where, f"{config.value} is not on this machine: custom-config.js and the like were not read"
         )
         return
-    folder = Folder(root, lambda where, reason: result.doubt(where, reason, vital=where.file.endswith(VITAL)))
+    folder = Folder(root, config_tree.doubts(result))
     for path in folder.find("jicofo/custom-jicofo.conf"):
         settings, unclear = hocon.read(
             (folder.read(path) or b"").decode("utf-8", "replace"), folder.name(path), lambda _n, _w: None

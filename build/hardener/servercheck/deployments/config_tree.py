@@ -5,28 +5,42 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.deployments import nginx_site
-from hardener.servercheck.deployments.files import Folder
+from hardener.servercheck.deployments import front_servers, java, nginx_site
+from hardener.servercheck.deployments.files import WILDCARD, Folder
 from hardener.servercheck.model import GLOBAL, Deployment, Prosody, Setting, Table, Where, strings
-from hardener.servercheck.readers import hocon, javascript, lua, nginx
+from hardener.servercheck.readers import hocon, javascript, lua, nginx, properties
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # The images' own plugin folder: what is configured there is configured by variables.
 CONTAINER = "/prosody-plugins"
 SIP_ACCOUNT = re.compile(r"net\.java\.sip\.communicator\.impl\.protocol\.sip\.\w+\.ACCOUNT_UID\s*=\s*SIP\\?:(\S+)")
-OLD_JICOFO = re.compile(r"\s*(org\.jitsi\.jicofo\.(?:auth\.\w+|DISABLE_AUTO_OWNER))\s*=")
 OLD_STUN = re.compile(r"org\.ice4j\.ice\.harvest\.STUN_MAPPING_HARVESTER_ADDRESSES\s*=\s*(\S+)")
-VITAL = (".lua", "jicofo.conf")
+# A file or folder that login, roles or what is passed on may hang on.
+VITAL = re.compile(
+    r"\.lua$|jicofo\.conf$|jicofo/config$|\.properties$"
+    r"|(?:^|/)(?:nginx|prosody|jicofo|sites-enabled|conf\.d|site-confs|caddy|haproxy|traefik|apache2|httpd)(?:/|$)"
+)
 # nginx' own lists of types and parameters, and what says which ciphers are used.
-HARMLESS = re.compile(r"(^|/)(mime\.types|(fastcgi|proxy|scgi|uwsgi)_params|fastcgi\.conf|[\w.-]*ssl[\w.-]*)$")
+HARMLESS = re.compile(
+    r"(^|/)(mime\.types|(fastcgi|proxy|scgi|uwsgi)_params(_(no|with)_auth)?|fastcgi\.conf|options-ssl-nginx\.conf"
+    r"|(snippets/)?(ssl|tls)[-_](params|ciphers|options|settings|parameters|config|dhparams?)(\.conf)?|snakeoil\.conf"
+    r"|security\.conf\.inc)$"
+)
+# Modules of nginx' files in sites-available that would pass something on.
+PASSES = re.compile(r"(?m)^[^#]*\b(?:proxy|grpc|fastcgi|uwsgi)_pass\b")
+OPTIONS = ("jicofo/config", "jicofo/*.sh", "default/jicofo", "jicofo.service", "jicofo.service.d/*.conf")
+BRIDGE_OPTIONS = ("videobridge/config", "default/jitsi-videobridge", "jitsi-videobridge2.service.d/*.conf")
+# Debian's examples, which no server has in use.
+EXAMPLES = frozenset({"example.com.cfg.lua", "localhost.cfg.lua", "migrator.cfg.lua"})
 
 
 def read(root: Path) -> Deployment:
     """Read everything in the folder that belongs to a deployment; what is missing is told."""
     result = Deployment("files")
-    folder = Folder(root, lambda where, reason: result.doubt(where, reason, vital=where.file.endswith(VITAL)))
+    folder = Folder(root, doubts(result))
     prosody(folder, result)
     jicofo(folder, result)
     bridge(folder, result)
@@ -39,6 +53,11 @@ def read(root: Path) -> Deployment:
                 result.dial_in.append(Where(folder.name(path), number))
     result.files = list(dict.fromkeys(folder.read_files))
     return result
+
+
+def doubts(result: Deployment) -> Callable[[Where, str, bool], None]:
+    """Return what a Folder tells its doubts to."""
+    return lambda where, reason, vital: result.doubt(where, reason, vital=vital or bool(VITAL.search(where.file)))
 
 
 def prosody(folder: Folder, result: Deployment) -> None:
@@ -61,20 +80,35 @@ def prosody(folder: Folder, result: Deployment) -> None:
             "prosody.cfg.lua is not here: what it sets for all hosts is not known",
             vital=True,
         )
+    empty: list[tuple[str, Where]] = []
+
+    def include(pattern: str, where: Where) -> list[tuple[str, bytes]]:
+        found = folder.include(pattern, where, needed=True)
+        if not found:
+            empty.append((pattern, where))
+        return found
+
     for start in starts:
         text = folder.read(start)
         if text is not None:
-            result.unclear += lua.read(
-                text, folder.name(start), made, lambda pattern, where: folder.include(pattern, where, needed=True)
-            )
+            result.unclear += lua.read(text, folder.name(start), made, include)
+    unread = [path for path in folder.find("*.cfg.lua") if not folder.was_read(path) and path.name not in EXAMPLES]
+    for pattern, where in empty[:1] if unread else []:
+        reason = f"nothing here matches {pattern}, and {folder.name(unread[0])} was not read: lost links of a copy?"
+        result.doubt(where, reason, vital=True)
     result.prosody = made
+    _judge(folder, starts[0], made, result)
+
+
+def _judge(folder: Folder, start: Path, made: Prosody, result: Deployment) -> None:
+    """Note what is missing, and take the secrets out of what was read."""
     paths = {one.value for one in strings(made.get(GLOBAL, "plugin_paths"))}
     if any(one.startswith(CONTAINER) for one in paths):
         result.form = "docker"
-    if not made.hosts:
-        result.doubt(
-            Where(folder.name(starts[0])), "no VirtualHost: this is not the configuration that is in use", vital=True
-        )
+    if not made.hosts or not any(section.module == "muc" for section in made.components):
+        missing = "Component for rooms" if made.hosts else "VirtualHost"
+        reason = f"no {missing}: this is not the whole configuration that is in use"
+        result.doubt(Where(folder.name(start)), reason, vital=True)
     for section in made.sections.values():
         secret = section.settings.get("component_secret")
         if secret is not None:
@@ -89,14 +123,21 @@ def jicofo(folder: Folder, result: Deployment) -> None:
     for key, one in (result.jicofo or {}).items():
         if key.endswith(".password"):
             result.secrets.append(one)
-    for path in folder.find("jicofo/sip-communicator.properties"):
+    made = dict(result.jicofo or {})
+    for path in folder.find("sip-communicator.properties"):
+        if path.parent.name not in {"videobridge", "jigasi", "jibri", "jvb"}:
+            text = (folder.read(path) or b"").decode("utf-8", "replace")
+            java.old_jicofo(properties.read(text, folder.name(path)), made, result)
+    started = java.started(_options(folder, OPTIONS, result), made, ("jicofo.",), result) or {}
+    result.jicofo = started if started or result.jicofo is not None else None
+
+
+def _options(folder: Folder, names: tuple[str, ...], result: Deployment) -> Iterator[tuple[str, Setting]]:
+    """Yield the system properties of a service's start."""
+    for path in folder.find(*names):
         text = (folder.read(path) or b"").decode("utf-8", "replace")
-        for number, line in enumerate(text.splitlines(), 1):
-            if match := OLD_JICOFO.match(line):
-                where = Where(folder.name(path), number, match[1])
-                result.doubt(
-                    where, "set in the file of older releases; set it in jicofo.conf and remove it here", vital=True
-                )
+        java.forced(text, folder.name(path), result)
+        yield from properties.options(text, folder.name(path))
 
 
 def bridge(folder: Folder, result: Deployment) -> None:
@@ -112,7 +153,7 @@ def bridge(folder: Folder, result: Deployment) -> None:
                 where = Where(folder.name(path), number)
                 made = made or {}
                 made["ice4j.harvest.mapping.stun.addresses"] = Setting(Table((Setting(match[1], where),)), where)
-    result.bridge = made
+    result.bridge = java.started(_options(folder, BRIDGE_OPTIONS, result), made, ("videobridge.", "ice4j."), result)
 
 
 def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting] | None:
@@ -150,11 +191,14 @@ def web(folder: Folder, result: Deployment) -> None:
 
 
 def site(folder: Folder, result: Deployment) -> None:
-    """The nginx servers, in the first place where one of them has the client."""
+    """The nginx servers, in the first place where one of them has the client, and other front servers."""
+    empty: list[tuple[str, Where]] = []
 
     def include(pattern: str, where: Where) -> list[tuple[str, str]]:
-        found = folder.include(pattern, where, needed=False, upwards=True)
-        if not found and not any(sign in pattern for sign in "*?[") and not HARMLESS.search(pattern):
+        found = folder.include(pattern, where, needed=False, main="nginx.conf")
+        if not found and WILDCARD.search(pattern):
+            empty.append((pattern, where))
+        elif not found and not HARMLESS.search(pattern):
             # What it passes on is not known.
             result.doubt(where, f"includes {pattern}, which is not here", vital=True)
         return [(name, content.decode("utf-8", "replace")) for name, content in found]
@@ -169,16 +213,28 @@ def site(folder: Folder, result: Deployment) -> None:
     for files in starts:
         directives: list[nginx.Directive] = []
         for path in files:
-            text = folder.read(path)
-            if text is not None:
-                more, unclear = nginx.parse(text.decode("utf-8", "replace"), folder.name(path), include)
+            text = None if front_servers.is_apache(path, "") else folder.read(path)
+            shown = (text or b"").decode("utf-8", "replace")
+            if not front_servers.is_apache(path, shown):
+                more, unclear = nginx.parse(shown, folder.name(path), include)
                 directives += more
                 result.unclear += unclear
         found = nginx_site.sites(directives)
         result.sites = found if any(one.serves for one in found) else result.sites or found
         if any(one.serves for one in result.sites):
-            return
-    if folder.find("apache2/sites-enabled/*"):
-        result.doubt(
-            Where(folder.name(folder.find("apache2/sites-enabled/*")[0])), "Apache's configuration is not read here"
-        )
+            break
+    _lost_links(folder, empty, result)
+    front_servers.read(folder, result)
+
+
+def _lost_links(folder: Folder, empty: list[tuple[str, Where]], result: Deployment) -> None:
+    """Note a wildcard without files beside files that were not read and pass something on."""
+    for pattern, where in empty:
+        if "sites-enabled" not in pattern:
+            continue
+        for path in folder.find("sites-available/*"):
+            text = b"" if folder.was_read(path) else (folder.read(path) or b"")
+            if PASSES.search(text.decode("utf-8", "replace")):
+                reason = f"nothing here matches {pattern}, and {folder.name(path)} is not used: lost links of a copy?"
+                result.doubt(where, reason, vital=True)
+                return

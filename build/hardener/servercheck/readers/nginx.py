@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     Include = Callable[[str, Where], list[tuple[str, str]]]
 
-DEPTH = 40
+DEPTH = 40  # blocks in blocks, files in files
+LONGEST = 60  # characters of a name in a finding
 # Quotes mean something only at the start of a word; a bare word ends at white space, a semicolon or an opening brace.
 TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<comment>\#[^\n]*)
@@ -43,40 +44,76 @@ class Directive:
             yield from one.inside()
 
 
-def parse(text: str, name: str, include: Include, depth: int = 0) -> tuple[list[Directive], list[Unclear]]:
-    """The directives of a file with those of its includes in their places, and what could not be told."""
-    root: list[Directive] = []
-    stack = [root]
-    unclear: list[Unclear] = []
-    words: list[str] = []
-    line, first = 1, 1
+def parse(
+    text: str, name: str, include: Include, above: tuple[str, ...] = (), depth: int = 0
+) -> tuple[list[Directive], list[Unclear]]:
+    """Return the directives of a file with those of its includes in their places, and what could not be told.
+
+    ``above``: the files that include this one, ``depth`` blocks deep. A file that includes itself by a wildcard is
+    read once.
+    """
+    parser = _Parser(name, include, (*above, name), depth)
     for match in TOKEN.finditer(text):
-        text_here, kind = match[0], match.lastgroup
-        here, line = line, line + match[0].count("\n")
+        parser.token(str(match.lastgroup), match[0])
+    if parser.words or len(parser.stack) > 1:
+        parser.doubt("not valid nginx configuration: it ends in the middle")
+    return parser.stack[0], parser.unclear
+
+
+class _Parser:
+    def __init__(self, name: str, include: Include, files: tuple[str, ...], depth: int) -> None:
+        self.name = name
+        self.include = include
+        self.files = files
+        self.depth = depth
+        self.stack: list[list[Directive]] = [[]]
+        self.words: list[str] = []
+        self.unclear: list[Unclear] = []
+        self.line = self.first = 1
+
+    def doubt(self, reason: str) -> None:
+        self.unclear.append(Unclear(Where(self.name, self.line), reason, vital=True))
+
+    def token(self, kind: str, text: str) -> None:
         if kind in {"word", "quoted"}:
-            first = first if words else here
-            words.append(_unquote(text_here) if kind == "quoted" else text_here)
-        elif kind == "mark" and text_here == "}":
-            if words or len(stack) == 1:
-                unclear.append(Unclear(Where(name, here), "not valid nginx configuration near }", vital=True))
-            words = []
-            del stack[max(1, len(stack) - 1) :]
-        elif kind == "mark" and words:
-            one = Directive(words[0], tuple(words[1:]), Where(name, first, words[0]), [] if text_here == "{" else None)
-            words = []
-            if one.name == "include" and one.body is None and one.words:
-                inner = include(one.words[0], one.where) if depth < DEPTH else []
-                for file, content in inner:
-                    found, doubts = parse(content, file, include, depth + 1)
-                    stack[-1] += found
-                    unclear += doubts
-                continue
-            stack[-1].append(one)
-            if one.body is not None:
-                stack.append(one.body)
-    if words or len(stack) > 1:
-        unclear.append(Unclear(Where(name, line), "not valid nginx configuration: it ends in the middle", vital=True))
-    return root, unclear
+            self.first = self.first if self.words else self.line
+            self.words.append(_unquote(text) if kind == "quoted" else text)
+        elif kind == "mark" and text == "}":
+            if self.words or len(self.stack) == 1:
+                self.doubt("not valid nginx configuration near }")
+            self.words = []
+            del self.stack[max(1, len(self.stack) - 1) :]
+        elif kind == "mark" and self.words:
+            self.directive(opens=text == "{")
+        self.line += text.count("\n")
+
+    def directive(self, *, opens: bool) -> None:
+        words, self.words = self.words, []
+        where = Where(self.name, self.first, words[0][:LONGEST])
+        found = Directive(words[0], tuple(words[1:]), where, [] if opens else None)
+        if found.name == "include" and found.words and not opens:
+            self.included(found)
+            return
+        depth = self.depth + len(self.stack)
+        if depth <= DEPTH:
+            self.stack[-1].append(found)
+        elif depth == DEPTH + 1:
+            self.doubt("nested too deeply to be read")
+        if found.body is not None:
+            self.stack.append(found.body)
+
+    def included(self, found: Directive) -> None:
+        pattern = found.words[0]
+        for file, content in self.include(pattern, found.where):
+            if file in self.files:
+                if not re.search(r"[*?\[]", pattern):
+                    self.doubt(f"includes {pattern}, which includes this file")
+            elif len(self.files) > DEPTH:
+                self.doubt("files include each other without end")
+            else:
+                directives, doubts = parse(content, file, self.include, self.files, self.depth + len(self.stack) - 1)
+                self.stack[-1] += directives
+                self.unclear += doubts
 
 
 def _unquote(word: str) -> str:

@@ -1,0 +1,232 @@
+"""check-server on folders: only files of the deployment are read, each once, and none without a limit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hardener.servercheck.check import Checked, check
+from hardener.servercheck.deployments import files
+from support.server_fixtures import HOST, JICOFO, MAIN, SITE, clean, stock
+
+NGINX = "nginx/nginx.conf"
+NOT_NGINX = "[fs_types]\n    ext4 = {\n        features = y\n    }\n"
+ANONYMOUS = 'VirtualHost "guest.example.org"\n    authentication = "jitsi-anonymous"\n'
+JICOFO_PASSED = "server { listen 8081; location / { proxy_pass http://127.0.0.1:8888; } }\n"
+
+
+def write(root: Path, contents: dict[str, str]) -> Path:
+    for name, text in contents.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def found(result: Checked, *severities: str) -> list[str]:
+    return [f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity in (severities or ("door",))]
+
+
+def names(result: Checked) -> set[str]:
+    return {Path(name).name for name in result.files}
+
+
+def test_a_hardened_stock_debian_etc_has_no_critical_finding(tmp_path: Path):
+    result = check([stock(tmp_path)])
+    assert found(result) == []
+    assert not names(result) & {"shadow", "mke2fs.conf", "resolv.conf", "own.conf"}
+
+
+@pytest.mark.parametrize(
+    ("line", "here"),
+    [
+        ("include /etc/nginx/modules-enabled/*.conf;", True),
+        ("include /etc/nginx/gone.d/*.conf;", True),
+        ("include gone/*.conf;", True),
+        ("include /etc/*/mke2fs.conf;", False),
+        ("include /etc/*.conf;", False),
+        ("include /opt/own/*.conf;", False),
+        ("include /opt/own/*;", False),
+        ("include /srv/[a-z]*.conf;", False),
+        ("include /usr/share/nginx/modules/?ke2fs.conf;", False),
+        ("include ../../*.conf;", False),
+    ],
+)
+def test_a_wildcard_is_never_cut_down_to_its_last_part(line: str, here: bool, tmp_path: Path):
+    """Empty where its folder would be in the copy; a doubt where it would not."""
+    root = stock(tmp_path)
+    text = (root / NGINX).read_text()
+    (root / NGINX).write_text(f"{line}\n{text}")
+    result = check([root])
+    assert "mke2fs.conf" not in names(result)
+    assert result.open is not here
+
+
+@pytest.mark.parametrize("line", ["include ../*.conf;", "include /etc/*.conf;"])
+def test_a_wildcard_that_means_foreign_files_reads_them(line: str, tmp_path: Path):
+    """As nginx would: the copy has its name here."""
+    root = stock(tmp_path).rename(tmp_path / "etc")
+    (root / NGINX).write_text(f"{line}\n" + (root / NGINX).read_text())
+    assert "mke2fs.conf" in names(check([tmp_path if "/etc" in line else root]))
+
+
+@pytest.mark.parametrize("name", ["/etc/shadow", "/etc/gshadow", "/etc/ssl/private/site.key", "shadow"])
+def test_files_of_passwords_and_keys_are_never_read(name: str, tmp_path: Path):
+    root = write(stock(tmp_path), {"ssl/private/site.key": "secret;", "gshadow": "x;", "nginx/shadow": "x;"})
+    (root / NGINX).write_text(f"include {name};\n" + (root / NGINX).read_text())
+    result = check([root])
+    assert result.open  # what it includes was not read
+    assert not names(result) & {"shadow", "gshadow", "site.key"}
+
+
+def test_a_path_outside_is_not_taken_for_a_file_of_the_same_name_inside(tmp_path: Path):
+    root = write(stock(tmp_path), {"own.conf": JICOFO_PASSED})
+    (root / NGINX).write_text((root / NGINX).read_text().replace("http {", "http { include /opt/own.conf;"))
+    result = check([root])
+    assert "own.conf" not in names(result)
+    assert any("includes /opt/own.conf, which is not here" in text for text in found(result))
+
+
+def test_an_include_that_matches_its_own_file_is_read_once(tmp_path: Path):
+    root = stock(tmp_path)
+    (root / NGINX).write_text("include /etc/nginx/*.conf;\ninclude *.conf;\n" + (root / NGINX).read_text())
+    assert found(check([root])) == []
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"nginx/conf.d/a.conf": "include conf.d/b.conf;", "nginx/conf.d/b.conf": "include conf.d/a.conf;"},
+        {"nginx/conf.d/a.conf": "include /etc/nginx/conf.d/a.conf;"},
+        {"prosody/conf.d/a.cfg.lua": 'Include "b.cfg.lua"', "prosody/conf.d/b.cfg.lua": 'Include "a.cfg.lua"'},
+        {"prosody/conf.d/a.cfg.lua": 'Include "*.cfg.lua"'},
+        {"jitsi/jicofo/jicofo.conf": 'include "jicofo.conf"\ninclude "b"\n', "jitsi/jicofo/b": 'include "jicofo.conf"'},
+    ],
+)
+def test_files_that_include_each_other_end(contents: dict[str, str], tmp_path: Path):
+    assert check(
+        [write(clean("debian", tmp_path) if "jicofo" in str(contents) else stock(tmp_path), contents)]
+    ).findings
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("nginx/conf.d/a{}.conf", "include /etc/nginx/conf.d/a{0}.conf; include conf.d/a{0}.conf;\n"),
+     ("prosody/conf.d/a{}.cfg.lua", 'Include "a{0}.cfg.lua"\nInclude "a{0}.cfg.lua"\n'),
+     ("jitsi/jicofo/a{}.conf", 'include "a{0}.conf"\ninclude "a{0}.conf"\n')],
+)  # fmt: skip
+def test_includes_that_double_at_each_step_reach_a_limit(name: str, line: str, tmp_path: Path):
+    root = write(stock(tmp_path), {name.format(step): line.format(step + 1) for step in range(35)})
+    if "jicofo" in name:
+        (root / JICOFO).write_text('include "a0.conf"')
+    assert any("more than 1000 included files" in text for text in found(check([root])))
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        {"prosody/conf.d/meet.example.org.cfg.lua": None},
+        {"prosody/conf.d/meet.example.org.cfg.lua": None, "prosody/conf.d/README": "the copy lost its link"},
+        {"prosody/conf.d/meet.example.org.cfg.lua": None, "prosody/conf.d/localhost.cfg.lua": 'VirtualHost "localhost"\n'},
+        {"prosody/conf.d": None},
+        {SITE: None, "nginx/sites-available/jicofo": JICOFO_PASSED},
+        {"nginx/sites-enabled": None, "nginx/sites-available/meet": JICOFO_PASSED},
+    ],
+)  # fmt: skip
+def test_a_copy_that_lost_its_links_does_not_look_closed(lost: dict[str, str | None], tmp_path: Path):
+    root = stock(tmp_path)
+    for name, text in lost.items():
+        path = root / name
+        if text is None and path.is_dir() and not path.is_symlink():
+            for inner in path.iterdir():
+                inner.unlink()
+            path.rmdir()
+        elif text is None:
+            path.unlink()
+        else:
+            write(root, {name: text})
+    assert check([root]).open
+
+
+@pytest.mark.parametrize("text", ["../conf.avail/{}", "/etc/prosody/conf.avail/{}", "../conf.avail/{}\n"])
+def test_a_link_that_a_copy_holds_as_text_is_followed(text: str, tmp_path: Path):
+    root = clean("debian", tmp_path)
+    link = root / "prosody/conf.d/meet.example.org.cfg.lua"
+    link.unlink()
+    link.write_text(text.format(link.name))
+    assert found(check([root])) == []
+    (root / HOST).write_text((root / HOST).read_text() + ANONYMOUS)
+    assert any("guest-vhost" in line for line in found(check([root])))
+
+
+def pipe(path: Path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def huge(path: Path):
+    with path.open("wb") as file:
+        file.truncate(100_000_000)
+
+
+def binary(path: Path):
+    path.write_bytes(bytes(range(256)) * 1000)
+
+
+def long(path: Path):
+    path.write_text("x" * (files.LARGEST + 1))
+
+
+@pytest.mark.parametrize("name", [MAIN, HOST, JICOFO, SITE, NGINX])
+@pytest.mark.parametrize("change", [pipe, huge, binary, long])
+def test_what_is_no_configuration_file_is_one_doubt(change, name: str, tmp_path: Path):
+    root = stock(tmp_path)
+    change(root / name)
+    result = check([root])
+    reasons = ("regular file", "larger than", "binary file")
+    shown = name.replace("conf.avail", "conf.d").replace("sites-available", "sites-enabled")
+    assert len([one for one in found(result) if shown in one and any(reason in one for reason in reasons)]) == 1
+    assert shown not in {one.removeprefix(f"{root}/") for one in result.files}
+
+
+def test_more_files_and_bytes_than_a_deployment_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    root = stock(tmp_path)
+    monkeypatch.setattr(files, "MOST", 5)
+    assert any("more than 5 files" in text for text in found(check([root])))
+    monkeypatch.undo()
+    monkeypatch.setattr(files, "TOTAL", 3_000)
+    assert any("more than 3000 bytes" in text for text in found(check([root])))
+
+
+@pytest.mark.parametrize("depth", [60, 5_000])
+@pytest.mark.parametrize(("open_", "close"), [("location /x {", "}"), ("if ($a) {", "}"), ("http { server {", "} }")])
+def test_deep_nginx_is_told(open_: str, close: str, depth: int, tmp_path: Path):
+    root = write(stock(tmp_path), {"nginx/conf.d/deep.conf": open_ * depth + close * depth})
+    assert any("nested too deeply" in text for text in found(check([root])))
+
+
+def test_depth_counts_over_includes(tmp_path: Path):
+    blocks, ends = "location /x { " * 30, " }" * 30
+    contents = {f"nginx/conf.d/a{n}": f"{blocks} include conf.d/a{n + 1}; {ends}" for n in range(35)}
+    root = write(stock(tmp_path), {**contents, "nginx/conf.d/deep.conf": "include conf.d/a0;"})
+    assert any("nested too deeply" in text for text in found(check([root])))
+
+
+def test_apaches_files_are_not_read_as_nginx(tmp_path: Path):
+    root = stock(tmp_path)
+    (root / "nginx").rename(tmp_path / "nginx")
+    text = "<VirtualHost *:443>\n    ProxyPass /http-bind http://127.0.0.1:5280/http-bind\n</VirtualHost>\n"
+    write(root, {"apache2/sites-enabled/meet.conf": text})
+    assert found(check([root])) == []
+    assert [one for one in found(check([root]), "note") if "Apache" in one]
+
+
+@pytest.mark.parametrize("name", ["proxy_params_no_auth", "proxy_params_with_auth", "/etc/nginx/fastcgi_params"])
+def test_parameters_that_a_copy_lacks_are_harmless(name: str, tmp_path: Path):
+    root = clean("debian", tmp_path)
+    (root / SITE).write_text((root / SITE).read_text().replace("access_log off;", f"access_log off;\ninclude {name};"))
+    assert found(check([root])) == []
+    (root / SITE).write_text((root / SITE).read_text().replace(name, "ssl-and-jicofo.conf"))
+    assert found(check([root])) != []
