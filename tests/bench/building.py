@@ -188,7 +188,7 @@ def cold(place: Workplace, upstream: Upstream | None) -> tuple[Row, Row, Row]:
         env = {"XDG_CACHE_HOME": str(home / "cache")}
         first.append(place.harden("build", "--project", home / "project", env=env, trace=trace))
         shares.append(disk.read_json(trace))
-        steps = disk.read_json(home / "project" / "dist" / "build-manifest.json")["seconds"]
+        steps = disk.read_json(home / "project" / "dist" / "build-log.json")["seconds"]
         again.append(place.harden("build", "--project", home / "project", env=env))
     theirs = Side("npm ci, webpack, 'make deploy' of the last component", _install(place, upstream), NEEDS_BUNDLE)
     rebuilt = Side("webpack, 'make deploy'", upstream.make if upstream else [], NEEDS_BUNDLE)

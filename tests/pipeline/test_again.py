@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,7 +103,7 @@ def test_two_builds_in_two_places_are_byte_identical(tmp_path: Path, apart: Mini
     assert (first.code, second.code) == (0, 0), second.stderr
     assert "in the cache" not in first.line("fetch")
     assert first.sums == second.sums == reference.run.sums
-    for name in (SITE, MAPS, SUMS):
+    for name in (SITE, MAPS, SUMS, MANIFEST):
         assert (apart.dist / name).read_bytes() == (other.dist / name).read_bytes()
 
 
@@ -148,15 +147,7 @@ def test_damaged_record_comes_back(finished: Minimeet, name: str, damage: str) -
         path.write_bytes(content[: len(content) // 2])
     again = finished.build()
     assert again.code == 0, again.stderr
-    assert path.exists()
-    if name == SUMS:
-        assert path.read_bytes() == content
-    else:
-        # How long it took and where upstream was fetched from are of the run that wrote it.
-        before, after = json.loads(content), json.loads(path.read_bytes())
-        for one in (before, after):
-            del one["seconds"], one["components"][0]["fetched_from"]
-        assert after == before
+    assert path.read_bytes() == content
 
 
 def test_unpatched_build_leaves_the_hardened_one_alone(minimeet: Minimeet) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from hardener.system import node
 
-from .conftest import MANIFEST, MAPS, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, unpack
+from .conftest import LOG, MANIFEST, MAPS, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, unpack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,18 +48,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory, reference: Reference, shared_
 
 
 def test_archives_have_the_sums_that_stand_beside_them(demo: Demo) -> None:
-    """``sha256sum --check`` accepts dist/, and --json says the same sums."""
+    """``sha256sum --check`` accepts dist/ with the manifest, and --json has the same sums."""
     done = subprocess.run(
         ["sha256sum", "--check", "--strict", SUMS], cwd=demo.minimeet.dist, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.splitlines()) == {f"{SITE}: OK", f"{MAPS}: OK"}
+    assert set(done.stdout.splitlines()) == {f"{SITE}: OK", f"{MAPS}: OK", f"{MANIFEST}: OK"}
     assert demo.run.sums == {name: digest(demo.minimeet.dist / name) for name in (SITE, MAPS)}
 
 
 def test_dist_holds_two_archives_and_their_records(demo: Demo) -> None:
-    """Nothing but the two archives, sums and manifest; the unpatched build has a folder of its own."""
-    assert {path.name for path in demo.minimeet.dist.iterdir()} == {SITE, MAPS, SUMS, MANIFEST, "unpatched"}
+    """Nothing but the two archives, sums, manifest and log; the unpatched build has a folder of its own."""
+    assert {path.name for path in demo.minimeet.dist.iterdir()} == {SITE, MAPS, SUMS, MANIFEST, LOG, "unpatched"}
 
 
 def test_pin_of_the_demo_is_the_commit_of_its_upstream(demo: Demo) -> None:
@@ -237,21 +237,28 @@ def test_manifest_says_what_went_in(demo: Demo) -> None:
 
 
 def test_manifest_says_what_came_out(demo: Demo) -> None:
-    """Archives with sum and size, sizes by kind of file, hosts, seconds of every step."""
+    """Archives with sum, size and sum of their content, sizes by kind of file, hosts."""
     manifest = json.loads((demo.minimeet.dist / MANIFEST).read_bytes())
     dist = demo.minimeet.dist
     archives = [
         {"file": name, "sha256": digest(dist / name), "size": (dist / name).stat().st_size} for name in (SITE, MAPS)
     ]
-    assert manifest["archives"] == archives
+    assert [{key: archive[key] for key in archives[0]} for archive in manifest["archives"]] == archives
     served = {name: content for name, content in demo.site.items() if not name.endswith((".gz", ".br"))}
     assert len(served) < len(demo.site)
     assert manifest["sizes"]["all"] == sum(map(len, served.values()))
     assert manifest["sizes"]["js"] == sum(len(content) for name, content in demo.site.items() if name.endswith(".js"))
     assert manifest["sizes"]["css"] == len(demo.site["css/all.css"])
     assert manifest["hosts"]["www.w3.org"] == [3, 2]
-    assert set(manifest["seconds"]) == {f"{step} minimeet" for step in STEPS}
     assert manifest.items() <= demo.run.answer.items()
+
+
+def test_what_differs_from_run_to_run_is_in_the_log(demo: Demo) -> None:
+    """Seconds of each step, and where each component was fetched from."""
+    log = json.loads((demo.minimeet.dist / LOG).read_bytes())
+    assert set(log["seconds"]) == {f"{step} minimeet" for step in STEPS}
+    assert set(log["fetched_from"]) == {"minimeet"}
+    assert demo.run.answer["log"] == log
 
 
 def test_the_summary_compares_with_upstream(demo: Demo) -> None:

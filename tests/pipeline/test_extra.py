@@ -83,9 +83,7 @@ def test_it_is_built_after_ours_and_named(minimeet: Minimeet, extra: Path, refer
     assert [p["name"] for p in component["patches"]] == [
         p["name"] for p in reference.run.answer["components"][0]["patches"]
     ]
-    assert str(minimeet.folder) not in (folder / "build-manifest.json").read_text("utf-8").replace(
-        component["fetched_from"], ""
-    )
+    assert str(minimeet.folder) not in (folder / "build-manifest.json").read_text("utf-8")
     ours = minimeet.build()
     assert ours.sums == reference.run.sums
     assert ours.answer["components"][0]["downstream"] == []

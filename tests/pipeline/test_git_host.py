@@ -159,5 +159,5 @@ def test_a_whole_build_takes_its_upstream_from_upstream_toml_over_https(
     apart.edit("upstream.toml", "./upstream.git", f"{host.url}/minimeet.git")
     run = apart.build(driver="import sys; del sys.argv[-2:]", env=host.environment)
     assert run.code == 0, run.stderr
-    assert run.answer["components"][0]["fetched_from"] == f"{host.url}/minimeet.git"
+    assert run.answer["log"]["fetched_from"] == {"minimeet": f"{host.url}/minimeet.git"}
     assert "POST /minimeet.git/git-upload-pack" in host.asked

@@ -77,7 +77,8 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         disk.write_json(project.root / BASELINE, {project.site.commit: result.packaged.sizes})
     _summary(project, result, ui)
     _warn(project, ui)
-    return result.manifest | {"fresh": result.fresh, "dist": os.fspath(result.packaged.site.path.parent)}
+    dist = os.fspath(result.packaged.site.path.parent)
+    return result.manifest | {"log": result.log, "fresh": result.fresh, "dist": dist}
 
 
 def _warn(project: config.Project, ui: UI) -> None:

@@ -19,7 +19,7 @@ from hardener.pipeline.bundle import bundle, deliver
 from hardener.pipeline.checkout import checkout, write_tree
 from hardener.pipeline.deploy import Deployed, deploy
 from hardener.pipeline.install import Installed, install, provide
-from hardener.pipeline.package import pack, package, read_records, write_records
+from hardener.pipeline.package import pack, package, write_records
 from hardener.pipeline.results import Built, Options, Prepared, Result
 from hardener.pipeline.typecheck import typecheck
 from hardener.policy import addresses, hosts, sdks
@@ -156,11 +156,10 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
         line.say(
             f"{packaged.site.path.name}, {packaged.site.size / 1e6:.1f} MB" + ("" if packaged.fresh else ", unchanged")
         )
-    record = None if packaged.fresh else read_records(dist, packaged)
-    if record is None or not manifest.holds(record, project, built, found):
-        record = manifest.record(project, options, built, found, packaged, label, ui.times)
-        write_records(dist, packaged, record)
-    return Result(built, site, packaged, record)
+    record = manifest.record(project, options, built, found, packaged, label)
+    log = manifest.log(built, label, ui.times)
+    write_records(dist, packaged, record, log)
+    return Result(built, site, packaged, record, log)
 
 
 def _scan(

@@ -1,4 +1,7 @@
-"""``build-manifest.json``: what went in, how it was built, what came out."""
+"""``build-manifest.json``: what went in, how it was built, what came out; the same bytes for all builders.
+
+What is of one run only is in ``build-log.json``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import __version__
 from hardener.pipeline.package import archive_records
-from hardener.system import disk, node, stamps
+from hardener.system import node, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +28,8 @@ def record(
     found: dict[str, Any],
     packaged: Packaged,
     label: str,
-    seconds: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The manifest of a build. ``found`` is what the scan found; ``seconds`` is what the build waited for each step."""
+    """Return the manifest of a build. ``found`` is what the scan found."""
     return {
         "schema": 1,
         "hardener": __version__,
@@ -42,30 +44,22 @@ def record(
         "sdks_excluded": found["sdks"],
         "sizes": packaged.sizes,
         "archives": archive_records(packaged),
-        "seconds": dict(seconds),
     }
 
 
-def holds(manifest: dict[str, Any], project: Project, built: tuple[Built, ...], found: dict[str, Any]) -> bool:
-    """Whether a manifest of the same archives is true of this build, too.
-
-    A header, a list or a substitute's name that changed alone gives the same archive, but not the same record of it.
-    """
-    return (
-        _inputs(manifest["components"]) == _inputs([_component(one) for one in built])
-        and manifest.get("sdks_excluded") == found["sdks"]
-        and manifest["substitutions"] == _substitutions(project)
-    )
+def log(built: tuple[Built, ...], label: str, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return what differs from run to run: where sources came from, and the seconds that the build waited for steps."""
+    return {
+        "schema": 1,
+        "label": label,
+        "fetched_from": {built_component.component.name: built_component.fetched.source for built_component in built},
+        "seconds": dict(seconds),
+    }
 
 
 def _substitutions(project: Project) -> list[dict[str, str]]:
     """Packages that a person brought; a release has to refuse a manifest in which there is one."""
     return [one.record() for one in project.substitutes]
-
-
-def _inputs(records: list[dict[str, Any]]) -> bytes:
-    """What went in, whichever source it was fetched from; as JSON, which knows no difference of lists and tuples."""
-    return disk.json_bytes([record | {"fetched_from": ""} for record in records])
 
 
 def _component(one: Built) -> dict[str, Any]:
@@ -76,7 +70,6 @@ def _component(one: Built) -> dict[str, Any]:
         "repository": component.repository,
         "commit": component.commit,
         "release": component.release,
-        "fetched_from": one.fetched.source,
         "patched_commit": ours.applied.commit,
         "commit_with_overlays": ours.laid.commit,
         "tree": one.source.last.laid.tree,

@@ -23,18 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-SUMS, MANIFEST = "SHA256SUMS", "build-manifest.json"
+SUMS, MANIFEST, LOG = "SHA256SUMS", "build-manifest.json", "build-log.json"
 # Level 5: level 6 takes half as long again for less than one per cent, level 9 six times as long for two.
 _LEVEL = 5
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A finished file: its SHA-256 in hexadecimal and its size in bytes."""
+    """A finished archive: its SHA-256 in hexadecimal, its size in bytes, and the SHA-256 of what is in it.
+
+    ``content`` is the same where another version of zlib or brotli wrote the archive: see :func:`content_digest`.
+    """
 
     path: Path
     sha256: str
     size: int
+    content: str
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Packed:
     site: bytes
     maps: bytes
     sizes: dict[str, int]
+    contents: dict[str, str]
 
 
 def package(
@@ -69,17 +74,21 @@ def package(
     paths = {"site": dist / f"{label}.tar.gz", "maps": dist / f"{label}-sourcemaps.tar.gz"}
     facts = stamp.facts(key)
     if facts and all(path.exists() and stamps.file_digest(path) == facts[name] for name, path in paths.items()):
-        archives = {name: Archive(path, facts[name], path.stat().st_size) for name, path in paths.items()}
+        archives = {
+            name: Archive(path, facts[name], path.stat().st_size, facts["contents"][name])
+            for name, path in paths.items()
+        }
         return Packaged(archives["site"], archives["maps"], facts["sizes"], fresh=False)
     stamp.clear()
     new = packed() if packed else pack(site, mtime)
     contents = {"site": new.site, "maps": new.maps}
     disk.write_all({paths[name]: content for name, content in contents.items()})
     archives = {
-        name: Archive(paths[name], hashlib.sha256(content).hexdigest(), len(content))
+        name: Archive(paths[name], hashlib.sha256(content).hexdigest(), len(content), new.contents[name])
         for name, content in contents.items()
     }
-    stamp.set(key, {"sizes": new.sizes} | {name: archive.sha256 for name, archive in archives.items()})
+    facts = {"sizes": new.sizes, "contents": new.contents}
+    stamp.set(key, facts | {name: archive.sha256 for name, archive in archives.items()})
     return Packaged(archives["site"], archives["maps"], new.sizes, fresh=True)
 
 
@@ -95,7 +104,19 @@ def pack(site: Path, mtime: int) -> Packed:
     with ThreadPoolExecutor(3) as pool:  # zlib works outside Python's global lock
         archives = [pool.submit(_pack, site, some, mtime) for some in (served, maps)]
         sizes = pool.submit(measure, served)
-        return Packed(archives[0].result(), archives[1].result(), sizes.result())
+        contents = {"site": content_digest(site, served), "maps": content_digest(site, maps)}
+        return Packed(archives[0].result(), archives[1].result(), sizes.result(), contents)
+
+
+def content_digest(root: Path, files: Iterable[Path]) -> str:
+    """Return the SHA-256 of a list of files below ``root``, whichever library compressed them.
+
+    Compressed copies beside a file are left out. It is the sum that these commands print in an unpacked archive:
+    ``find . -type f ! -name '*.gz' ! -name '*.br' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum``.
+    """
+    names = {file.relative_to(root).as_posix(): file for file in files if file.suffix not in compressed.SUFFIXES}
+    lines = (f"{stamps.file_digest(names[name])}  ./{name}\n".encode() for name in sorted(names, key=str.encode))
+    return hashlib.sha256(b"".join(lines)).hexdigest()
 
 
 def _pack(root: Path, files: Iterable[Path], mtime: int) -> bytes:
@@ -145,29 +166,31 @@ def measure(files: Iterable[Path]) -> dict[str, int]:
     return sizes
 
 
-def write_records(dist: Path, packaged: Packaged, manifest: dict[str, Any]) -> None:
-    """Write ``SHA256SUMS`` (format of sha256sum(1)) and ``build-manifest.json`` beside the archives."""
-    disk.write_all({dist / MANIFEST: disk.json_bytes(manifest), dist / SUMS: _sums(packaged)})
+def write_records(dist: Path, packaged: Packaged, manifest: dict[str, Any], log: dict[str, Any]) -> None:
+    """Write the manifest, ``SHA256SUMS`` (format of sha256sum(1)) and the log beside the archives.
+
+    Where the manifest and the sums are there with the same bytes, the log of the run that wrote them is kept.
+    """
+    content = disk.json_bytes(manifest)
+    sums = _sums(packaged, content)
+    if (dist / LOG).exists() and _bytes(dist / MANIFEST) == content and _bytes(dist / SUMS) == sums:
+        return
+    disk.write_all({dist / LOG: disk.json_bytes(log), dist / MANIFEST: content, dist / SUMS: sums})
 
 
-def read_records(dist: Path, packaged: Packaged) -> dict[str, Any] | None:
-    """The manifest in ``dist``, if it and the sums are there and are about these archives."""
-    manifest, sums = disk.read_json(dist / MANIFEST), dist / SUMS
-    if not isinstance(manifest, dict) or not sums.exists() or sums.read_bytes() != _sums(packaged):
-        return None
-    return manifest if manifest.get("archives") == archive_records(packaged) else None
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def archive_records(packaged: Packaged) -> list[dict[str, Any]]:
-    """What the manifest says of the archives."""
+    """Return what the manifest says of the archives."""
     return [
-        {"file": archive.path.name, "sha256": archive.sha256, "size": archive.size}
+        {"file": archive.path.name, "sha256": archive.sha256, "size": archive.size, "content_sha256": archive.content}
         for archive in (packaged.site, packaged.maps)
     ]
 
 
-def _sums(packaged: Packaged) -> bytes:
-    lines = {
-        archive.path.name: f"{archive.sha256}  {archive.path.name}\n" for archive in (packaged.site, packaged.maps)
-    }
-    return "".join(lines[name] for name in sorted(lines)).encode()
+def _sums(packaged: Packaged, manifest: bytes) -> bytes:
+    sums = {archive.path.name: archive.sha256 for archive in (packaged.site, packaged.maps)}
+    sums[MANIFEST] = hashlib.sha256(manifest).hexdigest()
+    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()

@@ -69,6 +69,7 @@ class Result:
     site: Deployed
     packaged: Packaged
     manifest: dict[str, Any]
+    log: dict[str, Any]
 
     @property
     def fresh(self) -> bool:

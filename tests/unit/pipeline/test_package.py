@@ -155,21 +155,54 @@ def test_the_sums_are_right(area: Path) -> None:
     for archive in (packaged.site, packaged.maps):
         content = archive.path.read_bytes()
         assert (archive.sha256, archive.size) == (hashlib.sha256(content).hexdigest(), len(content))
-    write_records(area / "dist", packaged, {"schema": 1})
+    write_records(area / "dist", packaged, {"schema": 1}, {"seconds": {}})
     done = subprocess.run(
         ["sha256sum", "--strict", "--check", "SHA256SUMS"], cwd=area / "dist", capture_output=True, check=False
     )
     assert done.returncode == 0
-    assert done.stdout.decode() == f"{LABEL}-sourcemaps.tar.gz: OK\n{LABEL}.tar.gz: OK\n"
+    assert done.stdout.decode() == f"build-manifest.json: OK\n{LABEL}-sourcemaps.tar.gz: OK\n{LABEL}.tar.gz: OK\n"
     assert disk.read_json(area / "dist" / "build-manifest.json") == {"schema": 1}
 
 
-def test_sha256sum_notices_a_tampered_archive(area: Path) -> None:
-    packaged = pack(area)
-    write_records(area / "dist", packaged, {})
-    packaged.site.path.write_bytes(b"x")
+@pytest.mark.parametrize("name", [f"{LABEL}.tar.gz", f"{LABEL}-sourcemaps.tar.gz", "build-manifest.json"])
+def test_sha256sum_notices_a_tampered_file(area: Path, name: str) -> None:
+    write_records(area / "dist", pack(area), {}, {})
+    (area / "dist" / name).write_bytes(b"x")
     done = subprocess.run(["sha256sum", "--check", "--status", "SHA256SUMS"], cwd=area / "dist", check=False)
     assert done.returncode == 1
+
+
+def test_the_digest_of_the_content_is_what_the_documented_commands_print(area: Path) -> None:
+    write_files(area / "site", {"a/x.gz": b"one", "a/x.br": b"two"})
+    packaged = pack(area)
+    (area / "unpacked").mkdir()
+    subprocess.run(["tar", "-xzf", packaged.site.path, "-C", area / "unpacked"], check=True)
+    command = "find . -type f ! -name '*.gz' ! -name '*.br' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+    done = subprocess.run(["sh", "-c", command], cwd=area / "unpacked", capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == packaged.site.content
+
+
+def test_another_compression_gives_other_sums_and_the_same_content(
+    area: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pack(area)
+    monkeypatch.setattr("hardener.pipeline.package._LEVEL", 0)
+    second = pack(area, work=tmp_path / "elsewhere")
+    assert first.site.sha256 != second.site.sha256
+    assert (first.site.content, first.maps.content) == (second.site.content, second.maps.content)
+
+
+def test_another_file_gives_another_content(area: Path) -> None:
+    first = pack(area)
+    (area / "site" / "a/x").write_bytes(b"changed")
+    assert pack(area, key="other").site.content != first.site.content
+
+
+def test_the_log_of_the_run_that_wrote_the_archives_is_kept(area: Path) -> None:
+    packaged = pack(area)
+    write_records(area / "dist", packaged, {"schema": 1}, {"seconds": {"fetch": 1}})
+    write_records(area / "dist", packaged, {"schema": 1}, {"seconds": {"fetch": 2}})
+    assert disk.read_json(area / "dist" / "build-log.json") == {"seconds": {"fetch": 1}}
 
 
 def test_a_site_without_maps_has_an_empty_archive_of_maps(area: Path) -> None:
