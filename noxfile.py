@@ -80,7 +80,7 @@ def upstream(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lift(session: nox.Session) -> None:
-    """Move the pins and the series to another release (nox -s lift -- --to REF; docs/lift.md)."""
+    """Move the pins and the series to another release (nox -s lift -- --to REF; docs/maintaining.md#lift)."""
     run(session, "hardener", "lift", *session.posargs)
 
 
@@ -131,7 +131,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the browser tests on the built bundle (needs nginx and chromium; for calls, Docker: docs/stack.md)."""
+    """Run the browser tests on the built bundle (needs nginx and chromium; calls need Docker)."""
     run(session, "pytest", "tests/e2e", *session.posargs)
 
 

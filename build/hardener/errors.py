@@ -1,7 +1,7 @@
 """Errors that a user can act on.
 
-Each class owns one exit code of the table in docs/design.md. A message says what is wrong, the hint says the exact
-command or setting that mends it. Anything that is not a ``HardenerError`` is a bug of ours (exit code 70).
+Each class has one exit code of docs/reference.md#exit-codes. A message says what is wrong, the hint is the command or
+setting that fixes it. Any other exception is a bug in hardener (exit code 70).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import ClassVar
 
 
 class HardenerError(Exception):
-    """Base of all errors that are not bugs.
+    """Base class of all errors that are not bugs.
 
-    ``message`` is one sentence, ``hint`` is the command or setting that mends it, ``details`` are further lines
+    ``message`` is one sentence, ``hint`` is the command or setting that fixes it, ``details`` are further lines
     (the failing patches, say) that are shown below the message.
     """
 

@@ -123,11 +123,11 @@ var config = {
 
     // EN: A key of ours: how people log in. mode is 'password' (accounts of the XMPP server) or 'token' (a JSON Web Token of
     //     your gateway); without it, tokenAuthUrl decides. userDomains are what people may type behind an "@" although it is
-    //     no part of their user name. Nothing here switches the login off: see docs/login.md.
+    //     no part of their user name. Nothing here switches the login off: see docs/operator.md#login.
     //     Upstream: whoever the server lets in, asked after camera and microphone.
     // DE: Ein eigener Schlüssel: wie man sich anmeldet. mode ist 'password' (Konten des XMPP-Servers) oder 'token' (ein JSON
     //     Web Token des eigenen Gateways); ohne ihn entscheidet tokenAuthUrl. userDomains sind Domänen, die hinter einem "@"
-    //     getippt werden dürfen, ohne zum Benutzernamen zu gehören. Nichts hier schaltet die Anmeldung ab: siehe docs/login.md.
+    //     getippt werden dürfen, ohne zum Benutzernamen zu gehören. Nichts hier schaltet die Anmeldung ab: siehe docs/operator.md#login.
     //     Upstream überlässt die Zulassung dem Server und fragt erst nach der Freigabe von Kamera und Mikrofon.
     // EN: help is whom people without an account may ask, shown on the login page: a text, an address ('help@example.org',
     //     'https://…', 'tel:…'), or both: { text: 'Ask our front desk', url: 'tel:+4930123456' }

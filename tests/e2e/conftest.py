@@ -62,7 +62,7 @@ http {{
 }}
 """
 
-# The same site served with build/nginx, as docs/csp.md says; behind /http-bind a server that allows every origin.
+# The same site served with build/nginx, as docs/operator.md#headers says; behind /http-bind a server that allows every origin.
 NGINX_WITH_SNIPPETS = """
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ }}

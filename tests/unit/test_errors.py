@@ -1,4 +1,4 @@
-"""errors.py: every class has the exit code of the table in docs/design.md."""
+"""errors.py: every class has the exit code of docs/reference.md#exit-codes."""
 
 from __future__ import annotations
 

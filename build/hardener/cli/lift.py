@@ -102,4 +102,4 @@ def _tell(project: Project, result: Result, ui: UI) -> None:
     ui.print(
         f"lifted, in {len(result.commits)} commit(s)" if result.commits else "lifted; nothing is committed", "green"
     )
-    ui.print("next: hardener build, nox -s baseline, make test (docs/lift.md)")
+    ui.print("next: hardener build, nox -s baseline, make test (docs/maintaining.md#lift)")

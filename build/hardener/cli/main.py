@@ -40,7 +40,7 @@ BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code of docs/design.md's table."""
+    """Run a subcommand and return its exit code (docs/reference.md#exit-codes)."""
     words = sys.argv[1:] if argv is None else list(argv)
     ui = UI(quiet="--quiet" in words or "-q" in words)
     signal.signal(signal.SIGTERM, _interrupt)

@@ -114,7 +114,7 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
             if not destination.startswith(_PREFIX):
                 raise ConfigError(
                     f"{component.site}: {line.strip()!r} does not go to /{_PREFIX}",
-                    hint="upstream changed its layout: see docs/maintainer.md, 'When the site's layout changes'",
+                    hint="upstream changed its layout: see docs/maintaining.md#when-the-layout-of-the-site-changes",
                 )
             pairs.append((source, destination.removeprefix(_PREFIX)))
     pairs += map(_install_line, component.site_files)

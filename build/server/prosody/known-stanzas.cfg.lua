@@ -1,4 +1,4 @@
--- Participants send into a room what a Jitsi client sends, and nothing else. With either promise about roles; docs/roles.md.
+-- Participants send into a room what a Jitsi client sends, and nothing else. With either promise about roles; docs/operator.md#roles.
 
 plugin_paths = { "/usr/local/lib/prosody/modules"; "/usr/share/jitsi-meet/prosody-plugins" } -- the module lies in the first
 

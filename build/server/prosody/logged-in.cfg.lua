@@ -1,5 +1,5 @@
 -- Moderators are exactly the logged-in. Prosody's part: nobody without an account. The roles are given by jicofo
--- (jicofo/logged-in.conf). Put the lines into the sections that they name; docs/roles.md explains each.
+-- (jicofo/logged-in.conf). Put the lines into the sections that they name; docs/operator.md#roles explains each.
 
 allow_registration = false
 

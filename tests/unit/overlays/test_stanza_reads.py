@@ -1,4 +1,4 @@
-"""docs/stanzas.md lists every read of a stanza in the pinned sources, file by file."""
+"""docs/reference.md#stanzas lists every read of a stanza in the pinned sources, file by file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
 
 ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "stanzas.md"
+PAGE = ROOT / "docs" / "reference.md"
 ROW = re.compile(r"^\| (\S+) \| `(\S+)` \| (\d+) \| (.+) \|$", re.MULTILINE)
 # Whatever looks for elements, walks through them, or has a handler called with them.
 READ = re.compile(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 _HOST, _ORDINARY = "alice", "bob"
-# One host is named, and it is not the account that attacks: what docs/roles.md describes as the stricter variant.
+# The list names one host, which is not the account that attacks: the stricter variant of docs/operator.md#roles.
 _CLOSED = {
     "XMPP_MUC_MODULES": "muc_named_hosts",
     "XMPP_MUC_CONFIGURATION": f'named_hosts = {{ "{_HOST}@{stack.DOMAIN}" }}',

@@ -134,7 +134,7 @@ def run(
 
 
 def digest(site: Path) -> str:
-    """One hash of all files of a site, source maps aside, as docs/evidence.md works it out with sha256sum."""
+    """One hash of all files of a site, source maps aside, as docs/auditor.md#evidence works it out with sha256sum."""
     files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
     lines = [f"{stamps.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(".map")]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

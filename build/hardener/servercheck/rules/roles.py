@@ -31,7 +31,7 @@ SWITCHES = (OWNER, AUTH + "enabled", AUTH + "enable-auto-login", CHECKS)
 # Seconds. Prosody and Jicofo take "1 hour", "60m" …: https://github.com/lightbend/config/blob/main/HOCON.md#duration-format
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 LONG = 3600
-# Modules of Prosody that hand out roles by the login: upstream's, and the project's own (docs/roles.md).
+# Modules of Prosody that hand out roles by the login: upstream's, and the project's own (docs/operator.md#roles).
 GRANTING = frozenset({"token_affiliation", "muc_named_hosts"})
 # Prosody 13: a role for all accounts of a host, or for all who come to a Component.
 ROLES = "default_user_role host_user_role server_user_role public_user_role default_provisioned_role".split()

@@ -1,7 +1,7 @@
 /*
  * The entrance for everything that the server delivers: each message, presence and IQ is put into one form before any
  * handler sees it. In a room, the server hands on what other participants have written; only what the server itself has
- * added says who they are. docs/stanzas.md lists what is taken from whom, and every read of the library.
+ * added says who they are. docs/reference.md#stanzas lists what is taken from whom, and every read of the library.
  * Called by stanzas-in-one-form.patch.
  */
 

@@ -80,7 +80,7 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         // The way in for guests, should a server's configuration still name one.
         action.config?.hosts && delete action.config.hosts.anonymousdomain;
 
-        // A gateway in a window of its own could not answer: its page is of another origin, and cut off (docs/login.md).
+        // A gateway in a window of its own could not answer: its page is of another origin, and cut off (docs/operator.md#login).
         action.config && delete action.config.tokenAuthInline;
         break;
 
