@@ -499,7 +499,16 @@ WEAKNESSES = (
     docker("bridge-foreign-stun", "", "JVB_DISABLE_STUN=1\n", None),
     debian("logs-for-download", CONFIG, "enableSaveLogs: false", "enableSaveLogs: true"),
     debian("c2s-open", MAIN, 'c2s_interfaces = { "127.0.0.1", "::1" }', 'c2s_interfaces = { "*" }'),
-    debian("http-open", MAIN, 'http_interfaces = { "127.0.0.1", "::1" }\n', "", None),
+    debian("http-open", MAIN, 'http_interfaces = { "127.0.0.1", "::1" }', 'http_interfaces = { "*" }'),
+    debian("http-open", MAIN, 'http_interfaces = { "127.0.0.1", "::1" }', 'local_interfaces = { "*" }'),
+    debian("http-without-token", HOST, MUC, MUC + '"turncredentials_http"; '),
+    debian(
+        "http-without-token",
+        HOST,
+        '"bosh"; "websocket"',
+        '"muc_password_check"; "bosh" }\n    enable_password_token_verification = false\n    x = {',
+        "enable_p",
+    ),
     debian("https-open", MAIN, "https_ports = { }\n", "", None),
     debian("https-open", MAIN, "https_ports = { }", "https_ports = { 5281 }"),
     debian(

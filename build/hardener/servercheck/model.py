@@ -110,6 +110,7 @@ class Prosody:
 
     def section(self, kind: str, name: str, where: Where, module: str = "") -> Section:
         """The section of that name; a second ``VirtualHost "x"`` goes on with the first one's."""
+        name = name.lower()  # nameprep
         found = self.sections.get(name)
         if found is None:
             found = self.sections[name] = Section(kind, name, where, module)
@@ -118,19 +119,29 @@ class Prosody:
         return found
 
     @property
+    def active(self) -> list[Section]:
+        """The global section, and all hosts that are not switched off (core/hostmanager.lua: ``enabled = false``)."""
+        return [
+            section
+            for section in self.sections.values()
+            if section.kind == "global" or (on := self.get(section, "enabled")) is None or on.value is not False
+        ]
+
+    @property
     def hosts(self) -> list[Section]:
         """All VirtualHosts: each can be logged in to, whichever one the client's address names."""
-        return [one for one in self.sections.values() if one.kind == "VirtualHost"]
+        return [section for section in self.active if section.kind == "VirtualHost"]
 
     @property
     def components(self) -> list[Section]:
         """All Components."""
-        return [one for one in self.sections.values() if one.kind == "Component"]
+        return [section for section in self.active if section.kind == "Component"]
 
     def own(self, section: Section | str, key: str) -> Setting | None:
-        """A setting of the section itself."""
+        """A setting of the section itself. One that is nil is not set."""
         found = self.sections.get(section) if isinstance(section, str) else section
-        return found.settings.get(key) if found else None
+        setting = found.settings.get(key) if found else None
+        return None if setting is None or setting.value is None else setting
 
     def get(self, section: Section | str, key: str) -> Setting | None:
         """A setting as it is in force for the section: its own, or else the global one."""

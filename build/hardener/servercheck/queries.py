@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from hardener.servercheck.model import Table, strings
@@ -23,10 +24,48 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SERVICE_ROOMS = ("internal.", "internal-muc.")
 
 
+SERVICES = re.compile(r"^(focus|jvb|jicofo|jigasi|jibri|recorder|transcriber)\d*@")
+# What placeholders, examples and names are made of. A secret that is made of nothing else was not drawn at random.
+WORDS = (
+    "account admin administrator app application auth bar base baz bit bits bridge byte bytes change changeme"
+    " characters chars component compose conference coturn default demo deploy deployment dev development"
+    " docker docs dragon dummy empty enter example external fixme focus foo for from generate generated hello"
+    " here hex hmac hunter insert jibri jicofo jigasi jitsi jvb jwt key keys least letmein local localhost long"
+    " meet meeting minimum monkey must new none not null openssl our pass passw passwd password passwort"
+    " placeholder please private prod production prosody public put qwerty rand random recorder replace"
+    " replaceme root sample secret secrets secure server service set sha shall shared should signing some"
+    " staging string strong super tbd test testing that the this todo token tokens top transcriber turn use"
+    " user value very video welcome with world xmpp you your youshallnotpass"
+).split()
+WORD = re.compile("|".join(sorted(WORDS, key=len, reverse=True)))
+PLACEHOLDER = re.compile(
+    r"change.?(?:me|this|it\b)|replace.?(?:me|this|with)|placeholder|^<.*>$|\{\{|^\$\{|xxxx|abcdefg|1234567890"
+)
+LEET = str.maketrans("013457@$!", "oleastasi")
+LEFT = 6  # characters beyond words, at least
+UNIT = 4  # characters that are repeated, at most
+
+
 # How Prosody reads a switch (core/moduleapi.lua, get_option_boolean), and how Jicofo's library does ("Automatic type
 # conversions" in https://github.com/lightbend/config/blob/main/HOCON.md): both take text for it.
 PROSODY = {True: frozenset({"true"}), False: frozenset({"false"})}
 HOCON = {True: frozenset({"true", "yes", "on"}), False: frozenset({"false", "no", "off"})}
+
+
+def guessable(secret: str) -> bool:
+    """Return whether a secret is a placeholder, an example or a pattern.
+
+    >>> guessable("CHANGE_ME_GENERATED_SECRET"), guessable("your-256-bit-secret"), guessable("aaaaaaaaaaaaaaaaaaaa")
+    (True, True, True)
+    >>> guessable("3f0b8f3b1a5f4c6d9e2a7c5b8d1e4f60"), guessable("correct-horse-battery-staple")
+    (False, False)
+    """
+    text = secret.strip().lower()
+    if PLACEHOLDER.search(text) or any(text == (text[:size] * len(text))[: len(text)] for size in range(1, UNIT + 1)):
+        return True
+    few_digits = sum(map(str.isdigit, text)) * 4 <= len(text)
+    forms = [text.translate(LEET), *([re.sub(r"\d", "", text)] if few_digits else [])]
+    return any(len(re.sub(r"[\W_]", "", WORD.sub(" ", form))) < LEFT for form in forms)
 
 
 def is_true(setting: Setting | None) -> bool:

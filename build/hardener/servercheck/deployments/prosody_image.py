@@ -66,6 +66,7 @@ def _people(made: Prosody, env: Environment, result: Deployment) -> str:
     kind = _login(env, main)
     _modules(main, "bosh websocket smacks features_identity conference_duration", env.words("XMPP_MODULES"))
     main.settings["main_muc"] = env.text("XMPP_MUC_DOMAIN", "muc.meet.jitsi")
+    main.settings["c2s_require_encryption"] = env.flag("PROSODY_C2S_REQUIRE_ENCRYPTION", default=True)
     _raw(made, main, env, "XMPP_CONFIGURATION", ",", result)
     if env.on("ENABLE_AUTH") and env.on("ENABLE_GUESTS"):
         name = env.text("XMPP_GUEST_DOMAIN", "guest.meet.jitsi")
@@ -106,6 +107,12 @@ def _rooms(made: Prosody, env: Environment, kind: str, result: Deployment) -> No
     _modules(rooms, "muc_hide_all muc_meeting_id muc_password_whitelist", env.words("XMPP_MUC_MODULES"))
     if kind in {"jwt", "hybrid_matrix_token"}:
         _modules(rooms, "", [env.text("JWT_TOKEN_AUTH_MODULE", "token_verification")])
+    for switch, loaded in (
+        ("MATRIX_UVS_SYNC_POWER_LEVELS", {"matrix": "matrix_power_sync", "hybrid_matrix_token": "matrix_affiliation"}),
+        ("MATRIX_LOBBY_BYPASS", {"hybrid_matrix_token": "matrix_lobby_bypass"}),
+    ):
+        if kind in loaded and env.on(switch):
+            _modules(rooms, "", [Setting(loaded[kind], env.where(switch))])
     if env.on("PROSODY_ENABLE_RATE_LIMITS"):
         _modules(rooms, "muc_rate_limit rate_limit", [])
     rooms.settings["restrict_room_creation"] = Setting(value=True, where=rooms.where)

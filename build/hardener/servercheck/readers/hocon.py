@@ -243,4 +243,4 @@ def _constant(word: str) -> Any:
 
 
 def _vital(path: str) -> bool:
-    return path.startswith(("jicofo.authentication", "jicofo.conference"))
+    return path.startswith(("jicofo.authentication", "jicofo.conference", "jicofo.rest", "videobridge.http-servers"))

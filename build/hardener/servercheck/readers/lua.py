@@ -27,11 +27,17 @@ HOSTS = {"VirtualHost": "VirtualHost", "Host": "VirtualHost", "host": "VirtualHo
 COMPONENTS = {"Component": "Component", "component": "Component"}
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "\n": "\n"}
 CONSTANTS = {"true": True, "false": False, "nil": None}
+LUA = frozenset(
+    "_G _VERSION assert collectgarbage coroutine debug dofile error getmetatable io ipairs load loadfile loadstring"
+    " math next os package pairs pcall print prosody rawequal rawget rawlen rawset require select setmetatable string"
+    " table tonumber tostring type unpack utf8 xpcall Lua FileContents FileLine FileLines Credential".split()
+)
 # Options on which login or roles hang: if one of them cannot be told, nothing has been proven.
 VITAL = frozenset(
-    "authentication anonymous_login allow_empty_token allow_registration modules_enabled modules_disabled"
-    " restrict_room_creation app_secret s2s_whitelist admins asap_key_server default_user_role host_user_role"
-    " server_user_role public_user_role default_provisioned_role custom_roles add_permissions authorization".split()
+    "authentication anonymous_login allow_empty_token allow_registration modules_enabled modules_disabled enabled"
+    " restrict_room_creation app_secret s2s_whitelist admins asap_key_server cache_keys_url s2s_interfaces s2s_ports"
+    " s2s_direct_tls_ports token_verification_allowlist default_user_role host_user_role server_user_role"
+    " public_user_role default_provisioned_role custom_roles add_permissions authorization".split()
 )
 
 
@@ -117,6 +123,8 @@ class _File:
             if nested:
                 value = Unknown("set inside a statement that may or may not be run")
             name = _text(target)
+            if value is None and name in VITAL and place < len(values) and values[place].type != "nil":
+                self.doubt(node, f"{name} is set to a name that is nothing here: Prosody takes it as not set")
             if target.type != "identifier":
                 self.doubt(node, f"changes a part of something ({name})")
                 continue
@@ -207,9 +215,11 @@ class _File:
             return self.local[name]
         if name.startswith("ENV_"):
             return Unknown(f"taken from the environment variable {name[4:]}")
-        # Reading a name that is not a local reads the option of that name: core/configmanager.lua.
-        setting = self.reader.into.get(self.current, name)
-        return setting.value if setting else Unknown(f"{name} is not set here")
+        # core/configmanager.lua: a name that is not a local is one of Lua's own, or nil. Prosody 13 takes an option of
+        # that name, but only of the section itself.
+        if self.reader.into.own(self.current, name) is not None:
+            return Unknown(f"{name} is nil in Prosody 0.12, and the option of that name in 13")
+        return Unknown(f"{name} is a name of Lua's own") if name in LUA else None
 
     def binary(self, node: Node, depth: int) -> Any:
         left, right = (self.value(child, depth + 1) for child in (node.named_children[0], node.named_children[-1]))

@@ -5,18 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardener.servercheck.model import GLOBAL, Hit, Port, Table
-from hardener.servercheck.queries import is_false, is_true, may_be_true, outside, words
+from hardener.servercheck.queries import guessable, is_false, is_true, may_be_true, outside, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hardener.servercheck.model import Deployment, Prosody, Setting, Where
+    from hardener.servercheck.model import Deployment, Prosody, Section, Setting, Where
 
-# Passwords that upstream's examples, guides and old images have used.
-KNOWN = frozenset(
-    "passw0rd password secret topsecret changeme change_me jitsi focus jicofo jvb jigasi jibri recorder transcriber"
-    " admin s3cr3t 123456 12345678 test youshallnotpass".split()
-)
 WEAK, SHORT = 10, 16  # characters
 # What Prosody listens with: the service, the first part of its options, modules that bring it, the port without option.
 WEB = frozenset({"bosh", "websocket", "http"})
@@ -32,6 +27,13 @@ ADMIN_TELNET = "admin_telnet"
 ADMIN_HTTP = frozenset("admin_web http_admin_api admin_rest rest http_upload_external http_host_status_check".split())
 TESTING = frozenset("test_observer test_observer_http debug_traceback log_ringbuffer".split())
 COUNTING = frozenset("muc_census muc_size".split())
+# Services that Prosody opens on this machine only, whatever ``interfaces`` says (portmanager: ``private``).
+PRIVATE = frozenset({"http"})
+# Modules that answer over HTTP, and the option that makes them ask for a token (None: nothing does; its default).
+ANSWERING = {
+    "turncredentials_http": (None, False),
+    "muc_password_check": ("enable_password_token_verification", True),
+}
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
@@ -56,14 +58,10 @@ def prosody_ports(prosody: Prosody) -> list[Port]:
     """The ports that Prosody opens beyond this machine, by its own settings."""
     somewhere = prosody.sections[GLOBAL].where if GLOBAL in prosody.sections else None
     found: list[Port] = []
-    loaded = {name for section in prosody.sections.values() for name in prosody.modules(section)}
+    loaded = {name for section in prosody.active for name in prosody.modules(section)}
     for service, option, modules, number in LISTENING:
         interfaces = next(
-            (
-                one
-                for key in (f"{option}_interfaces", f"{option}_interface", "interfaces", "interface")
-                if (one := prosody.get(GLOBAL, key)) is not None
-            ),
+            (one for key in _interfaces(service, option) if (one := prosody.get(GLOBAL, key)) is not None),
             None,
         )
         ports = prosody.get(GLOBAL, f"{option}_ports")
@@ -71,7 +69,8 @@ def prosody_ports(prosody: Prosody) -> list[Port]:
         if not number and (ports is None or ports.value is None):  # opened only where ports are named
             continue
         brought = modules & loaded or (modules is WEB and any(name.startswith("http_") for name in loaded))
-        if brought and outside(interfaces) and not none and somewhere is not None:
+        private = service in PRIVATE and interfaces is None
+        if brought and not private and outside(interfaces) and not none and somewhere is not None:
             where = interfaces.where if interfaces else ports.where if ports else somewhere
             found.append(Port(service, number or "of that option", where))
     components = prosody.get(GLOBAL, "component_interfaces") or prosody.get(GLOBAL, "component_interface")
@@ -80,9 +79,15 @@ def prosody_ports(prosody: Prosody) -> list[Port]:
     return found
 
 
+def _interfaces(service: str, option: str) -> tuple[str, ...]:
+    """Return the options that say where a service listens, the first one that is set wins."""
+    rest = ("local_interfaces",) if service in PRIVATE else ("interfaces", "interface")
+    return (f"{option}_interfaces", f"{option}_interface", *rest)
+
+
 def _admin(prosody: Prosody) -> Iterator[Hit]:
     seen: set[tuple[str, Where]] = set()
-    for section in prosody.sections.values():
+    for section in prosody.active:
         for name, where in prosody.modules(section).items():
             if (name, where) in seen:
                 continue
@@ -98,10 +103,20 @@ def _admin(prosody: Prosody) -> Iterator[Hit]:
                 yield Hit("admin-over-http", where, f"mod_{name} is loaded ({place})")
             elif name in COUNTING and not is_true(prosody.get(section, "enable_roomsize_token_verification")):
                 yield Hit("rooms-counted", where, f"mod_{name} is loaded ({place})")
+            elif name in ANSWERING:
+                yield from _answers(prosody, section, name, where)
             elif name == "muc_poltergeist" and may_be_true(
                 prosody.get(section, "disable_polergeist_token_verification")
             ):
                 yield Hit("testing-module", where, "mod_muc_poltergeist takes calls without a token")
+
+
+def _answers(prosody: Prosody, section: Section, name: str, where: Where) -> Iterator[Hit]:
+    option, asks = ANSWERING[name]
+    setting = prosody.get(section, option) if option else None
+    if not (is_true(setting) if setting is not None else asks):
+        what = f"mod_{name} answers without a token ({section.kind} {section.name})"
+        yield Hit("http-without-token", setting.where if setting else where, what, {"module": name})
 
 
 def _logs(prosody: Prosody) -> Iterator[Hit]:
@@ -135,7 +150,7 @@ def _secrets(secrets: list[Setting]) -> Iterator[Hit]:
         if not value:
             if one.where.name.upper().startswith(("JICOFO", "JVB", "VIDEOBRIDGE")):
                 yield Hit("service-password-missing", one.where, "a service account has no password")
-        elif value.lower() in KNOWN or len(value) < WEAK:
+        elif guessable(value) or len(value) < WEAK:
             yield Hit(
                 "service-password-weak", one.where, "a service account has a password that is known or quickly guessed"
             )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.model import ANONYMOUS, GLOBAL, Hit, Setting, strings
+from hardener.servercheck.model import ANONYMOUS, GLOBAL, Hit, Setting, Table, strings
 from hardener.servercheck.queries import (
     PERSONAL,
+    SERVICES,
     TOKEN,
     all_rooms,
+    guessable,
     hocon_switch,
     is_true,
     main_host,
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
 
     from hardener.servercheck.model import Deployment, Prosody, Section
 
-EXAMPLES = frozenset(
-    "my_jitsi_app_secret example_app_secret app_secret secret topsecret changeme jitsi test password".split()
-)
+KEY_SERVERS = ("asap_key_server", "cache_keys_url")
+# Whose keys they are does not hang on how the name is written.
+FOREIGN_KEYS = re.compile(r"(?i)\b(?:jitsi\.net|jit\.si|8x8\.(?:com|vc))\b|8x8")
+# By TLS, from a file, or from this machine itself.
+ENCRYPTED = re.compile(r"(?i)(?:https|file)://|https?://(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?:[:/]|$)")
 SHORTEST, SHORT = 16, 32  # characters; a key for HS256 has to be as long as its hash: 32 bytes (RFC 7518, 3.2)
 
 
@@ -44,6 +49,7 @@ def check(deployment: Deployment) -> Iterator[Hit]:
     if main is not None:
         yield from _names(prosody, main)
     yield from _plain(prosody)
+    yield from _elsewhere(deployment, prosody)
     yield from _visitors(deployment, prosody)
     yield from _federation(deployment, prosody)
     for where in deployment.dial_in:
@@ -123,26 +129,25 @@ def _registration(prosody: Prosody, host: Section) -> Iterator[Hit]:
 
 
 def _tokens(prosody: Prosody, host: Section) -> Iterator[Hit]:
-    key_server = prosody.get(host, "asap_key_server")
-    if key_server is not None and any(name in str(key_server.value) for name in ("jitsi.net", "8x8")):
-        yield Hit(
-            "jaas-vhost",
-            key_server.where,
-            f"VirtualHost {host.name}: tokens of {key_server.value}",
-            {"host": host.name},
-        )
-        return
+    servers = [server for key in KEY_SERVERS if (server := prosody.get(host, key)) is not None and server.value]
+    names = {"host": host.name}
+    for server in servers:
+        if FOREIGN_KEYS.search(str(server.value)):
+            yield Hit("jaas-vhost", server.where, f"VirtualHost {host.name}: tokens of {server.value}", names)
+            return
     if prosody.provider(host).value not in TOKEN:
         return
-    names = {"host": host.name}
     empty = prosody.get(host, "allow_empty_token")
     if empty is not None and may_be_true(empty):
         yield Hit("empty-token", empty.where, f"VirtualHost {host.name}: allow_empty_token is not false", names)
     secret = prosody.get(host, "app_secret")
     if secret is not None and isinstance(secret.value, str):
         yield from _secret(secret, host)
-    if key_server is not None and str(key_server.value).startswith("http://"):
-        yield Hit("token-key-cleartext", key_server.where, f"VirtualHost {host.name}: keys come over http", names)
+    for server in servers:
+        if server.unknown:
+            yield Hit("cannot-tell", server.where, f"VirtualHost {host.name}: where token keys come from is not known")
+        elif not ENCRYPTED.match(str(server.value)):
+            yield Hit("token-key-cleartext", server.where, f"VirtualHost {host.name}: keys come without TLS", names)
     issuers = prosody.get(host, "asap_accepted_issuers")
     if issuers is not None and "*" in words(issuers.value):
         yield Hit("token-any-issuer", issuers.where, f"VirtualHost {host.name}: asap_accepted_issuers has *", names)
@@ -168,17 +173,42 @@ def _token_rooms(prosody: Prosody, host: Section, names: dict[str, str]) -> Iter
         if "token_verification" not in prosody.modules(room) and modules_told(prosody, room):
             what = f"Component {room.name} does not load token_verification"
             yield Hit("token-rooms-not-checked", room.where, what, {"host": room.name})
+        for exempt in strings(prosody.get(room, "token_verification_allowlist")):
+            user, _, domain = exempt.value.rpartition("@")
+            if domain.lower() == host.name and not (user and SERVICES.match(exempt.value)):
+                what = (
+                    f"Component {room.name}: {exempt.value} in token_verification_allowlist needs no token for the room"
+                )
+                yield Hit("token-rooms-not-checked", exempt.where, what, {"host": room.name})
 
 
 def _secret(secret: Setting, host: Section) -> Iterator[Hit]:
     size = len(secret.value)
-    if secret.value.lower() in EXAMPLES or size < SHORTEST:
-        what = "is an example" if secret.value.lower() in EXAMPLES else f"has {size} characters"
+    example = guessable(secret.value)
+    if example or size < SHORTEST:
+        what = "is an example or a placeholder" if example else f"has {size} characters"
         yield Hit(
             "token-secret-weak", secret.where, f"VirtualHost {host.name}: the secret that tokens are signed with {what}"
         )
     elif size < SHORT:
         yield Hit("token-secret-short", secret.where, f"VirtualHost {host.name}: the secret has {size} characters")
+
+
+def _elsewhere(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
+    """Hosts that config.js names and Prosody's files do not: their configuration is not here."""
+    if deployment.form != "files":
+        return
+    names = {section.name for section in prosody.sections.values()}
+    for key in ("hosts.domain", "hosts.anonymousdomain"):
+        setting = (deployment.web or {}).get(key)
+        if (
+            setting is not None
+            and isinstance(setting.value, str)
+            and setting.value
+            and setting.value.lower() not in names
+        ):
+            what = f"{key} is {setting.value}, of which Prosody's files here say nothing"
+            yield Hit("cannot-tell", setting.where, what)
 
 
 def _plain(prosody: Prosody) -> Iterator[Hit]:
@@ -215,14 +245,20 @@ def _visitors(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
         yield Hit("visitors", enabled.where, "jicofo.visitors.enabled is not off")
 
 
+def _listens(prosody: Prosody, service: str) -> bool:
+    """Return whether a port for other servers can be reached: that for TLS is there only if it has a number."""
+    keys = (f"{service}_interfaces", f"{service}_interface", "interfaces", "interface")
+    interfaces = next((found for key in keys if (found := prosody.get(GLOBAL, key)) is not None), None)
+    ports = prosody.get(GLOBAL, f"{service}_ports")
+    none = ports is not None and isinstance(ports.value, Table) and ports.value.complete and not ports.value.items
+    return outside(interfaces) and not none and (ports is not None or service == "s2s")
+
+
 def _federation(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
     """Prosody loads s2s by itself; a Component of rooms then takes anybody whom another server sends."""
     if deployment.form == "docker" and not any(port.service == "s2s" for port in deployment.ports):
         return  # the images' port is not published
-    interfaces = prosody.get(GLOBAL, "s2s_interfaces") or prosody.get(GLOBAL, "interfaces")
-    ports = prosody.get(GLOBAL, "s2s_ports")
-    closed = deployment.form != "docker" and not outside(interfaces)
-    if closed or (ports is not None and not strings(ports) and not getattr(ports.value, "items", True)):
+    if deployment.form != "docker" and not any(_listens(prosody, service) for service in ("s2s", "s2s_direct_tls")):
         return
     for room in all_rooms(prosody):
         modules = prosody.modules(room)

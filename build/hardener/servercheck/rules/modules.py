@@ -65,7 +65,7 @@ def check(deployment: Deployment) -> Iterator[Hit]:
     """All findings about which modules are loaded; each line of a configuration once."""
     prosody = deployment.prosody
     seen: set[tuple[str, Where]] = set()
-    for section in prosody.sections.values() if prosody else ():
+    for section in prosody.active if prosody else ():
         place = "everywhere" if section.kind == "global" else f"{section.kind} {section.name}"
         for name, where in prosody.modules(section).items() if prosody else ():
             if (name, where) in seen:

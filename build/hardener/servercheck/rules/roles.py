@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hardener.servercheck.model import Hit, Where, strings
 from hardener.servercheck.queries import (
     SERVICE_ROOMS,
+    SERVICES,
     all_rooms,
     hocon_switch,
     is_true,
@@ -38,7 +39,6 @@ ROLES = "default_user_role host_user_role server_user_role public_user_role defa
 HARMLESS = frozenset({"prosody:guest", "prosody:registered", "prosody:member"})
 HIGH = frozenset({"prosody:admin", "prosody:operator"})
 PERMISSIONS = ("custom_roles", "add_permissions")
-SERVICES = re.compile(r"^(focus|jvb|jicofo|jigasi|jibri|recorder|transcriber)\d*@")
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
@@ -66,7 +66,10 @@ def _jicofo(deployment: Deployment, jicofo: dict[str, Setting]) -> Iterator[Hit]
     where = owner.where if owner else file
     # jicofo's reference.conf: enable-auto-owner = true
     in_force = hocon_switch(jicofo, OWNER) is not False
-    if in_force and not authenticates:
+    unknown = [setting for setting in (owner, enabled) if setting is not None and setting.unknown]
+    if in_force and not authenticates and unknown:
+        yield Hit("cannot-tell", unknown[0].where, unknown[0].value.reason)
+    elif in_force and not authenticates:
         yield Hit("auto-owner", where, "the first one in becomes moderator")
     elif in_force:
         yield Hit("auto-owner-behind-login", where, "enable-auto-owner is on; only jicofo.authentication holds it back")
@@ -156,7 +159,7 @@ def _waiting(prosody: Prosody, room: Section, where: Where) -> Iterator[Hit]:
 
 
 def _admins(prosody: Prosody) -> Iterator[Hit]:
-    for one in [one for section in prosody.sections.values() for one in strings(section.settings.get("admins"))]:
+    for one in [one for section in prosody.active for one in strings(section.settings.get("admins"))]:
         if not SERVICES.match(one.value):
             yield Hit("person-is-admin", one.where, f"{one.value} is in admins: owner of every room")
 
@@ -164,7 +167,7 @@ def _admins(prosody: Prosody) -> Iterator[Hit]:
 def _unchecked(prosody: Prosody) -> Iterator[Hit]:
     """Accounts that mod_muc_known_stanzas lets say anything: those of machines, not of persons."""
     main = main_host(prosody)
-    for section in prosody.sections.values():
+    for section in prosody.active:
         for one in strings(section.settings.get("known_stanzas_services")):
             if SERVICES.match(one.value) or ("@" not in one.value and not (main and one.value == main.name)):
                 continue
@@ -174,7 +177,7 @@ def _unchecked(prosody: Prosody) -> Iterator[Hit]:
 
 def _roles(prosody: Prosody) -> Iterator[Hit]:
     """Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave somebody stand in its data, not here."""
-    for section in prosody.sections.values():
+    for section in prosody.active:
         for key in ROLES:
             one = section.settings.get(key)
             if one is None or one.unknown or one.value is None or one.value in HARMLESS:

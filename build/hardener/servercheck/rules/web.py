@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.model import Hit, Where
+from hardener.servercheck.model import Hit, Table, Where
 from hardener.servercheck.queries import TOKEN, is_true, jicofo_authenticates, main_host, words
 
 if TYPE_CHECKING:
@@ -25,6 +26,13 @@ NEEDED = ("/http-bind", "/xmpp-websocket", "/colibri-ws/", "/colibri-relay-ws/")
 # Where they listen unless they are told otherwise; SERVERS: Prosody, and the bridge's side for participants.
 JICOFO, BRIDGE = frozenset({"8888"}), frozenset({"8080"})
 SERVERS = frozenset("5222 5223 5269 5280 5281 5347 9090".split())
+REST = ("jicofo.rest.port", "jicofo.rest.tls-port", "jicofo.rest.tls.port")
+PRIVATE = ("videobridge.http-servers.private.port", "videobridge.http-servers.private.tls-port")
+PUBLIC = ("videobridge.http-servers.public.port", "videobridge.http-servers.public.tls-port")
+PORTS = tuple(
+    f"{service}_ports"
+    for service in "http https c2s c2s_direct_tls legacy_ssl s2s s2s_direct_tls component console".split()
+)
 OTHERS = (
     ("etherpad", "etherpad-open"),
     ("/p/", "etherpad-open"),
@@ -51,6 +59,7 @@ EXPECTED = {
 
 def check(deployment: Deployment) -> Iterator[Hit]:
     """All findings about the web server and the client's configuration."""
+    ports = _ports(deployment)
     for site in deployment.sites:
         if site.serves and not site.redirects:
             yield from _headers(site)
@@ -58,9 +67,9 @@ def check(deployment: Deployment) -> Iterator[Hit]:
         if site.cleartext is not None:
             yield Hit("web-cleartext", site.cleartext, "the client is served without TLS")
         for proxy in site.proxies:
-            yield from _proxy(deployment, site, proxy)
+            yield from _proxy(deployment, site, proxy, ports)
         for port, where in site.streams:
-            kind = STREAMED.get(port, "cannot-tell-minor")
+            kind = _streamed(port, ports)
             yield Hit(kind, where, f"nginx passes TCP connections on to port {port}")
     if deployment.web is not None:
         yield from _config(deployment, deployment.web)
@@ -86,7 +95,42 @@ def _headers(site: Site) -> Iterator[Hit]:
             yield Hit("cors-any-origin", one.where, "Access-Control-Allow-Origin: *")
 
 
-def _proxy(deployment: Deployment, site: Site, one: Proxy) -> Iterator[Hit]:
+@dataclass(frozen=True)
+class _Ports:
+    """The ports of the servers behind: by their own settings, and those that they have without any."""
+
+    jicofo: frozenset[str]
+    bridge: frozenset[str]
+    servers: frozenset[str]
+
+
+def _ports(deployment: Deployment) -> _Ports:
+    prosody = deployment.prosody
+    lists = [prosody.get("*", key) for key in PORTS] if prosody else []
+    numbers = {
+        str(item.value)
+        for setting in lists
+        if setting is not None
+        for item in (setting.value.items if isinstance(setting.value, Table) else (setting,))
+    }
+    return _Ports(
+        JICOFO | _set(deployment.jicofo, REST),
+        BRIDGE | _set(deployment.bridge, PRIVATE),
+        SERVERS | numbers | _set(deployment.bridge, PUBLIC),
+    )
+
+
+def _set(settings: dict[str, Setting] | None, keys: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(str(setting.value) for key in keys if (setting := (settings or {}).get(key)) is not None)
+
+
+def _streamed(port: str, ports: _Ports) -> str:
+    if port in ports.jicofo | ports.bridge:
+        return "jicofo-rest-on-web" if port in ports.jicofo else "bridge-rest-on-web"
+    return STREAMED.get(port, "cannot-tell" if port in ports.servers - {"9090"} else "cannot-tell-minor")
+
+
+def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Iterator[Hit]:
     """What is passed on has to be one of the paths that the client needs; any other is named, or cannot be told."""
     what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
     if reaches.startswith(NEEDED):
@@ -95,15 +139,15 @@ def _proxy(deployment: Deployment, site: Site, one: Proxy) -> Iterator[Hit]:
         # With its authentication on, Jicofo opens no room for a caller without login.
         kind = "conference-request-guarded" if jicofo_authenticates(deployment) else "conference-request-open"
         yield Hit(kind, one.where, what)
-    elif JICOFO & one.ports:
+    elif ports.jicofo & one.ports:
         yield Hit("jicofo-rest-on-web", one.where, what)
-    elif BRIDGE & one.ports:
+    elif ports.bridge & one.ports:
         yield Hit("bridge-rest-on-web", one.where, what)
     elif reaches.startswith(("/room-info", "/_api/room-info")):
         yield Hit("room-info", one.where, what)
-    elif not site.serves and one.ports and not SERVERS & one.ports:
+    elif not site.serves and one.ports and not ports.servers & one.ports:
         return  # another site's
-    elif not SERVERS & one.ports and (kind := _other(one)):
+    elif not ports.servers & one.ports and (kind := _other(one)):
         yield Hit(kind, one.where, what)
     else:
         kind = "cannot-tell" if site.serves or one.ports else "cannot-tell-minor"
