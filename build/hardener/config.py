@@ -1,6 +1,6 @@
 """Reading ``upstream.toml``: the pin, the components and how each is built.
 
-The grammar is a table of fields (:data:`FIELDS`), so that every mistake can name the file, the key and what is allowed.
+The grammar is in :data:`PROJECT_KEYS` and :data:`COMPONENT_KEYS`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import ConfigError, UsageError
-from hardener.policy.tables import read_toml
+from hardener.system import tables
+from hardener.system.tables import choice, pairs, text, texts, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from hardener.system.tables import Table
 
 NAME = "upstream.toml"
 RECIPES = ("none", "rollup", "webpack")
@@ -164,61 +167,35 @@ class Project:
         return self.root / "overlays" / component.name
 
 
-@dataclass(frozen=True)
-class _Field:
-    check: Callable[[Any], bool]
-    allowed: str
-    required: bool = False
-
-
-def _text(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
-
-
-def _texts(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(map(_text(pattern), value))
-
-
 # A relative path that stays inside the tree it is meant for.
 _PATH = r"(?!/)(?!(?:.*/)?\.\.?(?:/|$))[^\0\n\\]+"
 _NPM = r"(?:@[a-z0-9-~][\w.-]*/)?[a-z0-9-~][\w.-]*"
-
-
-def _table(pattern: str) -> Callable[[Any], bool]:
-    return lambda value: (
-        isinstance(value, dict) and all(map(_text(_PATH), value)) and all(map(_text(pattern), value.values()))
-    )
-
-
-PROJECT_FIELDS: Mapping[str, _Field] = {
-    "name": _Field(_text(r"[a-z0-9][a-z0-9.-]*"), "lower-case letters, digits, dots and dashes", required=True),
-    "revision": _Field(lambda value: type(value) is int and value > 0, "a whole number from 1", required=True),
-    "node": _Field(lambda value: type(value) is int and value > 0, "the major version of Node", required=True),
+PROJECT_KEYS = {
+    "name": text("lower-case letters, digits, dots and dashes", r"[a-z0-9][a-z0-9.-]*", required=True),
+    "revision": whole("a whole number from 1", 1, required=True),
+    "node": whole("the major version of Node", 1, required=True),
 }
-COMPONENT_FIELDS: Mapping[str, _Field] = {
-    "repository": _Field(
-        _text(r"(?:https://|ssh://|file://|/|\./|\.\./)\S+"), "an https, ssh or file URL", required=True
-    ),
-    "commit": _Field(_text(r"[0-9a-f]{40}"), "a full commit id: 40 lower-case hexadecimal digits", required=True),
-    "release": _Field(_text(r"[\w.+-]+"), "the release's label: letters, digits, dot, plus, dash", required=True),
-    "ref": _Field(_text(r"refs/\S+"), "a full ref name such as refs/tags/v1.0"),
-    "package": _Field(_text(_NPM), "an npm package name"),
-    "needs": _Field(_texts(r"\S+"), "a list of component names"),
-    "exclude": _Field(_texts(_PATH), "a list of paths of the repository"),
-    "recipe": _Field(lambda value: value in RECIPES, "one of " + ", ".join(RECIPES)),
-    "out": _Field(_text(_PATH), "the folder of the tree that the bundler writes to"),
-    "roots": _Field(_texts(_NPM), "a list of npm package names"),
-    "omit": _Field(_texts(_NPM), "a list of npm package names"),
-    "drop": _Field(_texts(r"\S+"), "a list of bundle names"),
-    "deliver": _Field(_texts(_PATH), "a list of paths or globs"),
-    "generate": _Field(_table(r"(?s).*"), "a table: path of the tree = content"),
-    "tsconfig": _Field(_text(_PATH), "a path of the repository"),
-    "make": _Field(_texts(r"[\w-]+(?:=.*)?"), "a list of Makefile targets and VARIABLE=value"),
-    "site": _Field(_text(_PATH), "the path of a Debian install list of the repository"),
-    "site_files": _Field(
-        _texts(_PATH), "a list of paths or globs, each with a folder of the site behind a blank if wanted"
-    ),
-    "site_without": _Field(_texts(_PATH), "a list of paths or globs of the site"),
+_COMMIT = text("a full commit id: 40 lower-case hexadecimal digits", r"[0-9a-f]{40}")
+COMPONENT_KEYS = {
+    "repository": text("an https, ssh or file URL", r"(?:https://|ssh://|file://|/|\./|\.\./)\S+", required=True),
+    "commit": replace(_COMMIT, required=True),
+    "release": text("the release's label: letters, digits, dot, plus, dash", r"[\w.+-]+", required=True),
+    "ref": text("a full ref name such as refs/tags/v1.0", r"refs/\S+"),
+    "package": text("an npm package name", _NPM),
+    "needs": texts("a list of component names", r"\S+"),
+    "exclude": texts("a list of paths of the repository", _PATH),
+    "recipe": choice(RECIPES),
+    "out": text("the folder of the tree that the bundler writes to", _PATH),
+    "roots": texts("a list of npm package names", _NPM),
+    "omit": texts("a list of npm package names", _NPM),
+    "drop": texts("a list of bundle names", r"\S+"),
+    "deliver": texts("a list of paths or globs", _PATH),
+    "generate": pairs("a table: path of the tree = content", _PATH, r"(?s).*"),
+    "tsconfig": text("a path of the repository", _PATH),
+    "make": texts("a list of Makefile targets and VARIABLE=value", r"[\w-]+(?:=.*)?"),
+    "site": text("the path of a Debian install list of the repository", _PATH),
+    "site_files": texts("a list of paths or globs, each with a folder of the site behind a blank if wanted", _PATH),
+    "site_without": texts("a list of paths or globs of the site", _PATH),
 }
 
 
@@ -229,55 +206,27 @@ def load(root: Path) -> Project:
     allowed there; UsageError when there is no such file.
     """
     path = root / NAME
-    data = read_toml(path)
-    _known(path, data, "", ("project", "component", "tree"))
-    head = _section(path, data, "project", PROJECT_FIELDS)
-    tables = data.get("component")
-    if not isinstance(tables, dict) or not tables:
+    document = tables.load(path)
+    document.holds("[project]", "[component.NAME]", "[tree.NAME]")
+    head = document.table("project", PROJECT_KEYS)
+    components = {
+        name: _component(name, table) for name, table in document.named_tables("component", COMPONENT_KEYS).items()
+    }
+    if not components:
         raise ConfigError(f"{path}: there is no [component.NAME] table", hint="name at least one upstream repository")
-    components = {name: _component(path, name, tables) for name in tables}
+    trees = document.named_tables("tree", dict.fromkeys(components, _COMMIT))
     return Project(
         root=root.resolve(),
-        name=head["name"],
-        revision=head["revision"],
-        node=head["node"],
+        **head.values,
         components=_in_build_order(path, components),
-        trees=_trees(path, data.get("tree", {}), components),
+        trees={name: table.values for name, table in trees.items()},
     )
 
 
-def _component(path: Path, name: str, tables: Mapping[str, Any]) -> Component:
-    values = _section(path, tables, name, COMPONENT_FIELDS, prefix="component.")
+def _component(name: str, table: Table) -> Component:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name):
-        raise ConfigError(
-            f"{path}: component name {name!r}", hint="allowed: lower-case letters, digits, dots and dashes"
-        )
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    values["generate"] = tuple(sorted(values.get("generate", {}).items()))
-    return Component(name=name, **values)
-
-
-def _section(
-    path: Path, data: Mapping[str, Any], key: str, fields: Mapping[str, _Field], prefix: str = ""
-) -> dict[str, Any]:
-    where = f"[{prefix}{key}]"
-    table = data.get(key)
-    if not isinstance(table, dict):
-        raise ConfigError(f"{path}: {where} is missing or not a table", hint=f"it holds: {', '.join(fields)}")
-    _known(path, table, where + " ", tuple(fields))
-    for name, field in fields.items():
-        if name not in table:
-            if field.required:
-                raise ConfigError(f"{path}: {where} lacks {name!r}", hint=f"{name} is {field.allowed}")
-        elif not field.check(table[name]):
-            raise ConfigError(f"{path}: {where} {name} = {table[name]!r}", hint=f"allowed: {field.allowed}")
-    return dict(table)
-
-
-def _known(path: Path, table: Mapping[str, Any], where: str, known: tuple[str, ...]) -> None:
-    for key in table:
-        if key not in known:
-            raise ConfigError(f"{path}: {where}unknown key {key!r}", hint="allowed: " + ", ".join(known))
+        raise table.error(f"component name {name!r}", hint="allowed: lower-case letters, digits, dots and dashes")
+    return Component(name=name, **table.values)
 
 
 def _in_build_order(path: Path, components: Mapping[str, Component]) -> tuple[Component, ...]:
@@ -301,18 +250,3 @@ def _in_build_order(path: Path, components: Mapping[str, Component]) -> tuple[Co
             f"{path}: components need each other in a circle: {circle}", hint="take one name out of a 'needs' list"
         ) from error
     return tuple(components[name] for name in order)
-
-
-def _trees(path: Path, trees: Any, components: Mapping[str, Component]) -> dict[str, dict[str, str]]:
-    commit = COMPONENT_FIELDS["commit"]
-    if not isinstance(trees, dict):
-        raise ConfigError(f"{path}: 'tree' is not a table", hint="write [tree.NAME] with component = commit")
-    for name, commits in trees.items():
-        where = f"[tree.{name}]"
-        if not isinstance(commits, dict):
-            raise ConfigError(f"{path}: {where} is not a table", hint="it holds: component = commit")
-        _known(path, commits, where + " ", tuple(components))
-        for key, value in commits.items():
-            if not commit.check(value):
-                raise ConfigError(f"{path}: {where} {key} = {value!r}", hint=f"allowed: {commit.allowed}")
-    return trees

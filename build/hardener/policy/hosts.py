@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from hardener.errors import ConfigError
-from hardener.policy.tables import only_tables
+from hardener.system import tables
+from hardener.system.tables import choice, text, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +15,13 @@ NAME = "hosts.toml"
 # What a host is doing in the bundle. 'open' is a network target whose removal is still to be done: it is listed so that
 # nothing new slips in beside it.
 CLASSES = ("namespace", "licence", "link", "origin", "comment", "inert", "open")
+_KEYS = {
+    "host": replace(text("a host name", required=True), convert=str.lower),
+    "class": choice(CLASSES, required=True),
+    "reason": text("a sentence", required=True),
+    "count": whole("how often served files name it: a whole number", 0),
+    "maps": whole("how often source maps name it: a whole number", 0),
+}
 
 
 @dataclass(frozen=True)
@@ -33,40 +40,12 @@ def read_hosts(path: Path, *, downstream: bool = False) -> tuple[HostEntry, ...]
 
     A ``downstream`` list may also say of a host that it is gone (no count): it changes ours.
     """
-    entries = tuple(
-        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(only_tables(path, "host"), 1)
-    )
-    names = [entry.host for entry in entries]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{path}: {name} is there twice", hint="one [[host]] per host")
-    return entries
-
-
-def _entry(path: Path, number: int, entry: Any, *, downstream: bool) -> HostEntry:
-    where = f"{path}: [[host]] {number}"
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: not a table", hint="write [[host]] with keys below it")
-    allowed: dict[str, tuple[type, str]] = {
-        "host": (str, "a host name in lower case"),
-        "class": (str, "one of " + ", ".join(CLASSES)),
-        "reason": (str, "a sentence"),
-        "count": (int, "a whole number"),
-        "maps": (int, "a whole number"),
-    }
-    for key, value in entry.items():
-        if key not in allowed:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint="allowed: " + ", ".join(allowed))
-        if type(value) is not allowed[key][0]:
-            raise ConfigError(f"{where}: {key} = {value!r}", hint=f"allowed: {allowed[key][1]}")
-    for key in ("host", "class", "reason"):
-        if not entry.get(key):
-            raise ConfigError(f"{where}: {key!r} is missing", hint=f"{key} is {allowed[key][1]}")
-    if entry["class"] not in CLASSES:
-        raise ConfigError(f"{where}: class = {entry['class']!r}", hint=f"allowed: {', '.join(CLASSES)}")
-    count, maps = entry.get("count", 0), entry.get("maps", 0)
-    if count < 0 or maps < 0 or not (count + maps or downstream):
-        raise ConfigError(
-            f"{where}: {entry['host']} expects nothing", hint="give count = N (served files), maps = N, or both"
-        )
-    return HostEntry(entry["host"].lower(), entry["class"], entry["reason"], count, maps)
+    document = tables.load(path)
+    document.holds("[[host]]")
+    entries = []
+    for table in document.tables("host", _KEYS, unique="host"):
+        entry = HostEntry(table["host"], table["class"], table["reason"], table.get("count", 0), table.get("maps", 0))
+        if not (entry.count or entry.maps or downstream):
+            raise table.error(f"{entry.host} expects nothing", hint="give count = N (served files), maps = N, or both")
+        entries.append(entry)
+    return tuple(entries)

@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.errors import ConfigError
-from hardener.policy.tables import only_tables
+from hardener.system import tables
+from hardener.system.tables import text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,21 @@ NAME = "sdks.toml"
 _SHOWN = 3  # places that a message names
 # What a minifier leaves alone and all files write alike: no quotes, no backslashes. Short ones occur by chance.
 _FINGERPRINT = r"[ !#-&(-\[\]-_a-~]{6,}"
+_KEYS = {
+    "name": text("lower-case letters, digits and dashes", r"[a-z0-9][a-z0-9-]*", required=True),
+    "reason": text("a sentence", required=True),
+    "modules": texts(
+        "a list of paths of the tree; * stands for any text, a slash at the end for all below",
+        r"(?!/)[^\\\s]+",
+        distinct=True,
+    ),
+    "fingerprints": texts(
+        "a list of texts of at least six printable ASCII characters without quotes and backslashes",
+        _FINGERPRINT,
+        distinct=True,
+    ),
+    "absent": text("a sentence: why upstream's bundle at the pin does not show it"),
+}
 # The names of the modules in a source map: 'webpack://library/./path/of/the/tree'.
 _SOURCES = re.compile(rb'"sources"\s*:\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\])')
 _SOURCE = re.compile(r"[a-z]+://[^/]*/(?:\./)?")
@@ -65,49 +80,15 @@ def read_sdks(path: Path, *, downstream: bool = False) -> tuple[Sdk, ...]:
 
     A ``downstream`` list may also name an SDK without any rule: it is allowed there.
     """
-    sdks = tuple(
-        _entry(path, number, entry, downstream=downstream) for number, entry in enumerate(only_tables(path, "sdk"), 1)
-    )
-    names = [sdk.name for sdk in sdks]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{path}: {name} is there twice", hint="one [[sdk]] per SDK")
-    return sdks
-
-
-def _entry(path: Path, number: int, entry: Any, *, downstream: bool) -> Sdk:
-    where = f"{path}: [[sdk]] {number}"
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: not a table", hint="write [[sdk]] with keys below it")
-    texts = {"name": r"[a-z0-9][a-z0-9-]*", "reason": r"(?s).+", "absent": r"(?s).+"}
-    lists = {"modules": r"(?!/)[^\\\s]+", "fingerprints": _FINGERPRINT}
-    allowed = {
-        "name": "lower-case letters, digits and dashes",
-        "reason": "a sentence",
-        "absent": "a sentence: why upstream's bundle at the pin does not show it",
-        "modules": "a list of paths of the tree; * stands for any text, a slash at the end for all below",
-        "fingerprints": "a list of texts of at least six printable ASCII characters without quotes and backslashes",
-    }
-    for key, value in entry.items():
-        if key not in allowed:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint="allowed: " + ", ".join(allowed))
-        words = [value] if key in texts else value if isinstance(value, list) else [None]
-        pattern = texts.get(key) or lists[key]
-        good = all(isinstance(word, str) and re.fullmatch(pattern, word) for word in words)
-        if not good or (key in lists and len(set(value)) < len(value)):
-            raise ConfigError(f"{where}: {key} = {value!r}", hint=f"allowed: {allowed[key]}")
-    for key in ("name", "reason"):
-        if key not in entry:
-            raise ConfigError(f"{where}: {key!r} is missing", hint=f"{key} is {allowed[key]}")
-    if not (entry.get("modules") or entry.get("fingerprints") or downstream):
-        raise ConfigError(f"{where}: {entry['name']} has no rule", hint="give modules, fingerprints, or both")
-    return Sdk(
-        entry["name"],
-        entry["reason"],
-        tuple(entry.get("modules", ())),
-        tuple(entry.get("fingerprints", ())),
-        entry.get("absent", ""),
-    )
+    document = tables.load(path)
+    document.holds("[[sdk]]")
+    sdks = []
+    for table in document.tables("sdk", _KEYS, unique="name"):
+        sdk = Sdk(**table.values)
+        if not (sdk.modules or sdk.fingerprints or downstream):
+            raise table.error(f"{sdk.name} has no rule", hint="give modules, fingerprints, or both")
+        sdks.append(sdk)
+    return tuple(sdks)
 
 
 def in_force(path: Path, downstream: Iterable[Path] = ()) -> tuple[Sdk, ...]:

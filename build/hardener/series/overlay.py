@@ -14,17 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.errors import ConfigError, OverlayError
 from hardener.git.repository import EXECUTABLE, REGULAR, Entry, Identity, Repository
-from hardener.policy.tables import read_toml, tables
 from hardener.series.lists import safe_path
+from hardener.system import tables
+from hardener.system.tables import Key, choice, text, text_or_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from hardener.system.tables import Table
+
 NAME = "overlays.toml"
 ACTIONS = ("add", "replace", "merge")
-_FILE_KEYS = ("path", "action", "reason", "replaces", "override", "only")
-_ALIAS_KEYS = ("module", "file", "reason", "only")
+_PATH = Key(lambda value: isinstance(value, str) and safe_path(value), "a path inside the tree", required=True)
+_REASON = text("a sentence", required=True)
+_ONLY = text_or_texts("the name of a tree, or a list of names")
+_FILE_KEYS = {
+    "path": _PATH,
+    "action": choice(ACTIONS, required=True),
+    "reason": _REASON,
+    "replaces": text_or_texts("the blob id of upstream's file, or a list: git rev-parse COMMIT:PATH", r"[0-9a-f]{40}"),
+    "override": text_or_texts("a dotted key of upstream's file, or a list of keys"),
+    "only": _ONLY,
+}
+_ALIAS_KEYS = {
+    "module": text("a module as webpack's resolve.alias names it", required=True),
+    "file": _PATH,
+    "reason": _REASON,
+    "only": _ONLY,
+}
 
 
 @dataclass(frozen=True)
@@ -97,15 +115,11 @@ def read(folder: Path, tree_names: tuple[str, ...]) -> Overlays:
         if stray:
             raise ConfigError(f"{folder}: {stray[0]} has no entry", hint=f"say in {path} what it does and why")
         return Overlays()
-    data = read_toml(path)
-    for key in data:
-        if key not in ("file", "alias"):
-            raise ConfigError(f"{path}: unknown key {key!r}", hint="allowed: [[file]] and [[alias]] tables")
-    files = [_file(path, number, entry) for number, entry in enumerate(tables(path, data, "file"), 1)]
-    aliases = [_alias(path, number, entry) for number, entry in enumerate(tables(path, data, "alias"), 1)]
+    document = tables.load(path)
+    document.holds("[[file]]", "[[alias]]")
+    files = [_file(table) for table in document.tables("file", _FILE_KEYS, unique="path")]
+    aliases = [Alias(**table.values) for table in document.tables("alias", _ALIAS_KEYS)]
     listed = {file.path for file in files}
-    if len(listed) < len(files):
-        raise ConfigError(f"{path}: a path is listed twice", hint="one [[file]] per path")
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {NAME}
     for name in sorted(listed - present):
         raise ConfigError(f"{path}: {name} is not in {folder}", hint="add the file or remove its [[file]]")
@@ -242,49 +256,13 @@ def _merge(
         target[key] = value
 
 
-def _file(path: Path, number: int, entry: Any) -> OverlayFile:
-    where = f"{path}: [[file]] {number}"
-    values = _entry(where, entry, _FILE_KEYS, ("path", "action", "reason"))
-    action = values["action"]
-    if action not in ACTIONS:
-        raise ConfigError(f"{where}: action = {action!r}", hint="allowed: " + ", ".join(ACTIONS))
-    blobs = values.get("replaces", ())
-    if (action == "replace") != bool(blobs) or not all(re.fullmatch(r"[0-9a-f]{40}", blob) for blob in blobs):
-        raise ConfigError(
-            f"{where}: 'replaces' is {'missing or malformed' if action == 'replace' else 'for action replace only'}",
-            hint=f"the blob id(s) of upstream's file: git rev-parse COMMIT:{values['path']}",
+def _file(table: Table) -> OverlayFile:
+    file = OverlayFile(**table.values)
+    if (file.action == "replace") != bool(file.replaces):
+        raise table.error(
+            f"'replaces' is {'missing' if file.action == 'replace' else 'for action replace only'}",
+            hint=f"the blob id(s) of upstream's file: git rev-parse COMMIT:{file.path}",
         )
-    if values.get("override") and action != "merge":
-        raise ConfigError(f"{where}: 'override' is for action merge only", hint="remove it")
-    if not safe_path(values["path"]):
-        raise ConfigError(f"{where}: path = {values['path']!r}", hint="a path inside the tree")
-    return OverlayFile(**values)
-
-
-def _alias(path: Path, number: int, entry: Any) -> Alias:
-    where = f"{path}: [[alias]] {number}"
-    values = _entry(where, entry, _ALIAS_KEYS, ("module", "file", "reason"))
-    if not safe_path(values["file"]):
-        raise ConfigError(f"{where}: file = {values['file']!r}", hint="a path inside the tree")
-    return Alias(**values)
-
-
-def _entry(where: str, entry: Any, keys: tuple[str, ...], required: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: not a table", hint="write [[file]] or [[alias]] with keys below it")
-    for key in entry:
-        if key not in keys:
-            raise ConfigError(f"{where}: unknown key {key!r}", hint="allowed: " + ", ".join(keys))
-    for key in required:
-        if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise ConfigError(
-                f"{where}: {key!r} is missing or not a text", hint=f"every entry has: {', '.join(required)}"
-            )
-    values = dict(entry)
-    for key in ("replaces", "override", "only"):
-        if key in values:
-            items = [values[key]] if isinstance(values[key], str) else values[key]
-            if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-                raise ConfigError(f"{where}: {key} = {values[key]!r}", hint="a text or a list of texts")
-            values[key] = tuple(items)
-    return values
+    if file.override and file.action != "merge":
+        raise table.error("'override' is for action merge only", hint="remove it", key="override")
+    return file

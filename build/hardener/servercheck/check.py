@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -14,12 +13,18 @@ from hardener.servercheck.deployments import config_tree
 from hardener.servercheck.deployments.compose_project import from_environment
 from hardener.servercheck.model import Deployment, Hit, Where
 from hardener.servercheck.rules import host, login, modules, roles, web
+from hardener.system import tables
+from hardener.system.tables import choice, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 SEVERITIES = ("door", "warning", "note")
+_KEYS = {
+    "severity": choice(SEVERITIES, required=True),
+    **dict.fromkeys(("title", "means", "docker", "files", "source"), text("a sentence", required=True)),
+}
 UNKNOWN = "module-unknown"
 COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 
@@ -81,8 +86,8 @@ class Checked:
 @cache
 def catalogue() -> dict[str, dict[str, str]]:
     """What can be found: ``findings.toml``."""
-    text = resources.files("hardener.servercheck").joinpath("findings.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    document = tables.load(resources.files("hardener.servercheck").joinpath("findings.toml"))
+    return {name: dict(document.table(name, _KEYS).values) for name in document.data}
 
 
 def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:

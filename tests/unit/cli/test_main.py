@@ -166,7 +166,7 @@ class TestErrors:
         (project / "upstream.toml").write_text("[project]\n")
         code, _, err = run(capsys, "check", "--project", project)
         assert code == 3
-        assert "lacks 'name'" in err
+        assert "'name' is missing" in err
         assert "Traceback" not in err
 
     def test_with_json_the_error_is_one_object_on_standard_output(

@@ -3,54 +3,49 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hardener.errors import ConfigError
-from hardener.policy.tables import only_tables
 from hardener.proof.compare.model import CHECKS, SIDES, Difference, Found, Reviewed
+from hardener.system import tables
+from hardener.system.tables import Key, choice, text, text_or_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from hardener.system.tables import Table
+
 NAME = "toolchains.toml"
-_TEXTS = ("check", "where", "what", "only", "reason")
+_KEYS = {
+    "check": choice(tuple(CHECKS), required=True),
+    "where": text("a text", required=True),
+    "what": text_or_texts("a text or a list of texts", required=True, least=1),
+    "only": choice((*SIDES, "both"), required=True),
+    "reason": text("a sentence", required=True),
+    "within": Key(
+        lambda value: type(value) in (int, float) and value >= 0,
+        "the largest difference that is allowed, in per cent of webpack's size",
+    ),
+}
 
 
 def read(path: Path) -> tuple[Reviewed, ...]:
     """The reviewed differences; none where there is no such file. Raises ConfigError for a malformed entry."""
     if not path.exists():
         return ()
-    entries = enumerate(only_tables(path, "difference"), 1)
-    return tuple(line for number, one in entries for line in _lines(path, number, one))
+    document = tables.load(path)
+    document.holds("[[difference]]")
+    return tuple(line for table in document.tables("difference", _KEYS) for line in _lines(table))
 
 
-def _lines(path: Path, number: int, entry: Any) -> tuple[Reviewed, ...]:
-    """One line for each ``what`` of an entry: each has to match something."""
-    where = f"{path}: [[difference]] {number}"
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: not a table", hint="write [[difference]] with keys below it")
-    for key in entry:
-        if key not in (*_TEXTS, "within"):
-            raise ConfigError(f"{where}: unknown key {key!r}", hint=f"allowed: {', '.join(_TEXTS)}, within")
-    what = entry.get("what")
-    whats = what if isinstance(what, list) and what else [what]
-    for key in _TEXTS:
-        texts = whats if key == "what" else [entry.get(key)]
-        if not all(isinstance(text, str) and text.strip() for text in texts):
-            wanted = "a text or a list of texts" if key == "what" else "a text"
-            raise ConfigError(f"{where}: {key!r} is missing or not {wanted}", hint=f"needed: {', '.join(_TEXTS)}")
-    if entry["check"] not in CHECKS:
-        raise ConfigError(f"{where}: check = {entry['check']!r}", hint=f"allowed: {', '.join(CHECKS)}")
-    if entry["only"] not in (*SIDES, "both"):
-        raise ConfigError(f"{where}: only = {entry['only']!r}", hint=f"allowed: {', '.join(SIDES)}, both")
-    within = entry.get("within", 0.0)
-    if (entry["check"] == "sizes") != ("within" in entry) or not isinstance(within, int | float) or within < 0:
-        raise ConfigError(
-            f"{where}: 'within' goes with check = \"sizes\" alone, and there it is needed",
-            hint="the largest difference that is allowed, in per cent of webpack's size",
+def _lines(table: Table) -> Iterator[Reviewed]:
+    """Yield one line for each ``what`` of an entry: each has to match something."""
+    if (table["check"] == "sizes") != ("within" in table.values):
+        raise table.error(
+            "'within' is for check = \"sizes\" only, and needed there", f"within is {_KEYS['within'].allowed}", "within"
         )
-    return tuple(Reviewed(**entry | {"what": text}) for text in whats)
+    for what in table["what"]:
+        yield Reviewed(**{**table.values, "what": what})
 
 
 def judge(
