@@ -268,7 +268,9 @@ def test_the_hash_of_a_site_is_what_the_documentation_works_out(tmp_path: Path) 
     (tmp_path / "libs").mkdir()
     for name in ("index.html", "libs/a.js", "libs-b.js", "Z.js", "libs/a.js.map"):
         (tmp_path / name).write_text(name)
-    (command,) = re.findall(r"find \. -type f ! -name '\*\.map' .*sha256sum \| sha256sum", DOCS.read_text(encoding="utf-8"))
+    (command,) = re.findall(
+        r"find \. -type f ! -name '\*\.map' .*sha256sum \| sha256sum", DOCS.read_text(encoding="utf-8")
+    )
     done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == campaign.digest(tmp_path)
 
