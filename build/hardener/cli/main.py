@@ -35,6 +35,7 @@ DOORS = {
     "delta": ("delta",),
     "compare": ("compare",),
     "doctor": ("doctor", "clean"),
+    "release": ("sbom",),
 }
 BUG = 70  # EX_SOFTWARE of sysexits.h
 

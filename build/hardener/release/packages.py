@@ -1,0 +1,203 @@
+"""The npm packages whose code or files are in a built site, not those that were installed to build it.
+
+Two sources: the modules that the bundler put into each bundle, and files of the site that are copies of a package's
+(WebAssembly, fonts, texts). Code that a package's own author copied into its files cannot be seen here.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.errors import StackError
+from hardener.git.repository import Repository
+from hardener.system import stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping
+
+    from hardener.pipeline.results import Built
+
+_FOLDER = "node_modules/"
+# The folder of a package in a module's path: the last node_modules/, and one or two names.
+_PACKAGE = re.compile(r"(?P<folder>(?:.*/)?node_modules/(?:@[^/]+/)?[^/]+)/")
+_TEXTS = re.compile(r"(?:licen[cs]e|copying|notice|unlicense)(?:[-._].*)?", re.IGNORECASE)
+_NO_TEXT = frozenset({".js", ".cjs", ".mjs", ".ts", ".json"})
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package in the site.
+
+    ``integrity`` and ``resolved`` are those of upstream's lock (Subresource Integrity, and the archive's address);
+    ``licence`` is what its package.json declares, ``texts`` are its licence files (name -> content). ``bundles`` names
+    the bundles with code of it, ``files`` the files of the site that are copies of its files.
+    """
+
+    name: str
+    version: str
+    integrity: str
+    resolved: str
+    licence: str
+    author: str
+    texts: tuple[tuple[str, str], ...] = ()
+    bundles: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    patched: bool = False
+
+
+@dataclass
+class _Use:
+    """Where one folder of node_modules is used."""
+
+    bundles: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+
+
+def packages(built: Iterable[Built], site: Path) -> tuple[Package, ...]:
+    """Return all packages in ``site``, by name and version; our own components are not among them.
+
+    Raises StackError where a package of a bundle is not in the work area: it was changed after the build.
+    """
+    merged: dict[tuple[str, str], Package] = {}
+    components = tuple(built)
+    ours = {component.component.package for component in components} - {""}
+    for component in components:
+        tree = component.work.path
+        uses = _in_bundles(component)
+        if component is components[-1]:
+            sources = Repository(component.fetched.mirror).entries(component.source.last.laid.tree)
+            for file, folder in _copies(site, tree, sources):
+                uses[folder].files.add(file)
+        lock = _lock(tree)
+        for folder, use in uses.items():
+            if folder.rpartition(_FOLDER)[2] in ours:
+                continue
+            package = _package(tree, folder, use, lock, component.installed.patched)
+            known = merged.get((package.name, package.version))
+            merged[package.name, package.version] = _union(known, package) if known else package
+    return tuple(merged[key] for key in sorted(merged))
+
+
+def _in_bundles(component: Built) -> dict[str, _Use]:
+    uses: dict[str, _Use] = defaultdict(_Use)
+    for bundle, modules in component.bundled.modules.items():
+        for module in modules:
+            if found := _PACKAGE.match(module):
+                uses[found["folder"]].bundles.add(f"{component.component.name}/{bundle}")
+    return uses
+
+
+def _copies(site: Path, tree: Path, sources: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield files of the site that equal a file of a package, with the package's folder.
+
+    ``sources`` are the paths of upstream's repository: a file that the site has at such a path is upstream's.
+    """
+    sizes: dict[int, list[str]] = defaultdict(list)
+    for path in site.rglob("*"):
+        name = path.relative_to(site).as_posix()
+        if name not in sources and path.is_file() and (size := path.stat().st_size):
+            sizes[size].append(name)
+    digests = functools.cache(stamps.file_digest)
+    for file, size in _files(tree / _FOLDER.rstrip("/")):
+        for name in sizes.get(size, ()):
+            found = _PACKAGE.match(file.relative_to(tree).as_posix())
+            if found and digests(site / name) == digests(file):
+                yield name, found["folder"]
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield all files below a folder with their sizes; os.scandir is four times as fast as pathlib for 26 000 files."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                yield Path(entry.path), entry.stat().st_size
+
+
+def _lock(tree: Path) -> Mapping[str, Any]:
+    file = tree / "package-lock.json"
+    return dict(json.loads(file.read_bytes()).get("packages", {})) if file.is_file() else {}
+
+
+def _package(tree: Path, folder: str, use: _Use, lock: Mapping[str, Any], patched: Iterable[str]) -> Package:
+    try:
+        described = json.loads((tree / folder / "package.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise StackError(f"{tree / folder}/package.json cannot be read: {error}", hint="hardener build") from error
+    name, version = described["name"], described["version"]
+    entry = lock.get(folder, {})
+    return Package(
+        name,
+        version,
+        entry.get("integrity", ""),
+        entry.get("resolved", ""),
+        licence_of(described),
+        _person(described.get("author")),
+        licence_texts(tree / folder),
+        tuple(sorted(use.bundles)),
+        tuple(sorted(use.files)),
+        # patch-package names its files so: '@scope+name+version.patch'.
+        patched=f"{name.replace('/', '+')}+{version}.patch" in set(patched),
+    )
+
+
+def _union(one: Package, other: Package) -> Package:
+    """Return a package that two components use: the same name and version, so the same archive."""
+    return Package(
+        one.name,
+        one.version,
+        one.integrity or other.integrity,
+        one.resolved or other.resolved,
+        one.licence,
+        one.author,
+        one.texts,
+        tuple(sorted({*one.bundles, *other.bundles})),
+        tuple(sorted({*one.files, *other.files})),
+        patched=one.patched or other.patched,
+    )
+
+
+def licence_of(described: Mapping[str, Any]) -> str:
+    """Return the licence that a package.json declares, as SPDX writes it; empty where it declares none.
+
+    Old packages have an object, or a list of objects in ``licenses`` (docs of npm, "license"): each of the list may be
+    chosen.
+
+    >>> licence_of({"license": "MIT"}), licence_of({"license": {"type": "ISC", "url": ""}})
+    ('MIT', 'ISC')
+    >>> licence_of({"licenses": [{"type": "MIT"}, {"type": "GPL-2.0"}]}), licence_of({})
+    ('(MIT OR GPL-2.0)', '')
+    """
+    values = described.get("license", described.get("licenses", ()))
+    names = [
+        str(value.get("type", "")) if isinstance(value, dict) else str(value)
+        for value in (values if isinstance(values, list | tuple) else (values,))
+    ]
+    names = [name for name in names if name]
+    return f"({' OR '.join(names)})" if len(names) > 1 else "".join(names)
+
+
+def _person(author: Any) -> str:
+    """Return the name in a package.json's ``author``: a string ``Name <mail> (address)``, or an object."""
+    if isinstance(author, dict):
+        author = author.get("name", "")
+    return re.split(r"\s*[<(]", author, maxsplit=1)[0].strip() if isinstance(author, str) else ""
+
+
+def licence_texts(folder: Path) -> tuple[tuple[str, str], ...]:
+    """Return the licence and notice files of a folder: name and content."""
+    return tuple(
+        (file.name, file.read_text("utf-8", "replace"))
+        for file in sorted(folder.iterdir())
+        if file.is_file() and _TEXTS.fullmatch(file.name) and file.suffix.lower() not in _NO_TEXT
+    )
