@@ -103,6 +103,12 @@ def doctor(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def sbom(session: nox.Session) -> None:
+    """Write the bill of materials of the built site into dist/."""
+    run(session, "hardener", "sbom", *session.posargs)
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Run the whole job on the embedded demo upstream, with package registries alone."""
     run(session, "python", str(DEMO / "demo.py"), *session.posargs)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from hardener.system import node
 
@@ -259,6 +261,25 @@ def test_what_differs_from_run_to_run_is_in_the_log(demo: Demo) -> None:
     assert set(log["seconds"]) == {f"{step} minimeet" for step in STEPS}
     assert set(log["fetched_from"]) == {"minimeet"}
     assert demo.run.answer["log"] == log
+
+
+def test_the_bill_of_materials_lists_what_is_in_the_bundle(demo: Demo) -> None:
+    """CycloneDX that validates strictly; the bundled packages and no build tool; the same bytes again."""
+    path = demo.minimeet.dist / "demo.cdx.json"
+    contents = []
+    for _ in range(2):
+        run = demo.minimeet.run("sbom", "--out", str(path))
+        assert run.code == 0, run.stderr
+        contents.append(path.read_bytes())
+    path.unlink()
+    assert contents[0] == contents[1]
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(contents[0].decode()) is None
+    document = json.loads(contents[0])
+    names = {component["name"] for component in document["components"]}
+    assert {"minimeet", "core-js", "strophe.js"} <= names
+    assert not names & {"webpack", "typescript", "sass"}
+    (minimeet,) = (component for component in document["components"] if component["name"] == "minimeet")
+    assert len(minimeet["pedigree"]["patches"]) == 3
 
 
 def test_the_summary_compares_with_upstream(demo: Demo) -> None:
