@@ -19,14 +19,14 @@ ROOT = Path(__file__).parent
 DEMO = ROOT / "tests" / "minimeet"
 
 
-def run(session: nox.Session, *words: str) -> None:
+def run(session: nox.Session, *words: str, **settings: str) -> None:
     """Run a command in the project's environment, as uv.lock says it has to be."""
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if not uv:
         session.error("uv is not installed. Run 'make setup' (or: pip install uv)")
     # Where Python may not keep what it compiled, each start of hardener takes twice as long; the tests start it often.
-    env = {"PYTHONDONTWRITEBYTECODE": None}
+    env = {"PYTHONDONTWRITEBYTECODE": None} | settings
     session.run(uv, "run", "--locked", "--project", str(ROOT), *words, env=env, external=True, silent=False)
 
 
@@ -183,4 +183,4 @@ def attack(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
-    run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs)
+    run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs, PYTHONPATH=str(ROOT / "tests"))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from statistics import median
@@ -17,6 +14,7 @@ from playwright.sync_api import sync_playwright
 from report import Row
 
 from hardener.snippets import NGINX
+from support import nginx_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,17 +28,6 @@ SLOWER = 4  # times, the processor
 FORM = '#personal-login-user, [data-testid="prejoin.joinMeeting"]'
 PATIENCE = 180_000  # milliseconds
 ROOM = "/BenchRoom"
-FRAME = """
-{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ }}
-http {{
-  access_log off; include /etc/nginx/mime.types;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  {outside}
-  server {{ listen 127.0.0.1:{port}; root {site}; {inside} }}
-}}
-"""
 # docker-jitsi-meet's web/rootfs/defaults/nginx.conf; the locations are those of upstream's jitsi-meet.example.
 UPSTREAMS_OUTSIDE = """gzip on; gzip_types text/plain text/css application/javascript application/json; gzip_vary on;
   gzip_min_length 860;"""
@@ -113,25 +100,13 @@ def _served(folder: Path, site: Path, outside: str, inside: str) -> Iterator[str
     """Serve a site with nginx on loopback; yields the address."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(NGINX, folder / "hardener")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    user = "user root;" if os.getuid() == 0 else ""
-    text = FRAME.format(user=user, folder=folder, site=site, port=port, outside=outside, inside=inside)
-    (folder / "nginx.conf").write_text(text)
-    server = subprocess.Popen([_program("nginx"), "-c", folder / "nginx.conf", "-e", folder / "error.log"])
+    (folder / "site").symlink_to(site)
+    server = f"{outside} server {{ listen 127.0.0.1:{{port}}; root {{site}}; {inside} }}"
     try:
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if server.poll() is not None:
-                raise BenchError(f"nginx does not start: see {folder / 'error.log'}", hint="nginx -t")
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
+        with nginx_server.serving(_program("nginx"), folder, server) as address:
+            yield address
+    except nginx_server.NginxError as error:
+        raise BenchError(str(error), hint="nginx -t") from None
 
 
 def _program(name: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
-import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +16,13 @@ import pytest
 from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 
 from hardener import config
-from hardener.git.fetch import mirror_of
-from hardener.git.repository import Repository
-from hardener.pipeline import build
-from hardener.pipeline.results import Options
 from hardener.proof import stack as stack_module
-from hardener.proof.ablate import VARIABLE
 from hardener.proof.stack import staging
 from hardener.proof.stack.docker import NoDockerError
 from hardener.proof.xmpp.stub import PASSWORD, USER, Conversation, Door, Mallory
 from hardener.ui import UI
+from support import nginx_server
+from support.sites import archive_of, unpack
 
 from .meeting import Participant
 
@@ -47,39 +41,25 @@ XMPP = "xmpp.invalid"
 
 # The shape of upstream's doc/debian/jitsi-meet/jitsi-meet.example: static folders, and every other path is a room.
 NGINX = """
-{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ }}
-http {{
-  access_log off; include /etc/nginx/mime.types;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
+  server {
     listen 127.0.0.1:{port}; root {site}; ssi on; ssi_types application/x-javascript application/javascript; index index.html;
-    location = /external_api.js {{ alias {site}/libs/external_api.min.js; }}
-    location ~ ^/([^/?&:'"]+)$ {{ try_files $uri @root_path; }}
-    location @root_path {{ rewrite ^/(.*)$ / break; }}
-  }}
-}}
+    location = /external_api.js { alias {site}/libs/external_api.min.js; }
+    location ~ ^/([^/?&:'"]+)$ { try_files $uri @root_path; }
+    location @root_path { rewrite ^/(.*)$ / break; }
+  }
 """
 
 # The same site served with build/nginx, as docs/operator.md#headers says; behind /http-bind a server that allows every origin.
 NGINX_WITH_SNIPPETS = """
-{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ }}
-http {{
-  access_log off; include /etc/nginx/mime.types;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{
+  server {
     listen 127.0.0.1:{port}; root {site};
     set $hardener_xmpp http://unix:{folder}/xmpp:; set $hardener_bridge http://127.0.0.1:9;
     include hardener/site.conf;
-  }}
-  server {{
+  }
+  server {
     listen unix:{folder}/xmpp; default_type text/xml;
-    location / {{ add_header Access-Control-Allow-Origin *; return 200 "<body/>"; }}
-  }}
-}}
+    location / { add_header Access-Control-Allow-Origin *; return 200 "<body/>"; }
+  }
 """
 SNIPPETS = ROOT / "build" / "nginx"
 
@@ -141,7 +121,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def nginx() -> str:
-    path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    path = nginx_server.program()
     if not path:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     return path
@@ -161,40 +141,20 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
         if variant not in addresses:
             folder = tmp_path_factory.mktemp(variant)
             unpack(archive_of("unpatched" if variant == "unpatched" else "hardened"), folder / "site")
-            template = NGINX
+            http, outside = NGINX, ""
             if variant in {"headers", "bare", "brotli"}:
-                template = NGINX_WITH_SNIPPETS
+                http = NGINX_WITH_SNIPPETS
                 _with_snippets(folder, headers=variant != "bare")
             if variant == "brotli":
                 shutil.copy(SNIPPETS / "brotli/brotli.conf", folder / "hardener")
-                template = f"load_module {_static_brotli(nginx)};{template}"
-            server, addresses[variant] = _start(nginx, folder, template)
+                outside = f"load_module {_static_brotli(nginx)};"
+            server, addresses[variant] = nginx_server.start(nginx, folder, http, outside=outside)
             servers.append(server)
         return addresses[variant]
 
     yield serve
     for server in servers:
-        server.terminate()
-        server.wait()
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
-
-
-def archive_of(variant: str) -> Path:
-    if variant == "hardened" and os.environ.get(VARIABLE):  # 'hardener ablate' names the archive that it has built
-        return Path(os.environ[VARIABLE])
-    project = config.load(ROOT)
-    for component in project.components:
-        mirror = mirror_of(component)
-        if not mirror.exists() or Repository(mirror).commit(component.commit) is None:
-            pytest.skip(
-                f"{mirror} does not hold {component.name} at its pin: run 'make build' (HARDENER_UPSTREAM names mirrors)"
-            )
-    result = build.build(project, Options(sources={}, unpatched=variant == "unpatched"), UI(quiet=True))
-    return result.packaged.site.path
+        nginx_server.stop(server)
 
 
 def _static_brotli(nginx: str) -> Path:
@@ -210,34 +170,6 @@ def _with_snippets(folder: Path, *, headers: bool) -> None:
     shutil.copytree(SNIPPETS, folder / "hardener")
     if not headers:
         (folder / "hardener" / "security-headers.conf").write_text("")
-
-
-def _start(nginx: str, folder: Path, template: str) -> tuple[subprocess.Popen[bytes], str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # Workers as root, where we are root: pytest's folders are closed to everybody else.
-    user = "user root;" if os.getuid() == 0 else ""
-    configuration = folder / "nginx.conf"
-    configuration.write_text(template.format(user=user, folder=folder, site=folder / "site", port=port))
-    server = subprocess.Popen([nginx, "-c", configuration, "-e", folder / "error.log"], stderr=subprocess.DEVNULL)
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server, f"http://127.0.0.1:{port}"
-        if server.poll() is not None:
-            pytest.fail(f"nginx does not start: {(folder / 'error.log').read_text()}")
-
-
-@contextlib.contextmanager
-def serving(nginx: str, folder: Path, template: str) -> Iterator[str]:
-    """Serve ``folder/site`` and stop at the end; yields the address."""
-    server, address = _start(nginx, folder, template)
-    try:
-        yield address
-    finally:
-        server.terminate()
-        server.wait()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ import pytest
 
 from hardener.pipeline import compressed
 from hardener.pipeline.versions import stamp
+from support.nginx_server import serving
+from support.sites import archive_of, unpack
 
 from .conftest import (
     LOGIN,
@@ -28,11 +30,8 @@ from .conftest import (
     PREJOIN,
     ROOM,
     SNIPPETS,
-    archive_of,
     join,
-    serving,
     sign_in,
-    unpack,
 )
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ def test_sounds_and_olm_are_loaded_after_the_login(visit: Callable[..., Visit]) 
 # docker-jitsi-meet's web/rootfs/defaults/nginx.conf; Debian's example has the same types.
 UPSTREAMS_GZIP = """gzip on; gzip_types text/plain text/css application/javascript application/json; gzip_vary on;
   gzip_min_length 860;
-  server {{"""
+  server {"""
 
 
 @pytest.mark.usefixtures("xmpp")
@@ -254,7 +253,7 @@ def test_a_first_visit_takes_at_most_four_fifths_of_upstreams_bytes(
     """Of a room, with nothing in the browser's cache, until the page has nothing to fetch; as sent, headers included."""
     unpack(archive_of("unpatched"), tmp_path / "site")
     sent = {}
-    with serving(nginx, tmp_path, NGINX.replace("server {{", UPSTREAMS_GZIP, 1)) as upstreams:
+    with serving(nginx, tmp_path, NGINX.replace("server {", UPSTREAMS_GZIP, 1)) as upstreams:
         for address in (site("headers"), upstreams):
             page = context.new_page()
             sizes: list[int] = []

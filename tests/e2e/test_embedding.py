@@ -10,8 +10,10 @@ from urllib.parse import quote
 import pytest
 
 from hardener import snippets
+from support import nginx_server
+from support.sites import archive_of
 
-from .conftest import NGINX_WITH_SNIPPETS, _start, archive_of, enter, join
+from .conftest import NGINX_WITH_SNIPPETS, enter, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,7 +200,7 @@ def test_one_setting_lets_a_page_of_another_origin_embed_and_steer(
             with tarfile.open(archive_of("hardened")) as archive:
                 archive.extractall(folder / "site", filter="data")
             snippets.write(folder / "hardener", [portal] if allowed else [])
-            server, address = _start(nginx, folder, NGINX_WITH_SNIPPETS)
+            server, address = nginx_server.start(nginx, folder, NGINX_WITH_SNIPPETS)
             servers.append(server)
             for origin in (portal, foreign):
                 page = _page(context, origin)
@@ -210,8 +212,7 @@ def test_one_setting_lets_a_page_of_another_origin_embed_and_steer(
                 page.close()
     finally:
         for server in servers:
-            server.terminate()
-            server.wait()
+            nginx_server.stop(server)
 
     # The script is for all, where anybody may embed: the policy of resources knows no list.
     assert seen == {

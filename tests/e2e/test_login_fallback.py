@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support import prosody_server
+from support import nginx_server, prosody_server
 from support.prosody_server import ACCOUNTS, DOMAIN, MUC, Setup
+from support.sites import archive_of, unpack
 
-from .conftest import LOGIN, NGINX, Visit, _start, archive_of, sign_in, unpack
+from .conftest import LOGIN, NGINX, Visit, sign_in
 from .test_login import JOINED, PREJOIN, ROOM, WRONG, _in_meeting, _joins, _says
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ ANSWERS = {
     "no answer": "proxy_pass http://unix:{folder}/silent:/;",
 }
 LOCATIONS = """
-    location = /http-bind {{ proxy_pass http://127.0.0.1:PORT; proxy_set_header Connection ""; proxy_http_version 1.1; }}
-    location = /xmpp-websocket {{ proxy_pass http://127.0.0.1:PORT; proxy_http_version 1.1;
-      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }}
+    location = /http-bind { proxy_pass http://127.0.0.1:PORT; proxy_set_header Connection ""; proxy_http_version 1.1; }
+    location = /xmpp-websocket { proxy_pass http://127.0.0.1:PORT; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; }
 """
 
 
@@ -65,19 +66,18 @@ def site(
                 silent = socket.socket(socket.AF_UNIX)
                 silent.bind(str(folder / "silent"))
                 silent.listen()  # nobody ever accepts
-                refusals = "".join(f"location = /{_path(way)} {{{{ {what} }}}}\n" for way, what in ANSWERS.items())
+                refusals = "".join(f"location = /{_path(way)} {{ {what} }}\n" for way, what in ANSWERS.items())
                 locations = LOCATIONS.replace("PORT", str(prosody.ports["http"])) + refusals
                 template = NGINX.replace(
                     "    location = /external_api.js", f"{locations}    location = /external_api.js"
                 )
-                server, addresses[variant] = _start(nginx, folder, template)
+                server, addresses[variant] = nginx_server.start(nginx, folder, template)
                 running.append((server, silent))
             return addresses[variant]
 
         yield serve
     for server, silent in running:
-        server.terminate()
-        server.wait()
+        nginx_server.stop(server)
         silent.close()
 
 

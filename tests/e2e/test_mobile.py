@@ -13,8 +13,9 @@ import pytest
 from hardener import config
 from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
+from support.sites import archive_of
 
-from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, archive_of, enter
+from .conftest import PREJOIN, ROOM, ROOT, SCREENSHOTS, enter
 from .test_accessibility import violations
 from .test_invitations import F_DROID, IPHONE
 

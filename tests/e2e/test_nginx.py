@@ -10,26 +10,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import SNIPPETS, _start
+from support import nginx_server
+
+from .conftest import SNIPPETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-FRAME = """
-{{user}} daemon off; pid {{folder}}/nginx.pid; error_log {{folder}}/error.log;
-events {{{{ }}}}
-http {{{{
-  access_log off;
-  client_body_temp_path {{folder}}/body; proxy_temp_path {{folder}}/proxy; fastcgi_temp_path {{folder}}/fastcgi;
-  uwsgi_temp_path {{folder}}/uwsgi; scgi_temp_path {{folder}}/scgi;
-  {zones}
-  server {{{{
-    listen 127.0.0.1:{{port}}; root {{site}};
-    set $hardener_xmpp http://unix:{{folder}}/behind:; set $hardener_bridge http://unix:{{folder}}/behind:;
+SERVER = """
+  server {
+    listen 127.0.0.1:{port}; root {site};
+    set $hardener_xmpp http://unix:{folder}/behind:; set $hardener_bridge http://unix:{folder}/behind:;
     include hardener/site.conf;
-  }}}}
-}}}}
+  }
 """
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nbehind"
 
@@ -87,16 +81,14 @@ def served(tmp_path: Path, nginx: str) -> Iterator[Callable[..., tuple[int, Behi
                     file.read_text().replace("rate=10r/s", rate).replace("burst=300", f"burst={burst} nodelay")
                 )
         behind = Behind(tmp_path / "behind")
-        server, address = _start(
-            nginx, tmp_path, FRAME.format(zones=f"include {tmp_path}/zones.conf;" if limits else "")
-        )
+        zones = f"include {tmp_path}/zones.conf;" if limits else ""
+        server, address = nginx_server.start(nginx, tmp_path, zones + SERVER)
         started.append((server, behind))
         return int(address.rpartition(":")[2]), behind
 
     yield serve
     for server, behind in started:
-        server.terminate()
-        server.wait()
+        nginx_server.stop(server)
         behind.socket.close()
 
 

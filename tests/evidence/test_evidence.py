@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,19 +16,26 @@ from hardener.proof.evidence.record import read
 from hardener.proof.stack.docker import NoDockerError
 from hardener.proof.xmpp import stub
 from hardener.ui import UI
+from support.sites import built
 from support.threads import beside_playwright
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
-WORK = Path(__file__).parents[2] / ".work"
+
+
+@pytest.fixture(autouse=True)
+def cache_home(developers_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The sites are built from the mirrors and packages in the developer's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
+    return developers_cache
 
 
 def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
     """Run a selection on a built site; skipped, with the reason, where that is not possible."""
-    site = WORK / variant / "site"
-    if not (site / "index.html").exists():
-        pytest.skip(f"{site} is not there: hardener build{' --unpatched' if variant == 'unpatched' else ''}")
     try:
-        return beside_playwright(campaign.run, site, out, UI(quiet=True), only).summary
+        return beside_playwright(campaign.run, built(variant), out, UI(quiet=True), only).summary
     except StackError as error:
         pytest.skip(f"{error.message} ({error.hint})")
 
@@ -115,15 +121,9 @@ def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.stack
-def test_people_in_a_call_on_real_servers_and_a_hostile_one(
-    tmp_path: Path, developers_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_people_in_a_call_on_real_servers_and_a_hostile_one(tmp_path: Path) -> None:
     """The unpatched site beside it shows that what Mallory sends through Prosody does reach out where nothing stops it."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
-    sites = [WORK / variant / "site" for variant in ("hardened", "unpatched")]
-    for site in sites:
-        if not (site / "index.html").exists():
-            pytest.skip(f"{site} is not there: hardener build (and --unpatched)")
+    sites = [built(variant) for variant in ("hardened", "unpatched")]
     only = ("real-two", "real-three", "real-mallory+mallory-avatar")
     words = ["evidence", os.fspath(sites[0]), "--control", os.fspath(sites[1]), "--stack", "--out", os.fspath(tmp_path)]
     given = main._parser().parse_args([*words, "--only", *only])
