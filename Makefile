@@ -3,10 +3,10 @@ NOX = .venv/bin/nox --no-error-on-missing-interpreters -s
 PYTHON = python3
 UV_VERSION = 0.13.9
 
-.PHONY: help setup build check demo test lint e2e stack bench baseline doctor clean
+.PHONY: help setup build check check-fast demo test lint e2e stack bench baseline doctor clean
 
 help: ## show this list
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 setup: .venv/.ready ## make the environment (.venv) from uv.lock
 
@@ -28,6 +28,9 @@ demo: setup ## run the whole job on the embedded demo upstream
 
 test: setup ## run lint, types and all tests
 	@$(NOX) lint test -- $(ARGS)
+
+check-fast: setup ## run lint, types and unit tests, in less than a minute
+	@$(NOX) check-fast -- $(ARGS)
 
 lint: setup ## check style and types
 	@$(NOX) lint

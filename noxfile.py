@@ -5,6 +5,7 @@ Every session runs the package in the project's own environment, which uv brings
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,14 @@ nox.options.sessions = ["lint", "test"]
 
 ROOT = Path(__file__).parent
 DEMO = ROOT / "tests" / "minimeet"
+# One worker more than processors: most tests wait a while for a browser or a server (tests/support/sharing_out.py).
+PYTEST = (
+    "pytest",
+    f"--numprocesses={(os.cpu_count() or 1) + 1}",
+    "--dist=loadfile",
+    "--no-loadscope-reorder",
+    "--durations=20",
+)
 
 
 def run(session: nox.Session, *words: str, **settings: str) -> None:
@@ -131,8 +140,15 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """Run all tests; what cannot run here is skipped with its reason and counted."""
-    run(session, "pytest", *session.posargs)
+    """Run all tests; what cannot run here is skipped with its reason and counted (in one process: -- -n 0)."""
+    run(session, *PYTEST, *session.posargs)
+
+
+@nox.session(name="check-fast", default=False)
+def check_fast(session: nox.Session) -> None:
+    """Check style, types, imports and the unit tests: what a change needs again and again, in less than a minute."""
+    lint(session)
+    run(session, *PYTEST, "build/hardener", "tests/unit", *session.posargs)
 
 
 @nox.session(default=False)

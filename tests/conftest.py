@@ -1,17 +1,45 @@
-"""What holds for all tests: a cache directory of their own, no mirror from the environment, repeatable property tests."""
+"""What holds for all tests: a cache directory of their own, no mirror from the environment, repeatable property tests.
+
+Also how they are shared out among workers (pytest -n), and the summary of what they took.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+from support import sharing_out
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
 
 # Repeatable by default; `pytest --hypothesis-profile explore` looks for new examples.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=60)
 hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing_out.ByFile:
+    return sharing_out.ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: sharing_out.rank(item.nodeid))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    sharing_out.require_listing(item)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    sharing_out.write_seconds(terminalreporter)
+
 
 _DEVELOPERS_CACHE = os.environ.get("XDG_CACHE_HOME", "")
 

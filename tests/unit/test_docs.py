@@ -142,7 +142,7 @@ def _refused(words: list[str], *, whole: bool) -> str:
     program, *words = words
     if program == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-        targets = {*re.findall(r"^([a-z0-9]+):.*## ", makefile, re.MULTILINE), UPSTREAMS_TARGET}
+        targets = {*re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE), UPSTREAMS_TARGET}
         return f"make has no target {words[0]}" if words and words[0] not in targets else ""
     if Path(program).name == "nox":
         return _refused_session(words, whole=whole)
