@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -19,18 +21,17 @@ from hardener.series import patch
 from hardener.series.apply import Status, try_apply
 from hardener.series.lists import read_series
 from hardener.upstream.drift import report
-from hardener.upstream.drift.ages import DAY
+from hardener.upstream.drift.ages import DAY, Turn
 from hardener.upstream.drift.cells import Engine
 from hardener.upstream.drift.matrix import drift
 from hardener.upstream.releases import named_commit
 from support.fakes import EXECUTABLE, SUBMODULE, SYMLINK, FakeUpstream, git, lines, write_files, write_series
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hardener.upstream.drift.matrix import Drift, Row
 
 UTIL = b"export const one = 1;\nexport const two = 2;\nexport const three = 3;\n"
+HOSTILE = '<img src=x onerror="alert(1)">'
 LETTERS = {letter: status for status, letter in report.LETTERS.items()}
 
 
@@ -462,7 +463,7 @@ class TestReport:
         assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object"}
         assert "url(" not in text
         assert "http" not in text
-        assert "Drift of &lt;&quot;us&quot;&gt;" in text
+        assert "Drift of &lt;&#34;us&#34;&gt;" in text
         cells = [attributes for tag, attributes in page.tags if tag == "td" and "colspan" in attributes]
         assert sum(int(cell["colspan"]) for cell in cells) == 7
         assert [cell["class"] for cell in cells] == [
@@ -477,10 +478,23 @@ class TestReport:
         assert cells[4]["title"] == "v1.4 to pin: clean"
         assert {attributes["scope"] for tag, attributes in page.tags if tag == "th"} == {"row", "col", "colgroup"}
 
+    def test_hostile_values_are_escaped(self, project: config.Project) -> None:
+        drift = look(project)
+        row = replace(drift.rows[0], component=HOSTILE, patch=HOSTILE, subject=HOSTILE)
+        cells = tuple(cell and replace(cell, detail=HOSTILE) for cell in row.cells)
+        row = replace(row, broke=Turn(HOSTILE, "a" * 40, HOSTILE), cells=cells)
+        releases = tuple(replace(release, label=HOSTILE) for release in drift.releases)
+        drift = replace(drift, rows=(row,), releases=releases, notes=(HOSTILE,))
+        text = report.html(drift, HOSTILE)
+        assert "<img" not in text
+        assert 'onerror="' not in text
+        assert text.count("&lt;img src=x") > 10
+
     def test_all_states_have_a_letter_and_a_colour(self) -> None:
         assert set(report.LETTERS) == set(Status)
         assert len(set(report.LETTERS.values())) == len(Status)
-        assert all(f".{status.value}{{" in report._STYLE for status in Status)
+        template = (Path(report.__file__).parent / "templates/report.html").read_text("utf-8")
+        assert all(f".{status.value}{{" in template for status in Status)
 
     def test_json_is_the_whole_matrix(self, project: config.Project) -> None:
         answer = json.loads(json.dumps(look(project).as_json()))

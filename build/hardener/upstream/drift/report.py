@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hardener.series.apply import Status
+from hardener.system import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hardener.upstream.drift.ages import Turn
     from hardener.upstream.drift.cells import Cell
     from hardener.upstream.drift.matrix import Drift, Row
@@ -37,29 +35,6 @@ _MEANING = {
     Status.GONE: "its file is not there",
 }
 _LABELLED = 120  # with more columns than this, only years stand above them
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fff;--line:#999}
-@media(prefers-color-scheme:dark){:root{--ink:#eee;--paper:#161616;--line:#666}}
-body{font:15px/1.5 system-ui,sans-serif;margin:1.5rem;color:var(--ink);background:var(--paper)}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse}
-caption{text-align:left;font-weight:600;padding:.5rem 0}
-th,td{padding:.1rem .4rem;text-align:left;vertical-align:bottom}
-.heat th[scope=row]{position:sticky;left:0;background:var(--paper);font-weight:400;white-space:nowrap}
-.heat td,.heat .col{min-width:1rem;max-width:1rem;padding:0;text-align:center;border:1px solid var(--paper)}
-.heat td{height:1.4rem;vertical-align:middle;font:700 12px/1 ui-monospace,monospace}
-.heat .col{font-weight:400;font-size:12px;height:9rem}
-.heat .col span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap}
-.heat .year{border-left:1px solid var(--line);padding-left:.2rem;font-weight:400}
-.key{display:inline-block;width:1.4rem;text-align:center;font:700 12px/1.4rem ui-monospace,monospace}
-.clean{background:#0b6e4f;color:#fff}.offset{background:#7fc8a9;color:#000}.merged-upstream{background:#1d4e89;color:#fff}
-.conflict{background:#b3261e;color:#fff}.target-moved{background:#f2a65a;color:#000}.target-gone{background:#6b6b6b;color:#fff}
-.none{background:none}
-.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-.list th,.list td{border-top:1px solid var(--line);padding:.3rem .8rem .3rem 0;vertical-align:top}
-.list .number{text-align:right;font-variant-numeric:tabular-nums}
-code{font-size:13px}
-"""
 
 
 def strip(row: Row, width: int = 0) -> str:
@@ -93,48 +68,28 @@ def turn(one: Turn | None) -> str:
 
 
 def html(drift: Drift, title: str) -> str:
-    """The matrix as one HTML file."""
+    """Return the matrix as one HTML file."""
     years = [datetime.fromtimestamp(release.when, UTC).year for release in drift.releases]
-    heads = "".join(
-        f"<th class=year scope=colgroup colspan={len(list(group))}>{year}</th>"
-        for year, group in itertools.groupby(years)
-    )
-    labels = ""
-    if len(drift.releases) <= _LABELLED:
-        labels = "<tr><td></td>" + "".join(
-            f"<th class=col scope=col><span>{escape(release.label)}</span></th>" for release in drift.releases
-        )
-    keys = "".join(
-        f"<li><span class='key {status.value}' aria-hidden=true>{letter}</span> {status.value}: {_MEANING[status]}</li>"
-        for status, letter in LETTERS.items()
-    )
-    series = "unknown" if drift.half_life is None else half_life(drift.half_life, lasting=False)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in drift.notes)
-    return "\n".join(
-        [
-            "<!doctype html><html lang=en><head><meta charset=utf-8>",
-            "<meta name=viewport content='width=device-width'>",
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{escape(title)}</h1>",
-            f"<p>{len(drift.rows)} patches, {len(drift.releases)} upstream trees, {drift.size} cells,",
-            f"{drift.distinct} of them distinct. Half-life of the series: {series}.</p>",
-            f"<ul style='list-style:none;padding:0'>{keys}</ul>",
-            "<div class=scroll tabindex=0 role=region aria-label='Matrix of patches and releases'>",
-            "<table class=heat><caption>How each patch fits each upstream tree, oldest left</caption><thead>",
-            f"<tr><th scope=col>patch</th>{heads}</tr>{labels}</thead><tbody>",
-            *(_heat(row, drift) for row in drift.rows),
-            "</tbody></table></div>",
-            "<div class=scroll tabindex=0 role=region aria-label='Patches'><table class=list>",
-            "<caption>Age and cost of each patch</caption><thead><tr><th scope=col>patch</th>",
-            "<th scope=col>newest tree</th><th scope=col>fits since</th><th scope=col>broke</th>",
-            "<th scope=col>half-life</th><th scope=col>lines</th><th scope=col>burden a year</th></tr></thead>",
-            "<tbody>",
-            *(_line(row) for row in drift.rows),
-            "</tbody></table></div>",
-            "<p>Burden: over the touched files, lines of the patch times upstream's commits to the file a year.</p>",
-            f"<ul>{notes}</ul>" if notes else "",
-            "</body></html>\n",
-        ]
+    return templates.render(
+        __package__,
+        "report.html",
+        title=title,
+        drift=drift,
+        half_life="unknown" if drift.half_life is None else half_life(drift.half_life, lasting=False),
+        key=[(status.value, letter, _MEANING[status]) for status, letter in LETTERS.items()],
+        years=[(year, len(list(group))) for year, group in itertools.groupby(years)],
+        labelled=len(drift.releases) <= _LABELLED,
+        heat=[(row, _heat(row, drift)) for row in drift.rows],
+        lines=[
+            (
+                row,
+                {
+                    "words": (_words(row.now), turn(row.since), turn(row.broke)),
+                    "half_life": half_life(row.half_life, lasting=row.lasting),
+                },
+            )
+            for row in drift.rows
+        ],
     )
 
 
@@ -146,28 +101,20 @@ def _words(cell: Cell | None) -> str:
     return ": ".join(filter(None, (cell.status.value, "; ".join(filter(None, (moved, cell.detail, behind))))))
 
 
-def _heat(row: Row, drift: Drift) -> str:
+def _heat(row: Row, drift: Drift) -> list[dict[str, Any]]:
+    """Return the cells of a row; neighbours that say the same are one."""
     cells = []
     for words, group in itertools.groupby(
         zip(drift.releases, row.cells, strict=True), key=lambda pair: _words(pair[1])
     ):
         run = list(group)
         first, last, cell = run[0][0].label, run[-1][0].label, run[0][1]
-        said = escape(f"{first}: {words}" if first == last else f"{first} to {last}: {words}", quote=True)
-        kind = cell.status.value if cell else "none"
-        letters = " ".join([LETTERS[cell.status] if cell else " "] * len(run))
         cells.append(
-            f'<td class={kind} colspan={len(run)} title="{said}"><span aria-hidden=true>{letters}</span>'
-            f"<span class=sr>{said}</span></td>"
+            {
+                "kind": cell.status.value if cell else "none",
+                "count": len(run),
+                "said": f"{first}: {words}" if first == last else f"{first} to {last}: {words}",
+                "letters": " ".join([LETTERS[cell.status] if cell else " "] * len(run)),
+            }
         )
-    return f"<tr><th scope=row>{escape(row.patch.removesuffix('.patch'))}</th>{''.join(cells)}</tr>"
-
-
-def _line(row: Row) -> str:
-    fields: Sequence[str] = (_words(row.now), turn(row.since), turn(row.broke))
-    return (
-        f"<tr><th scope=row>{escape(row.component)}<br><code>{escape(row.patch)}</code><br>{escape(row.subject)}</th>"
-        + "".join(f"<td>{escape(field)}</td>" for field in fields)
-        + f"<td class=number>{half_life(row.half_life, lasting=row.lasting)}</td><td class=number>{row.lines}</td>"
-        + f"<td class=number>{row.burden:.0f}</td></tr>"
-    )
+    return cells
