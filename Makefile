@@ -1,4 +1,4 @@
-# Aliases only: what they do stands in noxfile.py.
+# Aliases only: noxfile.py has the sessions.
 NOX = .venv/bin/nox --no-error-on-missing-interpreters -s
 PYTHON = python3
 UV_VERSION = 0.13.9
@@ -23,7 +23,7 @@ build: setup ## build the hardened archive of real Jitsi Meet into dist/
 check: setup ## apply all patches and overlays without building
 	@$(NOX) check -- $(ARGS)
 
-demo: setup ## run the whole job on the embedded demo upstream
+demo: setup ## build the embedded demo upstream
 	@$(NOX) demo -- $(ARGS)
 
 test: setup ## run lint, types and all tests
@@ -41,13 +41,13 @@ e2e: setup ## run the browser tests
 stack: setup ## run the bundle with an XMPP server in containers: make stack ARGS=up|down|logs|status
 	@$(NOX) stack -- $(ARGS)
 
-bench: setup ## measure ours against upstream's own way
+bench: setup ## compare our build with upstream's own
 	@$(NOX) bench -- $(ARGS)
 
-baseline: setup ## measure upstream as it is, for the summary's comparison
+baseline: setup ## measure the unpatched upstream, for the summary
 	@$(NOX) baseline -- $(ARGS)
 
-doctor: setup ## say what is missing on this machine
+doctor: setup ## list missing prerequisites
 	@$(NOX) doctor -- $(ARGS)
 
 clean: setup ## remove the work area

@@ -1,4 +1,4 @@
-"""The users' verbs. ``nox -l`` lists them, ``nox -s build -- --help`` shows the options of one.
+"""All sessions. ``nox -l`` lists them, ``nox -s build -- --help`` prints the options of one.
 
 Every session runs the package in the project's own environment, which uv brings up to date from uv.lock first.
 """
@@ -29,7 +29,7 @@ PYTEST = (
 
 
 def run(session: nox.Session, *words: str, **settings: str) -> None:
-    """Run a command in the project's environment, as uv.lock says it has to be."""
+    """Run a command in the project's environment, which uv.lock defines."""
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.exists() else shutil.which("uv")
     if not uv:
@@ -47,13 +47,13 @@ def build(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def check(session: nox.Session) -> None:
-    """Apply all series and overlays and judge every patch, without building (nox -s check -- --tree master)."""
+    """Apply all series and overlays and check every patch, without building (nox -s check -- --tree master)."""
     run(session, "hardener", "check", *session.posargs)
 
 
 @nox.session(default=False)
 def edit(session: nox.Session) -> None:
-    """Open a component's series as commits, to change with plain git (nox -s edit -- jitsi-meet)."""
+    """Open a component's series as commits, to edit with git (nox -s edit -- jitsi-meet)."""
     run(session, "hardener", "edit", *session.posargs)
 
 
@@ -65,13 +65,13 @@ def regen(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def explain(session: nox.Session) -> None:
-    """Say what of ours a host, file, patch, configuration key or module is about (nox -s explain -- WORD)."""
+    """Find what this project does about a host, file, patch, key or module (nox -s explain -- WORD)."""
     run(session, "hardener", "explain", *session.posargs)
 
 
 @nox.session(default=False)
 def drift(session: nox.Session) -> None:
-    """Hold the series against upstream's releases (a range: nox -s drift -- --range 9000..)."""
+    """Compare the series with upstream's releases (a range: nox -s drift -- --range 9000..)."""
     run(session, "hardener", "drift", *session.posargs)
 
 
@@ -107,7 +107,7 @@ def compare(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def doctor(session: nox.Session) -> None:
-    """Say what is missing on this machine, and what mends it."""
+    """List missing prerequisites and how to install them."""
     run(session, "hardener", "doctor", *session.posargs)
 
 
@@ -119,13 +119,13 @@ def sbom(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Run the whole job on the embedded demo upstream, with package registries alone."""
+    """Build the embedded demo upstream; this needs only package registries."""
     run(session, "python", str(DEMO / "demo.py"), *session.posargs)
 
 
 @nox.session(default=False)
 def baseline(session: nox.Session) -> None:
-    """Build upstream as it is and write its sizes to baseline.json, which the summary compares with."""
+    """Build upstream as it is and write its sizes to baseline.json, for the summary."""
     run(session, "hardener", "build", "--unpatched", "--write-baseline", *session.posargs)
 
 
@@ -159,13 +159,15 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def ablate(session: nox.Session) -> None:
-    """Leave out one patch at a time and see its test go red (needs nginx and chromium; about half a minute a patch)."""
+    """Leave out one patch at a time and expect its test to fail (needs nginx and chromium; about half a minute a
+    patch).
+    """
     run(session, "hardener", "ablate", *session.posargs)
 
 
 @nox.session(default=False)
 def evidence(session: nox.Session) -> None:
-    """Prove in a sealed network whom the hardened bundle talks to, and that the unpatched one leaks there (root)."""
+    """Record in a sealed network which hosts the bundle contacts; the unpatched one must leak (root)."""
     run(session, "hardener", "build")
     run(session, "hardener", "build", "--unpatched")
     sites = (".work/hardened/site", "--control", ".work/unpatched/site")
@@ -180,7 +182,7 @@ def nginx(session: nox.Session) -> None:
 
 @nox.session(name="check-server", default=False)
 def check_server(session: nox.Session) -> None:
-    """Read a server's configuration and name what it leaves open (nox -s check-server -- /etc)."""
+    """Check a server's configuration and list what it leaves open (nox -s check-server -- /etc)."""
     run(session, "hardener", "check-server", *session.posargs)
 
 
@@ -192,11 +194,11 @@ def stack(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def attack(session: nox.Session) -> None:
-    """Try every way in: on a test stack and on one with planted doors, or on a server of yours (-- URL --domain D)."""
+    """Try to get in without a login: test stacks, or your own server (-- URL --domain D)."""
     run(session, "hardener", "attack", *(session.posargs or ["--stack"]))
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure ours against upstream's own way, in one run (options: nox -s bench -- --help)."""
+    """Compare our build with upstream's own, in one run (options: nox -s bench -- --help)."""
     run(session, "python", str(ROOT / "tests" / "bench" / "bench.py"), *session.posargs, PYTHONPATH=str(ROOT / "tests"))

@@ -58,14 +58,16 @@ class Component:
 
     @property
     def generated(self) -> dict[str, str]:
-        """The files that upstream's own build would generate: path -> content, with the placeholders filled in."""
+        """Return the files that upstream's own build would generate: path -> content, with the placeholders filled
+        in.
+        """
         return {
             path: content.replace("{commit}", self.commit).replace("{release}", self.release)
             for path, content in self.generate
         }
 
     def at(self, commit: str) -> Component:
-        """The same component at another commit, whose release ref is not pinned."""
+        """Return the same component at another commit, whose release ref is not pinned."""
         return replace(self, commit=commit, ref="", release=commit[:12])
 
 
@@ -81,7 +83,7 @@ class Substitute:
 
     @property
     def slug(self) -> str:
-        """The package's name as part of a file's name.
+        """Return the package's name as part of a file's name.
 
         >>> from pathlib import Path
         >>> Substitute("@jitsi/excalidraw", "", Path(), b"", {}).slug
@@ -91,11 +93,11 @@ class Substitute:
 
     @property
     def archive(self) -> str:
-        """The archive's name where npm finds it, beside the lock."""
+        """Return the archive's name where npm finds it, beside the lock."""
         return f"{self.slug}.tgz"
 
     def record(self) -> dict[str, str]:
-        """What ``build-manifest.json`` says of it."""
+        """Return what ``build-manifest.json`` says of it."""
         return {
             "package": self.package,
             "component": self.component,
@@ -110,7 +112,7 @@ class Substitute:
 class Project:
     """A folder with ``upstream.toml``, ``patches/``, ``overlays/``, ``hosts.toml`` and ``sdks.toml``.
 
-    ``components`` stand in build order; the last one is the site that is packed. ``trees`` are further commits that the
+    ``components`` are in build order; the last one is the site that is packed. ``trees`` are further commits that the
     series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see series/extras.py;
     ``substitutes`` packages of a person's own, see pipeline/substitute.py.
     """
@@ -126,32 +128,36 @@ class Project:
 
     @property
     def site(self) -> Component:
-        """The component whose result is shipped."""
+        """Return the component whose result is shipped."""
         return self.components[-1]
 
     @property
     def work(self) -> Path:
-        """The work area of this project."""
+        """Return the work area of this project."""
         return self.root / ".work"
 
     @property
     def dist(self) -> Path:
-        """Where finished archives go."""
+        """Return where finished archives go."""
         return self.root / "dist"
 
     @property
     def label(self) -> str:
-        """Name of the archive without its extension: ``<name>-<release>+<revision>``, and behind it :attr:`mark`."""
+        """Return name of the archive without its extension: ``<name>-<release>+<revision>``, and behind it
+        :attr:`mark`.
+        """
         return f"{self.name}-{self.site.release}+{self.revision}{self.mark}"
 
     @property
     def mark(self) -> str:
-        """What tells a build with extras or substitutes from one without: a dot and the folder's or package's name."""
+        """Return what tells a build with extras or substitutes from one without: a dot and the folder's or package's
+        name.
+        """
         names = [folder.name for folder in self.extras]
         return "".join(f".{name}" for name in (*names, *(f"substitute_{one.slug}" for one in self.substitutes)))
 
     def component(self, name: str) -> Component:
-        """The component of that name; raises UsageError."""
+        """Return the component of that name; raises UsageError."""
         for component in self.components:
             if component.name == name:
                 return component
@@ -159,11 +165,11 @@ class Project:
         raise UsageError(f"there is no component {name!r}", hint=f"the components of {NAME} are: {known}")
 
     def patches(self, component: Component) -> Path:
-        """The folder with the component's series."""
+        """Return the folder with the component's series."""
         return self.root / "patches" / component.name
 
     def overlays(self, component: Component) -> Path:
-        """The folder with the component's overlays."""
+        """Return the folder with the component's overlays."""
         return self.root / "overlays" / component.name
 
 

@@ -1,4 +1,4 @@
-"""What a person sees: one line a step with its time, progress while it runs, a summary, errors with their hint.
+"""The terminal: one line for each step with its time, progress, a summary, errors with their hint.
 
 All of it goes to standard error; standard output is for ``--json``. Colour and moving progress are for terminals only
 (``NO_COLOR`` is honoured by rich).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """One running step: ``tell`` shows how far it is, ``say`` sets what stands on its line when it is done."""
+    """A running step: ``tell`` shows its progress, ``say`` sets the result on its line."""
 
     def __init__(self, move: Callable[[str, float | None], None]) -> None:
         self._move = move
@@ -35,7 +35,7 @@ class Line:
         self._move(text, share)
 
     def say(self, text: str) -> None:
-        """Set the result that stands on the step's line."""
+        """Set the result on the step's line."""
         self.text = text
 
 
@@ -48,25 +48,25 @@ class UI:
         self.times: dict[str, float] = {}
 
     @contextlib.contextmanager
-    def step(self, verb: str, subject: str) -> Iterator[Line]:
+    def step(self, name: str, subject: str) -> Iterator[Line]:
         """Run one step under its line; its wall time in seconds is kept in ``times``."""
         started = time.monotonic()
-        with self._moving(verb, subject) as move:
+        with self._moving(name, subject) as move:
             line = Line(move)
             yield line
         seconds = time.monotonic() - started
-        self.times[f"{verb} {subject}"] = round(seconds, 3)
+        self.times[f"{name} {subject}"] = round(seconds, 3)
         if not self.quiet:
-            self.console.print(Text(f"  {verb:<9} {subject:<15} {line.text:<58} ").append(f"{seconds:6.1f} s", "dim"))
+            self.console.print(Text(f"  {name:<9} {subject:<15} {line.text:<58} ").append(f"{seconds:6.1f} s", "dim"))
 
     @contextlib.contextmanager
-    def _moving(self, verb: str, subject: str) -> Iterator[Callable[[str, float | None], None]]:
+    def _moving(self, name: str, subject: str) -> Iterator[Callable[[str, float | None], None]]:
         if self.quiet or not self.console.is_terminal:
             yield lambda _text, _share: None
             return
         columns = (
             SpinnerColumn(),
-            TextColumn(f"{verb:<9} {subject:<15}", markup=False),
+            TextColumn(f"{name:<9} {subject:<15}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
@@ -81,17 +81,17 @@ class UI:
             yield move
 
     def note(self, text: str) -> None:
-        """Something a person should know, without being an error."""
+        """Print a note, which is not an error."""
         if not self.quiet:
             self.console.print(Text("  ").append("note", "yellow").append(f"      {text}"))
 
     def print(self, text: str = "", style: str = "") -> None:
-        """A line of the summary."""
+        """Print a line of the summary."""
         if not self.quiet:
             self.console.print(Text(text, style))
 
     def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table; all columns but the first are set to the right."""
+        """Print a table; all columns but the first are right-aligned."""
         if self.quiet:
             return
         table = Table(
@@ -104,34 +104,34 @@ class UI:
         self.console.print(table)
 
     def finding(self, state: str, subject: str, text: str, remedy: str) -> None:
-        """One line of ``doctor``: what was looked at, how it is, and below it what mends it."""
+        """Print a line of ``doctor``: the prerequisite, its state, and its remedy below."""
         word, style = {"ok": ("ok", "green"), "optional": ("none", "yellow")}.get(state, ("none", "red"))
         self.console.print(Text("  ").append(f"{word:<5}", style).append(f" {subject:<24} {text}"))
         if remedy:
             self.console.print(Text(f"        {remedy}"))
 
-    def problem(self, text: str, mend: str, word: str = "error", details: Sequence[str] = ()) -> None:
-        """One thing that is wrong, and below it what mends it; shown even where only errors are."""
+    def problem(self, text: str, fix: str, word: str = "error", details: Sequence[str] = ()) -> None:
+        """Print a problem with its fix below it, also with --quiet."""
         self.console.print(Text(word, "bold red").append(f": {text}", "not bold default"))
         for detail in details:
             self.console.print(Text(f"  {detail}"))
-        self.console.print(Text("  mend", "bold").append(f": {mend}", "not bold"))
+        self.console.print(Text("  fix", "bold").append(f": {fix}", "not bold"))
 
     def rated(self, severity: str, title: str, identifier: str, place: str, rows: Sequence[tuple[str, str]]) -> None:
         """Print one finding with its severity, the place that it is about, and labelled rows of text below it.
 
-        Findings of the highest severity, ``door``, are shown even where only errors are.
+        Findings of the severity ``critical`` are printed also with --quiet.
         """
-        if self.quiet and severity != "door":
+        if self.quiet and severity != "critical":
             return
-        style = {"door": "bold red", "warning": "yellow"}.get(severity, "dim")
-        self.console.print(Text(f"{severity:<8}", style).append(f"{title}  ", "bold").append(f"[{identifier}]", "dim"))
+        style = {"critical": "bold red", "warning": "yellow"}.get(severity, "dim")
+        self.console.print(Text(f"{severity:<9} ", style).append(f"{title}  ", "bold").append(f"[{identifier}]", "dim"))
         self.console.print(Text(f"        {place}"))
         for label, text in rows:
             self.console.print(Text(f"        {label + ':':<7}", "dim").append(text, "not dim default"))
 
     def error(self, error: HardenerError) -> None:
-        """What went wrong, the details, and what to do."""
+        """Print an error: the message, its details, and the hint."""
         self.console.print(Text("error", "bold red").append(f": {error.message}", "not bold default"))
         for detail in error.details:
             self.console.print(Text(f"  {detail}"))
@@ -140,7 +140,7 @@ class UI:
 
 
 def human(size: int) -> str:
-    """Bytes as kB or MB (powers of 1000).
+    """Return bytes as kB or MB (powers of 1000).
 
     >>> human(44_120), human(17_440_000)
     ('44.1 kB', '17.44 MB')
@@ -150,7 +150,7 @@ def human(size: int) -> str:
 
 
 def write_out(text: str) -> None:
-    """Write to standard output; a reader that has gone away (``| head``) is no mistake of ours."""
+    """Write to standard output; a reader that has gone away (``| head``) is not an error."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -34,7 +34,7 @@ NAMED = re.compile(r"(?<![\w./-])((?:docs/(?:adr/)?[\w.-]+|HACKING|CONTRIBUTING|
 SHELL = {"", "sh", "bash"}
 PROGRAMS = {"hardener", ".venv/bin/hardener", "nox", ".venv/bin/nox", "make"}
 UPSTREAMS_TARGET = "deploy"  # of upstream's own Makefile
-SUBCOMMANDS = sorted(name for names in main.DOORS.values() for name in names)
+SUBCOMMANDS = sorted(name for names in main.MODULES.values() for name in names)
 # Words of the pages that stand for a value of the reader.
 OPTIONAL = re.compile(r"…|\.\.\.")
 

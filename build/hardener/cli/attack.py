@@ -1,4 +1,4 @@
-"""The door's part for the attack suite: ``hardener attack URL --domain DOMAIN``, or ``--stack``."""
+"""The subcommand of the attack suite: ``hardener attack URL --domain DOMAIN``, or ``--stack``."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _WARNING = (
     "This attacks the server that you name. It opens hundreds of streams, tries wrong passwords and sends broken input,"
-    " which may set off alarms and bans. Do it only to a server of your own, and tell whoever watches over it."
+    " which may trigger alarms and bans. Use it only against your own server, and inform the people who monitor it."
 )
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
-    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
-    parser = verb("attack", _attack, "try every way into a server of yours that needs no personal login", source)
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the subcommand to the command line; ``source`` is the parser of the option that it shares."""
+    parser = subcommand("attack", _attack, "try to get into your server without a personal login", source)
     parser.epilog = _WARNING
     parser.add_argument("url", nargs="?", default="", metavar="URL", help="the site: https://meet.example.org")
     parser.add_argument(
@@ -35,13 +35,13 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: 
     )
     parser.add_argument(
         "--stack", action="store_true",
-        help="instead of a URL: attack a test stack, then one with planted doors, which have to be found; end both",
+        help="instead of a URL: attack a test stack, then one with planted holes, which have to be found; remove both",
     )  # fmt: skip
     parser.add_argument("--site", type=Path, metavar="DIR", help="with --stack: the site (default: the last build's)")
     parser.add_argument(
         "--muc", default="", metavar="HOST", help="host of the rooms (default: muc.DOMAIN or conference.DOMAIN)"
     )
-    parser.add_argument("--own-server", action="store_true", help="my word that this server is mine to attack")
+    parser.add_argument("--own-server", action="store_true", help="confirm that you may attack this server")
     parser.add_argument(
         "--user", default="", metavar="NAME", help="an ordinary account, for what only participants can try"
     )
@@ -49,7 +49,7 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: 
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="or a token (JWT) of an ordinary participant")
     parser.add_argument(
         "--moderators", choices=("logged-in", "named"), default="logged-in",
-        help="what the server promises: everybody with an account moderates, or only those on a list (not --user)",
+        help="what the server promises: all accounts moderate, or only those on a list (not --user)",
     )  # fmt: skip
     parser.add_argument(
         "--port", action="append", default=[], metavar="KIND=NUMBER",
@@ -61,14 +61,18 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: 
     parser.add_argument(
         "--patience", type=float, default=10.0, metavar="SECONDS", help="how long to wait for an answer"
     )
-    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="ways whose area or name holds a word")
     parser.add_argument(
-        "--out", type=Path, default=Path(".work") / "attack", metavar="DIR", help="where the record goes"
+        "--only", nargs="+", default=[], metavar="WORD", help="attempts whose area or name contains a word"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(".work") / "attack", metavar="DIR", help="folder of the record"
     )
 
 
 def _attack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    """Attack and tell. Raises UsageError and ConfigError for a wrong command line, and what the attack raises."""
+    """Attack and print the result. Raises UsageError and ConfigError for a wrong command line, and what the attack
+    raises.
+    """
     if given.stack:
         return _rehearse(given, project_of(given), ui)
     if not given.url or not given.domain:
@@ -98,9 +102,9 @@ def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, 
     rehearsed = selftest.rehearse(project, sources, ui, given.out, site=given.site, only=given.only)
     _tell(rehearsed.attacked, given.out / "closed", ui)
     planted = len(selftest.MUST_FIND) - len(rehearsed.missed)
-    ui.print(f"control: {planted} of {len(selftest.MUST_FIND)} planted doors found", "red" if rehearsed.missed else "")
+    ui.print(f"control: {planted} of {len(selftest.MUST_FIND)} planted holes found", "red" if rehearsed.missed else "")
     for name in rehearsed.missed:
-        ui.print(f"planted, and not found: {name}", "red")
+        ui.print(f"planted, but not found: {name}", "red")
     return {
         "closed": rehearsed.attacked.summary,
         "planted": rehearsed.control.summary,
@@ -116,8 +120,8 @@ def _tell(attacked: Attacked, out: Path, ui: UI) -> None:
         ui.print(f"{one.verdict}: {one.area}, {one.name} ({one.transport}): {one.why}", "red")
     for reason in dict.fromkeys(one.reason for one in attacked.not_tried):
         count = sum(one.reason == reason for one in attacked.not_tried)
-        ui.note(f"{count} ways not tried: {reason}")
-    words = "nobody in without a login" if attacked.clean else "open doors, or doors that nobody can judge"
+        ui.note(f"{count} attempts not made: {reason}")
+    words = "every attempt was refused" if attacked.clean else "attempts succeeded, or their answers are unclear"
     ui.print(f"{words}: {out / 'attempts.ndjson'}", "green" if attacked.clean else "red")
 
 
@@ -142,7 +146,7 @@ def _first_line(file: Path) -> str:
 
 
 def _ports(words: list[str]) -> tuple[tuple[str, int], ...]:
-    """The ports to try, from the command line.
+    """Return the ports to try, from the command line.
 
     >>> _ports(["c2s=15222", "jvb=8080"])
     (('c2s', 15222), ('jvb', 8080))

@@ -1,4 +1,4 @@
-"""The door's verbs for a built site: build, scan, ablate."""
+"""The subcommands for a built site: build, scan, ablate."""
 
 from __future__ import annotations
 
@@ -27,16 +27,19 @@ if TYPE_CHECKING:
 BASELINE = "baseline.json"
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
-    """Add the verbs to the command line; ``source`` and ``extra`` are parsers of options that several share."""
-    sub = verb("build", _build, "build the hardened archive into dist/", source, extra)
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
+    """Add the subcommands to the command line; ``source`` and ``extra`` are parsers of options that several share."""
+    sub = subcommand("build", _build, "build the hardened archive into dist/", source, extra)
     sub.add_argument(
-        "--toolchain", choices=config.TOOLCHAINS, default="rspack", help="webpack is upstream's own: slow, for fidelity"
+        "--toolchain",
+        choices=config.TOOLCHAINS,
+        default="rspack",
+        help="bundler; webpack is upstream's own, and slower",
     )
     sub.add_argument(
         "--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison"
     )
-    sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: keep its sizes in baseline.json")
+    sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: write its sizes to baseline.json")
     sub.add_argument(
         "--substitute",
         action="append",
@@ -45,12 +48,12 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: A
         help="an npm archive of your own for a package that is left out; not for a release, and the archive says so",
     )
     sub.add_argument("--no-wait", action="store_true", help="fail (exit code 75) when another build runs here")
-    sub = verb(
-        "scan", _scan, "hold every host named in a folder against hosts.toml, and look for the SDKs of sdks.toml"
-    )
+    sub = subcommand("scan", _scan, "compare the hosts in a folder with hosts.toml, and look for the SDKs of sdks.toml")
     sub.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
-    sub.add_argument("--propose", action="store_true", help="print hosts.toml as it would have to be, for review")
-    sub = verb("ablate", _ablate, "leave out one patch at a time: the test that it names has to go red", extra)
+    sub.add_argument(
+        "--propose", action="store_true", help="print the hosts.toml that the folder would need, for review"
+    )
+    sub = subcommand("ablate", _ablate, "leave out one patch at a time: the test that it names has to fail", extra)
     sub.add_argument("patches", nargs="*", metavar="PATCH", help="patch files (default: all of the project)")
 
 
@@ -82,10 +85,10 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def _warn(project: config.Project, ui: UI) -> None:
-    """Say loudly, at both ends of a build and to those who want silence too, whose packages are in the bundle."""
+    """Warn about substituted packages at the start and the end of a build, also with --quiet."""
     for one in project.substitutes:
         what = f"{one.package} {one.lock_entry['version']} is a substitute: {one.file} ({one.lock_entry['integrity']})"
-        ui.problem(f"{what}. Nobody has reviewed it", "for a release, build without --substitute", word="SUBSTITUTE")
+        ui.problem(f"{what}. It has not been reviewed", "for a release, build without --substitute", word="SUBSTITUTE")
 
 
 def _summary(project: config.Project, result: Result, ui: UI) -> None:

@@ -1,4 +1,4 @@
-"""The verbs for a server: ``check-server`` with its findings, and ``nginx``, which writes snippets."""
+"""The subcommands for a server: ``check-server`` and ``nginx``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
-    """Add the verbs to the command line."""
-    parser = verb("check-server", _check_server, "read a server's configuration and name what it leaves open")
+def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
+    """Add the subcommands to the command line."""
+    parser = subcommand("check-server", _check_server, "check a server's configuration and list what it leaves open")
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="DIR|ENV-FILE", help="/etc, .env, compose files, or copies"
     )
     parser.add_argument(
         "--vouch-for", action="append", default=[], metavar="MODULE",
-        help="you have read this module of Prosody's, which hardener does not know, and answer for it",
+        help="accept this Prosody module, which hardener does not know; review it first",
     )  # fmt: skip
-    parser = verb("nginx", _nginx, "write the nginx snippets, also for pages that embed meetings")
-    parser.add_argument("folder", type=Path, help="where they go; /etc/nginx/hardener")
+    parser = subcommand("nginx", _nginx, "write the nginx snippets, also for pages that embed meetings")
+    parser.add_argument("folder", type=Path, help="folder for the snippets, such as /etc/nginx/hardener")
     parser.add_argument(
         "--embed", action="append", default=[], metavar="ORIGIN",
-        help="pages of this origin may embed and steer meetings: https://portal.example.org",
+        help="pages of this origin may embed and control meetings: https://portal.example.org",
     )  # fmt: skip
 
 
@@ -43,17 +43,17 @@ def _nginx(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    """Check, show the findings, and answer with them; the exit code is 7 if a door is open."""
+    """Check a server, print the findings and return them; the exit code is 7 after a critical finding."""
     result = check(words.paths, words.vouch_for)
     for finding in result.findings:
-        rows = (("means", finding.means), ("cure", finding.cure))
+        rows = (("means", finding.means), ("fix", finding.fix))
         ui.rated(finding.severity, finding.title, finding.id, f"{finding.where}: {finding.what}", rows)
     counts = ", ".join(f"{number} {kind}(s)" for kind, number in result.counts.items())
     ui.print(f"{len(result.files)} files read; {counts}")
     if result.vouched:
-        ui.note(f"not judged, as you vouch for it: {', '.join(f'mod_{name}' for name in result.vouched)}")
+        ui.note(f"not checked, because of --vouch-for: {', '.join(f'mod_{name}' for name in result.vouched)}")
     if result.open:
-        ui.print("OPEN: close the doors", "red")
+        ui.print("critical findings: fix them first", "red")
     else:
-        ui.print("no open door in what was read", "green")
+        ui.print("no critical finding in the files that were read", "green")
     return result.as_dict() | {"exit": ScanError.exit_code if result.open else 0}

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
     """Add the subcommand to the command line; ``source`` and ``extra`` are parsers of options that several share."""
-    parser = verb("compare", _compare, "build with Rspack and with upstream's webpack, and compare", source, extra)
+    parser = subcommand(
+        "compare", _compare, "build with Rspack and with upstream's webpack, and compare", source, extra
+    )
     parser.add_argument(
         "--twice", action="store_true", help="build each side again elsewhere: has to be byte-identical"
     )
@@ -50,7 +52,7 @@ def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def tell(result: Comparison, ui: UI) -> None:
-    """Show the tables, and what is open or stale, with what mends it."""
+    """Print the tables, and open or stale differences with their remedy."""
     scripts: dict[str, list[tuple[str, ...]]] = {}
     for name, ours, theirs, level, other in result.sizes:
         component, _, script = name.partition("/")
@@ -74,7 +76,7 @@ def tell(result: Comparison, ui: UI) -> None:
             ui.problem(f"{check} ({CHECKS[check]})", f"find out why; what does no harm goes into {NAME}", details=lines)
     for line in result.stale:
         where = f'check = "{line.check}", where = "{line.where}", what = "{line.what}", only = "{line.only}"'
-        ui.problem(f"{NAME}: nothing differs so any more: {where}", "remove the line, or mend it")
+        ui.problem(f"{NAME}: matches no difference any more: {where}", "remove or correct the line")
     if result.left_out:
         ui.note(f"not compared: {', '.join(result.left_out)} (--twice; without --no-browser)")
     if not result.uncovered and not result.stale:

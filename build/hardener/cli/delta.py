@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
     """Add the subcommand to the command line; ``source`` is the parser of options that several share."""
-    parser = verb(
-        "delta", _delta, "say what upstream brings between two releases: hosts, calls, packages, options", source
+    parser = subcommand(
+        "delta", _delta, "report what upstream brings between two releases: hosts, calls, packages, options", source
     )
     parser.add_argument(
         "old", metavar="A", help="pin, a [tree.NAME], a tag, branch or commit of the site, or a release"

@@ -42,11 +42,11 @@ class Finding:
     remedy: str = ""
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
-    """Add the verbs to the command line."""
-    sub = verb("doctor", _doctor, "say what is missing on this machine, and what mends it")
+def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
+    """Add the subcommands to the command line."""
+    sub = subcommand("doctor", _doctor, "list missing prerequisites and how to install them")
     sub.add_argument("--offline", action="store_true", help="do not ask whether upstream and the registries answer")
-    sub = verb("clean", _clean, "remove the work area of this project (dist/ stays)")
+    sub = subcommand("clean", _clean, "remove the work area of this project (dist/ stays)")
     sub.add_argument("--cache", action="store_true", help="remove the user's cache too: mirrors and npm packages")
 
 

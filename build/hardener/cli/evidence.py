@@ -1,4 +1,4 @@
-"""The door's part for the evidence run: ``hardener evidence``."""
+"""The subcommand of the evidence run: ``hardener evidence``."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 _LAX = {"XMPP_MUC_CONFIGURATION": 'modules_disabled = { "muc_known_stanzas" }'}
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
-    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
-    parser = verb(
-        "evidence", _evidence, "visit a built site in a sealed network and write down whom it talks to", source
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the subcommand to the command line; ``source`` is the parser of the option that it shares."""
+    parser = subcommand(
+        "evidence", _evidence, "visit a built site in a sealed network and record which hosts it contacts", source
     )
     parser.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     parser.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
@@ -37,7 +37,7 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: 
     real.add_argument(
         "--stack",
         action="store_true",
-        help="end with 8 if calls on real servers are not possible (default: leave them out and say so)",
+        help="end with 8 if calls on real servers are not possible (default: skip and report them)",
     )
     real.add_argument("--no-stack", action="store_true", help="leave out calls on real servers")
 

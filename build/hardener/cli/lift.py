@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from hardener.upstream.lift.sequencer import Result
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
     """Add the subcommand to the command line; ``source`` is the parser of options that several share."""
-    parser = verb("lift", _lift, "move the pins to another release of upstream, and the series with them", source)
+    parser = subcommand("lift", _lift, "move the pins to another release of upstream, and the series with them", source)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--to", metavar="REF", help="a [tree.NAME], a tag, branch or commit of the site, or a release")
-    what.add_argument("--continue", dest="go_on", action="store_true", help="go on after a stop or a kill")
-    what.add_argument("--abort", action="store_true", help="put everything back as it was before the lift")
+    what.add_argument("--continue", dest="go_on", action="store_true", help="resume after a stop or a kill")
+    what.add_argument("--abort", action="store_true", help="restore the state before the lift")
     what.add_argument("--restart", action="store_true", help="--abort, and the same lift from its beginning")
     many: dict[str, Any] = {"action": "append", "default": []}
     parser.add_argument("--drop", **many, metavar="NAME", help="leave out a patch, overlay, alias or removal")
     parser.add_argument(
-        "--confirm", **many, metavar="PATH", help="upstream changed it, our overlay stands as it is now"
+        "--confirm", **many, metavar="PATH", help="confirm that our overlay takes upstream's change into account"
     )
     parser.add_argument("--at", **many, metavar="NAME=REF", help="another component's tag, branch or commit")
-    parser.add_argument("--no-commit", action="store_true", help="write the files and leave committing to you")
+    parser.add_argument("--no-commit", action="store_true", help="write the files without committing them")
 
 
 def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    from hardener.upstream.lift import session, state  # noqa: PLC0415 (other verbs need not wait for tomlkit)
+    from hardener.upstream.lift import session, state  # noqa: PLC0415 (other subcommands need not wait for tomlkit)
     from hardener.upstream.lift.sequencer import Options  # noqa: PLC0415
 
     project = project_of(arguments)

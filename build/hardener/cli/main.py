@@ -1,4 +1,7 @@
-"""The door: arguments in, exit code out. Human output goes to standard error, ``--json`` to standard output."""
+"""Parse arguments, run a subcommand, return its exit code.
+
+Text for people goes to standard error, ``--json`` to standard output.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ from hardener.ui import UI, write_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# The modules of the door and their verbs. Only that of the wanted verb is imported: all of them take longer to import
-# than a build needs to see that it has nothing to do.
-DOORS = {
+# The modules of this package and their subcommands. Only the module of the requested subcommand is imported: importing
+# all of them takes longer than a build that has nothing to do.
+MODULES = {
     "build": ("build", "scan", "ablate"),
     "series": ("check", "edit", "regen", "explain"),
     "evidence": ("evidence",),
@@ -49,13 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser(words).parse_args(words)
         level = logging.DEBUG if arguments.verbose else logging.WARNING
         logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
-        verb: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
-        answer = verb(arguments, ui)
+        run: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
+        answer = run(arguments, ui)
     except HardenerError as error:
         ui.error(error)
         answer = {"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}
     except KeyboardInterrupt:
-        ui.console.print("interrupted; the same command goes on where this one stopped")
+        ui.console.print("interrupted; the same command resumes where it stopped")
         return 128 + signal.SIGINT
     except Exception:  # noqa: BLE001 (a bug of ours must be seen as one)
         ui.console.print(traceback.format_exc())
@@ -96,7 +99,7 @@ def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _meant(message: str, options: Iterable[str]) -> str:
     """Return the subcommand, value or option that is nearest to what argparse complains of; empty if none is near.
 
-    >>> _meant("argument VERB: invalid choice: 'biuld' (choose from 'build', 'check')", ())
+    >>> _meant("argument SUBCOMMAND: invalid choice: 'biuld' (choose from 'build', 'check')", ())
     'build'
     >>> _meant("unrecognized arguments: --unpached", ["--unpatched", "--json"])
     '--unpatched'
@@ -111,14 +114,17 @@ def _meant(message: str, options: Iterable[str]) -> str:
 
 
 def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The command line; with only the wanted verb's part, if the first word is a verb."""
+    """Return the parser; only with the requested subcommand, if the first word is one."""
     common = _Parser(add_help=False)
     common.add_argument(
-        "--project", type=Path, metavar="DIR", help="folder with upstream.toml (default: found from here upwards)"
+        "--project",
+        type=Path,
+        metavar="DIR",
+        help="folder with upstream.toml (default: the nearest one from here upwards)",
     )
     common.add_argument("--json", action="store_true", help="write the result as JSON to standard output")
-    common.add_argument("--quiet", "-q", action="store_true", help="say nothing but errors")
-    common.add_argument("--verbose", "-v", action="store_true", help="show every command that is run")
+    common.add_argument("--quiet", "-q", action="store_true", help="print errors only")
+    common.add_argument("--verbose", "-v", action="store_true", help="print every command that is run")
     source = _Parser(add_help=False)
     source.add_argument(
         "--upstream",
@@ -134,21 +140,21 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         type=Path,
         default=[],
         metavar="DIR",
-        help="own patches/ and overlays/ after the project's (several: in this order); the archive's name says so",
+        help="additional patches/ and overlays/, applied after the project's (repeatable, in this order)",
     )
     parser = _Parser(prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream.")
     parser.add_argument("--version", action="version", version=f"hardener {__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    verbs = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
 
-    def verb(
+    def subcommand(
         name: str, run: Callable[[argparse.Namespace, UI], dict[str, Any]], text: str, *parents: Any
     ) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text, parents=[common, *parents])
         sub.set_defaults(run=run)
         return sub
 
-    wanted = [module for module, names in DOORS.items() if words[:1] and words[0] in names]
+    wanted = [module for module, names in MODULES.items() if words[:1] and words[0] in names]
     parser.subcommand = words[0] if wanted else ""
-    for module in wanted or DOORS:
-        importlib.import_module(f"hardener.cli.{module}").register(verb, source, extra)
+    for module in wanted or MODULES:
+        importlib.import_module(f"hardener.cli.{module}").register(subcommand, source, extra)
     return parser

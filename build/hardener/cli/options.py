@@ -1,4 +1,4 @@
-"""What several verbs take from the command line."""
+"""Options that several subcommands share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def project_of(arguments: argparse.Namespace) -> config.Project:
-    """The project that ``--project`` names, or the one found from here upwards, with its ``--extra`` folders
+    """Return the project that ``--project`` names, or the one found from here upwards, with its ``--extra`` folders
     and ``--substitute`` archives.
 
     Raises UsageError where there is none.
@@ -33,5 +33,5 @@ def project_of(arguments: argparse.Namespace) -> config.Project:
 
 
 def sources_of(arguments: argparse.Namespace, project: config.Project) -> dict[str, str]:
-    """Where to fetch from, as ``--upstream`` and HARDENER_UPSTREAM say: component name -> URL or path."""
+    """Return where to fetch from, as ``--upstream`` and HARDENER_UPSTREAM say: component name -> URL or path."""
     return chosen_sources(tuple(arguments.upstream), tuple(component.name for component in project.components))

@@ -1,4 +1,4 @@
-"""The door's verbs around a series of patches: check, edit, regen, explain."""
+"""The subcommands for a series of patches: check, edit, regen, explain."""
 
 from __future__ import annotations
 
@@ -26,22 +26,30 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
-    """Add the verbs to the command line; ``source`` and ``extra`` are the parsers of options that they share."""
-    sub = verb("check", _check, "apply all series and overlays without building, and judge every patch", source, extra)
-    sub.add_argument("--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml (there the fit alone)")
-    sub.add_argument("--fix", action="store_true", help="write the table of patches/README.md anew, then check")
-    sub = verb("edit", _edit, "open a work tree with one commit a patch, to change with plain git", source, extra)
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, extra: Any) -> None:
+    """Add the subcommands to the command line; ``source`` and ``extra`` are the parsers of options that they share."""
+    sub = subcommand(
+        "check", _check, "apply all series and overlays without building, and check every patch", source, extra
+    )
+    sub.add_argument(
+        "--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml (checks only whether it fits)"
+    )
+    sub.add_argument("--fix", action="store_true", help="write the table of patches/README.md first")
+    sub = subcommand("edit", _edit, "open a work tree with one commit for each patch, to edit with git", source, extra)
     sub.add_argument("component", metavar="COMPONENT", help="a component of upstream.toml")
-    sub.add_argument("--restart", action="store_true", help="make it anew; what was done is kept on a branch saved/N")
-    sub = verb("regen", _regen, "write series in canonical form, from their work trees if there are any", source, extra)
+    sub.add_argument(
+        "--restart", action="store_true", help="create the work tree again; its content is kept on a branch saved/N"
+    )
+    sub = subcommand(
+        "regen", _regen, "write series in canonical form, from their work trees if they exist", source, extra
+    )
     sub.add_argument("components", nargs="*", metavar="COMPONENT", help="components of upstream.toml (default: all)")
-    sub = verb("explain", _explain, "say what of ours a host, file, patch, configuration key or module is about", extra)
+    sub = subcommand("explain", _explain, "find what this project does about a host, file, patch, key or module", extra)
     sub.add_argument("words", nargs="+", metavar="WORD", help="HOST, FILE, PATCH, KEY or MODULE; or: COMPONENT PATH")
 
 
 def today() -> dt.date:
-    """The day, in UTC."""
+    """Return the day, in UTC."""
     return dt.datetime.now(dt.UTC).date()
 
 
@@ -63,7 +71,7 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
             for one in checked.applied
         ],
         "measures": [asdict(measure) for measure in checked.measures],
-        "findings": [asdict(finding) for finding in checked.findings],
+        "findings": [asdict(finding) | {"mend": finding.fix} for finding in checked.findings],  # its former name
         "exit": checked.exit_code,
     }
     if not checked.findings:
@@ -72,14 +80,14 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         ui.print(f"all patches and overlays fit; {lines} upstream lines touched{beside}")
         return answer
     for finding in checked.findings:
-        ui.problem(str(finding), finding.mend)
+        ui.problem(str(finding), finding.fix)
     count = len(checked.findings)
     message = f"{count} finding{'' if count == 1 else 's'}"
-    ui.console.print(f"{message}; each has below it what mends it")
+    ui.console.print(f"{message}; each has its fix below it")
     first = checked.findings[0]
     return answer | {
         "error": f"{message}: {first}",
-        "hint": first.mend,
+        "hint": first.fix,
         "details": [str(finding) for finding in checked.findings],
     }
 

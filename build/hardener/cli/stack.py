@@ -1,4 +1,4 @@
-"""The door's part for the test stack: ``hardener stack up | down | logs | status``."""
+"""The subcommand of the test stack: ``hardener stack up | down | logs | status``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from hardener.ui import UI
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
-    """Add the verb to the command line; ``source`` is the parser of the option that it shares."""
-    parser = verb("stack", _stack, "run the site with an XMPP server in containers that reach nobody", source)
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the subcommand to the command line; ``source`` is the parser of the option that it shares."""
+    parser = subcommand(
+        "stack", _stack, "run the site with an XMPP server in containers without internet access", source
+    )
     parser.add_argument("action", choices=("up", "down", "logs", "status"), help="what to do with the stack")
     parser.add_argument("--name", default="", help="several stacks run side by side (default: one for this checkout)")
     parser.add_argument(
         "--flavour", choices=tuple(stack.FLAVOURS), default=os.environ.get(stack.VARIABLE, "local"),
-        help="local: Debian's packages and a stand-in for jicofo; official: upstream's images",
+        help="local: Debian's packages and a substitute for jicofo; official: upstream's images",
     )  # fmt: skip
     parser.add_argument(
         "--site", type=Path, metavar="DIR", help="folder or archive to serve (default: what the last build made)"

@@ -1,4 +1,4 @@
-"""The part of the door for the verbs that look at upstream: drift, outdated, upstream."""
+"""The subcommands about upstream: drift, outdated, upstream."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from hardener.upstream.drift.matrix import Drift
 
 
-def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
-    """Add the verbs to the command line; ``source`` is the parser of the option that they share."""
+def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
+    """Add the subcommands to the command line; ``source`` is the parser of the option that they share."""
 
     def sub(name: str, run: Callable[..., dict[str, Any]], text: str) -> argparse.ArgumentParser:
-        return verb(name, lambda arguments, ui: run(project_of(arguments), arguments, ui), text, source)
+        return subcommand(name, lambda arguments, ui: run(project_of(arguments), arguments, ui), text, source)
 
     parser = sub(
-        "drift", _drift, "hold the series against upstream's releases: where does it fit, since when, what broke it"
+        "drift", _drift, "compare the series with upstream's releases: where does it fit, since when, what broke it"
     )
     parser.add_argument("refs", nargs="*", metavar="REF", help="tags, branches or commits (default: all releases)")
     parser.add_argument("--range", default="", metavar="A..B", help="releases from A to B, such as 9000..10655")
@@ -51,9 +51,11 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: 
     parser.add_argument("--api", action="store_true", help="ask the forge's API instead of git")
     parser.add_argument("--source", action="append", default=[], metavar="NAME=WHERE", help="a further repository")
 
-    parser = sub("upstream", _upstream, "make a patch into a branch, a mail and a pull request for upstream")
+    parser = sub("upstream", _upstream, "export a patch as a branch, a mail and a pull request for upstream")
     parser.add_argument("patch", nargs="?", default="", metavar="PATCH", help="name of a patch")
-    parser.add_argument("--status", action="store_true", help="ask the forge what became of sent patches; mend headers")
+    parser.add_argument(
+        "--status", action="store_true", help="query the state of sent patches and update their headers"
+    )
     parser.add_argument("--dry-run", action="store_true", help="with --status: change no header")
     parser.add_argument(
         "--onto", default="", metavar="REF", help="upstream's branch or commit (default: its default branch)"
@@ -63,10 +65,10 @@ def register(verb: Callable[..., argparse.ArgumentParser], source: Any, _extra: 
         "--disclosed", action="store_true", help="upstream knows of it and agrees: export Security: yes"
     )
     parser.add_argument(
-        "--fix", action="store_true", help="let upstream's eslint mend what it can, as its lint-fix does"
+        "--fix", action="store_true", help="let upstream's eslint fix what it can, as its lint-fix does"
     )
     parser.add_argument("--no-lint", action="store_true", help="do not install and run upstream's eslint and tsc")
-    parser.add_argument("--force", action="store_true", help="write over a branch that somebody has worked on")
+    parser.add_argument("--force", action="store_true", help="overwrite a branch that contains other work")
     _history_options(parser)
 
 
@@ -82,7 +84,7 @@ def _history_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _sources(project: Project, arguments: argparse.Namespace) -> dict[str, list[str]]:
-    """Where to look for a component's history: --upstream or HARDENER_UPSTREAM first, then each --source."""
+    """Return where to look for a component's history: --upstream or HARDENER_UPSTREAM first, then each --source."""
     names = tuple(component.name for component in project.components)
     wheres = {name: [where] for name, where in chosen_sources(tuple(arguments.upstream), names).items()}
     for entry in arguments.source:

@@ -37,7 +37,7 @@ class Fetched:
 
 
 def mirror_of(component: Component) -> Path:
-    """The bare repository of a component in the user's cache."""
+    """Return the bare repository of a component in the user's cache."""
     return stamps.home() / "mirrors" / f"{component.name}.git"
 
 
@@ -119,7 +119,7 @@ def is_fetched(component: Component) -> bool:
 
 
 def _kept(component: Component) -> str:
-    """The ref of a commit that was fetched: it keeps git from collecting it as garbage."""
+    """Return the ref of a commit that was fetched: it keeps git from collecting it as garbage."""
     return f"refs/hardener/{component.commit}"
 
 

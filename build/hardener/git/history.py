@@ -40,18 +40,18 @@ class History(Repository):
 
     @property
     def note(self) -> str:
-        """How old the answers of remote sources are; empty where all sources are paths."""
+        """Return how old the answers of remote sources are; empty where all sources are paths."""
         return f"as asked on {datetime.fromtimestamp(self.asked, UTC):%Y-%m-%d}; newer: --fetch" if self.asked else ""
 
     def resolve(self, name: str) -> str | None:
-        """The commit of a branch, tag or (abbreviated) commit id, or None."""
+        """Return the commit of a branch, tag or (abbreviated) commit id, or None."""
         for full in (name, f"refs/tags/{name}", f"refs/heads/{name}"):
             if full in self.refs:
                 return self.refs[full]
         return self.commit(name) if re.fullmatch(r"[0-9a-f]{7,40}", name) else None
 
     def slice(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
-        """The files among ``paths`` that a commit has."""
+        """Return the files among ``paths`` that a commit has."""
         wanted = sorted(set(paths))
         text = self.output("ls-tree", "-z", "--full-tree", commit, "--", *wanted) if wanted else ""
         lines = (line.partition("\t") for line in text.split("\0") if line)
@@ -59,14 +59,14 @@ class History(Repository):
         return {path: entry for path, entry in found.items() if entry.mode in (REGULAR, EXECUTABLE)}
 
     def absent(self, ids: Iterable[str], kind: str = "commit") -> set[str]:
-        """Those of these ids that no source has as a commit (or as another kind of object)."""
+        """Return those of these ids that no source has as a commit (or as another kind of object)."""
         wanted = sorted(set(ids))
         done = self.git("cat-file", "--batch-check", stdin="".join(f"{one}\n" for one in wanted).encode())
         there = {words[0] for words in (line.split(" ") for line in done.text.splitlines()) if words[1:2] == [kind]}
         return set(wanted) - there
 
     def parent(self, commit: str) -> str | None:
-        """The first parent of a commit."""
+        """Return the first parent of a commit."""
         return self.commit(f"{commit}^")
 
     def dates(self, commits: Iterable[str]) -> dict[str, int]:
@@ -80,13 +80,13 @@ class History(Repository):
         return {commit: int(seconds) for commit, seconds in (line.split(" ") for line in text.splitlines())}
 
     def touching(self, before: str, after: str, paths: Sequence[str]) -> list[str]:
-        """Commits that ``after`` has and ``before`` lacks and that touch one of the paths, oldest first."""
+        """Return commits that ``after`` has and ``before`` lacks and that touch one of the paths, oldest first."""
         return self.output(
             "log", "--topo-order", "--reverse", "--format=%H", f"{before}..{after}", "--", *paths
         ).splitlines()
 
     def churn(self, commit: str, since: int, paths: Sequence[str]) -> dict[str, int]:
-        """How many commits before ``commit`` and after ``since`` (seconds since 1970) touch each path."""
+        """Return how many commits before ``commit`` and after ``since`` (seconds since 1970) touch each path."""
         counts = dict.fromkeys(paths, 0)
         words = ("--no-renames", "--no-merges", "--name-only", "-z", "--format=", f"--since=@{since}")
         text = self.output("log", *words, commit, "--", *paths) if paths else ""
@@ -100,7 +100,7 @@ class History(Repository):
         return self.output("show", "-s", "--format=%s", commit)
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """The content of blobs, read by one process."""
+        """Return the content of blobs, read by one process."""
         wanted = sorted(set(ids))
         return dict(self.objects(wanted, "blob"))
 
@@ -166,7 +166,7 @@ def open_history(
     fetch: bool = False,
     tell: Callable[[str, float], None] = lambda _text, _share: None,
 ) -> History:
-    """The history of a component from ``sources`` (URLs or paths; none: the repository in upstream.toml).
+    """Return the history of a component from ``sources`` (URLs or paths; none: the repository in upstream.toml).
 
     A URL is asked when it never was, or with ``fetch``. Raises UnreachableError when one does not answer or a path is
     no repository, PinError for a path that holds no history (a shallow clone).
@@ -227,7 +227,7 @@ def _git_folder(where: Path) -> Path:
 
 
 def _refs(repository: Repository, prefix: str) -> dict[str, str]:
-    """Branches and tags under a prefix, by their full upstream name; an annotated tag stands for its commit."""
+    """Return branches and tags under a prefix, by their full upstream name; an annotated tag means its commit."""
     refs = {}
     form = "--format=%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)"
     for line in repository.output("for-each-ref", form, f"{prefix}heads", f"{prefix}tags").splitlines():

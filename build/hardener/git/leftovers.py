@@ -47,7 +47,7 @@ def clear(
         if time.monotonic() >= patience:
             raise BusyError(
                 f"{running[0]} is at work in {git_dir}, and {min(locks).relative_to(git_dir)} may be its lock",
-                hint="wait until that process has ended, or end it; the same command then goes on",
+                hint="wait until that process has ended, or end it; then repeat the command",
                 details=tuple(str(user) for user in running[1:]),
             )
         time.sleep(_PAUSE)
@@ -84,7 +84,7 @@ def _unfinished(git_dir: Path) -> Iterator[Path]:
 
 
 def _keeps(path: Path) -> bool:
-    """Return whether a file kept a new pack from being collected while its download went on."""
+    """Return whether a file kept a new pack from being collected while its download continued."""
     with contextlib.suppress(OSError):
         return path.suffix == ".keep" and path.read_bytes().startswith((b"fetch-pack ", b"receive-pack "))
     return False

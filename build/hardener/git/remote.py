@@ -44,7 +44,7 @@ _PERMANENT = re.compile(
 )
 # How git reports that a program of its own was killed; where it was killed itself, its exit status says so.
 _KILLED = re.compile(r"died of signal|index-pack failed|invalid index-pack output", re.IGNORECASE)
-# What git says when the git at the other end is gone. Where the source is local, somebody has killed that one.
+# What git says when the git at the other end is gone. Where the source is local, a person has killed that one.
 _CUT_OFF = re.compile(
     r"hung up|protocol error|unexpected disconnect|early EOF|expected flush|died|could not read from remote",
     re.IGNORECASE,
@@ -120,7 +120,7 @@ class Transfer:
         self._talk("fetch", *options, *self._server(), "--stdin", REMOTE, stdin="".join(f"{blob}\n" for blob in ids))
 
     def refs(self, glob: str) -> set[str]:
-        """Names of the source's refs that match a glob (git-ls-remote(1)); nothing is fetched."""
+        """Return names of the source's refs that match a glob (git-ls-remote(1)); nothing is fetched."""
         lines = self._talk("ls-remote", "--refs", self._url, glob).splitlines()
         return {line.partition("\t")[2] for line in lines if "\t" in line}
 
@@ -146,7 +146,7 @@ class Transfer:
                 if was_killed and killed:
                     raise StackError(
                         f"git {verb} was killed twice",
-                        hint="see whether memory ran out (dmesg); the same command goes on where this one stopped",
+                        hint="see whether memory ran out (dmesg); the same command resumes where it stopped",
                     ) from error
                 if was_killed or (self.local and not killed and _was_cut_off(complaint)):
                     killed = True
@@ -161,7 +161,7 @@ class Transfer:
 
     def _once(self, verb: str, words: tuple[str, ...], stdin: str) -> str:
         environment = {"LC_ALL": "C.UTF-8", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0"}
-        # Nothing but this fetch writes here, whatever the user's configuration says, and nothing goes on after it.
+        # Nothing but this fetch writes here, whatever the user's configuration says, and nothing continues after it.
         settings = {
             "fetch.negotiationAlgorithm": self._negotiator,
             "fetch.writeCommitGraph": "false",
@@ -202,7 +202,7 @@ def _was_cut_off(complaint: str) -> bool:
 
 
 def diagnose(url: str) -> tuple[str, ...]:
-    """What an https source answers to a plain request, in words; () where that says no more than git did."""
+    """Return what an https source answers to a plain request, in words; () where that says no more than git did."""
     if not url.startswith("https://"):
         return ()
     try:

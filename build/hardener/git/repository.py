@@ -57,7 +57,9 @@ class Repository:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Repository]:
-        """The same repository, whose new objects go into a temporary folder and are gone when the block ends."""
+        """Provide the same repository, whose new objects go into a temporary folder and are gone when the block
+        ends.
+        """
         with tempfile.TemporaryDirectory(prefix="hardener-objects-") as folder:
             objects = {
                 "GIT_OBJECT_DIRECTORY": folder,
@@ -80,7 +82,7 @@ class Repository:
         return done.text
 
     def commit(self, name: str) -> str | None:
-        """The id of the commit that ``name`` denotes, or None where it is not here or is no commit."""
+        """Return the id of the commit that ``name`` denotes, or None where it is not here or is no commit."""
         done = self.git("rev-parse", "--quiet", "--verify", "--end-of-options", name + "^{commit}")
         return done.text if done.status == 0 else None
 
@@ -89,15 +91,15 @@ class Repository:
         return self.git("rev-list", "--max-count=2", commit).status == 0
 
     def tree_of(self, commit: str) -> str:
-        """The tree id of a commit."""
+        """Return the tree id of a commit."""
         return self.output("rev-parse", "--verify", "--end-of-options", commit + "^{tree}")
 
     def committed(self, commit: str) -> int:
-        """The committer date of a commit, in seconds since 1970."""
+        """Return the committer date of a commit, in seconds since 1970."""
         return int(self.output("show", "-s", "--format=%ct", commit))
 
     def entries(self, tree: str) -> dict[str, Entry]:
-        """All files of a tree or commit, by path (symbolic links and submodules are left out)."""
+        """Return all files of a tree or commit, by path (symbolic links and submodules are left out)."""
         found = {}
         for line in self.output("ls-tree", "-r", "-z", "--full-tree", tree).split("\0"):
             if line:
@@ -108,7 +110,7 @@ class Repository:
         return found
 
     def blob(self, blob: str) -> bytes:
-        """The content of a blob."""
+        """Return the content of a blob."""
         done = self.git("cat-file", "blob", blob)
         if done.status:
             raise StackError(f"{self.path} lacks the object {blob}", hint="hardener clean --cache, then build again")
@@ -120,13 +122,13 @@ class Repository:
         return {line[1:] for line in lines if line.startswith("?")}
 
     def changed(self, before: str, after: str) -> list[str]:
-        """Paths that differ between two trees."""
+        """Return paths that differ between two trees."""
         text = self.output("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after)
         return [path for path in text.split("\0") if path]
 
     @contextlib.contextmanager
     def index(self, tree: str) -> Iterator[Index]:
-        """A temporary index that holds a tree; it is gone when the block ends."""
+        """Provide a temporary index that holds a tree; it is gone when the block ends."""
         with tempfile.TemporaryDirectory(prefix="hardener-index-") as folder:
             index = Index(self, Path(folder) / "index")
             index.output("read-tree", tree)
@@ -134,7 +136,7 @@ class Repository:
 
     @contextlib.contextmanager
     def small_index(self, entries: Mapping[str, Entry]) -> Iterator[Index]:
-        """A temporary index that holds only these files: what is enough for patches that touch no others."""
+        """Provide a temporary index that holds only these files: what is enough for patches that touch no others."""
         with tempfile.TemporaryDirectory(prefix="hardener-index-") as folder:
             index = Index(self, Path(folder) / "index")
             lines = "".join(f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in entries.items())
@@ -212,5 +214,5 @@ class Index:
 
 
 def inside(path: str, folders: Iterable[str]) -> bool:
-    """Whether a path is one of the folders or lies below one."""
+    """Return whether a path is one of the folders or lies below one."""
     return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)

@@ -15,7 +15,7 @@ VARIABLE = "HARDENER_UPSTREAM"
 
 
 def sources(given: tuple[str, ...], variable: str, names: tuple[str, ...]) -> dict[str, str]:
-    """Where to fetch from instead of the repositories in upstream.toml: component name -> URL or path.
+    """Return where to fetch from instead of the repositories in upstream.toml: component name -> URL or path.
 
     ``given`` are the ``--upstream NAME=WHERE`` options, ``variable`` is the value of ``HARDENER_UPSTREAM``: the same,
     separated by white space. Options win. Raises UsageError for a malformed entry or an unknown component.
@@ -44,7 +44,7 @@ def chosen_sources(
 
 
 def without_password(text: str) -> str:
-    """A text in which no URL carries a user name and password any more.
+    """Return a text in which no URL carries a user name and password any more.
 
     >>> without_password("cannot reach https://me:secret@git.example/x")
     'cannot reach https://git.example/x'

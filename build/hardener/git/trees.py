@@ -24,7 +24,7 @@ class Trees:
         self._keep = keep
         self._reading = threading.Lock()
         self._roots: dict[str, str] = {}
-        # By tree id and the folder it stands in: its own files that are kept, and the folders in it.
+        # By tree id and the folder it is in: its own files that are kept, and the folders in it.
         self._read: dict[tuple[str, str], tuple[dict[str, Entry], list[tuple[str, str]]]] = {}
         self._files: dict[tuple[str, str], dict[str, Entry]] = {}
 
@@ -49,7 +49,7 @@ class Trees:
             level = {place: content for place, (_, content) in zip(wanted, found, strict=True)}
 
     def files(self, commit: str) -> dict[str, Entry]:
-        """The kept files of a commit; not to be changed."""
+        """Return the kept files of a commit; not to be changed."""
         self.read([commit])
         return self._below((self._roots[commit], ""))
 

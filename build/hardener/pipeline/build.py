@@ -1,7 +1,7 @@
 """The build: fetch, patch, overlay and check out all components; install and bundle one after the other; deploy, scan,
 package.
 
-Every step has a key (the hash of all that it reads) and is left out when its output stands for that key already. Some
+Every step has a key (the hash of all that it reads) and is left out when its output means that key already. Some
 work runs beside the line that a person sees, because it would keep one core of several busy and nothing else: npm
 installs for later components while earlier ones are bundled, the type checker runs beside the bundler, and the site is
 compressed while it is scanned. The time on a line is what the build had to wait for that step.
@@ -126,7 +126,7 @@ def _bundle(
 
 
 def _packages(component: Component, built: Mapping[str, Built], area: Path) -> dict[str, Path]:
-    """What the components that this one needs deliver: npm name -> folder."""
+    """Return what the components that this one needs deliver: npm name -> folder."""
     return {
         need.component.package: deliver(need.component, need.work, need.bundled, area / need.component.name / "package")
         for need in (built[name] for name in component.needs)
@@ -165,7 +165,8 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
 def _scan(
     project: Project, options: Options, built: tuple[Built, ...], site: Deployed, area: Path
 ) -> tuple[dict[str, Any], bool]:
-    """Hosts in the site with their counts and the SDKs that are not in it, and whether they were looked for just now.
+    """Return hosts in the site with their counts and the SDKs that are not in it, and whether they were looked for
+    just now.
 
     Unpatched ones are not judged, and no SDK is looked for.
     """
@@ -197,5 +198,5 @@ def _scan(
 
 
 def _lists(project: Project, name: str) -> tuple[Path, list[Path]]:
-    """A list of the project, and those of that name in the folders of an operator."""
+    """Return a list of the project, and those of that name in the folders of an operator."""
     return project.root / name, [path for folder in project.extras if (path := folder / name).exists()]

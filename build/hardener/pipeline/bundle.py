@@ -104,7 +104,7 @@ def _run(
     if stale := result.get("unusedDrops"):
         raise BundleError(
             f"{component.name}: upstream has no bundle {', '.join(stale)} to leave out",
-            hint="mend drop = [...] in upstream.toml",
+            hint="fix drop = [...] in upstream.toml",
         )
     return result
 

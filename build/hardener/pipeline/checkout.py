@@ -25,7 +25,7 @@ class WorkTree:
     fresh: bool
 
     def stamp(self, step: str) -> stamps.Stamp:
-        """The stamp of a step whose output lies in this tree: it goes when the tree goes."""
+        """Return the stamp of a step whose output lies in this tree: it goes when the tree goes."""
         return stamps.Stamp(self.path / STATE / f"{step}.json")
 
 

@@ -144,7 +144,7 @@ def _leave_out(component: Component, new: Path) -> None:
         if not unwanted:
             raise BundleError(
                 f"{component.name}: there is no {pattern} to leave out of the site",
-                hint="mend site_without = [...] in upstream.toml; upstream may have renamed the file",
+                hint="fix site_without = [...] in upstream.toml; upstream may have renamed the file",
             )
         for path in unwanted:
             path.unlink()

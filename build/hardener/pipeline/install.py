@@ -115,7 +115,7 @@ def _derive(
                 "types": bool(component.tsconfig),
             },
             error=InstallError,
-            hint=f"the tree is {work.path}; what is left out of its package-lock.json stands in upstream.toml",
+            hint=f"the tree is {work.path}; what is left out of its package-lock.json is in upstream.toml",
         )
         files = {name: (Path(folder) / name).read_bytes() for name in ("package.json", "package-lock.json")}
     for one in substitutes:
@@ -139,7 +139,7 @@ def _derive(
 
 
 def _concerns(patch: Path, modules: Path) -> bool:
-    """Whether a patch-package file (``@scope+name+1.2.3.patch``) is for a package that is installed."""
+    """Return whether a patch-package file (``@scope+name+1.2.3.patch``) is for a package that is installed."""
     parts = patch.name.removesuffix(".patch").split("+")
     return (modules / "/".join(parts[:-1])).is_dir()
 

@@ -82,7 +82,7 @@ def _component(one: Built) -> dict[str, Any]:
 
 
 def _layer(one: Layered) -> dict[str, Any]:
-    """What one owner brought: ours, or a downstream layer."""
+    """Return what one owner brought: ours, or a downstream layer."""
     patches, overlays = one.layer.patches, one.layer.overlays
     return {
         "patches": [

@@ -148,7 +148,7 @@ def _entry(name: str, mtime: int, kind: bytes, mode: int) -> tarfile.TarInfo:
 
 
 def measure(files: Iterable[Path]) -> dict[str, int]:
-    """Bytes by kind of file: ``js``, ``js.gz`` (file by file, as a web server does it), ``css``, ``all``.
+    """Return bytes by kind of file: ``js``, ``js.gz`` (file by file, as a web server does it), ``css``, ``all``.
 
     Compressed copies are not counted: they are sent in place of a file that is.
     """

@@ -34,7 +34,7 @@ class Options:
 
     @property
     def variant(self) -> str:
-        """Name of the work area: variants do not disturb each other."""
+        """Return name of the work area: variants do not disturb each other."""
         return ("unpatched" if self.unpatched else "hardened") + (
             "" if self.toolchain == "rspack" else f"-{self.toolchain}"
         )
@@ -73,5 +73,5 @@ class Result:
 
     @property
     def fresh(self) -> bool:
-        """Whether anything had to be packed anew."""
+        """Return whether anything had to be packed again."""
         return self.packaged.fresh

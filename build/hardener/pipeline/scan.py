@@ -1,7 +1,7 @@
 """Step 8: every host that is named anywhere in the built files, against ``hosts.toml``, and no SDK of ``sdks.toml``.
 
 Three spellings are looked for: addresses with a scheme (also JSON-escaped and percent-encoded), ICE servers
-(``stun:``, ``turn:``), and host names that stand alone in a string, because a script may put the address together
+(``stun:``, ``turn:``), and host names that are alone in a string, because a script may put the address together
 at run time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says:
 the list cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
 In the same pass fingerprints of SDKs are looked for in served files, and their modules in source maps (see
@@ -42,7 +42,7 @@ _SHOWN = 3  # places that a message names
 
 @dataclass(frozen=True)
 class Scanned:
-    """What was looked at (``files``, ``size`` in bytes) and found: hosts, the entries they were held against, SDKs.
+    """What was looked at (``files``, ``size`` in bytes) and found: hosts, the entries they were compared with, SDKs.
 
     ``stale`` are versions and compressed copies that are not those of their file.
     """
@@ -58,7 +58,7 @@ class Scanned:
 
     @functools.cached_property
     def hosts(self) -> dict[str, tuple[int, int]]:
-        """Host -> how often in served files, how often in source maps."""
+        """Return host -> how often in served files, how often in source maps."""
         counts: dict[str, list[int]] = {}
         for find in self.finds:
             counts.setdefault(find.host, [0, 0])[find.in_map] += 1
@@ -95,11 +95,11 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = ()) -> Scanned:
 
 
 def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
-    """Hold the finds against ``hosts.toml``; what does not fit stands in ``problems``.
+    """Hold the finds against ``hosts.toml``; what does not fit is in ``problems``.
 
     An entry of a ``downstream`` list takes the place of ours for the same host.
 
-    A site without source maps (an installed one, say) is held against the counts of served files only. With
+    A site without source maps (an installed one, say) is compared with the counts of served files only. With
     ``exact=False`` only unknown hosts in served files are problems: the counts are those of the default toolchain.
     """
     entries = {entry.host: entry for entry in read_hosts(hosts)}
@@ -164,7 +164,7 @@ def check(
 
 
 def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
-    """``hosts.toml`` as it would have to be for this site: counts mended, unknown hosts with a class to fill in."""
+    """``hosts.toml`` as it would have to be for this site: counts fixed, unknown hosts with a class to fill in."""
     known = {entry.host: entry for entry in entries}
     blocks = []
     for host, (served, maps) in scanned.hosts.items():
@@ -180,5 +180,5 @@ def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
 
 
 def _toml(text: str) -> str:
-    """A TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
+    """Return a TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,7 @@
 """Packages of a person's own for those that the project leaves out: ``hardener build --substitute NAME=FILE``.
 
 What is left out (``omit`` in upstream.toml) has no source that we could build from, or talks to third parties. Whoever
-wants it all the same brings an npm archive of it and answers for it: the archive's name and ``build-manifest.json``
+wants it nevertheless brings an npm archive of it and answers for it: the archive's name and ``build-manifest.json``
 (``substitutions``) say so, and a release has to refuse a manifest in which that list is not empty.
 """
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 # What of a package.json decides what else is installed; npm keeps the same in its lock (package-lock.json, "packages").
 _NEEDS = ("dependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta")
-_EMPTY = "{empty}"  # of make = [...]: the folder that stands in for what a package would bring
+_EMPTY = "{empty}"  # of make = [...]: the folder that replaces what a package would bring
 
 
 def extend(project: Project, words: Iterable[str]) -> Project:
-    """The project with each ``NAME=FILE`` in place of a package that it leaves out.
+    """Return the project with each ``NAME=FILE`` in place of a package that it leaves out.
 
     Raises UsageError where that cannot be: no such form, a package that is not left out or is given twice, a file that
     is not an npm archive of that name.
@@ -57,7 +57,9 @@ def extend(project: Project, words: Iterable[str]) -> Project:
 
 
 def _without_omission(component: Component, found: dict[str, Substitute]) -> Component:
-    """The component with these packages no longer left out; upstream's Makefile takes its own folders if none is."""
+    """Return the component with these packages no longer left out; upstream's Makefile takes its own folders if none
+    is.
+    """
     if not found.keys() & set(component.omit):
         return component
     omit = tuple(package for package in component.omit if package not in found)
@@ -87,7 +89,9 @@ def _read(name: str, component: str, file: Path) -> Substitute:
 
 
 def _manifest(file: Path) -> dict[str, Any] | None:
-    """The package.json of an npm archive, in whatever its one top folder is; None where the file is no such archive."""
+    """Return the package.json of an npm archive, in whatever its one top folder is; None where the file is no such
+    archive.
+    """
     try:
         with tarfile.open(file, "r:gz") as archive:
             for member in archive:

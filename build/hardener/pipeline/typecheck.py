@@ -81,7 +81,7 @@ def typecheck(
     if suspects:
         raise BundleError(
             f"{component.name}: {len(suspects)} type error(s) in our files",
-            hint="mend the overlay or patch; the files are in " + str(work.path),
+            hint="fix the overlay or patch; the files are in " + str(work.path),
             details=tuple(f"{problem.file}: {problem.code}: {problem.text}" for problem in sorted(suspects)),
         )
     foreign = sum(problem.file not in ours for problem in found)

@@ -30,7 +30,7 @@ _VERSION = re.compile(
 
 
 def version(content: bytes) -> str:
-    """The version of a file with this content."""
+    """Return the version of a file with this content."""
     return hashlib.sha256(content).hexdigest()[:LENGTH]
 
 
@@ -55,7 +55,7 @@ def _stamper(site: Path, file: Path) -> Callable[[re.Match[bytes]], bytes]:
 
 
 def _named(site: Path, file: Path, address: bytes) -> Path | None:
-    """The file that an address in a file of the site leads to; None where it is none of those with versions.
+    """Return the file that an address in a file of the site leads to; None where it is none of those with versions.
 
     Pages have ``<base href="/">``; in a style sheet an address is relative to the sheet.
     """
@@ -68,7 +68,7 @@ def _named(site: Path, file: Path, address: bytes) -> Path | None:
 
 
 def problems(site: Path) -> list[str]:
-    """All versions in the files of a site that are not that of the file that they stand behind."""
+    """Return all versions in the files of a site that are not that of the file that they are behind."""
     return [problem for file in sorted(site.rglob("*")) if file.suffix in _TEXTS for problem in _judged(site, file)]
 
 

@@ -57,7 +57,7 @@ class Find:
 
     @property
     def in_map(self) -> bool:
-        """Whether it stands in a source map, which is not shipped with the site."""
+        """Return whether it is in a source map, which is not shipped with the site."""
         return self.file.endswith(MAP_SUFFIX)
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Find:
 
 
 def find_hosts(content: bytes, file: str) -> list[Find]:
-    """All hosts that are named in a file's content, in order of offset.
+    """Return all hosts that are named in a file's content, in order of offset.
 
     >>> [str(f) for f in find_hosts(b'fetch("https://t.example/x")', "a.js")]
     ['a.js:15: fetch("https://t.example/x")']

@@ -26,7 +26,7 @@ _KEYS = {
 
 @dataclass(frozen=True)
 class HostEntry:
-    """One ``[[host]]``: ``count`` is how often it stands in served files, ``maps`` in source maps."""
+    """One ``[[host]]``: ``count`` is how often it is in served files, ``maps`` in source maps."""
 
     host: str
     kind: str

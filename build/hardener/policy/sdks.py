@@ -29,7 +29,7 @@ _KEYS = {
     "name": text("lower-case letters, digits and dashes", r"[a-z0-9][a-z0-9-]*", required=True),
     "reason": text("a sentence", required=True),
     "modules": texts(
-        "a list of paths of the tree; * stands for any text, a slash at the end for all below",
+        "a list of paths of the tree; * means any text, a slash at the end for all below",
         r"(?!/)[^\\\s]+",
         distinct=True,
     ),
@@ -92,7 +92,8 @@ def read_sdks(path: Path, *, downstream: bool = False) -> tuple[Sdk, ...]:
 
 
 def in_force(path: Path, downstream: Iterable[Path] = ()) -> tuple[Sdk, ...]:
-    """The SDKs that a site is held against: ours, and after them an operator's, each in place of ours of that name.
+    """Return the SDKs that a site is compared with: ours, and after them an operator's, each in place of ours of that
+    name.
 
     One that a downstream list names without a rule is not among them. Raises as :func:`read_sdks`.
     """
@@ -102,7 +103,7 @@ def in_force(path: Path, downstream: Iterable[Path] = ()) -> tuple[Sdk, ...]:
 
 
 def find_fingerprints(content: bytes, file: str, sdks: Iterable[Sdk]) -> list[Trace]:
-    """The first place of each fingerprint that a served file holds; ``where`` is ``file:offset``.
+    """Return the first place of each fingerprint that a served file holds; ``where`` is ``file:offset``.
 
     >>> rules = (Sdk("spy", "it spies", fingerprints=("spy.collect", "spy.pixel")),)
     >>> [str(trace) for trace in find_fingerprints(b"a();spy.collect(1)", "a.js", rules)]
@@ -117,13 +118,14 @@ def find_fingerprints(content: bytes, file: str, sdks: Iterable[Sdk]) -> list[Tr
 
 
 def excerpt(content: bytes, offset: int, length: int) -> str:
-    """The text around a find, on one line."""
+    """Return the text around a find, on one line."""
     around = content[max(0, offset - 40) : offset + length + 40].decode("utf-8", "replace")
     return "".join(char if char.isprintable() else " " for char in around).strip()
 
 
 def find_modules(modules: Iterable[str], where: str, sdks: Sequence[Sdk]) -> list[Trace]:
-    """Which modules (paths of a tree) an SDK's rules fit; ``where`` is the bundle or the source map that lists them.
+    """Return which modules (paths of a tree) an SDK's rules fit; ``where`` is the bundle or the source map that lists
+    them.
 
     A rule fits a path from its beginning, or from any ``node_modules/`` in it: packages lie below other packages, too.
 
@@ -149,7 +151,7 @@ def _matcher(rule: str) -> Any:
 
 
 def sources(content: bytes) -> list[str]:
-    """The paths of the modules that a source map lists.
+    """Return the paths of the modules that a source map lists.
 
     >>> sources(b'{"version":3,"sources":["webpack://app/./a/b.js","webpack://app/webpack/startup"],"names":[]}')
     ['a/b.js', 'webpack/startup']
@@ -164,7 +166,7 @@ def in_bundles(bundles: Mapping[str, Iterable[str]], sdks: Sequence[Sdk]) -> lis
 
 
 def problems(traces: Iterable[Trace]) -> Iterator[str]:
-    """A line for each rule and place: the first few modules that it fits, and how many more."""
+    """Yield a line for each rule and place: the first few modules that it fits, and how many more."""
     places: dict[tuple[str, ...], list[Trace]] = {}
     for trace in traces:
         places.setdefault((trace.sdk, trace.kind, trace.rule, trace.where), []).append(trace)

@@ -119,8 +119,8 @@ class _Fit:
         is_patch = bool(colon) and name.endswith(".patch") and "/" not in name
         where = f"patches/{self.component.name}/{name}" if is_patch else self.component.name
         where = f"{self.layer.name}/{where}" if self.layer.name else where
-        mend = f"hardener edit {self.component.name}" if is_patch and self.tree == PIN else error.hint
-        return Finding(where, "fit", rest if is_patch else text, mend, error.exit_code)
+        fix = f"hardener edit {self.component.name}" if is_patch and self.tree == PIN else error.hint
+        return Finding(where, "fit", rest if is_patch else text, fix, error.exit_code)
 
 
 def _table(project: Project) -> list[Finding]:

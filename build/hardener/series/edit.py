@@ -148,9 +148,9 @@ class EditTree:
 
     def half_done(self) -> tuple[str, str] | None:
         """What a person is in the middle of, and how it goes on."""
-        for name, (what, mend) in _HALF_DONE.items():
+        for name, (what, fix) in _HALF_DONE.items():
             if (self.path / ".git" / name).exists():
-                return what, mend
+                return what, fix
         return None
 
     def dirty(self) -> list[str]:

@@ -34,12 +34,12 @@ LANGUAGE = re.compile(r"(?:^|/)lang/[^/]+\.json$")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: which file, by which rule, in words, and the command or step that mends it."""
+    """One thing that is wrong: which file, by which rule, a text, and the command or step that fixes it."""
 
     where: str
     rule: str
     text: str
-    mend: str
+    fix: str
     exit_code: int = PatchError.exit_code
 
     def __str__(self) -> str:
@@ -98,9 +98,9 @@ class _Judge:
         self.findings: list[Finding] = []
         self.option = f" --extra {layer.root}" if layer.name else ""
 
-    def find(self, where: str, rule: str, text: str, mend: str, code: int = PatchError.exit_code) -> None:
+    def find(self, where: str, rule: str, text: str, fix: str, code: int = PatchError.exit_code) -> None:
         name = f"patches/{self.component.name}/{where}"
-        self.findings.append(Finding(f"{self.layer.name}/{name}" if self.layer.name else name, rule, text, mend, code))
+        self.findings.append(Finding(f"{self.layer.name}/{name}" if self.layer.name else name, rule, text, fix, code))
 
     def command(self, verb: str) -> str:
         """``edit`` or ``regen`` for this component and layer, as it is typed."""
@@ -118,18 +118,18 @@ class _Judge:
             except UnicodeDecodeError as error:
                 problems = [str(error)]
             for problem in problems:
-                self.find(SERIES, "series", problem, f"mend the line in {folder / SERIES}", code)
+                self.find(SERIES, "series", problem, f"correct the line in {folder / SERIES}", code)
         present = {path.name for path in folder.iterdir()}
         for name in names:
             if name in present:
                 yield name
             else:
-                mend = f"git checkout -- {folder / name} (or remove the line from {SERIES})"
-                self.find(SERIES, "series", f"lists {name}, which is not there", mend, code)
+                fix = f"git checkout -- {folder / name} (or remove the line from {SERIES})"
+                self.find(SERIES, "series", f"lists {name}, which is not there", fix, code)
         for name in sorted(present - set(names) - {SERIES, REMOVALS, "README.md"}):
             patch = name.endswith(".patch")
-            mend = f"echo {name} >> {folder / SERIES} (or: rm {folder / name})" if patch else f"rm {folder / name}"
-            self.find(name, "series", "is not in the series" if patch else "does not belong here", mend, code)
+            fix = f"echo {name} >> {folder / SERIES} (or: rm {folder / name})" if patch else f"rm {folder / name}"
+            self.find(name, "series", "is not in the series" if patch else "does not belong here", fix, code)
 
     def read(self, names: Sequence[str]) -> Iterator[Patch]:
         """The patches that are patches."""
@@ -137,35 +137,35 @@ class _Judge:
             path = self.layer.patches / name
             content = path.read_bytes()
             if b"\r\n" in content.partition(b"\n\n")[0] or content.partition(b"\n")[0].endswith(b"\r"):
-                mend = f"git config core.autocrlf false && git checkout -- {path}"
-                self.find(name, "form", "its line ends are CRLF: an editor or git's autocrlf rewrote it", mend)
+                fix = f"git config core.autocrlf false && git checkout -- {path}"
+                self.find(name, "form", "its line ends are CRLF: an editor or git's autocrlf rewrote it", fix)
                 continue
             try:
                 yield patches.parse(name, content)
             except ValueError as error:
-                mend = f"write it anew from a commit: {self.command('edit')}, then {self.command('regen')}"
-                self.find(name, "form", str(error), mend)
+                fix = f"write it anew from a commit: {self.command('edit')}, then {self.command('regen')}"
+                self.find(name, "form", str(error), fix)
 
     def header(self, patch: Patch, places: Mapping[str, int], today: dt.date) -> None:
         """The header standard."""
         for problem in header.problems(patch, places, places[patch.name], today):
-            self.find(patch.name, "header", problem, f"mend it in the file (or: {self.command('edit')})")
+            self.find(patch.name, "header", problem, f"correct the file (or: {self.command('edit')})")
         base = patch.fields.get("Base", "")
         if re.fullmatch(r"[0-9a-f]{40}", base) and base != self.component.commit:
             text = f"Base is {base[:12]}, the pin is {self.component.commit[:12]}"
             self.find(patch.name, "base", text, self.command("regen"))
         evidence = patch.fields.get("Evidence", "")
         if re.fullmatch(header.GRAMMAR["Evidence"][0], evidence) and not has_test(self.layer.root, evidence):
-            mend = f"write the test, or name the one that is red without the patch: {self.command('edit')}"
-            self.find(patch.name, "evidence", f"there is no test {evidence}", mend)
+            fix = f"write the test, or name the one that is red without the patch: {self.command('edit')}"
+            self.find(patch.name, "evidence", f"there is no test {evidence}", fix)
 
     def content(self, patch: Patch) -> None:
         """What a patch may not touch."""
         for touch in patch.touches:
             path = touch.old or touch.path
             if LANGUAGE.search(path):
-                mend = f'action = "merge" in {self.layer.overlays / "overlays.toml"}'
-                self.find(patch.name, "language", f"patches {path}, which changes every week upstream", mend)
+                fix = f'action = "merge" in {self.layer.overlays / "overlays.toml"}'
+                self.find(patch.name, "language", f"patches {path}, which changes every week upstream", fix)
             if inside(path, self.component.exclude):
                 text = f"touches {path}, which 'exclude' keeps out: it is neither fetched nor built"
                 self.find(patch.name, "excluded", text, f"drop it from the patch: {self.command('edit')}")
@@ -222,8 +222,8 @@ class _Judge:
                     if index.git(*APPLY, stdin=patch.content).status:
                         before = ", ".join(one.name for one in order[:place] if _share_a_file(one, patch))
                         text = f"applies alone, but not behind {before}: they depend on their order"
-                        mend = f"let one require the other, or set their hunks apart: {self.command('edit')}"
-                        self.find(patch.name, "order", text, mend)
+                        fix = f"let one require the other, or set their hunks apart: {self.command('edit')}"
+                        self.find(patch.name, "order", text, fix)
                         return
                 trees.append(index.tree())
         if trees and trees[0] != trees[-1]:

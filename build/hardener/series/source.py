@@ -124,10 +124,10 @@ def refuse_clashes(layer: Layer, before: list[Layered], names: tuple[str, ...]) 
             + [("alias", a.module) for a in overlays.aliases if a.module in {b.module for b in one.laid.aliases}]
         )
         for kind, name in taken:
-            mend = {"patch": "rename yours", "overlay": f"change ours by a patch in {layer.patches}"}
+            fix = {"patch": "rename yours", "overlay": f"change ours by a patch in {layer.patches}"}
             raise ConfigError(
                 f"{layer.root}: {one.layer.owner} has the {kind} {name} already",
-                hint=mend.get(kind, "remove yours: a module has one alias"),
+                hint=fix.get(kind, "remove yours: a module has one alias"),
             )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-SEVERITIES = ("door", "warning", "note")
+SEVERITIES = ("critical", "warning", "note")
 _KEYS = {
     "severity": choice(SEVERITIES, required=True),
     **dict.fromkeys(("title", "means", "docker", "files", "source"), text("a sentence", required=True)),
@@ -31,7 +31,7 @@ COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.
 
 @dataclass(frozen=True)
 class Finding:
-    """One open door, warning or note: where it is, what it means and what mends it."""
+    """A finding with its place, its meaning and its fix."""
 
     id: str
     severity: str
@@ -41,20 +41,20 @@ class Finding:
     what: str
     title: str
     means: str
-    cure: str
+    fix: str
     source: str
 
     @property
     def where(self) -> str:
-        """The place in one line."""
+        """Return the place as one line."""
         return str(Where(self.file, self.line, self.name))
 
 
 @dataclass(frozen=True)
 class Checked:
-    """All findings, doors first, and the files that were read. ``open``: at least one door.
+    """All findings, the critical ones first, and the files that were read.
 
-    ``vouched`` are the unknown modules of Prosody that somebody answers for.
+    ``vouched`` are the unknown modules of Prosody that the caller has reviewed.
     """
 
     findings: tuple[Finding, ...]
@@ -64,19 +64,19 @@ class Checked:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many findings there are of each severity."""
-        return {one: sum(finding.severity == one for finding in self.findings) for one in SEVERITIES}
+        """Return the number of findings of each severity."""
+        return {name: sum(finding.severity == name for finding in self.findings) for name in SEVERITIES}
 
     @property
     def open(self) -> bool:
-        """Whether somebody gets in or gets a role without a login, or that cannot be told."""
-        return self.counts["door"] > 0
+        """Return whether a finding is critical: a way in or a role without a login, or an unknown state."""
+        return self.counts["critical"] > 0
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return the answer for ``--json``; ``cure`` and ``door`` are the former names of ``fix`` and ``critical``."""
         return {
-            "findings": [asdict(one) for one in self.findings],
-            "counts": self.counts,
+            "findings": [asdict(finding) | {"cure": finding.fix} for finding in self.findings],
+            "counts": self.counts | {"door": self.counts["critical"]},
             "files": list(self.files),
             "forms": list(self.forms),
             "vouched": list(self.vouched),
@@ -85,7 +85,7 @@ class Checked:
 
 @cache
 def catalogue() -> dict[str, dict[str, str]]:
-    """What can be found: ``findings.toml``."""
+    """Return the possible findings: ``findings.toml``."""
     document = tables.load(resources.files("hardener.servercheck").joinpath("findings.toml"))
     return {name: dict(document.table(name, _KEYS).values) for name in document.data}
 
@@ -94,8 +94,8 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
     """Check the deployment that the paths name together: env and compose files, or folders, or both.
 
     Folders may be parts of one deployment (Prosody's machine, the web server's). ``vouched`` are unknown modules of
-    Prosody that are left out of the findings: somebody has read them. Raises UsageError for a path that is not there or
-    is nothing that can be checked, and for a vouched module that no finding is about.
+    Prosody that are left out of the findings: the caller has reviewed them. Raises UsageError for a path that does not
+    exist or cannot be checked, and for a vouched module that no finding is about.
     """
     for path in paths:
         if not path.exists():
@@ -105,7 +105,7 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
     unknown = {hit.names["module"] for one in deployments for hit in modules.check(one) if hit.id == UNKNOWN}
     if idle := sorted(set(vouched) - unknown):
         raise UsageError(
-            f"nobody has to vouch for {', '.join(idle)}",
+            f"--vouch-for is not needed for {', '.join(idle)}",
             hint=f"unknown modules here: {', '.join(sorted(unknown)) or 'none'}",
         )
     for deployment in deployments:
@@ -182,7 +182,7 @@ def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Findi
 
 def _finding(hit: Hit, form: str) -> Finding:
     entry = catalogue()[hit.id]
-    cure = Template(entry[form]).safe_substitute(hit.names)
+    fix = Template(entry[form]).safe_substitute(hit.names)
     place = hit.where
     return Finding(
         hit.id,
@@ -193,6 +193,6 @@ def _finding(hit: Hit, form: str) -> Finding:
         hit.what,
         entry["title"],
         entry["means"],
-        cure,
+        fix,
         entry["source"],
     )

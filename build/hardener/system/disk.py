@@ -94,7 +94,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """A JSON file's content: sorted keys, two spaces, one line end at the end."""
+    """Return a JSON file's content: sorted keys, two spaces, one line end at the end."""
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 

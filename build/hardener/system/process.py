@@ -52,12 +52,12 @@ class Completed:
 
     @property
     def complaint(self) -> str:
-        """What the process said on standard error (or, if it was silent there, on standard output)."""
+        """Return what the process said on standard error (or, if it was silent there, on standard output)."""
         return (self.stderr or self.stdout).decode("utf-8", "replace").strip()
 
 
 def environment(extra: Mapping[str, str] | None = None, *, upstreams: bool = False) -> dict[str, str]:
-    """The environment for a child: ours, less what would change its behaviour unseen, in a fixed locale.
+    """Return the environment for a child: ours, less what would change its behaviour unseen, in a fixed locale.
 
     A child that runs ``upstreams`` code gets a few variables of ours and nothing else.
     """
@@ -117,7 +117,7 @@ def run(
     if process.returncode == -signal.SIGKILL:  # by the kernel when memory runs out, or by a person
         raise StackError(
             f"{words[0]} was killed while it ran: {' '.join(words[:8])}",
-            hint="see whether memory ran out (dmesg); the same command goes on where this one stopped",
+            hint="see whether memory ran out (dmesg); the same command resumes where it stopped",
         )
     return done
 

@@ -34,7 +34,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs under this number and name."""
+        """Return whether it still runs under this number and name."""
         try:
             state = (_PROC / str(self.pid) / "stat").read_bytes().rpartition(b")")[2].split()[0]
         except (OSError, IndexError):
@@ -60,7 +60,9 @@ def gits(folder: Path) -> list[Process]:
 
 
 def _trees(inner: Path) -> set[str]:
-    """The folders of a repository: its own or the work tree around it, and the linked work trees (git-worktree)."""
+    """Return the folders of a repository: its own or the work tree around it, and the linked work trees
+    (git-worktree).
+    """
     found = {str(inner.parent if inner.name == ".git" else inner)}
     for link in (inner / "gitdir", *inner.glob("worktrees/*/gitdir")):
         try:
@@ -92,7 +94,7 @@ def _open_files(pid: int) -> list[str]:
 
 
 def _places(process: Process) -> Iterator[str]:
-    """Where a git program works: its directory, and the repository that its command line or environment names."""
+    """Yield where a git program works: its directory, and the repository that its command line or environment names."""
     folder = _PROC / str(process.pid)
     try:
         here = (folder / "cwd").readlink()

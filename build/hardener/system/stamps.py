@@ -1,6 +1,6 @@
 """Keys and stamps: what makes an interrupted build resume and a second run short.
 
-A step's *key* is the hash of all that it reads. Its *stamp* says for which key the step's output stands. A stamp is
+A step's *key* is the hash of all that it reads. Its *stamp* names the key of the step's output. A stamp is
 removed before the output is touched and written after the output is complete. So a run killed at any point leaves
 either a complete output with its stamp, or an output that the next run makes again.
 """
@@ -17,7 +17,7 @@ from hardener.system.disk import read_json, write_json
 
 
 def home() -> Path:
-    """The user's cache directory for hardener (``$XDG_CACHE_HOME/hardener``, XDG Base Directory 0.8)."""
+    """Return the user's cache directory for hardener (``$XDG_CACHE_HOME/hardener``, XDG Base Directory 0.8)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The specification: a relative path in the variable is invalid and is to be ignored.
     root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
@@ -52,20 +52,20 @@ def folder_digest(path: Path, *, pattern: str = "**/*") -> str:
 
 
 class Stamp:
-    """Says for which key a step's output stands, and keeps the step's small facts (sizes, counts) with it."""
+    """The key of a step's output, and the step's small facts (sizes, counts)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def facts(self, wanted: str) -> dict[str, Any] | None:
-        """The facts of the output if it stands for that key, else None."""
+        """Return the facts of the output if it has that key, else None."""
         stored = read_json(self.path)
         if isinstance(stored, dict) and stored.get("key") == wanted and isinstance(stored.get("facts"), dict):
             return dict(stored["facts"])
         return None
 
     def last(self) -> dict[str, Any]:
-        """The facts of the output whatever key it stands for; empty when there is none."""
+        """Return the facts of the output, whichever key it has; empty if there is none."""
         stored = read_json(self.path)
         return dict(stored["facts"]) if isinstance(stored, dict) and isinstance(stored.get("facts"), dict) else {}
 

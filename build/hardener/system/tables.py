@@ -1,4 +1,4 @@
-"""Read the TOML files of the project: each table is held against a description of its keys.
+"""Read the TOML files of the project: each table is compared with a description of its keys.
 
 A mistake is a ConfigError that names the file, the line where it can be found, the table and the key; the hint says
 what is allowed, and which allowed word is nearest.

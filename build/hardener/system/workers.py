@@ -93,7 +93,7 @@ def pause(seconds: float) -> None:
 
 
 def is_here() -> bool:
-    """Whether this is a thread of a block."""
+    """Return whether this is a thread of a block."""
     return _here() is not None
 
 

@@ -40,7 +40,7 @@ class Forge:
         self._token = environ.get("HARDENER_FORGE_TOKEN") or environ.get("GITHUB_TOKEN", "")
 
     def pull_request(self, url: str) -> PullRequest:
-        """What became of a pull request; ``url`` is its address in the browser."""
+        """Return what became of a pull request; ``url`` is its address in the browser."""
         match = re.fullmatch(r"https?://[^/]+/([\w.-]+)/([\w.-]+)/pull/(\d+)/?", url)
         if not match:
             raise UsageError(

@@ -46,7 +46,7 @@ def _compare(component: Component, sources: Sequence[str], forge: Forge | None) 
 
 
 def _refs(component: Component, sources: Sequence[str], forge: Forge | None) -> set[str]:
-    # What stands before the first digit is the same in all refs of the kind.
+    # What is before the first digit is the same in all refs of the kind.
     first = next((place for place, sign in enumerate(component.ref) if sign.isdigit()), len(component.ref))
     prefix = component.ref[:first]
     if forge:

@@ -29,7 +29,7 @@ class Release:
 
 
 def pattern(ref: str) -> re.Pattern[str]:
-    """What refs of the same kind look like: numbers may differ, and so may a commit id behind a plus sign.
+    """Return what refs of the same kind look like: numbers may differ, and so may a commit id behind a plus sign.
 
     >>> bool(pattern("refs/tags/stable/jitsi-meet_10978").fullmatch("refs/tags/stable/jitsi-meet_830"))
     True
@@ -43,7 +43,7 @@ def pattern(ref: str) -> re.Pattern[str]:
 
 
 def version(ref: str) -> tuple[int, ...]:
-    """The numbers in a ref's last part, for order.
+    """Return the numbers in a ref's last part, for order.
 
     >>> version("refs/tags/stable/jitsi-meet_10978"), version("v2156.0.0+3884dbd5"), version("v1.5-jitsi-3")
     ((10978,), (2156, 0, 0), (1, 5, 3))
@@ -52,14 +52,14 @@ def version(ref: str) -> tuple[int, ...]:
 
 
 def short(ref: str) -> str:
-    """A tag's or branch's name as people write it."""
+    """Return a tag's or branch's name as people write it."""
     return ref.removeprefix(_TAGS).removeprefix("refs/heads/")
 
 
 def choose(
     project: Project, site: History, names: Sequence[str] = (), between: str = "", *, every: bool = False
 ) -> dict[str, dict[str, str]]:
-    """The trees to look at: label -> component -> commit, where the commits of other components may be missing.
+    """Return the trees to look at: label -> component -> commit, where the commits of other components may be missing.
 
     ``names`` are refs or commit ids of the site, ``pin`` or names of trees; without any: all release tags of the site,
     the trees of upstream.toml and the pin. ``between`` is ``A..B`` (tags or numbers, both included, either may be
@@ -87,7 +87,7 @@ def choose(
 def columns(
     project: Project, histories: Mapping[str, History], chosen: Mapping[str, Mapping[str, str]]
 ) -> tuple[tuple[Release, ...], tuple[str, ...]]:
-    """What :func:`choose` chose as releases by commit date, and notes on commits that no source has.
+    """Return what :func:`choose` chose as releases by commit date, and notes on commits that no source has.
 
     Commits of other components that are missing are those that the release's own package.json names.
     """
@@ -129,7 +129,7 @@ def _tags(site: Component, history: History, between: str, *, every: bool) -> It
 
 
 def _range(between: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The two ends of ``A..B``.
+    """Return the two ends of ``A..B``.
 
     >>> _range("stable/jitsi-meet_9000..10655"), _range("9000..")
     (((9000,), (10655,)), ((9000,), ()))
@@ -169,7 +169,7 @@ def _pair(project: Project, histories: Mapping[str, History], chosen: Mapping[st
 
 
 def named_commit(manifest: bytes, package: str, history: History) -> str | None:
-    """The commit of another repository that a package.json depends on, or None where it names none that is here.
+    """Return the commit of another repository that a package.json depends on, or None where it names none that is here.
 
     Upstream has named it in two ways: ``github:jitsi/lib-jitsi-meet#COMMIT``, and the tarball of a release,
     ``.../releases/download/v2156.0.0+3884dbd5/lib-jitsi-meet.tgz``, whose tag ends in the commit.

@@ -50,17 +50,17 @@ class Goal:
     notes: tuple[str, ...] = ()
 
     def target(self, component: str) -> Target:
-        """The target of that component."""
+        """Return the target of that component."""
         return next(target for target in self.targets if target.component == component)
 
     def apply(self, component: Component) -> Component:
-        """The component at its new pin."""
+        """Return the component at its new pin."""
         target = self.target(component.name)
         return replace(component, commit=target.commit, release=target.release, ref=target.ref)
 
 
 def pinned(project: Project) -> Goal:
-    """Where the project stands now."""
+    """Return where the project is now."""
     return Goal(tuple(_kept(component) for component in project.components), project.node)
 
 
@@ -95,7 +95,7 @@ def resolve(
             if pinned != target.commit:
                 raise PinError(
                     f"[tree.{wanted}] has {need.name} at {pinned[:12]}, but {target.how} is {target.commit[:12]}",
-                    hint=f"mend [tree.{wanted}] in upstream.toml, or say which: --at {need.name}=COMMIT",
+                    hint=f"fix [tree.{wanted}] in upstream.toml, or say which: --at {need.name}=COMMIT",
                 )
             earlier = found.setdefault(need.name, target)
             if earlier.commit != target.commit:
@@ -108,7 +108,7 @@ def resolve(
 
 
 def read_text(history: History, commit: str, path: str) -> str | None:
-    """A file of a commit, fetched if need be; None where the commit has none."""
+    """Return a file of a commit, fetched if need be; None where the commit has none."""
     entry = history.slice(commit, [path]).get(path)
     if entry is None:
         return None
@@ -137,7 +137,7 @@ def _site(site: Component, history: History, name: str, how: str) -> Target:
 
 
 def _of_commit(component: Component, history: History, commit: str, how: str) -> Target:
-    """A target for a bare commit: with the tag that names it, if there is one of the pin's kind."""
+    """Return a target for a bare commit: with the tag that names it, if there is one of the pin's kind."""
     if commit == component.commit:
         return Target(component.name, commit, component.release, component.ref, how)
     _, before_ref, _ = _pattern(component)
@@ -150,7 +150,7 @@ def _of_commit(component: Component, history: History, commit: str, how: str) ->
 def _needed(
     component: Component, need: Component, histories: Mapping[str, History], found: Mapping[str, Target], given: str
 ) -> tuple[Target, str]:
-    """Where ``component``'s package.json sends ``need``, and a note where it names no commit."""
+    """Return where ``component``'s package.json sends ``need``, and a note where it names no commit."""
     history, at = histories[need.name], found[component.name].commit
     if given:
         commit = history.resolve(given)
@@ -175,13 +175,13 @@ def _needed(
     if digits and not commit.startswith(digits[1]):
         raise PinError(
             f"{need.name}: the tag {tag} names {commit}, which does not begin with {digits[1]}",
-            hint="find out why before you go on: a tag that was moved is a warning sign",
+            hint="find out why before you continue: a tag that was moved is a warning sign",
         )
     return Target(need.name, commit, _label(need, _TAGS + tag, commit), _TAGS + tag, how), ""
 
 
 def _dependency(component: Component, need: Component, history: History, commit: str) -> str:
-    """What package.json says about a package, held against the lock beside it."""
+    """Return what package.json says about a package, compared with the lock beside it."""
     package = _json(history, component, commit, "package.json")
     value = next(
         (
@@ -213,7 +213,7 @@ def _json(history: History, component: Component, commit: str, path: str) -> dic
 
 
 def _node(project: Project, history: History, commit: str) -> int:
-    """The major version of Node that upstream's .nvmrc names; the pin's where it names none."""
+    """Return the major version of Node that upstream's .nvmrc names; the pin's where it names none."""
     match = re.match(r"\s*v?(\d+)", read_text(history, commit, ".nvmrc") or "")
     return int(match[1]) if match else project.node
 
@@ -228,7 +228,7 @@ def _ref(full: str) -> str:
 
 
 def _pattern(component: Component) -> tuple[str, str, str]:
-    """What the pin's tag and label have in common at their end, and what stands before it in each.
+    """Return what the pin's tag and label have in common at their end, and what is before it in each.
 
     >>> from hardener.config import Component
     >>> _pattern(Component("x", "/", "", "2.0.10978", "refs/tags/stable/jitsi-meet_10978"))
@@ -244,7 +244,9 @@ def _pattern(component: Component) -> tuple[str, str, str]:
 
 
 def _label(component: Component, full: str, commit: str) -> str:
-    """The release's label, made as the pin's was made from its ref; a commit without tag is labelled by its id."""
+    """Return the release's label, made as the pin's was made from its ref; a commit without tag is labelled by its
+    id.
+    """
     tag = full.removeprefix(_TAGS)
     number, before_ref, before_release = _pattern(component)
     if full.startswith(_HEADS):

@@ -89,16 +89,16 @@ class TestUsage:
         assert caught.value.code == 0
         assert all(option in out for option in ("--project", "--json", "--quiet", "--verbose"))
 
-    @pytest.mark.parametrize("door", main.DOORS)
-    def test_each_module_has_the_verbs_under_which_it_is_found(self, door: str) -> None:
+    @pytest.mark.parametrize("module", main.MODULES)
+    def test_each_module_has_the_verbs_under_which_it_is_found(self, module: str) -> None:
         verbs: list[str] = []
 
         def verb(name: str, *_: object) -> argparse.ArgumentParser:
             verbs.append(name)
             return argparse.ArgumentParser()
 
-        importlib.import_module(f"hardener.cli.{door}").register(verb, None, None)
-        assert tuple(verbs) == main.DOORS[door]
+        importlib.import_module(f"hardener.cli.{module}").register(verb, None, None)
+        assert tuple(verbs) == main.MODULES[module]
 
     def test_a_build_imports_nothing_that_only_other_verbs_need(self) -> None:
         asks = (

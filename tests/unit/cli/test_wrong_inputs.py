@@ -300,7 +300,7 @@ ROWS = [
     Row("missing blob in a partial clone", missing_blob, "excluded", "touches android/Main.java, which 'exclude' keeps out: it is neither fetched nor built", EDIT),
     Row("patch that is not listed", write("patches/fake/stray.patch", b"x"), "series", "stray.patch: is not in the series", "echo stray.patch >> ", code=3),
     Row("patch that is not there", write("patches/fake/series", "a.patch\nb.patch\nc.patch\n"), "series", "lists c.patch, which is not there", "git checkout -- ", code=3),
-    Row("listed twice", write("patches/fake/series", "a.patch\nb.patch\na.patch\n"), "series", "line 3: 'a.patch' is there twice", "mend the line", code=3),
+    Row("listed twice", write("patches/fake/series", "a.patch\nb.patch\na.patch\n"), "series", "line 3: 'a.patch' is there twice", "correct the line", code=3),
     Row("left over by a merge tool", write("patches/fake/a.patch.orig", b"x"), "series", "a.patch.orig: does not belong here", "rm ", code=3),
     Row("stale removal", write("patches/fake/remove.list", "never/ # never was\n"), "fit", "never/ matches nothing", "remove the line", code=3),
     Row("upstream changed under an overlay", upstream_changed, "fit", "upstream changed it: its blob is", "see "),
@@ -347,8 +347,8 @@ def test_it_is_named_with_its_remedy(bench: Bench, monkeypatch: pytest.MonkeyPat
     else:
         found = [f for f in answer["findings"] if f["rule"] == row.state and row.say in f"{f['where']}: {f['text']}"]
         assert found, err
-        assert row.mend in found[0]["mend"]
-        assert all(finding["mend"] for finding in answer["findings"])
+        assert row.mend in found[0]["fix"]
+        assert all(finding["fix"] == finding["mend"] for finding in answer["findings"])
     assert code == row.code
     assert {path: path.read_bytes() for path in (bench.root / "patches").rglob("*") if path.is_file()} == before
 

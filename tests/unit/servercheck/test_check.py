@@ -22,7 +22,7 @@ FORMS = ("debian", "docker", "container")
 @pytest.mark.parametrize("form", FORMS)
 def test_a_hardened_server_has_no_door(form: str, tmp_path: Path):
     result = check([clean(form, tmp_path)])
-    assert [f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity == "door"] == []
+    assert [f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity == "critical"] == []
     assert not result.open
     assert len(result.files) > 1
 
@@ -37,7 +37,7 @@ def test_a_planted_door_is_found_where_it_stands(plant: Plant, tmp_path: Path):
     root = clean(plant.form, tmp_path)
     line = plant.plant(root)
     result = check([root])
-    found = [one for one in result.findings if one.id == plant.id and one.severity == "door"]
+    found = [one for one in result.findings if one.id == plant.id and one.severity == "critical"]
     assert found, f"found only {[one.id for one in result.findings]}"
     assert result.open
     assert_there(plant, line, found, root)
@@ -90,7 +90,7 @@ def test_our_own_stack_passes_with_the_jicofo_settings_that_we_ship(tmp_path: Pa
 
 def test_the_stand_in_alone_is_no_jicofo(tmp_path: Path):
     """Without jicofo's own settings nobody can say who becomes moderator."""
-    doors = [one for one in check([our_own_stack(tmp_path)]).findings if one.severity == "door"]
+    doors = [one for one in check([our_own_stack(tmp_path)]).findings if one.severity == "critical"]
     assert [one.what for one in doors] == ["no jicofo.conf here: who becomes moderator is not known"]
 
 
@@ -119,7 +119,7 @@ def test_a_link_out_of_the_folder_is_told_and_not_followed(tmp_path: Path):
     (root / "prosody/conf.d/more.cfg.lua").symlink_to(outside)
     result = check([root])
     assert not any("stolen" in one.what for one in result.findings)
-    assert any("outside of the folder" in one.what and one.severity == "door" for one in result.findings)
+    assert any("outside of the folder" in one.what and one.severity == "critical" for one in result.findings)
 
 
 def test_a_linked_folder_outside_is_told_and_not_followed(tmp_path: Path):
@@ -129,7 +129,7 @@ def test_a_linked_folder_outside_is_told_and_not_followed(tmp_path: Path):
     (root / "prosody/conf.d").symlink_to(tmp_path / "elsewhere")
     result = check([root])
     assert not any("stolen" in one.what for one in result.findings)
-    assert any("outside of the folder" in one.what and one.severity == "door" for one in result.findings)
+    assert any("outside of the folder" in one.what and one.severity == "critical" for one in result.findings)
 
 
 def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -144,7 +144,7 @@ def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(type(jicofo), "open", refuse)
     result = check([root])
-    assert any("Permission denied" in one.what and one.severity == "door" for one in result.findings)
+    assert any("Permission denied" in one.what and one.severity == "critical" for one in result.findings)
 
 
 def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -189,12 +189,12 @@ def test_a_weak_secret_is_found_and_not_said(
 def test_the_verb_exits_with_seven_and_says_the_same_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     root = clean("docker", tmp_path)
     assert main.main(["check-server", str(root), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["counts"]["door"] == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["critical"] == 0
     (root / ".env").write_text((root / ".env").read_text().replace("ENABLE_GUESTS=0", "ENABLE_GUESTS=1"))
     assert main.main(["check-server", str(root / ".env"), "--json"]) == 7
     captured = capsys.readouterr()
     finding = next(one for one in json.loads(captured.out)["findings"] if one["id"] == "guest-vhost")
-    assert finding["cure"] == "ENABLE_GUESTS=0"
+    assert finding["fix"] == finding["cure"] == "ENABLE_GUESTS=0"  # the former name of the key stays
     assert f"{root / '.env'}:{finding['line']} (ENABLE_GUESTS)" in captured.err
     assert "ENABLE_GUESTS=0" in captured.err
 
@@ -219,7 +219,7 @@ def test_cures_are_for_the_form_that_was_read(tmp_path: Path):
     plant = next(one for one in DOORS if one.form == "container" and one.id == "guest-vhost")
     plant.plant(root)
     (found,) = [one for one in check([root]).findings if one.id == "guest-vhost"]
-    assert found.cure == "ENABLE_GUESTS=0"
+    assert found.fix == "ENABLE_GUESTS=0"
 
 
 @pytest.mark.parametrize(("name", "hint"), [("gone", "name a folder"), ("one.cfg.lua", "name its folder")])
@@ -233,10 +233,10 @@ def test_what_cannot_be_checked_is_an_error_with_a_hint(name: str, hint: str, tm
 def test_an_unknown_module_is_no_door_once_somebody_vouches_for_it(tmp_path: Path):
     root = clean("docker", tmp_path)
     next(one for one in DOORS if (one.id, one.form) == ("module-unknown", "docker")).plant(root)
-    assert [one.id for one in check([root]).findings if one.severity == "door"] == ["module-unknown"]
+    assert [one.id for one in check([root]).findings if one.severity == "critical"] == ["module-unknown"]
     result = check([root], ["home_made"])
     assert not result.open
     assert result.vouched == ("home_made",)
-    with pytest.raises(UsageError, match="nobody has to vouch for other") as caught:
+    with pytest.raises(UsageError, match="--vouch-for is not needed for other") as caught:
         check([root], ["home_made", "other"])
     assert "home_made" in caught.value.hint

@@ -26,7 +26,9 @@ def write(root: Path, contents: dict[str, str]) -> Path:
 
 
 def found(result: Checked, *severities: str) -> list[str]:
-    return [f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity in (severities or ("door",))]
+    return [
+        f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity in (severities or ("critical",))
+    ]
 
 
 def names(result: Checked) -> set[str]:

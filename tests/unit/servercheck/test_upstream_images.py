@@ -44,7 +44,7 @@ def stock(show, tmp_path: Path) -> Path:
 
 
 def doors(folder: Path) -> set[str]:
-    return {one.id for one in check([folder]).findings if one.severity == "door"}
+    return {one.id for one in check([folder]).findings if one.severity == "critical"}
 
 
 def switch_on(folder: Path, *names: str):
@@ -57,7 +57,7 @@ def switch_on(folder: Path, *names: str):
 
 def test_stock_settings_leave_open_who_comes_in_and_who_moderates(stock: Path):
     found = check([stock]).findings
-    assert {one.id for one in found if one.severity == "door"} == {"anonymous-login", "auto-owner"}
+    assert {one.id for one in found if one.severity == "critical"} == {"anonymous-login", "auto-owner"}
     assert {"csp-missing", "web-cleartext", "cors-any-origin", "bridge-foreign-stun"} <= {one.id for one in found}
 
 

@@ -24,7 +24,7 @@ _WHITELIST = re.compile(r"(?:white|allow)_?-?list[^/]*\.[jt]sx?$", re.IGNORECASE
 
 @dataclass(frozen=True)
 class Place:
-    """One find: what is compared between two trees (``value``), and where it stands (``line`` from 1)."""
+    """One find: what is compared between two trees (``value``), and where it is (``line`` from 1)."""
 
     value: str
     path: str
@@ -33,7 +33,7 @@ class Place:
 
     @property
     def in_comment(self) -> bool:
-        """Whether the line looks like a comment."""
+        """Return whether the line looks like a comment."""
         return self.text.startswith(("//", "*", "/*", "<!--", "#"))
 
 
@@ -52,7 +52,7 @@ class Detector:
 
 
 def _lines(words: str, pattern: str) -> Callable[[str, str], Iterator[Place]]:
-    """Lines of code that match; what is compared is the line without its white space.
+    """Return lines of code that match; what is compared is the line without its white space.
 
     ``words`` are texts of which each match has one: looking for them first takes a tenth of the time.
     """
@@ -67,7 +67,7 @@ def _lines(words: str, pattern: str) -> Callable[[str, str], Iterator[Place]]:
                 at = text.find(word, at + len(word))
         for start in sorted(starts):
             line = _line_at(text, start)
-            # What a call is given may stand on the line below.
+            # What a call is given may be on the line below.
             match = compiled.search(text, start, start + len(line) + _SHOWN)
             if match and match.start() <= start + len(line):
                 yield Place(re.sub(r"\s+", "", line), path, text.count("\n", 0, start) + 1, line.strip()[:_SHOWN])
@@ -97,7 +97,7 @@ _KEY = re.compile(
 
 
 def _config_file(path: str, text: str) -> Iterator[Place]:
-    """Keys of config.js and interface_config.js; most of them stand there as comments."""
+    """Keys of config.js and interface_config.js; most of them are there as comments."""
     if re.search(r"(?:^|/)(?:interface_)?config\.js$", path):
         for number, line in enumerate(text.split("\n"), 1):
             if match := _KEY.match(line):
@@ -122,7 +122,7 @@ def _config_type(path: str, text: str) -> Iterator[Place]:
 
 
 def _whitelist(path: str, text: str) -> Iterator[Place]:
-    """What links and embedding pages may override."""
+    """Yield what links and embedding pages may override."""
     if _WHITELIST.search(path):
         for number, line in enumerate(text.split("\n"), 1):
             for value in re.findall(r"['\"`]([\w.$-]+)['\"`]", line):
@@ -219,6 +219,6 @@ def try_controls() -> int:
         if not list(detector.find(*detector.control)):
             raise ScanError(
                 f"the detector {detector.name!r} does not find its own control",
-                hint="mend build/hardener/upstream/delta/detectors.py",
+                hint="fix build/hardener/upstream/delta/detectors.py",
             )
     return len(DETECTORS)

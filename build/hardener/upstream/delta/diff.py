@@ -107,7 +107,7 @@ def _places(detector: Detector, texts: Mapping[str, str]) -> list[Place]:
 
 
 def _named(history: History, tree: str, values: Iterable[str]) -> set[str]:
-    """Which of these values any file of a tree names (in any case: hosts are compared in lower case)."""
+    """Return which of these values any file of a tree names (in any case: hosts are compared in lower case)."""
     wanted = sorted(values)
     if not wanted:
         return set()

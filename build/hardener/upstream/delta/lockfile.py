@@ -61,7 +61,7 @@ def compare(before: dict[str, str], after: dict[str, str]) -> Packages:
 
 
 def _entries(text: str) -> dict[str, dict[str, Any]]:
-    """The entries of a lock (lockfileVersion 2 or 3) that are fetched, by their place in node_modules."""
+    """Return the entries of a lock (lockfileVersion 2 or 3) that are fetched, by their place in node_modules."""
     packages = json.loads(text).get("packages", {}) if text else {}
     return {key: entry for key, entry in packages.items() if key and not entry.get("link")}
 

@@ -30,7 +30,7 @@ _PACKAGES = {
 
 
 def summary(deltas: Sequence[ComponentDelta]) -> list[tuple[str, str]]:
-    """One line for each kind that has something new: title and, for each component, how much."""
+    """Return one line for each kind that has something new: title and, for each component, how much."""
     lines = []
     for detector in DETECTORS:
         counts = [(one.component, [fresh for fresh in one.fresh[detector.name] if fresh.unknown]) for one in deltas]
@@ -45,7 +45,7 @@ def summary(deltas: Sequence[ComponentDelta]) -> list[tuple[str, str]]:
 
 
 def markdown(title: str, deltas: Sequence[ComponentDelta], site: SiteDelta | None = None) -> str:
-    """The whole report."""
+    """Return the whole report."""
     lines = [f"# {title}", "", "What upstream brings, before anything is patched. Written by `hardener delta`.", ""]
     lines += [f"All {len(DETECTORS)} detectors found their planted controls in this run.", ""]
     for one in deltas:
@@ -99,12 +99,12 @@ def _packages(one: ComponentDelta) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that cannot end a code span or a line: upstream's bytes go into a document that people click in."""
+    """Return text that cannot end a code span or a line: upstream's bytes go into a document that people click in."""
     return "".join(char if char.isprintable() else " " for char in text).replace("`", "'")
 
 
 def as_json(deltas: Sequence[ComponentDelta], site: SiteDelta | None = None) -> dict[str, Any]:
-    """The report as JSON values."""
+    """Return the report as JSON values."""
     return {
         "schema": 1,
         "detectors": [detector.name for detector in DETECTORS],

@@ -65,7 +65,8 @@ def turns(
 
 
 def _turning(engine: Engine, one: Patch, before: str, after: str, *, fits: bool) -> str:
-    """The upstream commit between two trees from which on the patch fits (or does not); "" where history does not say.
+    """Return the upstream commit between two trees from which on the patch fits (or does not); "" where history does
+    not say.
 
     Halving over the commits that touch the patch's files, and those of the patches it builds on; then the commit's
     parent is asked, so that an answer is a proof: with the commit the cell is so, without it it is not.

@@ -45,7 +45,7 @@ class Cell:
 
     @property
     def fits(self) -> bool:
-        """Whether a build could go on."""
+        """Return whether a build could continue."""
         return self.status.fits
 
 
@@ -77,7 +77,7 @@ class Engine:
         self.trees = Trees(history, self._matters)
 
     def chain(self, patch: Patch) -> tuple[Patch, ...]:
-        """The patch and those before it on whose result its own hangs: same files, or required, and so on."""
+        """Return the patch and those before it on whose result its own hangs: same files, or required, and so on."""
         needed = [patch]
         for earlier in reversed(self.series[: self.series.index(patch)]):
             if any(self._builds_on(later, earlier) for later in needed):
@@ -89,11 +89,13 @@ class Engine:
         return earlier.name in required or bool(self._paths[later.name] & self._paths[earlier.name])
 
     def fill(self, commits: Iterable[str], series: Sequence[Patch] = ()) -> dict[str, dict[str, Cell]]:
-        """The cells of all patches (or of ``series``, a :meth:`chain`) at these commits: commit -> name -> cell."""
+        """Return the cells of all patches (or of ``series``, a :meth:`chain`) at these commits: commit -> name ->
+        cell.
+        """
         patches = tuple(series) or self.series
         asked = list(dict.fromkeys(commits))
         self.trees.read(asked)
-        # Many commits between two releases change nothing that matters here: one of them stands for all.
+        # Many commits between two releases change nothing that matters here: one of them represents all.
         first: dict[frozenset[tuple[str, Entry]], str] = {}
         stands_for = {commit: first.setdefault(frozenset(self.trees.files(commit).items()), commit) for commit in asked}
         all_paths = set().union(*(self._paths[patch.name] for patch in patches))
@@ -140,7 +142,9 @@ class Engine:
         return _Task(key, mine, around)
 
     def _matters(self, path: str, blob: str) -> bool:
-        """Whether a file is touched, or may be what a touched one has become: the same name, the same content."""
+        """Return whether a file is touched, or may be what a touched one has become: the same name, the same
+        content.
+        """
         return (
             path in self._touched
             or _name(path) in self._names
@@ -171,12 +175,12 @@ def _name(path: str) -> str:
 
 
 def _stem(path: str) -> str:
-    """The path without its ending; what it is called when its ending changes."""
+    """Return the path without its ending; what it is called when its ending changes."""
     return path.rpartition(".")[0] + "."
 
 
 def touched(patch: Patch) -> frozenset[str]:
-    """All paths that a patch reads or writes."""
+    """Return all paths that a patch reads or writes."""
     return frozenset(path for touch in patch.touches for path in (touch.old, touch.new) if path)
 
 

@@ -1,7 +1,7 @@
 """How the series fits upstream's releases: patches x trees, since when and until when, and what a patch costs to keep.
 
-Every cell is what a build of that tree would say of that patch (upstream/drift/cells.py). On top of the matrix stand,
-for each patch:
+Each cell is the result that a build of that tree would have for that patch (upstream/drift/cells.py). In addition,
+for each patch, the matrix has:
 
 * since when it has fitted: the oldest release of the run that ends at the pin, and upstream's commit that made it fit;
 * where it broke: the first release after the pin that it does not fit, and the upstream commit that did it;
@@ -73,7 +73,7 @@ class Row:
 
     @property
     def now(self) -> Cell | None:
-        """The cell of the newest tree."""
+        """Return the cell of the newest tree."""
         return self.cells[-1]
 
 
@@ -94,11 +94,11 @@ class Drift:
 
     @property
     def size(self) -> int:
-        """How many cells have a tree."""
+        """Return how many cells have a tree."""
         return sum(cell is not None for row in self.rows for cell in row.cells)
 
     def as_json(self) -> dict[str, Any]:
-        """The answer of ``--json`` (schema 1)."""
+        """Return the answer of ``--json`` (schema 1)."""
         return {
             "schema": 1,
             "releases": [vars(release) for release in self.releases],

@@ -1,6 +1,6 @@
 """The drift matrix to look at: strips of one letter a release for the terminal, a heat map as one HTML file.
 
-The HTML loads nothing and runs nothing. Colour never stands alone: each cell carries its letter, and its words for
+The HTML loads nothing and runs nothing. Colour is never the only mark: each cell carries its letter, and its words for
 screen readers and on hovering. Neighbouring cells that say the same are one.
 """
 
@@ -34,22 +34,22 @@ _MEANING = {
     Status.MOVED: "its file has another name",
     Status.GONE: "its file is not there",
 }
-_LABELLED = 120  # with more columns than this, only years stand above them
+_LABELLED = 120  # with more columns than this, only years are above them
 
 
 def strip(row: Row, width: int = 0) -> str:
-    """One letter a release, oldest first; with ``width`` only so many of the newest."""
+    """Return one letter a release, oldest first; with ``width`` only so many of the newest."""
     text = "".join(LETTERS[cell.status] if cell else " " for cell in row.cells)
     return text[-width:] if width else text
 
 
 def legend() -> str:
-    """What the letters mean, in one line."""
+    """Return what the letters mean, in one line."""
     return "  ".join(f"{letter} {status.value}" for status, letter in LETTERS.items())
 
 
 def half_life(days: float, *, lasting: bool) -> str:
-    """A half-life in words; without two releases that both fit nothing is known.
+    """Return a half-life in words; without two releases that both fit nothing is known.
 
     >>> half_life(38.8, lasting=False), half_life(900.0, lasting=True)
     ('39 days', 'over 2.5 years')
@@ -61,7 +61,7 @@ def half_life(days: float, *, lasting: bool) -> str:
 
 
 def turn(one: Turn | None) -> str:
-    """A release and the commit that did it, in words; a dash where there is none."""
+    """Return a release and the commit that did it, in words; a dash where there is none."""
     if one is None:
         return "-"
     return one.release + (f" ({one.commit[:10]} {one.subject})" if one.commit else "")

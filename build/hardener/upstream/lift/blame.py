@@ -37,16 +37,16 @@ class Between:
 
     @property
     def backwards(self) -> bool:
-        """Whether the lift goes down: then the commits are those that it leaves behind."""
+        """Return whether the lift goes down: then the commits are those that it leaves behind."""
         return self.history.git("merge-base", "--is-ancestor", self.new, self.old).status == 0
 
     def touching(self, paths: Sequence[str]) -> list[str]:
-        """Commits in between that touch one of the paths, oldest first."""
+        """Return commits in between that touch one of the paths, oldest first."""
         before, after = (self.new, self.old) if self.backwards else (self.old, self.new)
         return self.history.touching(before, after, paths)
 
     def changes(self, path: str) -> list[tuple[str, list[Hunk]]]:
-        """The commits that touch a file, newest first, each with its hunks there."""
+        """Return the commits that touch a file, newest first, each with its hunks there."""
         found = []
         for commit in reversed(self.touching([path])):
             text = self.history.output("show", "--format=", "--unified=0", "--no-ext-diff", commit, "--", path)
@@ -54,7 +54,7 @@ class Between:
         return found
 
     def show(self, commits: Iterable[str]) -> tuple[str, ...]:
-        """Each commit as ``id subject``, the newest first."""
+        """Return each commit as ``id subject``, the newest first."""
         unique = list(dict.fromkeys(commits))
         shown = [f"{commit[:12]} {self.history.subject(commit)}" for commit in unique[:_MOST]]
         more = [f"and {len(unique) - _MOST} more"] if len(unique) > _MOST else []
@@ -62,7 +62,7 @@ class Between:
 
 
 def of_conflict(repository: Repository, between: Between, conflict: Conflict) -> tuple[str, ...]:
-    """The commits that removed what a conflict is about, or wrote or took its very lines; newest first.
+    """Return the commits that removed what a conflict is about, or wrote or took its very lines; newest first.
 
     Where that cannot be told (upstream moved the file, say), all that touched the file.
     """
@@ -79,7 +79,9 @@ def of_conflict(repository: Repository, between: Between, conflict: Conflict) ->
 
 
 def of_merge(repository: Repository, between: Between, patch: Patch) -> tuple[str, ...]:
-    """The upstream commit after which the tree had the patch's change: the first one where it applies in reverse."""
+    """Return the upstream commit after which the tree had the patch's change: the first one where it applies in
+    reverse.
+    """
     paths = sorted({path for touch in patch.touches for path in (touch.old, touch.new) if path})
     commits = between.touching(paths)
     _bring(between, paths)

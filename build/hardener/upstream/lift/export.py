@@ -49,7 +49,7 @@ class Trial:
 
 
 def series(repository: Repository, component: Component, folder: Path, lifted: Sequence[Lifted], today: str) -> Written:
-    """The component's patch folder as it has to be at its (new) pin; files that need no change are left out.
+    """Return the component's patch folder as it has to be at its (new) pin; files that need no change are left out.
 
     ``Base`` follows the pin, ``Last-Update`` where a patch's lines are others.
     """
@@ -78,7 +78,7 @@ def series(repository: Repository, component: Component, folder: Path, lifted: S
 
 
 def _canonical(canon: Canon, patch: Patch, required: Sequence[Patch]) -> tuple[Patch, str]:
-    """A patch of the new series as it stands on the new pin and what it requires."""
+    """Return a patch of the new series as it is on the new pin and what it requires."""
     try:
         return parse(patch.name, canon.patch(patch, required)), ""
     except DoesNotApplyError:
@@ -98,7 +98,7 @@ def orphans(folders: Iterable[Path], going: Iterable[str]) -> dict[str, str]:
 
 
 def group(name: str, lifted: Sequence[Lifted]) -> str:
-    """Which of a lift's commits a file of the series belongs to."""
+    """Return which of a lift's commits a file of the series belongs to."""
     one = next((one for one in lifted if one.patch == name), None)
     if one is None or one.kind == "dropped":
         return "dropped"

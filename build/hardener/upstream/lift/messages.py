@@ -25,12 +25,12 @@ _REGION = re.compile(
 
 
 def size(patch: Patch) -> str:
-    """How many lines a patch adds and takes."""
+    """Return how many lines a patch adds and takes."""
     return f"+{sum(touch.added for touch in patch.touches)} -{sum(touch.removed for touch in patch.touches)}"
 
 
 def choices(patch: Patch) -> tuple[str, ...]:
-    """What can be done at a stop."""
+    """Return what can be done at a stop."""
     return (
         f"its test: {patch.fields.get('Evidence', 'none named')}",
         f"without this patch: hardener lift --continue --drop {patch.name}; not at all: hardener lift --abort",
@@ -47,7 +47,7 @@ def proof(patch: Patch, commits: Sequence[str]) -> list[str]:
 
 
 def conflict(repository: Repository, merged: Merged, one: Conflict, commits: Sequence[str]) -> list[str]:
-    """A conflict in one file: the upstream commits behind it, and its sides region by region."""
+    """Return a conflict in one file: the upstream commits behind it, and its sides region by region."""
     lines = [one.path, *(f"  upstream: {commit}" for commit in commits)]
     if not one.upstream:
         return [*lines, "  upstream removed it; the patch changes it"]
@@ -65,13 +65,15 @@ def conflict(repository: Repository, merged: Merged, one: Conflict, commits: Seq
 
 
 def with_message(patch: Patch, message: str) -> Patch:
-    """A patch with the message of the commit that a person made of it."""
+    """Return a patch with the message of the commit that a person made of it."""
     subject, _, body = message.strip().partition("\n")
     return replace(patch, subject=subject.strip(), description=body.strip())
 
 
 def message(project: Project, before: Project, state: State, group: str) -> str:
-    """The message of one of a lift's commits; its last line is for machines: ``Lift: routine|by-hand|dropped``."""
+    """Return the message of one of a lift's commits; its last line is for machines: ``Lift:
+    routine|by-hand|dropped``.
+    """
     site = state.goal.target(project.site.name)
     what = {
         "routine": "pins, and patches that only moved",

@@ -1,7 +1,7 @@
 """What upstream's new tree does to overlays, aliases, removals and the paths of upstream.toml, and how it is settled.
 
 A person settles a finding by editing the project's own files, or with ``--confirm`` (upstream's change was looked at,
-ours stands) and ``--drop`` (the entry goes). What is the same file as before needs nobody.
+ours is) and ``--drop`` (the entry goes). What is the same file as before needs nobody.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Finding:
     diff: bytes = b""
 
     def __str__(self) -> str:
-        """Lines for a person."""
+        """Return lines for a person."""
         causes = "".join(f"\n      upstream: {cause}" for cause in self.causes)
         return f"{self.component} {self.path}: {self.kind}: {self.text}{causes}\n      {self.settle}"
 
 
 class Lists:
-    """The entries of one component, held against its old and its new tree."""
+    """The entries of one component, compared with its old and its new tree."""
 
     def __init__(self, project: Project, component: Component, repository: Repository, between: Between) -> None:
         self.project = project
@@ -85,7 +85,7 @@ class Lists:
         return told
 
     def findings(self, patched: str) -> list[Finding]:
-        """All entries that need a person; ``patched`` is the new series on the new pin."""
+        """Return all entries that need a person; ``patched`` is the new series on the new pin."""
         now = self.repository.entries(patched)
         found = [finding for file in self._files() if (finding := self._file(file, now))]
         found += [finding for alias in self._aliases() if (finding := self._alias(alias))]
@@ -95,7 +95,7 @@ class Lists:
         for key in ("site", "tsconfig"):
             path = str(getattr(self.component, key))
             if path in self.old and path not in self.new:
-                settle = f"mend {key} of [component.{self.component.name}] in upstream.toml"
+                settle = f"fix {key} of [component.{self.component.name}] in upstream.toml"
                 found.append(self._finding(path, "gone", f"upstream.toml names it ({key})", settle))
         return found
 
@@ -138,12 +138,14 @@ class Lists:
         return hit
 
     def _known(self, file: OverlayFile) -> dict[str, str]:
-        """The blob ids that an overlay replaces now, by tree: the pin's, and those of trees that it fitted before."""
+        """Return the blob ids that an overlay replaces now, by tree: the pin's, and those of trees that it fitted
+        before.
+        """
         trees = {name: tree[file.path].blob for name, tree in self.trees.items() if file.path in tree}
         return {PIN: self.new[file.path].blob} | {name: blob for name, blob in trees.items() if blob in file.replaces}
 
     def _with_pin(self, only: tuple[str, ...]) -> tuple[str, ...]:
-        """The trees of an entry and the pin; nothing where these are all there are."""
+        """Return the trees of an entry and the pin; nothing where these are all there are."""
         names = (PIN, *(name for name in only if name != PIN))
         return () if set(names) >= {PIN, *self.project.trees} else names
 
@@ -191,7 +193,9 @@ class Lists:
         return None if theirs in file.replaces else self._changed(file, theirs, mine)
 
     def _tree_specific(self, file: OverlayFile, theirs: str, mine: str) -> Finding | None:
-        """An entry that was not for the old pin, whose file the new pin has in a version that it was not made for."""
+        """Return an entry that was not for the old pin, whose file the new pin has in a version that it was not made
+        for.
+        """
         if not theirs or file.action != "replace" or file.path in self.old:
             return None
         text = f"new at this pin; the overlay is for {', '.join(file.only)} alone, against another version of it"
@@ -233,7 +237,7 @@ class Lists:
         return self._finding(removal.path, "gone", f"now {where}" if where else "upstream has none any more", settle)
 
     def _moved(self, path: str) -> str:
-        """Where a file went: the one new file with its content, or else of its name."""
+        """Return where a file went: the one new file with its content, or else of its name."""
         fresh = [other for other in self.new if other not in self.old]
         blob = self.old[path].blob if path in self.old else ""
         name = path.rstrip("/").rsplit("/", 1)[-1]
@@ -250,7 +254,7 @@ class Lists:
 
 
 def names(project: Project, component: Component) -> set[str]:
-    """All overlays, aliases and removals that a project lists for a component."""
+    """Return all overlays, aliases and removals that a project lists for a component."""
     listed = overlay.read(project.overlays(component), (PIN, *project.trees))
     removals = read_removals(project.patches(component))
     return {

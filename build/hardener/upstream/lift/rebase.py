@@ -48,7 +48,7 @@ class Merged:
 
 
 def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
-    """The lift's own repository of one component, made if it is not there.
+    """Return the lift's own repository of one component, made if it is not there.
 
     Raises BusyError where a person's git is at work in it.
     """
@@ -67,7 +67,7 @@ def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
         "advice.detachedHead": "false",
         "user.name": COMMITTER[0],
         "user.email": COMMITTER[1],
-        # What the web build never reads need not be here: git takes that for damage unless somebody promised it.
+        # What the web build never reads need not be here: git takes that for damage unless a person promised it.
         "remote.upstream.url": next(iter(history.remotes), str(history.path.absolute())),
         "remote.upstream.promisor": "true",
     }
@@ -112,13 +112,13 @@ def merge(repository: Repository, tip: str, old: str) -> Merged:
 
 
 def commit(repository: Repository, tree: str, tip: str, patch: Patch, new_base: str) -> str:
-    """The commit that a lifted patch becomes; its id depends on nothing but the arguments."""
+    """Return the commit that a lifted patch becomes; its id depends on nothing but the arguments."""
     committer = Identity(*COMMITTER, f"{repository.committed(new_base)} +0000")
     return repository.commit_tree(tree, tip, patch.message, patch.author, committer)
 
 
 def merged_upstream(repository: Repository, tip: str, patch: Patch) -> bool:
-    """Whether the tree has the change already: the patch applies in reverse and not forward."""
+    """Return whether the tree has the change already: the patch applies in reverse and not forward."""
     with repository.index(tip) as index:
         back = index.git("apply", "--cached", "--check", "--reverse", "-", stdin=patch.content)
         forward = index.git("apply", "--cached", "--check", "-", stdin=patch.content)
@@ -138,12 +138,14 @@ def kind_of_stop(repository: Repository, tip: str, patch: Patch, merged: Merged)
 
 
 def export(repository: Repository, commit: str, name: str) -> Patch:
-    """A commit of a series as a patch; not yet in canonical form, because earlier patches stand around it."""
+    """Return a commit of a series as a patch; not yet in canonical form, because earlier patches are around it."""
     return parse(name, repository.git(*EXPORT, commit).stdout)
 
 
 def compare(before: Patch, after: Patch) -> str:
-    """What became of a patch: clean (the same), offset, context, moved (other paths) or changed (other lines)."""
+    """Return what became of a patch: clean (the same), offset, context, moved (other paths) or changed (other
+    lines).
+    """
     old, new = _lines(before.content), _lines(after.content)
     if [lines for _, lines in old] != [lines for _, lines in new]:
         return "changed"
@@ -160,7 +162,7 @@ def _diff(content: bytes) -> bytes:
 
 
 def _lines(content: bytes) -> list[tuple[bytes, list[bytes]]]:
-    """A diff's files, each with its paths and the lines that it takes and adds."""
+    """Return a diff's files, each with its paths and the lines that it takes and adds."""
     files: list[tuple[bytes, list[bytes]]] = []
     in_hunk = False
     for line in _diff(content).split(b"\n"):
@@ -175,6 +177,6 @@ def _lines(content: bytes) -> list[tuple[bytes, list[bytes]]]:
 
 
 def chain(repository: Repository, base: str, tip: str, names: tuple[str, ...]) -> Mapping[str, str]:
-    """The commits from ``base`` to ``tip``, one a patch, by patch name; what follows is left out."""
+    """Return the commits from ``base`` to ``tip``, one a patch, by patch name; what follows is left out."""
     commits = repository.output("rev-list", "--reverse", f"{base}..{tip}").split()
     return dict(zip(names, commits, strict=False))

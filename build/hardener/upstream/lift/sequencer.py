@@ -1,7 +1,7 @@
 """The course of a lift: all series, patch by patch, then overlays and lists, then files and commits.
 
-Each patch that is through is written down at once. A killed lift goes on with ``--continue``: what was written down
-stands, what was not is done again, and no patch of the project changes before the whole series fits.
+Each patch that is through is written down at once. A killed lift continues with ``--continue``: what was written down
+is, what was not is done again, and no patch of the project changes before the whole series fits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GROUPS = ("routine", "by-hand", "dropped")
 
 @dataclass(frozen=True)
 class Options:
-    """What a lift may be told: other sources and commits, what goes (``drop``) or stands as it is (``confirm``)."""
+    """What a lift may be told: other sources and commits, what goes (``drop``) or is as it is (``confirm``)."""
 
     sources: Mapping[str, str]
     given: Mapping[str, str]
@@ -91,7 +91,7 @@ class Course:
         return result
 
     def _moving(self) -> list[Component]:
-        """The components whose commit changes, at their old pins."""
+        """Return the components whose commit changes, at their old pins."""
         pairs = ((self.before.component(one.name), one) for one in self.project.components)
         olds = [replace(one, commit=old.commit, release=old.release, ref=old.ref) for old, one in pairs]
         return [old for old in olds if old.commit != self.state.goal.target(old.name).commit]
@@ -100,7 +100,7 @@ class Course:
         return Between(self.histories[component.name], component.commit, self.state.goal.target(component.name).commit)
 
     def _repository(self, component: Component) -> Repository:
-        """The lift's repository of a component, with both pins' files at hand."""
+        """Return the lift's repository of a component, with both pins' files at hand."""
         if component.name not in self._repositories:
             for one in (component, self.state.goal.apply(component)):
                 # By commit alone: what the tag names now was target.py's question.
@@ -113,7 +113,7 @@ class Course:
         return self.folder / component.name
 
     def _patches(self, component: Component) -> Path:
-        """The component's patch folder as it was when the lift began."""
+        """Return the component's patch folder as it was when the lift began."""
         return self.folder / "before" / "patches" / component.name
 
     def _note_drops(self) -> None:
@@ -270,7 +270,7 @@ class Course:
                 one = export.series(repository, new, self._patches(component), done, self.state.today)
                 trial = export.Trial(self._patches(component), self.project.patches(component), self.folder / "staged")
                 tree = export.prove(repository, new, trial, self.project.overlays(component), one, self.state)
-                line.say(f"{len(one.files)} files written anew; they give tree {tree[:12]}")
+                line.say(f"{len(one.files)} files written again; they give tree {tree[:12]}")
             self.notes += one.notes
             for name, content in one.files.items():
                 path = self.project.patches(component) / name

@@ -29,13 +29,13 @@ def start(project: Project, wanted: str, options: Options, ui: UI) -> Result:
     """Begin a lift to ``wanted`` and go as far as it goes.
 
     Raises UsageError when one is under way or the files it would write are not committed, PatchError or OverlayError
-    (exit code 5) where it stops for a person; then ``resume`` goes on. Does nothing where the pins are there already.
+    (exit code 5) where it stops for a person; then ``resume`` continues. Does nothing where the pins are there already.
     """
     if state.path(project).exists():
         under_way = state.load(project)
         raise UsageError(
             f"a lift to {under_way.wanted} is under way",
-            hint="hardener lift --continue, --abort (all as before) or --restart (begin it anew)",
+            hint="hardener lift --continue, --abort (all as before) or --restart (begin it again)",
         )
     head, open_changes = snapshot.uncommitted(project)
     if open_changes:
@@ -112,7 +112,7 @@ def _take_back(project: Project, before: str, last: str) -> None:
     if head != last:
         raise UsageError(
             f"the project has commits on top of the lift's {last[:12]}",
-            hint=f"take them off first, or go on: hardener lift --continue (before the lift: {before[:12]})",
+            hint=f"take them off first, or continue: hardener lift --continue (before the lift: {before[:12]})",
         )
     snapshot.take_back(project, before)
 

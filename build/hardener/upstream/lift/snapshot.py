@@ -34,7 +34,7 @@ def snapshot(project: Project, target: Path) -> None:
 
 
 def changed(project: Project, saved: Path) -> list[str]:
-    """Files that are not as :func:`snapshot` kept them, by their path below the project."""
+    """Return files that are not as :func:`snapshot` kept them, by their path below the project."""
     before, now = _files(saved), _files(project.root)
     both = before.keys() & now.keys()
     other = {name for name in both if before[name].read_bytes() != now[name].read_bytes()}
@@ -42,7 +42,7 @@ def changed(project: Project, saved: Path) -> list[str]:
 
 
 def edited(project: Project, saved: Path, component: str = "") -> list[str]:
-    """Those of them that people edit during a lift: overlays and lists (of one component, or of all)."""
+    """Return those of them that people edit during a lift: overlays and lists (of one component, or of all)."""
     names = changed(project, saved)
     mine = [name for name in names if name.startswith("overlays/") or name.endswith("/" + REMOVALS)]
     return [name for name in mine if not component or name.split("/")[1] == component]
@@ -82,7 +82,9 @@ def _files(root: Path) -> dict[str, Path]:
 
 
 def uncommitted(project: Project) -> tuple[str, list[str]]:
-    """The project's commit ('' where it is no git work tree), and what a lift would write that is not committed."""
+    """Return the project's commit ('' where it is no git work tree), and what a lift would write that is not
+    committed.
+    """
     git: list[str | Path] = ["git", "-C", project.root]
     head = run([*git, "rev-parse", "--verify", "--quiet", "HEAD"])
     if head.status:
@@ -90,7 +92,7 @@ def uncommitted(project: Project) -> tuple[str, list[str]]:
     there = [name for name in FILES if (project.root / name).exists()]
     status = run([*git, "status", "--porcelain=v1", "--untracked-files=all", "-z", "--", *there])
     if status.status:
-        raise StackError(f"git status failed in {project.root}: {status.complaint}", hint="mend it, then start again")
+        raise StackError(f"git status failed in {project.root}: {status.complaint}", hint="fix it, then start again")
     lines = status.stdout.decode("utf-8", "replace").split("\0")
     return head.text, [line[3:] for line in lines if line]
 
@@ -113,12 +115,12 @@ def commit(project: Project, names: Sequence[str], message: str) -> None:
         if done.status:
             raise ConfigError(
                 f"git {words[0]} failed in {project.root}: {done.complaint}",
-                hint="mend it, then: hardener lift --continue (with --no-commit, to commit by yourself)",
+                hint="fix it, then: hardener lift --continue (with --no-commit, to commit by yourself)",
             )
 
 
 def made(project: Project, head: str) -> list[str]:
-    """The commits that a lift made since ``head``, oldest first: their last line says so."""
+    """Return the commits that a lift made since ``head``, oldest first: their last line says so."""
     if not head:
         return []
     words = ["rev-list", "--reverse", "--extended-regexp", r"--grep=^Lift: (routine|by-hand|dropped)$", f"{head}..HEAD"]

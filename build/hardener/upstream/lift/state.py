@@ -1,7 +1,7 @@
 """What a lift remembers between two commands: one JSON file, written atomically after every step.
 
 Everything else in the lift's folder follows from it and from the project, but for the work tree in which a person
-resolves a conflict: that one is only read, until its result stands in here.
+resolves a conflict: that one is only read, until its result is in here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Lifted:
 
     @property
     def routine(self) -> bool:
-        """Whether the patch does what it did, line for line."""
+        """Return whether the patch does what it did, line for line."""
         return self.kind in ROUTINE
 
 
@@ -69,7 +69,7 @@ class State:
     groups: dict[str, list[str]] = field(default_factory=dict)
 
     def tip(self, component: str) -> str:
-        """The new series of a component as far as it is lifted: a commit."""
+        """Return the new series of a component as far as it is lifted: a commit."""
         done = self.done.get(component, [])
         return done[-1].commit if done else self.goal.target(component).commit
 
@@ -80,17 +80,19 @@ class State:
 
 
 def folder(project: Project) -> Path:
-    """Where a lift of this project keeps its things."""
+    """Return where a lift of this project keeps its things."""
     return project.work / "lift"
 
 
 def path(project: Project) -> Path:
-    """The state file."""
+    """Return the state file."""
     return folder(project) / "state.json"
 
 
 def load(project: Project) -> State:
-    """The lift that is under way. Raises UsageError where there is none, StackError for a file of another version."""
+    """Return the lift that is under way. Raises UsageError where there is none, StackError for a file of another
+    version.
+    """
     file = path(project)
     if not file.exists():
         raise UsageError("no lift is under way here", hint="start one: hardener lift --to REF")

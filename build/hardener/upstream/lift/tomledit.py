@@ -83,7 +83,7 @@ def removal(path: Path, name: str, *, only: Sequence[str] = (), drop: bool = Fal
 
 
 def series(text: str, dropped: Sequence[str]) -> str:
-    """A series without some of its patches; comments stay."""
+    """Return a series without some of its patches; comments stay."""
     lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() not in dropped)
 

@@ -37,7 +37,7 @@ def open_at(folder: Path, tip: str, old: str, exclude: tuple[str, ...]) -> None:
 
 
 def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
-    """What the person made of it: a tree, and the commit's message if they committed (else '').
+    """Return what the person made of it: a tree, and the commit's message if they committed (else '').
 
     Raises PatchError that says what is still to be done: unmerged files, markers, files that git was not told of,
     or no change at all.
@@ -67,7 +67,7 @@ def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
     else:
         if _git(folder, "merge-base", "--is-ancestor", tip, head).status:
             raise PatchError(
-                f"the branch in {folder} does not go on from {tip[:12]} any more",
+                f"the branch in {folder} does not continue from {tip[:12]} any more",
                 hint=f"git -C {folder} rebase --onto {tip[:12]} ..., or: hardener lift --restart",
             )
         if entries:

@@ -1,4 +1,4 @@
-"""One patch as upstream would like to have it: a branch on upstream's own, with one commit that stands alone.
+"""One patch as upstream would like to have it: a branch on upstream's own, with one commit that is alone.
 
 The patch is applied to upstream's default branch without the rest of the series (that it fits alone is what a pull
 request needs, and series order hides it). Files of ours that its ``Overlay:`` field names are folded in, at the place
@@ -35,7 +35,9 @@ STATE = "export.json"
 
 
 def find(project: Project, name: str) -> tuple[Component, Patch]:
-    """A patch of the project by its file name (``.patch`` may be left out). Raises UsageError with the nearest name."""
+    """Return a patch of the project by its file name (``.patch`` may be left out). Raises UsageError with the nearest
+    name.
+    """
     wanted = name.rpartition("/")[2].removesuffix(".patch") + ".patch"
     known = {path.name: (c, path) for c in project.components for path in read_series(project.patches(c))}
     if wanted not in known:
@@ -63,8 +65,8 @@ def upstream(
 ) -> Exported:
     """Export one patch below ``.work/upstream``, onto upstream's default branch or ``onto``.
 
-    ``fix`` lets upstream's eslint mend the commit. Raises UsageError for a patch that is not for upstream, for one with
-    ``Security: yes`` unless ``disclosed``, and for a branch that somebody has worked on (unless ``force``); PatchError
+    ``fix`` lets upstream's eslint fix the commit. Raises UsageError for a patch that is not for upstream, for one with
+    ``Security: yes`` unless ``disclosed``, and for a branch that a person has worked on (unless ``force``); PatchError
     where it does not fit alone; OverlayError for a file of ours that does not fit.
     """
     component, one = find(project, name)
@@ -127,14 +129,16 @@ def _spare_work(history: History, home: Path, branch: str) -> None:
     dirty = tree.exists() and _git(tree, "status", "--porcelain") != ""
     if (tip and ours and tip != ours) or dirty:
         raise UsageError(
-            f"somebody has worked on {branch} in {tree}", hint="carry it over into the patch, then: --force"
+            f"a person has worked on {branch} in {tree}", hint="carry it over into the patch, then: --force"
         )
 
 
 def _change(
     history: History, project: Project, component: Component, one: Patch, base: str
 ) -> tuple[Status, str, tuple[str, ...]]:
-    """The tree of ``base`` with the patch and its overlay files; how the patch fitted, and which files differ."""
+    """Return the tree of ``base`` with the patch and its overlay files; how the patch fitted, and which files
+    differ.
+    """
     listing = history.entries(base)
     history.bring(listing[t.old].blob for t in one.touches if t.old in listing)
     with history.index(base) as index:
@@ -145,8 +149,8 @@ def _change(
             status, detail = (Status.MERGED, "upstream has it") if merged else judge(one, present, done.complaint)
             needs = f"; it requires {', '.join(one.requires)}, which would have to go first" if one.requires else ""
             raise PatchError(
-                f"{one.name} does not stand alone on {base[:12]}: {status.value}, {detail}{needs}",
-                hint="write it anew against upstream's branch, or say which: --onto REF",
+                f"{one.name} does not be alone on {base[:12]}: {status.value}, {detail}{needs}",
+                hint="write it again against upstream's branch, or say which: --onto REF",
             )
         status = Status.OFFSET if "(offset " in done.complaint else Status.CLEAN
         _fold(index, project, component, one, {path: entry.blob for path, entry in listing.items()})
@@ -184,7 +188,7 @@ def _fold(index: Index, project: Project, component: Component, one: Patch, upst
 
 
 def _mend_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> None:
-    """Let relative imports follow files that stand elsewhere upstream, in the files that the change touches."""
+    """Let relative imports follow files that are elsewhere upstream, in the files that the change touches."""
     entries = {}
     for line in index.output("ls-files", "-s", "-z").split("\0"):
         head, _, path = line.partition("\t")
@@ -208,14 +212,14 @@ def _write_tree(history: History, component: Component, branch: str, base: str, 
     history.output("worktree", "add", "--quiet", "--force", "--no-checkout", "-B", branch, str(tree.absolute()), commit)
     patterns = ["/*", *(f"!/{path}/" for path in component.exclude)]
     _git(tree, "sparse-checkout", "set", "--no-cone", *patterns)
-    # Files that are left out need not be here, also when somebody commits: git asks for them unless some remote may
+    # Files that are left out need not be here, also when a person commits: git asks for them unless some remote may
     # have them (must_check_existence() in git's cache-tree.c).
     _git(tree, "config", "--worktree", "remote.elsewhere.promisor", "true")
     _git(tree, "checkout", "--quiet", branch)
 
 
 def _amended(tree: Path, one: Patch) -> str:
-    """The commit with what eslint changed in the tree; "" where it changed nothing."""
+    """Return the commit with what eslint changed in the tree; "" where it changed nothing."""
     if not _git(tree, "status", "--porcelain"):
         return ""
     who = {

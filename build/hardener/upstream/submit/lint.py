@@ -38,11 +38,11 @@ class Verdict:
 
     @property
     def green(self) -> bool:
-        """Whether the change adds no complaint."""
+        """Return whether the change adds no complaint."""
         return not self.new
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         said = f"{len(self.new)} new complaint(s)" if self.new else "no new complaint"
         return f"{self.tool} on {self.scope}: {said}" + (f" ({self.old} without the change)" if self.old else "")
 
@@ -59,7 +59,7 @@ def lint(
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """Run eslint on the changed files and tsc on the project; returns verdicts, and npm packages that are missing.
 
-    ``switch`` checks a commit out in ``tree``; ``change`` is checked out before and after. With ``fix`` eslint mends in
+    ``switch`` checks a commit out in ``tree``; ``change`` is checked out before and after. With ``fix`` eslint fixes in
     ``tree`` what it can of what it has to say about the change, as upstream's ``lint-fix`` does. Raises InstallError
     where the tools cannot be installed or do not start, UnreachableError when the registry does not answer.
     """
@@ -102,7 +102,7 @@ def _added(after: Counter[str], before: Counter[str]) -> tuple[str, ...]:
 
 
 def _modules(tree: Path) -> tuple[Path, tuple[str, ...]]:
-    """The ``node_modules`` for upstream's tools, from the user's cache, and the packages that it lacks."""
+    """Return the ``node_modules`` for upstream's tools, from the user's cache, and the packages that it lacks."""
     manifest, lock = (json.loads((tree / name).read_bytes()) for name in ("package.json", "package-lock.json"))
     packages: dict[str, dict[str, Any]] = lock["packages"]
     foreign = {path for path, entry in packages.items() if path and not _served(entry)}
@@ -131,7 +131,7 @@ def _served(entry: Mapping[str, Any]) -> bool:
 
 
 def _needed(packages: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The lock's paths that are reached from the root: Node's walk up the folders, done on the lock's keys."""
+    """Return the lock's paths that are reached from the root: Node's walk up the folders, done on the lock's keys."""
     reached, queue = {""}, [""]
     while queue:
         path = queue.pop()

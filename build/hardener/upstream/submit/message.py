@@ -48,12 +48,13 @@ class Exported:
 
     @property
     def green(self) -> bool:
-        """Whether upstream's tools have nothing to say about the change."""
+        """Return whether upstream's tools have nothing to say about the change."""
         return all(verdict.green for verdict in self.verdicts)
 
 
 def subject(history: History, one: Patch, base: str) -> str:
-    """The patch's subject in upstream's convention: with the scope that upstream gives to changes of these files.
+    """Return the patch's subject in upstream's convention: with the scope that upstream gives to changes of these
+    files.
 
     That is the most frequent one among those that name a folder on the way to them, else the innermost folder.
     """
@@ -67,12 +68,13 @@ def subject(history: History, one: Patch, base: str) -> str:
 
 
 def mend(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
-    """A module's text whose relative imports are right at ``path``, written at ``was``; ``moved``: old -> new path.
+    """Return a module's text whose relative imports are right at ``path``, written at ``was``; ``moved``: old -> new
+    path.
 
     >>> moved = {"x/hardener/a.ts": "x/base/a/o.ts"}
-    >>> mend("import { a } from '../../hardener/a';", "x/base/b/c.ts", "x/base/b/c.ts", moved)
+    >>> fix("import { a } from '../../hardener/a';", "x/base/b/c.ts", "x/base/b/c.ts", moved)
     "import { a } from '../a/o';"
-    >>> mend("import '../base/b';", "x/base/a/o.ts", "x/hardener/a.ts", {})
+    >>> fix("import '../base/b';", "x/base/a/o.ts", "x/hardener/a.ts", {})
     "import '../b';"
     """
 
@@ -93,7 +95,7 @@ def mend(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
 
 
 def pull_request(one: Patch, exported: Exported) -> str:
-    """The text of the pull request: what, why, how tested, and what upstream asks of contributors."""
+    """Return the text of the pull request: what, why, how tested, and what upstream asks of contributors."""
     tested = [f"- {verdict}" for verdict in exported.verdicts] or ["- upstream's linter and type checker: not run yet"]
     for verdict in exported.verdicts:
         tested += [f"  - {complaint}" for complaint in verdict.new]

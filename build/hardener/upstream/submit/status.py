@@ -2,7 +2,7 @@
 
 A pull request that is open makes ``Upstream-Status: Submitted ADDRESS``, one that was merged ``Backport COMMIT`` with
 ``Applied-Upstream: COMMIT``, one that was closed without a merge ``Denied closed without a merge``; a reason that
-somebody has written there already stays. A patch is never removed: that is for whoever raises the pin.
+a person has written there already stays. A patch is never removed: that is for whoever raises the pin.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _changes(one: Patch, request: PullRequest, today: dt.date) -> dict[str, str]
 
 
 def with_fields(one: Patch, fields: Mapping[str, str]) -> bytes:
-    """The patch's bytes with these header fields set; everything else stays as it is. Raises PatchError."""
+    """Return the patch's bytes with these header fields set; everything else stays as it is. Raises PatchError."""
     block = body(one.description)
     for name, value in fields.items():
         block = block.with_field(name, value)
