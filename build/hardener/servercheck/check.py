@@ -9,8 +9,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
-from hardener.servercheck.deployments import config_tree
-from hardener.servercheck.deployments.compose_project import from_environment
+from hardener.servercheck.deployments import compose_project, config_tree
 from hardener.servercheck.model import Deployment, Hit, Where
 from hardener.servercheck.rules import host, login, modules, roles, web
 from hardener.system import tables
@@ -26,7 +25,6 @@ _KEYS = {
     **dict.fromkeys(("title", "means", "docker", "files", "source"), text("a sentence", required=True)),
 }
 UNKNOWN = "module-unknown"
-COMPOSE = ("docker-compose.yml", "docker-compose.yaml", "compose.yml", "compose.yaml")
 
 
 @dataclass(frozen=True)
@@ -120,12 +118,10 @@ def _deployments(paths: list[Path]) -> Iterator[Deployment]:
     envs, composes, folders = [], [], []
     for path in paths:
         if path.is_dir():
-            inside = [path / name for name in COMPOSE if (path / name).is_file()][:1]
-            override = [path / f"{one.stem}.override{one.suffix}" for one in inside]
-            composes += inside + [one for one in override if one.is_file()]
-            env = path / ".env"
-            envs += [env] if env.is_file() else []
-            if not inside and not env.is_file():
+            env, inside = compose_project.discover(path)
+            envs += env
+            composes += inside
+            if not inside and not env:
                 folders.append(path)
         elif path.suffix in {".yml", ".yaml"}:
             composes.append(path)
@@ -134,7 +130,7 @@ def _deployments(paths: list[Path]) -> Iterator[Deployment]:
         else:
             envs.append(path)
     if envs or composes:
-        yield from_environment(envs, composes)
+        yield from compose_project.read(envs, composes)
     if folders:
         yield _together([config_tree.read(folder) for folder in folders])
 

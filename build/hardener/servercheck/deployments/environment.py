@@ -28,17 +28,19 @@ class Environment:
     def text(self, name: str, default: str = "") -> Setting:
         """A variable, or the image's default: as in sprig's ``default``, an empty one counts as unset."""
         one = self.settings.get(name)
-        if one is not None and one.value != "":
+        if one is not None and one.unknown:
+            self.doubts.append((one.where, one.value.reason))
+        elif one is not None and one.value != "":
             return one
         return Setting(default, self.where(name))
 
     def flag(self, name: str, default: Any) -> Setting:
         """A switch as upstream's tpl reads it (https://github.com/jitsi/tpl, func.go): Go's ParseBool, no quotes."""
         one = self.text(name)
+        if (raw := self.settings.get(name)) is not None and raw.unknown:
+            return raw
         if one.value == "":
             return Setting(default, one.where)
-        if one.unknown:
-            return one
         value = str(one.value).replace('"', "").replace("'", "")
         if value in TRUE | FALSE:
             return Setting(value in TRUE, one.where)
@@ -46,9 +48,9 @@ class Environment:
         return Setting(Unknown("neither 1 nor 0"), one.where)
 
     def on(self, name: str, default: bool = False) -> bool:
-        """A switch; what cannot be told counts as on, and stands in ``doubts``."""
+        """A switch; what cannot be told counts as unset, and is in ``doubts``."""
         value = self.flag(name, default).value
-        return True if isinstance(value, Unknown) else bool(value)
+        return default if isinstance(value, Unknown) else bool(value)
 
     def words(self, name: str) -> list[Setting]:
         """A list with commas."""

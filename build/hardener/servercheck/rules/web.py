@@ -133,7 +133,7 @@ def _streamed(port: str, ports: _Ports) -> str:
 def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Iterator[Hit]:
     """What is passed on has to be one of the paths that the client needs; any other is named, or cannot be told."""
     what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
-    if reaches.startswith(NEEDED):
+    if reaches.startswith(NEEDED) or f"{reaches}/" in NEEDED:
         return
     if reaches.startswith("/conference-request"):
         # With its authentication on, Jicofo opens no room for a caller without login.
