@@ -7,7 +7,7 @@ import re
 import socketserver
 import threading
 from dataclasses import dataclass, field
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 from xml.sax.saxutils import quoteattr
 
@@ -31,6 +31,7 @@ class Session:
 
     yes_man: YesMan
     websocket: websocket.WebSocket
+    incoming: BinaryIO
     jid: str = ""
     nick: str = ""
     room: str = ""
@@ -39,7 +40,7 @@ class Session:
     def serve(self) -> None:
         """Answer until the client goes."""
         while True:
-            for answer in self.answers(self.websocket.receive()):
+            for answer in self.answers(any_frame(self.incoming)):
                 self.websocket.send(answer)
 
     def answers(self, text: str) -> list[str]:  # noqa: PLR0911 (one answer a kind of stanza)
@@ -126,6 +127,20 @@ class Session:
         return answers
 
 
+def any_frame(incoming: BinaryIO) -> str:
+    """Read a client's frame by hand and take it for text, whatever is broken in it; EOFError when the client has gone."""
+    head = incoming.read(2)
+    if len(head) < 2:
+        raise EOFError
+    size = head[1] & 0x7F
+    if size > 125:
+        size = int.from_bytes(incoming.read(2 if size == 126 else 8), "big")
+    mask, data = incoming.read(4), incoming.read(size)
+    repeated = (mask * (size // 4 + 1))[:size]
+    clear = int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")
+    return clear.to_bytes(size, "big").decode("utf-8", "replace")
+
+
 def attribute(text: str, name: str) -> str:
     """An attribute of the first tag that has it."""
     found = re.search(rf"\b{name}=(['\"])(.*?)\1", text)
@@ -180,10 +195,7 @@ class YesMan:
             name, _colon, value = line.decode().partition(":")
             headers[name.strip().lower()] = value.strip()
         if headers.get("upgrade") == "websocket":
-            accept = websocket.accept_key(headers["sec-websocket-key"])
-            head = "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            handler.wfile.write(f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
-            session = Session(self, websocket.WebSocket(handler.connection))
+            session = Session(self, websocket.accept(handler.connection, path, headers.items()), handler.rfile)
             self.sessions.append(session)
             try:
                 session.serve()

@@ -83,7 +83,7 @@ def _frame_tolerated(scene: Scene, name: str) -> Judgement:
     stream = scene.frames()
     guest = Client(stream, stream.open(scene.target.domain), scene.target.domain)
     opcode, data = _frames()[name]
-    stream.send_frame(data, opcode=opcode, shown=f"(opcode {opcode}) {data.decode()}")
+    stream.send_raw_frame(opcode, data, shown=f"(opcode {opcode}) {data.decode()}")
     return _still_there(scene, guest)
 
 

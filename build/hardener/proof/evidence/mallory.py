@@ -43,7 +43,7 @@ class Peer:
         self._occupants: dict[str, tuple[str, str]] = {}  # nick -> address and role, as the room says
 
     def __enter__(self) -> Self:
-        self._connection, self._stream = self._real.connect()
+        self._stream = self._real.connect()
         try:
             self._log_in()
         except BaseException:

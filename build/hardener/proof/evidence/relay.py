@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import select
-import socket
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET  # only our own client's stanzas are read
 
-from hardener.proof.xmpp import stub, websocket
+from wsproto.connection import ConnectionType
+from wsproto.events import CloseConnection
+
+from hardener.proof.xmpp import streams, stub, websocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hardener.proof.evidence.record import Recorder
 
-PATH = "/xmpp-websocket"
+PATH = streams.WEBSOCKET
 PATIENCE = 120.0  # seconds in which one of the two has to say something
 _AT_ONCE = 1 << 16
 
@@ -35,17 +35,11 @@ class Real:
     domain: str
     accounts: Mapping[str, str] = field(repr=False)
     config: str = ""
+    ca_file: str = ""
 
-    def connect(self, query: str = "") -> tuple[socket.socket, websocket.WebSocket]:
-        """A WebSocket to Prosody, and the connection below it. Raises OSError or EOFError where it is refused."""
-        parts = urlsplit(self.url)
-        connection = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=PATIENCE)
-        try:
-            path = PATH + (f"?{query}" if query else "")
-            return connection, websocket.connect(connection, parts.netloc, path, "xmpp")
-        except BaseException:
-            connection.close()
-            raise
+    def connect(self, query: str = "") -> websocket.WebSocket:
+        """Open a WebSocket to Prosody. Raises OSError or EOFError where it is refused."""
+        return streams.dial(self, query, lambda: PATIENCE)
 
 
 class Readable(Protocol):
@@ -77,27 +71,25 @@ def relay(browser: Readable, server: Readable, overheard: Callable[[bytes], None
 
 
 class Overhearing:
-    """Context manager: reads a copy of what a client sends on its WebSocket and writes the stanzas down."""
+    """Reads a copy of the bytes that a client sends on its WebSocket, and writes the stanzas down."""
 
     def __init__(self, record: Recorder) -> None:
         self._record = record
-        self._mouth, self._ear = socket.socketpair()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._inbox: websocket.Inbox | None = websocket.Inbox(ConnectionType.SERVER)
 
-    def __enter__(self) -> Callable[[bytes], None]:
-        self._thread.start()
-        return self._mouth.sendall
-
-    def __exit__(self, *_exception: object) -> None:
-        self._mouth.close()
-        self._thread.join()
-        self._ear.close()
-
-    def _listen(self) -> None:
-        stream = websocket.WebSocket(self._ear)
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                note(self._record, stream.receive())
+    def __call__(self, data: bytes) -> None:
+        if self._inbox is None:
+            return
+        self._inbox.feed(data)
+        try:
+            for event in self._inbox.read():
+                if isinstance(event, str):
+                    note(self._record, event)
+                elif isinstance(event, CloseConnection):
+                    self._inbox = None
+        except websocket.ViolationError as error:
+            self._inbox = None
+            self._record.add("harness", "stub-error", error=repr(error), stanza="")
 
 
 def note(record: Recorder, stanza: str) -> None:

@@ -119,7 +119,11 @@ class OwnServer:
         talk = Conversation(HOST, scene.mallory, scene.features)
         heard = 0
         while True:
-            text = stream.receive()
+            try:
+                text = stream.receive()
+            except websocket.ViolationError as error:
+                self.record.add("harness", "stub-error", error=repr(error), stanza="")
+                return
             try:
                 answers = list(talk.answer(text))
             except (ET.ParseError, ValueError, KeyError, IndexError) as error:
@@ -174,22 +178,16 @@ class _Handler(BaseHTTPRequestHandler):
             owner.record.add("harness", "own-websocket", path=self.path[:300])
         elif servers is None:
             self._switch()
-            owner.converse(websocket.WebSocket(self.connection))
+            owner.converse(self._switch())
         else:
             # Prosody first: where it refuses, so do we.
-            prosody, _stream = servers.connect(urlsplit(self.path).query)
-            with prosody, relay.Overhearing(owner.record) as overheard:
+            prosody = servers.connect(urlsplit(self.path).query).connection
+            with prosody:
                 self._switch()
-                relay.relay(self.connection, prosody, overheard)
+                relay.relay(self.connection, prosody, relay.Overhearing(owner.record))
 
-    def _switch(self) -> None:
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", websocket.accept_key(self.headers["Sec-WebSocket-Key"]))
-        if self.headers.get("Sec-WebSocket-Protocol"):
-            self.send_header("Sec-WebSocket-Protocol", self.headers["Sec-WebSocket-Protocol"].split(",")[0])
-        self.end_headers()
+    def _switch(self) -> websocket.WebSocket:
+        return websocket.accept(self.connection, self.path, self.headers.items())
 
     def do_POST(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)

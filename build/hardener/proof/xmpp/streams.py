@@ -19,13 +19,15 @@ from xml.etree import ElementTree as ET  # expat limits entity expansion; what a
 from xml.sax.saxutils import quoteattr
 
 import requests
+from wsproto.frame_protocol import CloseReason
 
 from hardener.proof.xmpp import stanzas, websocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
+WEBSOCKET = "/xmpp-websocket"
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _BIND = "http://jabber.org/protocol/httpbind"
 _ETHERX = "http://etherx.jabber.org/streams"
@@ -40,7 +42,7 @@ class Closed(Exception):  # noqa: N818 (an ending, not always an error)
 
 
 class Garbled(Exception):  # noqa: N818
-    """The server said something that is no XML."""
+    """The server said something that is not XML, or breaks the transport's protocol."""
 
 
 def parse(text: str) -> ET.Element:
@@ -62,6 +64,25 @@ def parse(text: str) -> ET.Element:
 def tls(site: Site) -> ssl.SSLContext:
     """How TLS is checked: as any client does, or against the operator's own authority."""
     return ssl.create_default_context(cafile=site.ca_file or None)
+
+
+def dial(site: Site, query: str, left: Callable[[], float]) -> websocket.WebSocket:
+    """Open the site's WebSocket for XMPP; ``left`` returns the seconds that remain.
+
+    Raises what :func:`hardener.proof.xmpp.websocket.connect` raises, and OSError.
+    """
+    parts = urlsplit(site.url)
+    secure = parts.scheme == "https"
+    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+    connection = socket.create_connection((host, port), timeout=left())
+    try:
+        if secure:
+            connection = tls(site).wrap_socket(connection, server_hostname=host)
+        path = f"{parts.path}{WEBSOCKET}" + (f"?{query}" if query else "")
+        return websocket.connect(connection, parts.netloc, path, "xmpp", left)
+    except BaseException:
+        connection.close()
+        raise
 
 
 class Site(Protocol):
@@ -159,29 +180,16 @@ class WebSocketStream(Stream):
     _socket: websocket.WebSocket | None = None
 
     def _connect(self) -> websocket.WebSocket:
-        parts = urlsplit(self._site.url)
-        secure = parts.scheme == "https"
-        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-        connection = socket.create_connection((host, port), timeout=self.left())
+        self._wire.sent(f"GET {WEBSOCKET}{f'?{self._query}' if self._query else ''}")
         try:
-            if secure:
-                connection = tls(self._site).wrap_socket(connection, server_hostname=host)
-            path = f"{parts.path}/xmpp-websocket" + (f"?{self._query}" if self._query else "")
-            self._wire.sent(f"GET {path}")
-            ready = websocket.connect(connection, parts.netloc, path, "xmpp")
-        except EOFError as error:
-            connection.close()
+            return dial(self._site, self._query, self.left)
+        except websocket.EndedError as error:
             raise Closed from error
         except websocket.HandshakeError as error:
-            connection.close()
-            status = str(error).partition("\r\n")[0]
-            self._wire.said(status)
-            raise Closed(_http_condition(status.split(" ")[1:2])) from error
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return ready
+            self._wire.said(str(error))
+            if not error.status:
+                raise Garbled(str(error)) from error
+            raise Closed(_http_condition(error.status)) from error
 
     def restart(self, to: str) -> None:
         """Send the stream's head."""
@@ -190,22 +198,34 @@ class WebSocketStream(Stream):
         self.send(f"<open xmlns='{FRAMING}' {address}version='1.0'/>")
 
     def send(self, text: str) -> None:
-        """Send one text frame."""
-        self.send_frame(text.encode("utf-8", "surrogateescape"), opcode=1, shown=text)
+        """Send one text message, in a raw frame where it is not UTF-8 (surrogate escapes)."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.send_raw_frame(1, text.encode("utf-8", "surrogateescape"), shown=text)
+            return
+        with self._sending(text) as ready:
+            ready.send(text)
 
-    def send_frame(self, data: bytes, *, opcode: int, shown: str) -> None:
+    def send_raw_frame(self, opcode: int, data: bytes, *, shown: str) -> None:
         """Send one frame of any kind; ``shown`` is what the record says of it."""
+        with self._sending(shown) as ready:
+            ready.send_raw(websocket.raw_frame(opcode, data))
+
+    @contextlib.contextmanager
+    def _sending(self, shown: str) -> Iterator[websocket.WebSocket]:
+        if self._socket is None:
+            raise Closed
         self._wire.sent(shown)
         with _hang_up():
-            self._connection.settimeout(self.left())
-            self._connection.sendall(websocket.frame(data, opcode=opcode, mask=secrets.token_bytes(4)))
+            self._socket.connection.settimeout(self.left())
+            yield self._socket
 
     def _fetch(self) -> None:
         if self._socket is None:
             raise Closed
         with _hang_up():
-            self._connection.settimeout(self.left())
-            text = self._socket.receive()
+            text = self._socket.receive(self.left)
         self._wire.said(text)
         element = self._parse(text)
         if element.tag == f"{{{FRAMING}}}close":
@@ -258,7 +278,7 @@ class BoshStream(Stream):
         self._wire.said(f"HTTP {answer.status_code} {answer.text}")
         if answer.status_code != requests.codes.ok:
             self._sid = ""  # nothing to say farewell to
-            raise Closed(_http_condition([str(answer.status_code)]))
+            raise Closed(_http_condition(answer.status_code))
         body = self._parse(answer.text)
         self._sid = body.get("sid", self._sid)
         self._ready.extend(body)
@@ -302,23 +322,35 @@ def _stream_error(condition: str) -> ET.Element:
     return error
 
 
-def _http_condition(status: list[str]) -> str:
+def _http_condition(status: int) -> str:
     """A refused HTTP request as a condition: 4xx is a refusal like a hang-up, the rest is shown as it is.
 
-    >>> _http_condition(["403"]), _http_condition(["502"])
+    >>> _http_condition(403), _http_condition(502)
     ('', 'HTTP 502')
     """
-    code = status[0] if status else "?"
-    return "" if code.startswith("4") or code == "501" else f"HTTP {code}"
+    refused = 400 <= status < 500 or status == requests.codes.not_implemented  # noqa: PLR2004
+    return "" if refused else f"HTTP {status}"
+
+
+def _close_condition(code: int) -> str:
+    """A close code as a condition: one that reports trouble of the server is not a refusal, and is shown as it is.
+
+    >>> _close_condition(1002), _close_condition(1006), _close_condition(1011)
+    ('', '', 'WebSocket close code 1011')
+    """
+    return "" if code <= CloseReason.MANDATORY_EXT else f"WebSocket close code {code}"
 
 
 @contextlib.contextmanager
-def _hang_up():  # type: ignore[no-untyped-def]  # noqa: ANN202 (a context manager of two lines)
+def _hang_up() -> Iterator[None]:
+    """Turn the ends of a WebSocket into those of a stream."""
     try:
         yield
-    except TimeoutError:
-        raise
-    except (EOFError, ConnectionError, ssl.SSLEOFError) as error:
+    except websocket.EndedError as error:
+        raise Closed(_close_condition(error.code)) from error
+    except websocket.ViolationError as error:
+        raise Garbled(str(error)) from error
+    except (ConnectionError, ssl.SSLEOFError) as error:
         raise Closed from error
 
 

@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from playwright.sync_api import Error
+from wsproto.connection import ConnectionType
 
 from hardener.cli import evidence
 from hardener.errors import UnreachableError
@@ -70,7 +71,7 @@ class Wire:
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     one = Wire()
-    monkeypatch.setattr(Real, "connect", lambda _self, _query="": (None, one))
+    monkeypatch.setattr(Real, "connect", lambda _self, _query="": one)
     return one
 
 
@@ -133,6 +134,15 @@ def test_scram_takes_the_servers_number_of_rounds() -> None:
     assert stub.scram("p", salt, "m", 10_000) != stub.scram("p", salt, "m")
 
 
+def iter_exactly(connection: socket.socket, size: int) -> Iterator[bytes]:
+    """Yield what a connection brings, until so many bytes have come."""
+    while size:
+        data = connection.recv(size)
+        assert data, "the relay hangs up early"
+        size -= len(data)
+        yield data
+
+
 @contextlib.contextmanager
 def relay_at_work(path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """The browser's and the server's end of a relay; behind it, the browser has gone and the record is complete."""
@@ -141,8 +151,8 @@ def relay_at_work(path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     record = Recorder(path)
 
     def work() -> None:
-        with relay.Overhearing(record) as overheard, own, inner:
-            relay.relay(own, inner, overheard)
+        with own, inner:
+            relay.relay(own, inner, relay.Overhearing(record))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -162,7 +172,8 @@ def test_the_relay_carries_both_ways_and_writes_down_what_the_client_gives_away(
         "no XML at all",
     )
     with relay_at_work(path) as (browser, server):
-        client, other = websocket.WebSocket(browser, client=True), websocket.WebSocket(server)
+        client = websocket.WebSocket(browser, ConnectionType.CLIENT)
+        other = websocket.WebSocket(server, ConnectionType.SERVER)
         for stanza in stanzas:
             client.send(stanza)
             assert other.receive() == stanza
@@ -172,6 +183,16 @@ def test_the_relay_carries_both_ways_and_writes_down_what_the_client_gives_away(
     assert [one["stanza"][:9] for one in told if one["kind"] == "xmpp"] == ["<presence", "<auth xml", "no XML at"]
     assert [(one["what"], one["value"]) for one in told if one["kind"] == "given-away"] == [("stats-id", "Ada-x1")]
     assert "c2VjcmV0" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("broken", [b"\x81\x01x", b"\x83\x80abcd", b"\xc1\x80abcd", b"\x81\x81\0\0\0\0\xff"])
+def test_a_frame_that_the_relay_cannot_read_is_carried_and_written_down(tmp_path: Path, broken: bytes) -> None:
+    path = tmp_path / "events.ndjson"
+    with relay_at_work(path) as (browser, server):
+        for data in (broken, b"whatever follows" * 9999):
+            browser.sendall(data)
+            assert b"".join(iter_exactly(server, len(data))) == data
+    assert [one["kind"] for one in read(path)] == ["stub-error"]
 
 
 def test_the_sites_settings_name_the_servers_in_use() -> None:

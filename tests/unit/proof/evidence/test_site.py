@@ -1,17 +1,13 @@
-"""Our own server: server-side includes, what lies outside the site, rooms; and frames of its WebSocket."""
+"""Our own server: server-side includes, what lies outside the site, and rooms."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hardener.proof.evidence import canaries
 from hardener.proof.evidence.site import HOST, STAGE, OwnServer, Scene
-from hardener.proof.xmpp import websocket
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,25 +66,3 @@ def test_the_stage_and_the_canaries(server: OwnServer) -> None:
     assert b"'https://fetch.' + D" in pages
     for one in canaries.CANARIES:
         assert one.kind.encode() in pages or one.host.encode() in pages
-
-
-@given(text=st.text(max_size=300), client=st.booleans())
-def test_frames_come_back(text: str, *, client: bool) -> None:
-    sent: list[bytes] = []
-    websocket.WebSocket(SimpleNamespace(sendall=sent.append), client=client).send(text)
-    empty = SimpleNamespace(recv=lambda _size: b"")
-    assert websocket.WebSocket(empty, rest=b"".join(sent)).receive() == text
-
-
-@pytest.mark.parametrize("size", [125, 126, 65535, 65536])
-def test_long_frames(size: int) -> None:
-    data = b"x" * size
-    empty = SimpleNamespace(recv=lambda _size: b"")
-    assert websocket.WebSocket(empty, rest=websocket.frame(data, mask=b"abcd")).receive() == "x" * size
-
-
-def test_a_hang_up_is_an_end() -> None:
-    empty = SimpleNamespace(recv=lambda _size: b"")
-    for rest in (b"", websocket.frame(b"", opcode=8)):
-        with pytest.raises(EOFError):
-            websocket.WebSocket(empty, rest=rest).receive()
