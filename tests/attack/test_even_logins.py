@@ -55,7 +55,7 @@ def _answers(
     ends = []
     scene = Scene(Target(server.url, host, muc=f"muc.{host}", patience=PATIENCE), "websocket")
     for _ in range(2):
-        client = sasl.Scram(user, "wrong", digest.replace("-", "").lower())
+        client = sasl.Scram(user, "wrong", f"SCRAM-{digest}")
 
         def final(challenge: str, client: sasl.Scram = client) -> str:
             said.append(dict(part.split("=", 1) for part in challenge.split(",")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from hardener import config
 from hardener.proof import stack as stack_module
 from hardener.proof.stack import docker, images, staging
 from hardener.proof.stack.containers import PROJECT, containers, health
+from hardener.proof.xmpp import sasl
 from hardener.system.process import run
 
 from .conftest import ROOT, SNIPPETS
@@ -158,9 +158,8 @@ def test_service_accounts_are_closed_to_bosh(stack: Stack) -> None:
 
 
 def _login(user: str) -> str:
-    """How a login with SCRAM-SHA-1 begins (RFC 5802): whoever exists and may try is sent a challenge."""
-    begin = base64.b64encode(f"n,,n={user},r=abcdefgh".encode()).decode()
-    return f'<auth xmlns="urn:ietf:params:xml:ns:xmpp-sasl" mechanism="SCRAM-SHA-1">{begin}</auth>'
+    """Return the begin of a login: the server sends a challenge to each name that exists and may try."""
+    return sasl.auth("SCRAM-SHA-1", sasl.Scram(user, "wrong", "SCRAM-SHA-1").first())
 
 
 def test_up_after_a_kill_works_and_down_leaves_nothing(cache_home: Path, stack: Stack) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from hardener.proof.attack.client import moderates, own_presence, role
 from hardener.proof.attack.record import Account, Target
 from hardener.proof.attack.session import Scene
+from hardener.proof.xmpp.muc import moderates, own_presence, role
 from support.prosody_server import DOMAIN, MUC, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hardener.proof.attack.client import Client
+    from hardener.proof.xmpp.client import Client
 
 PATIENCE = 30.0
 

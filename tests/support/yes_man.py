@@ -13,14 +13,14 @@ from xml.sax.saxutils import quoteattr
 
 from hardener.proof.attack import exposure
 from hardener.proof.xmpp import websocket
+from hardener.proof.xmpp.muc import MUC
+from hardener.proof.xmpp.sasl import SASL
+from hardener.proof.xmpp.stanzas import BIND, DISCO_ITEMS, FRAMING, STREAMS
 
-FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
-SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
-MUC = "http://jabber.org/protocol/muc"
 FEATURES = (
-    "<stream:features xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:client'>"
+    f"<stream:features xmlns:stream='{STREAMS}' xmlns='jabber:client'>"
     f"<mechanisms xmlns='{SASL}'><mechanism>ANONYMOUS</mechanism><mechanism>PLAIN</mechanism></mechanisms>"
-    "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><register xmlns='http://jabber.org/features/iq-register'/>"
+    f"<bind xmlns='{BIND}'/><register xmlns='http://jabber.org/features/iq-register'/>"
     "<sm xmlns='urn:xmpp:sm:3'/></stream:features>"
 )
 
@@ -112,10 +112,10 @@ class Session:
         to, payload = attribute(text, "to"), ""
         self.tell_room(text)
         if "xmpp-bind" in text:
-            payload = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>{self.jid or 'x@y/z'}</jid></bind>"
+            payload = f"<bind xmlns='{BIND}'><jid>{self.jid or 'x@y/z'}</jid></bind>"
         elif "disco#items" in text:
             items = "".join(f"<item jid={quoteattr(room)}/>" for room in self.yes_man.rooms)
-            payload = f"<query xmlns='http://jabber.org/protocol/disco#items'>{items}</query>"
+            payload = f"<query xmlns='{DISCO_ITEMS}'>{items}</query>"
         elif "protocol/focus" in text:
             for session in self.yes_man.sessions:
                 if session.wants_requests and session is not self:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from hardener.proof.attack import verdict
-from hardener.proof.attack.client import Client, moderates, own_presence, presence
 from hardener.proof.attack.record import Judgement, Target, Verdict, refused, succeeded, unclear
 from hardener.proof.attack.session import Scene, Way
 from hardener.proof.attack.unauthenticated import register_query
 from hardener.proof.xmpp import sasl, stanzas
-from hardener.proof.xmpp.muc import MUC, codes
+from hardener.proof.xmpp.muc import MUC, codes, moderates, own_presence, presence
+from hardener.proof.xmpp.stanzas import DISCO_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-_DISCO = "http://jabber.org/protocol/disco#items"
+    from hardener.proof.xmpp.client import Client
+
 _FOCUS = "http://jitsi.org/protocol/focus"
 _COMMANDS = "http://jabber.org/protocol/commands"
 _COMPONENTS = ("", "internal-muc", "internal.auth", "lobby", "breakout", "conference", "muc")
@@ -67,7 +68,7 @@ def _other_name(scene: Scene, mechanism: str) -> Judgement:
     if mechanism == "PLAIN":
         end = guest.exchange(mechanism, sasl.plain(account.user, account.password, focus))
     else:
-        client = sasl.Scram(account.user, account.password, "sha1", focus)
+        client = sasl.Scram(account.user, account.password, mechanism, focus)
         end = guest.exchange(mechanism, client.first(), client.final)
     judged = verdict.of_sasl(end)
     if judged.verdict != Verdict.SUCCEEDED:
@@ -118,10 +119,10 @@ def _list_rooms(scene: Scene) -> Judgement:
     """While there is at least one room, our own."""
     client = scene.client()
     _enter(scene, client)
-    answer = client.iq("get", scene.target.muc, f"<query xmlns='{_DISCO}'/>")
+    answer = client.iq("get", scene.target.muc, f"<query xmlns='{DISCO_ITEMS}'/>")
     if answer.get("type") == "error":
         return verdict.of_stanza(answer)
-    rooms = answer.findall(f"{{{_DISCO}}}query/{{{_DISCO}}}item")
+    rooms = answer.findall(f"{{{DISCO_ITEMS}}}query/{{{DISCO_ITEMS}}}item")
     return succeeded(f"{len(rooms)} rooms are listed") if rooms else refused("the list is empty")
 
 

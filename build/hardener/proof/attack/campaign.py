@@ -16,7 +16,7 @@ from hardener.proof.attack import authenticated, exposure, robustness, spoofs, u
 from hardener.proof.attack.record import Attacked, Attempt, Judgement, NotTried, Target, refused, succeeded, unclear
 from hardener.proof.attack.session import Scene, Way
 from hardener.proof.attack.verdict import of_closing
-from hardener.proof.xmpp.stanzas import condition
+from hardener.proof.xmpp.stanzas import DISCO, condition
 from hardener.proof.xmpp.streams import TRANSPORTS, Closed, Garbled
 from hardener.system import disk
 
@@ -146,7 +146,7 @@ def _rooms_host(target: Target, hosts: tuple[str, ...]) -> str:
     try:
         client = scene.client()
         for host in hosts:
-            answer = client.iq("get", host, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+            answer = client.iq("get", host, f"<query xmlns='{DISCO}'/>")
             if answer.get("type") == "result":
                 return host
             why = condition(answer)

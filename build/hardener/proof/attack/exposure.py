@@ -12,6 +12,7 @@ from hardener.proof.attack import verdict
 from hardener.proof.attack.record import Judgement, Target, refused, succeeded, unclear
 from hardener.proof.attack.session import Scene, Way
 from hardener.proof.xmpp import sasl
+from hardener.proof.xmpp.stanzas import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,7 @@ def _spoken(scene: Scene, connection: socket.socket, kind: str) -> Judgement:
     space = "jabber:client" if kind == "c2s" else "jabber:server"
     to = scene.target.domain if kind == "c2s" else scene.target.muc
     sender = "" if kind == "c2s" else " from='evil.example'"
-    header = f"<?xml version='1.0'?><stream:stream xmlns='{space}' xmlns:stream='http://etherx.jabber.org/streams' "
+    header = f"<?xml version='1.0'?><stream:stream xmlns='{space}' xmlns:stream='{STREAMS}' "
     features = ("</stream:features>", "<stream:features/>", "</stream:stream>")
     said = _say(scene, connection, f"{header}to='{to}'{sender} version='1.0'>", features)
     if "</stream:stream>" in said or not said:

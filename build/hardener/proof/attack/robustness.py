@@ -8,15 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from hardener.proof.attack.client import SM, Client
 from hardener.proof.attack.record import Judgement, Target, refused, succeeded
 from hardener.proof.attack.session import Scene, Way, plain_probe
 from hardener.proof.xmpp import sasl, stanzas
+from hardener.proof.xmpp.client import Client
 from hardener.proof.xmpp.streams import BoshStream, Closed, WebSocketStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_SM = "urn:xmpp:sm:3"
 _HUGE = 1 << 20  # bytes: four times the largest stanza that Prosody takes, unless told otherwise
 _DEEP = 150_000  # elements in each other, seven bytes each
 
@@ -128,7 +129,7 @@ def _previds() -> dict[str, str]:
 
 
 def _resume(client: Client, previd: str) -> Judgement:
-    client.stream.send(f"<resume xmlns='{SM}' previd='{previd}' h='0'/>")
+    client.stream.send(f"<resume xmlns='{_SM}' previd='{previd}' h='0'/>")
     element = client.wait("resumed", "failed")
     if stanzas.local(element) == "resumed":
         return succeeded("the session is taken over")
@@ -141,7 +142,7 @@ def _resume_guess(scene: Scene, name: str) -> Judgement:
 
 def _resume_real(scene: Scene) -> Judgement:
     owner = scene.client()
-    owner.stream.send(f"<enable xmlns='{SM}' resume='true'/>")
+    owner.stream.send(f"<enable xmlns='{_SM}' resume='true'/>")
     enabled = owner.wait("enabled", "failed")
     if stanzas.local(enabled) == "failed" or not enabled.get("id"):
         return refused("sessions cannot be resumed here at all")
@@ -151,8 +152,8 @@ def _resume_real(scene: Scene) -> Judgement:
 def _resume_logged_in(scene: Scene) -> Judgement:
     stream = scene.stream(f"token={scene.account.token}" if scene.account.token else "")
     client = Client(stream, stream.open(scene.target.domain), scene.target.domain)
-    client.log_in(scene.account)
-    if not any(SM in one.tag for one in client.features):
+    scene.log_in(client, scene.account)
+    if not any(_SM in one.tag for one in client.features):
         return refused("sessions cannot be resumed here at all")
     return _resume(client, secrets.token_urlsafe(18))
 

@@ -11,9 +11,10 @@ from xml.sax.saxutils import quoteattr
 
 import requests
 
-from hardener.proof.attack.client import Client
+from hardener.errors import ConfigError
 from hardener.proof.attack.record import Judgement, Transcript
 from hardener.proof.xmpp import sasl
+from hardener.proof.xmpp.client import Client, Impostor, Refused
 from hardener.proof.xmpp.streams import TRANSPORTS, Stream, WebSocketStream
 
 if TYPE_CHECKING:
@@ -84,9 +85,24 @@ class Scene:
         account = self.account
         stream = self.stream(f"token={account.token}" if account.token else "")
         client = Client(stream, stream.open(self.target.domain), self.target.domain)
-        client.log_in(account)
+        self.log_in(client, account)
         client.bind(f"attack-{secrets.token_hex(4)}")
         return client
+
+    @staticmethod
+    def log_in(client: Client, account: Account) -> None:
+        """Log a client in. Raises ConfigError where the server does not take the account."""
+        try:
+            client.log_in(*(() if account.token else (account.user, account.password)))
+        except Impostor as error:
+            raise ConfigError(
+                str(error), hint="somebody stands between: look at the TLS certificate and the proxy"
+            ) from error
+        except Refused as error:
+            raise ConfigError(
+                f"{client.domain} does not let the account {account.user or '(token)'} in: {error}",
+                hint="--user is the name without @domain; --password-file holds the password in its first line",
+            ) from error
 
     def guest(self, host: str = "", query: str = "") -> Client:
         """A client that has opened a stream and not logged in."""

@@ -11,16 +11,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from hardener.proof.attack.client import Client, presence
 from hardener.proof.attack.record import Judgement, Target, refused, succeeded
 from hardener.proof.attack.session import Scene, Way
-from hardener.proof.xmpp.muc import MUC, USER, word_of_room
+from hardener.proof.xmpp.muc import MUC, USER, presence, word_of_room
 from hardener.proof.xmpp.stanzas import condition, local
 from hardener.proof.xmpp.streams import TRANSPORTS, WebSocketStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
+
+    from hardener.proof.xmpp.client import Client
 
 AREA = "spoofed presence"
 _BOTH = frozenset({"an empty word of the room, nested", "an item of the focus, nested", "a subject beside a text"})

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from hardener.errors import ConfigError
 from hardener.proof.attack import tokens, verdict
-from hardener.proof.attack.client import PING, Client, moderates, presence
-from hardener.proof.attack.record import Account, Judgement, Target, Verdict, refused, succeeded
+from hardener.proof.attack.record import Judgement, Target, Verdict, refused, succeeded
 from hardener.proof.attack.session import Scene, Way
 from hardener.proof.xmpp import sasl
-from hardener.proof.xmpp.muc import MUC
+from hardener.proof.xmpp.client import PING, Client, Refused
+from hardener.proof.xmpp.muc import MUC, moderates, presence
+from hardener.proof.xmpp.stanzas import BIND, DISCO, DISCO_ITEMS, SESSION
 from hardener.proof.xmpp.streams import Closed
 
 if TYPE_CHECKING:
@@ -107,9 +107,8 @@ def _bad_login(scene: Scene, number: int) -> Judgement:
 
 
 def _bad_scram(scene: Scene, mechanism: str, *, proof: bool = True) -> Judgement:
-    digest = "sha256" if mechanism.endswith("256") else "sha1"
     user = scene.target.account.user if scene.target.account else "admin"
-    client = sasl.Scram(user, WRONG, digest)
+    client = sasl.Scram(user, WRONG, mechanism)
 
     def answer(challenge: str) -> str:
         final = client.final(challenge)
@@ -185,8 +184,8 @@ def _unregister(scene: Scene) -> str:
     """Take the account away again, as its owner may."""
     client = scene.guest()
     try:
-        client.log_in(Account(f"attack-{scene.mark}", f"{scene.mark}-Pw"))
-    except (ConfigError, Closed):
+        client.log_in(f"attack-{scene.mark}", f"{scene.mark}-Pw")
+    except (Refused, Closed):
         return "it cannot be logged in with, so remove it by hand"
     client.bind(scene.mark)
     try:
@@ -213,17 +212,13 @@ def _early(target: Target, room: str, mark: str) -> dict[str, str]:
         address = f" to={quoteattr(to)}" if to else ""
         return f"<iq xmlns='jabber:client' type='{kind}' id='early'{address}>{payload}</iq>"
 
-    disco = "http://jabber.org/protocol/disco#"
-    session = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>"
     focus = "<conference xmlns='http://jitsi.org/protocol/focus'"
     return {
-        "bind a resource": iq(
-            "set", "", f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{mark}</resource></bind>"
-        ),
-        "open a session": iq("set", "", session),
+        "bind a resource": iq("set", "", f"<bind xmlns='{BIND}'><resource>{mark}</resource></bind>"),
+        "open a session": iq("set", "", f"<session xmlns='{SESSION}'/>"),
         "ping the server": iq("get", target.domain, f"<ping xmlns='{PING}'/>"),
-        "list the rooms": iq("get", target.muc, f"<query xmlns='{disco}items'/>"),
-        "look at a room": iq("get", room, f"<query xmlns='{disco}info'/>"),
+        "list the rooms": iq("get", target.muc, f"<query xmlns='{DISCO_ITEMS}'/>"),
+        "look at a room": iq("get", room, f"<query xmlns='{DISCO}'/>"),
         "ask the focus for a conference": iq(
             "set", target.host("focus"), f"{focus} room={quoteattr(room)} machine-uid='x'/>"
         ),
@@ -270,5 +265,5 @@ def _restart(scene: Scene) -> Judgement:
 
 
 def _binds(scene: Scene, guest: Client) -> Judgement:
-    payload = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{scene.mark}</resource></bind>"
+    payload = f"<bind xmlns='{BIND}'><resource>{scene.mark}</resource></bind>"
     return verdict.of_stanza(guest.iq("set", "", payload))

@@ -7,9 +7,10 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from hardener.proof.evidence import occupants
-from hardener.proof.evidence.mallory import Peer, Refused
+from hardener.proof.evidence.mallory import LOST, Peer
 from hardener.proof.evidence.spoofs import MISTAKEN
 from hardener.proof.evidence.visit import Missed
+from hardener.proof.xmpp.client import Refused
 from hardener.proof.xmpp.stub import Mallory
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def mallory(visit: Visit) -> None:
         with visit.step("Mallory is in the room", must=True):
             try:
                 peer = stack.enter_context(Peer(real, next(name for name in real.accounts if name != visit.name)))
-                peer.join(room, hostile)
-            except (OSError, EOFError, Refused) as error:
+                peer.come(room, hostile)
+            except (*LOST, Refused) as error:
                 raise Missed(f"{type(error).__name__}: {error}") from error
             if not claims:
                 visit.page.wait_for_function(_OTHERS, arg=1, timeout=PATIENCE)

@@ -15,22 +15,21 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
-from xml.etree import ElementTree as ET  # expat limits entity expansion; what answers is the operator's own server
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import quoteattr
 
 import requests
 from wsproto.frame_protocol import CloseReason
 
 from hardener.proof.xmpp import stanzas, websocket
+from hardener.proof.xmpp.stanzas import FRAMING, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 WEBSOCKET = "/xmpp-websocket"
-FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _BIND = "http://jabber.org/protocol/httpbind"
-_ETHERX = "http://etherx.jabber.org/streams"
 
 
 class Closed(Exception):  # noqa: N818 (an ending, not always an error)
@@ -43,22 +42,6 @@ class Closed(Exception):  # noqa: N818 (an ending, not always an error)
 
 class Garbled(Exception):  # noqa: N818
     """The server said something that is not XML, or breaks the transport's protocol."""
-
-
-def parse(text: str) -> ET.Element:
-    """One message as XML; raises ParseError.
-
-    Prosody 13.0 does not declare the prefix of its stream errors over WebSocket, as RFC 7395 (section 3.3.3) has it:
-
-    >>> parse("<stream:error><x/></stream:error>").tag
-    '{http://etherx.jabber.org/streams}error'
-    """
-    try:
-        return ET.fromstring(text)  # noqa: S314 (see the import)
-    except ET.ParseError:
-        if not text.startswith("<stream:"):
-            raise
-        return ET.fromstring(f"<x xmlns:stream='{_ETHERX}'>{text}</x>")[0]  # noqa: S314
 
 
 def tls(site: Site) -> ssl.SSLContext:
@@ -107,6 +90,16 @@ class Wire(Protocol):
         """Keep what comes back."""
 
 
+class Unrecorded:
+    """A wire that keeps nothing."""
+
+    def sent(self, text: str) -> None:
+        """Forget what goes out."""
+
+    def said(self, text: str) -> None:
+        """Forget what comes back."""
+
+
 class Stream(abc.ABC):
     """One stream. ``open`` first; then ``send`` and ``receive``; ``open`` again restarts it."""
 
@@ -127,7 +120,7 @@ class Stream(abc.ABC):
 
     def _parse(self, text: str) -> ET.Element:
         try:
-            return parse(text)
+            return stanzas.parse(text)
         except ET.ParseError as error:
             raise Garbled(f"{error}: {text[:200]}") from error
 
@@ -136,7 +129,7 @@ class Stream(abc.ABC):
         while not self._ready:
             self._fetch()
         element = self._ready.popleft()
-        if stanzas.local(element) == "error" and _ETHERX in element.tag:
+        if stanzas.local(element) == "error" and STREAMS in element.tag:
             raise Closed(stanzas.condition(element) or "undefined-condition")
         return element
 
@@ -317,8 +310,8 @@ class BoshStream(Stream):
 
 def _stream_error(condition: str) -> ET.Element:
     """A terminated BOSH session as the stream error that WebSocket would have sent ("" is a plain hang-up)."""
-    error = ET.Element(f"{{{_ETHERX}}}error")
-    ET.SubElement(error, f"{{urn:ietf:params:xml:ns:xmpp-streams}}{condition or 'remote-stream-error'}")
+    error = ET.Element(f"{{{STREAMS}}}error")
+    ET.SubElement(error, f"{{{stanzas.STREAM_ERRORS}}}{condition or 'remote-stream-error'}")
     return error
 
 

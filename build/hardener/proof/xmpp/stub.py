@@ -5,23 +5,30 @@ Enough for the real client to sign in, be sent to a room by the focus, and see a
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import os
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET  # only our own client's stanzas are read
 from xml.sax.saxutils import escape, quoteattr
+
+from hardener.proof.xmpp import sasl
+from hardener.proof.xmpp.muc import MUC
+from hardener.proof.xmpp.sasl import SASL
+from hardener.proof.xmpp.stanzas import (
+    BIND,
+    DISCO,
+    FRAMING,
+    SESSION,
+    STANZA_ERRORS,
+    STREAM_ERRORS,
+    STREAMS,
+    local,
+    parse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from xml.etree import ElementTree as ET
 
-FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
-SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
-STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
-MUC = "http://jabber.org/protocol/muc"
 OWNER = f"{MUC}#owner"
 FOCUS = "http://jitsi.org/protocol/focus"
 LEGACY = "jabber:iq:auth"
@@ -30,7 +37,6 @@ LAST = "last"  # id of the request that ends what the client is told
 MALLORY = "ffffffff"  # larger than the client's own id, as a rule: then the client is the one who calls
 USER = "alice"
 PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
-ITERATIONS = 4096
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class Conversation:
     _authenticated: bool = False
     _jid: str = ""
     _host: str = ""
-    _scram: dict[str, str] = field(default_factory=dict)
+    _scram: sasl.ScramServer | None = None
 
     def __post_init__(self) -> None:
         self._door = self.door or (MEMBERS_ONLY if "accounts" in self.features else Door())
@@ -119,9 +125,8 @@ class Conversation:
         """Answer one frame of the client."""
         if self._door.silent:
             return ()
-        stanza = ET.fromstring(text)  # noqa: S314
+        stanza = parse(text)
         self.heard.extend(given_away(stanza))
-        name = stanza.tag.rsplit("}", 1)[-1]
         handlers: dict[str, Callable[[ET.Element], Iterable[str]]] = {
             "open": self._open,
             "auth": self._auth,
@@ -130,73 +135,68 @@ class Conversation:
             "presence": self._presence,
             "close": lambda _stanza: (f"<close xmlns='{FRAMING}'/>",),
         }
-        handler = handlers.get(name)
+        handler = handlers.get(local(stanza))
         return handler(stanza) if handler else ()
 
     def _open(self, stanza: ET.Element) -> Iterable[str]:
         self._host = stanza.get("to") or self.domain
         yield f"<open xmlns='{FRAMING}' from='{self.domain}' id='{uuid.uuid4()}' version='1.0'/>"
         if self._host not in {self.domain, *(one.split("@")[1] for one in self._accounts)}:
-            error = "<host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
-            yield f"<stream:error xmlns:stream='http://etherx.jabber.org/streams'>{error}</stream:error>"
+            error = f"<host-unknown xmlns='{STREAM_ERRORS}'/>"
+            yield f"<stream:error xmlns:stream='{STREAMS}'>{error}</stream:error>"
             yield f"<close xmlns='{FRAMING}'/>"
             return
         if self._authenticated:
-            inner = (
-                "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>"
-            )
+            inner = f"<bind xmlns='{BIND}'/><session xmlns='{SESSION}'/>"
         else:
             inner = "".join(f"<mechanism>{name}</mechanism>" for name in self._door.mechanisms)
             inner = f"<mechanisms xmlns='{SASL}'>{inner}</mechanisms>"
-        yield (
-            "<stream:features xmlns:stream='http://etherx.jabber.org/streams'"
-            f" xmlns='jabber:client'>{inner}</stream:features>"
-        )
+        yield f"<stream:features xmlns:stream='{STREAMS}' xmlns='jabber:client'>{inner}</stream:features>"
 
     def _auth(self, stanza: ET.Element) -> Iterable[str]:  # noqa: PLR0911 (one for each way in)
         mechanism = stanza.get("mechanism")
         if mechanism not in self._door.mechanisms:
             return self._refuse("invalid-mechanism")
-        given = base64.b64decode("" if stanza.text == "=" else stanza.text or "")
+        given = sasl.decoded(stanza)
         if self._door.failure:
             return self._refuse(self._door.failure)
         if self._door.unproven is not None:
-            return self._success("alice", base64.b64encode(self._door.unproven.encode()).decode())
+            return self._success("alice", self._door.unproven)
         if mechanism == "ANONYMOUS":
             if self._door.tokens is not None and self.token not in self._door.tokens:
                 return self._refuse("not-allowed", "token required")
-            return self._success(str(uuid.uuid4()), "")
+            return self._success(str(uuid.uuid4()))
         if mechanism == "PLAIN":
-            _, user, password = given.decode().split("\0")
-            right = self._accounts.get(f"{user}@{self._host}")
-            return self._success(user, "") if password == right else self._refuse("not-authorized")
-        bare = given.decode().split(",", 2)[2]
-        parts = dict(one.split("=", 1) for one in bare.split(","))
-        nonce, salt = parts["r"] + os.urandom(9).hex(), base64.b64encode(os.urandom(12)).decode()
-        first = f"r={nonce},s={salt},i={ITERATIONS}"
-        self._scram = {"bare": bare, "first": first, "salt": salt, "user": parts["n"]}
-        return (f"<challenge xmlns='{SASL}'>{base64.b64encode(first.encode()).decode()}</challenge>",)
+            _, user, password = given.split("\0")
+            return self._success(user) if password == self._password_of(user) else self._refuse("not-authorized")
+        self._scram = sasl.ScramServer(mechanism, self._password_of)
+        try:
+            challenge = self._scram.challenge(given)
+        except sasl.ScramError:
+            return self._refuse("malformed-request")
+        return (f"<challenge xmlns='{SASL}'>{sasl.encoded(challenge)}</challenge>",)
+
+    def _password_of(self, user: str) -> str | None:
+        return self._accounts.get(f"{user}@{self._host}")
 
     def _response(self, stanza: ET.Element) -> Iterable[str]:
-        final = base64.b64decode(stanza.text or "").decode()
-        without, proof = final.rsplit(",p=", 1)
-        message = f"{self._scram['bare']},{self._scram['first']},{without}"
-        # As with a real server, an unknown name takes as many steps as a wrong password.
-        right = self._accounts.get(f"{self._scram['user']}@{self._host}")
-        expected, signature = scram(right or os.urandom(9).hex(), self._scram["salt"], message)
-        if not hmac.compare_digest(expected, proof):
+        if self._scram is None:
+            return self._refuse("malformed-request")
+        try:
+            return self._success(self._scram.user, self._scram.signature(sasl.decoded(stanza)))
+        except sasl.ScramError:
             return self._refuse("not-authorized")
-        return self._success(self._scram["user"], base64.b64encode(f"v={signature}".encode()).decode())
 
     def _refuse(self, condition: str, text: str = "") -> Iterable[str]:
         inner = f"<{condition}/>" + (f"<text>{escape(text)}</text>" if text else "")
         return (f"<failure xmlns='{SASL}'>{inner}</failure>",)
 
-    def _success(self, user: str, payload: str) -> Iterable[str]:
+    def _success(self, user: str, payload: str = "") -> Iterable[str]:
         self._authenticated = True
         self.account = f"{user}@{self._host}"
         self._jid = f"{self.account}/{uuid.uuid4().hex[:8]}"
-        return (f"<success xmlns='{SASL}'>{payload}</success>",)
+        data = sasl.encoded(payload) if payload else ""
+        return (f"<success xmlns='{SASL}'>{data}</success>",)
 
     def _iq(self, stanza: ET.Element) -> Iterable[str]:
         self.settled = self.settled or stanza.get("id") == LAST
@@ -215,7 +215,7 @@ class Conversation:
             inner = f"<bind xmlns='{space}'><jid>{self._jid}</jid></bind>"
         elif name in ("session", "ping"):
             inner = ""
-        elif name == "query" and space.endswith("disco#info"):
+        elif name == "query" and space == DISCO:
             inner = self._disco(space, child, stanza.get("to") or "")
         elif name == "query" and space == OWNER:  # what it takes to set the room's password
             form = "<x xmlns='jabber:x:data' type='form'><field var='muc#roomconfig_roomsecret'/></x>"
@@ -230,7 +230,7 @@ class Conversation:
         head = f"<iq xmlns='jabber:client' id={quoteattr(stanza.get('id') or '')} to={quoteattr(self._jid)}"
         to = f" from={quoteattr(stanza.get('to') or self.domain)}"
         if inner is None:
-            error = f"<error type='cancel'><{condition} xmlns='{STANZAS}'/></error>"
+            error = f"<error type='cancel'><{condition} xmlns='{STANZA_ERRORS}'/></error>"
             return f"{head}{to} type='error'>{error}</iq>"
         return f"{head}{to} type='result'>{inner}</iq>"
 
@@ -289,7 +289,7 @@ class Conversation:
                 yield from self._guest(guest, room)
             self.later.append(
                 f"<iq xmlns='jabber:client' type='get' id='{LAST}' from={quoteattr(f'{room}/focus')}"
-                f" to={quoteattr(self._jid)}><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+                f" to={quoteattr(self._jid)}><query xmlns='{DISCO}'/></iq>"
             )
         self.settled = not self.later
 
@@ -322,32 +322,12 @@ class Conversation:
 def given_away(stanza: ET.Element) -> list[tuple[str, str]]:
     """What a client's stanza says of the person or the machine, beside what has to be said: kind and value.
 
-    >>> given_away(ET.fromstring("<presence xmlns='jabber:client'><stats-id>Ada-x</stats-id><nick>A</nick></presence>"))
+    >>> given_away(parse("<presence xmlns='jabber:client'><stats-id>Ada-x</stats-id><nick>A</nick></presence>"))
     [('stats-id', 'Ada-x')]
     """
     found = [("legacy password", one.text or "") for one in stanza.iter(f"{{{LEGACY}}}password")]
     found += [("machine-uid", value) for one in stanza if (value := one.get("machine-uid"))]
-    if stanza.tag.rsplit("}", 1)[-1] == "presence":
-        told = {one.tag.rsplit("}", 1)[-1]: one.text or "" for one in stanza}
+    if local(stanza) == "presence":
+        told = {local(child): child.text or "" for child in stanza}
         found += [(tag, told[tag]) for tag in ("stats-id", "email", "avatar-url", "billingid") if tag in told]
     return found
-
-
-def scram(password: str, salt: str, message: str, iterations: int = ITERATIONS) -> tuple[str, str]:
-    """The client's proof and the server's signature of SCRAM-SHA-1 (RFC 5802), as base64.
-
-    >>> nonce = "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j"
-    >>> message = f"n=user,r=fyko+d2lbbFgONRv9qkxdawL,{nonce},s=QSXCR+Q6sek8bf92,i=4096,c=biws,{nonce}"
-    >>> scram("pencil", "QSXCR+Q6sek8bf92", message)
-    ('v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=', 'rmF9pqV8S7suAoZWja4dJRkFsKQ=')
-    """
-
-    def sign(key: bytes, text: bytes) -> bytes:
-        return hmac.new(key, text, hashlib.sha1).digest()
-
-    salted = hashlib.pbkdf2_hmac("sha1", password.encode(), base64.b64decode(salt), iterations)
-    client = sign(salted, b"Client Key")
-    signature = sign(hashlib.sha1(client, usedforsecurity=False).digest(), message.encode())
-    proof = bytes(one ^ other for one, other in zip(client, signature, strict=True))
-    server = sign(sign(salted, b"Server Key"), message.encode())
-    return base64.b64encode(proof).decode(), base64.b64encode(server).decode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import json
 import re
@@ -26,17 +25,20 @@ from hardener.proof.evidence.attack import NONE
 from hardener.proof.evidence.attacks import ATTACKS
 from hardener.proof.evidence.calls import mallory
 from hardener.proof.evidence.journeys import JOURNEYS
-from hardener.proof.evidence.mallory import Peer, Refused
+from hardener.proof.evidence.mallory import Peer
 from hardener.proof.evidence.record import Recorder, read
 from hardener.proof.evidence.relay import Real
 from hardener.proof.evidence.verdict import judge
 from hardener.proof.evidence.visit import Visit
 from hardener.proof.stack.docker import NoDockerError
-from hardener.proof.xmpp import stanzas, stub, websocket
+from hardener.proof.xmpp import stanzas, websocket
+from hardener.proof.xmpp.client import Refused
 from hardener.proof.xmpp.muc import USER as WORDS
+from hardener.proof.xmpp.sasl import SASL
 from hardener.proof.xmpp.stub import MALLORY, PASSWORD, USER, Conversation, Door, Mallory
 from hardener.ui import UI
 from support.evidence_events import events, seen
+from support.stub_stream import StubStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,32 +48,10 @@ ROOM = f"room@conference.{DOMAIN}"
 DOCS = Path(__file__).parents[4] / "docs" / "auditor.md"
 
 
-class Wire:
-    """The stub at the other end of the hostile participant's WebSocket, without a network."""
-
-    def __init__(self) -> None:
-        self.talk = Conversation(DOMAIN, door=Door(("SCRAM-SHA-1",)))
-        self.sent: list[str] = []
-        self.waiting: list[str] = []
-        self.closed = False
-
-    def send(self, text: str) -> None:
-        self.sent.append(text)
-        self.waiting += self.talk.answer(text)
-
-    def receive(self) -> str:
-        if not self.waiting:
-            raise EOFError
-        return self.waiting.pop(0)
-
-    def close(self) -> None:
-        self.closed = True
-
-
 @pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
-    one = Wire()
-    monkeypatch.setattr(Real, "connect", lambda _self, _query="": one)
+def wire(monkeypatch: pytest.MonkeyPatch) -> StubStream:
+    one = StubStream(Conversation(DOMAIN, door=Door(("SCRAM-SHA-1",))))
+    monkeypatch.setattr(Real, "stream", lambda _self: one)
     return one
 
 
@@ -79,12 +59,12 @@ def servers(password: str = PASSWORD) -> Real:
     return Real("http://127.0.0.1:1", DOMAIN, {USER: password}, "config.hosts = { domain: 'real.example' };")
 
 
-def test_the_hostile_participant_logs_in_says_all_and_leaves(wire: Wire) -> None:
+def test_the_hostile_participant_logs_in_says_all_and_leaves(wire: StubStream) -> None:
     hostile = Mallory(
         presence="<email>m@evil.example</email>", chat=("a < b",), presence_after="<etherpad>x</etherpad>"
     )
     with Peer(servers(), USER) as one:
-        one.join(ROOM, hostile)
+        one.come(ROOM, hostile)
         one.play(hostile, "the end")
     assert wire.talk.account == f"{USER}@{DOMAIN}"
     room = [ET.fromstring(text) for text in wire.sent if ROOM in text]
@@ -101,37 +81,31 @@ def test_the_hostile_participant_logs_in_says_all_and_leaves(wire: Wire) -> None
     assert wire.closed
 
 
-def test_the_hostile_participant_tells_whom_the_room_has_in_the_rooms_words(wire: Wire) -> None:
+def test_the_hostile_participant_tells_whom_the_room_has_in_the_rooms_words(wire: StubStream) -> None:
     claim = f"<z xmlns='urn:z'><x xmlns='{WORDS}'><item jid='focus@auth.{DOMAIN}/f' role='moderator'/></x></z>"
     with Peer(servers(), USER) as one:
         for nick, inside, kind in (("bob", claim, ""), ("carol", "", ""), ("carol", claim, " type='unavailable'")):
             told = f"<x xmlns='{WORDS}'><item jid='{nick}@{DOMAIN}/r' role='participant'/></x>"
             wire.waiting.append(f"<presence xmlns='jabber:client' from='{ROOM}/{nick}'{kind}>{inside}{told}</presence>")
-        one.join(ROOM, Mallory())
+        one.come(ROOM, Mallory())
         assert one.others("nobody") == {"bob": "participant", MALLORY: "moderator"}
         assert one.others("bob") == {MALLORY: "moderator"}
 
 
-def test_a_wrong_password_is_refused_and_the_line_is_closed(wire: Wire) -> None:
+def test_a_wrong_password_is_refused_and_the_line_is_closed(wire: StubStream) -> None:
     with pytest.raises(Refused, match="not-authorized"), Peer(servers("wrong"), USER):
         pass
     assert wire.closed
 
 
-def test_a_request_while_the_hostile_participant_waits_is_answered(wire: Wire) -> None:
+def test_a_request_while_the_hostile_participant_waits_is_answered(wire: StubStream) -> None:
     with Peer(servers(), USER) as one:
         space = "http://jabber.org/protocol/disco#info"
         wire.waiting.append(f"<iq xmlns='jabber:client' type='get' id='7' from='a@b'><query xmlns='{space}'/></iq>")
-        one.join(ROOM, Mallory())
+        one.come(ROOM, Mallory())
     (answer,) = [ET.fromstring(text) for text in wire.sent if "type='result'" in text]
     assert (answer.get("id"), answer.get("to")) == ("7", "a@b")
     assert "urn:xmpp:jingle:1" in {one.get("var") for one in answer.iter(f"{{{space}}}feature")}
-
-
-def test_scram_takes_the_servers_number_of_rounds() -> None:
-    salt = base64.b64encode(b"salt").decode()
-    assert stub.scram("p", salt, "m", 4096) == stub.scram("p", salt, "m")
-    assert stub.scram("p", salt, "m", 10_000) != stub.scram("p", salt, "m")
 
 
 def iter_exactly(connection: socket.socket, size: int) -> Iterator[bytes]:
@@ -168,7 +142,7 @@ def test_the_relay_carries_both_ways_and_writes_down_what_the_client_gives_away(
     path = tmp_path / "events.ndjson"
     stanzas = (
         f"<presence xmlns='jabber:client' to='{ROOM}/a'><stats-id>Ada-x1</stats-id></presence>",
-        f"<auth xmlns='{stub.SASL}' mechanism='SCRAM-SHA-1'>c2VjcmV0</auth>",
+        f"<auth xmlns='{SASL}' mechanism='SCRAM-SHA-1'>c2VjcmV0</auth>",
         "no XML at all",
     )
     with relay_at_work(path) as (browser, server):
@@ -352,7 +326,7 @@ def test_the_servers_are_a_stack_of_their_own_and_go_at_the_end(door: dict[str, 
 
 def test_a_record_without_secrets(tmp_path: Path) -> None:
     record = Recorder(tmp_path / "events.ndjson")
-    relay.note(record, f"<response xmlns='{stub.SASL}'>c2VjcmV0</response>")
+    relay.note(record, f"<response xmlns='{SASL}'>c2VjcmV0</response>")
     record.close()
     assert json.loads((tmp_path / "events.ndjson").read_text())["stanza"].endswith(">[redacted]</response>")
 

@@ -13,7 +13,7 @@ from wsproto.connection import ConnectionType
 from wsproto.utilities import generate_accept_token
 
 from hardener.proof.xmpp import websocket
-from hardener.proof.xmpp.streams import Closed, Garbled, WebSocketStream
+from hardener.proof.xmpp.streams import Closed, Garbled, Unrecorded, WebSocketStream
 from hardener.proof.xmpp.websocket import EndedError, HandshakeError, ViolationError, WebSocket
 
 if TYPE_CHECKING:
@@ -323,20 +323,13 @@ def test_a_message_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch, f
 # --- what a stream of XMPP makes of it
 
 
-class Silent:
-    """A record that keeps nothing."""
-
-    def sent(self, _text: str) -> None: ...
-    def said(self, _text: str) -> None: ...
-
-
 class Place:
     url, ca_file = "http://meet.test", ""
 
 
 def stream(monkeypatch: pytest.MonkeyPatch, wire: Wire, *, protocol: ConnectionType | None = CLIENT) -> WebSocketStream:
     monkeypatch.setattr("socket.create_connection", lambda *_words, **_facts: wire)
-    opened = WebSocketStream(Place(), Silent(), lambda: time.monotonic() + 60)
+    opened = WebSocketStream(Place(), Unrecorded(), lambda: time.monotonic() + 60)
     if protocol:
         opened._socket = WebSocket(wire, protocol)
     return opened
