@@ -22,16 +22,33 @@ const PERCENT = '%(?:25){0,4}';
 
 /** A quotation mark: plain, escaped for JSON in JSON, in an address, in markup. */
 const QUOTE = `(?:\\\\{0,64}["'\`]|${PERCENT}2[27]|&(?:quot|apos|#x?\\d{1,4});)`;
+const QUOTES = `(?:${QUOTE}){1,2}`;
 const SPACE = `(?:\\s|${PERCENT}20|\\+){0,16}`;
 const EQUALS = `(?:[:=]{1,3}>?|${PERCENT}3[AD])`;
 const REST_OF_NAME = '[\\w.$-]{0,32}';
+
+/** What a sentence goes on with, where a value could begin as well. */
+const VERB = 'are|can|cannot|could|expected|expired|fehlt|has|had|hat|invalid|ist|is|kann|lautet|may|missing|must|muss|required|should|unknown|war'
+    + '|was|were|will|wurde';
+
+/** What may be between a name and its value beside a separator. */
+const GAP = '[^\\w\\n"\'`]{1,8}';
 
 /**
  * A name of that kind, up to the value behind it: in a query, in JSON, in a header, as an attribute. A quoted one may also be a
  * member of a list, a part of a form, or the name beside a value.
  */
-const NAMED = new RegExp(`(?:${SECRET})${REST_OF_NAME}(?:${QUOTE}(?:\\]|${PERCENT}5D)?${SPACE}(?:${EQUALS}|,|\\r?\\n\\r?\\n|(?=value))`
-    + `|(?:\\]|${PERCENT}5D)?${SPACE}${EQUALS})${SPACE}(?:${QUOTE}?(?:value|content)${QUOTE}?${SPACE}${EQUALS}${SPACE})?`, 'gi');
+const NAMED = new RegExp(`(?:${SECRET})${REST_OF_NAME}(?:${QUOTES}(?:\\]|${PERCENT}5D)?${SPACE}(?:${EQUALS}|,|\\r?\\n\\r?\\n|(?=value))`
+    + `|(?:\\]|${PERCENT}5D)?${SPACE}${EQUALS}(?! (?:${VERB})(?:[ .,;]|$)))${SPACE}(?:${QUOTE}?(?:value|content)${QUOTE}?${SPACE}${EQUALS}${SPACE})?`, 'gi');
+
+/**
+ * A name of that kind without a separator before the value: "password of alice is ...". Sentences are made like that as well: so the value is in
+ * quotation marks, or holds what no word does, a digit for example. Parsers write of an unexpected token.
+ */
+const BARE = new RegExp(`(?<!unexpected )(?:${SECRET})${REST_OF_NAME}${QUOTE}?(?: (?:for|für|of|von)(?: [^\\s:=]{1,40}){1,3}?)?`
+    + `${GAP}(?:(?:${VERB})${GAP})?`
+    + '(?=(["\'`])[^\\s"\'`][^"\'`\\n]{2,200}\\1'
+    + '|(?!\\d{1,3}(?![^\\s.,;:!?)/])|[a-z][a-z\\d+.-]{1,16}:\\/\\/|[=!<>])[^\\s"\'`]{0,64}?(?:\\d|[^\\s"\'`][#$%&*+=?@^~|][^\\s"\'`]))', 'gi');
 
 /** The beginning of an element of that kind, or of one in which a password or its proof is sent to the server. */
 const ELEMENT = new RegExp(`(?:<|&lt;)(?:[\\w.-]{0,32}:)?(?:[\\w.-]{0,32}?(?:${SECRET})${REST_OF_NAME}(?:\\s[^<>]{0,500}?)?`
@@ -41,6 +58,9 @@ const ELEMENT = new RegExp(`(?:<|&lt;)(?:[\\w.-]{0,32}:)?(?:[\\w.-]{0,32}?(?:${S
 const LITERAL = /(?:-?\d[\d.eE+-]{0,32}|true|false|null|undefined)(?=\s{0,16}(?:[,}\]]|$))/y;
 const OPENING = /(\\{0,64})(["'`])/y;
 const ENCODED = new RegExp(`${PERCENT}2[27]|&(?:quot|apos|#x?\\d{1,4});`, 'iy');
+
+/** What may be behind the mark that ends a value. One before anything else is a part of the value, such as an apostrophe. */
+const BEHIND = /\\{0,64}(?:[\s,;:.!?)\]}>&"'`]|$)/y;
 
 /** How somebody says who they are in a header. */
 const SCHEME = /\b(bearer\s{1,16}|(?:basic|digest|negotiate)\s{1,16}(?=[\w.~+/-]{0,16}[\d=+/._-]))[^\s"'`<>,;]+/gi;
@@ -57,6 +77,12 @@ const ADDRESS = /((?:\b[a-z][a-z\d+.-]{0,19}:)?\/\/)([^\s"'<>`/?#]*@)?([^\s"'<>`
 
 /** A JSON Web Token, or the beginning of one. */
 const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,4}/g;
+
+/** Characters that nobody sees in a name. */
+const INVISIBLE = /[\u00ad\u200b-\u200d\u2060\ufeff]/g;
+
+/** Characters of names and marks of JSON that are written as their number: "\u0073", "\x73", "%73", "&#115;". */
+const NUMBERED = /(\\{1,64})(?:u00|x)([2-7][\da-f])|%(?:25){0,4}(3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\da]|2d)|&#(?:x([2-7][\da-f])|(\d{2,3}));/gi;
 
 /** Parameters of an address by which a gateway sends people back, beside those above. */
 const GATEWAYS = /^(?:code|state)$/;
@@ -142,7 +168,15 @@ function endOfValue(text: string, start: number, name: string): number {
         let end = start + all.length - 1;
 
         for (;;) {
-            end = text.indexOf(quote, end + 1);
+            const from = end + 1;
+
+            end = text.indexOf(quote, from);
+            const line = quote === '`' ? -1 : text.slice(from, end < 0 ? text.length : end).indexOf('\n');
+
+            // A mark on another line ends another value.
+            if (line >= 0) {
+                return from + line;
+            }
             if (end < 0) {
                 return text.length;
             }
@@ -153,7 +187,7 @@ function endOfValue(text: string, start: number, name: string): number {
             }
 
             // JSON within JSON: a mark of the text has more backslashes than the one that ends it.
-            if (escapes % (2 * (level + 1)) === level) {
+            if (escapes % (2 * (level + 1)) === level && !text.startsWith(all, end + 1) && matchAt(text, BEHIND, end + 1)) {
                 return end - level;
             }
         }
@@ -166,6 +200,25 @@ function endOfValue(text: string, start: number, name: string): number {
     }
 
     return matchAt(text, LITERAL, start) ? LITERAL.lastIndex : find(text, /\n/g, start);
+}
+
+/**
+ * Writes characters as themselves that are written as their number, so that names can be read. What ends a text of JSON stays escaped, and
+ * of markup and addresses only letters, digits, dashes and underscores are changed.
+ *
+ * @param {string} text - The text.
+ * @returns {string}
+ */
+function plain(text: string): string {
+    return text.replace(INVISIBLE, '').replace(NUMBERED, (all, escapes, json, percent, hex, decimal) => {
+        const character = String.fromCharCode(decimal ? Number(decimal) : parseInt(json ?? percent ?? hex, 16));
+
+        if (escapes) {
+            return /["'`\\]/.test(character) ? `${'\\'.repeat((2 * escapes.length) - 1)}${character}` : character;
+        }
+
+        return /[\w-]/.test(character) ? character : all;
+    });
 }
 
 /**
@@ -203,7 +256,7 @@ function withoutValues(text: string, expression: RegExp, endOf: (text: string, s
  * @returns {string}
  */
 export function redactedText(text: string): string {
-    const rest = KNOWN.reduce((left, secret) => left.split(secret).join(REDACTED), text)
+    const rest = plain(KNOWN.reduce((left, secret) => left.split(secret).join(REDACTED), text))
         .replace(SEED, REDACTED)
         .replace(ADDRESS, (_all, scheme, _user, path, parameters, line = '') =>
             `${scheme}${path}${parameters ? '?...' : ''}${line}`)
@@ -212,14 +265,16 @@ export function redactedText(text: string): string {
         .replace(TOKEN, REDACTED)
         .replace(SCHEME, `$1${REDACTED}`);
 
-    return withoutValues(
+    const named = withoutValues(
         withoutValues(rest, ELEMENT, (all, start) => find(all, /(?:<|&lt;)\//g, start)),
         NAMED,
         endOfValue);
+
+    return withoutValues(named, BARE, endOfValue);
 }
 
 /** The end of a text that names what comes next, and a place for it within the text. */
-const NAMES_NEXT = new RegExp(`(?:${SECRET})${REST_OF_NAME}["'\`\\]]{0,2}\\s{0,8}(?:[:=]{1,3}>?)?\\s{0,8}$`, 'i');
+const NAMES_NEXT = new RegExp(`(?:${SECRET})${REST_OF_NAME}["'\`\\]]{0,2}\\s{0,8}(?:[:=]{1,3}>?|is|was|ist|war|lautet)?\\s{0,8}$`, 'i');
 const PLACE = /%[sdifoOj]/;
 
 /**
@@ -294,7 +349,7 @@ export function redacted(value: any, depth = DEPTH): any {
 
         return Object.fromEntries(Object.entries(value).map(([ key, item ]) => [
             redactedText(key),
-            SECRET_NAME.test(key) || (named && (key === 'value' || key === 'content')) ? REDACTED : redacted(item, depth - 1)
+            SECRET_NAME.test(plain(key)) || (named && (key === 'value' || key === 'content')) ? REDACTED : redacted(item, depth - 1)
         ]));
     }
 
