@@ -11,7 +11,12 @@ const OF_STANZAS = [ 'from', 'id', 'to', 'type', 'xmlns' ];
 /** How many children of such a stanza are tried. Clients send some fifteen, and the server appends its own. */
 const MOST_CHILDREN = 100;
 
-const TAG = /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>|<[^<>"']*(?:(?:"[^"]*"|'[^']*')[^<>"']*)*>/g;
+/** Where comments, raw text and instructions for programs begin and end. */
+const SECTIONS = [ [ '<!--', '-->' ], [ '<![CDATA[', ']]>' ], [ '<?', '?>' ] ];
+
+// No value of an attribute has a "<" (XML 1.0, 2.3). So each character is read for one tag only.
+const TAG = /<[^<>"']*(?:(?:"[^"<]*"|'[^'<]*')[^<>"']*)*>/y;
+
 // White space as XML has it: other kinds are part of a name.
 const ATTRIBUTE = /[ \t\r\n]([^ \t\r\n"'<=>]+)[ \t\r\n]*=[ \t\r\n]*(?:"[^"]*"|'[^']*')/g;
 
@@ -47,6 +52,35 @@ function parse(text: string): Element | undefined {
 }
 
 /**
+ * Yields the tags of a text, and reads no part of it twice: its length is a participant's choice.
+ *
+ * @param {string} text - The text.
+ * @returns {Generator} - Each tag, and where it begins.
+ */
+function* tagsOf(text: string): Generator<[ string, number ]> {
+    const unclosed = new Set<string>();
+    let end = 0;
+
+    for (let start = text.indexOf('<'); start >= 0; start = text.indexOf('<', end)) {
+        const [ opening, closing ] = SECTIONS.find(([ first ]) => text.startsWith(first, start)) ?? [];
+        const close = closing && !unclosed.has(closing) ? text.indexOf(closing, start + opening.length) : -1;
+
+        if (closing && close >= 0) {
+            end = close + closing.length;
+            continue;
+        }
+        closing && unclosed.add(closing);
+        TAG.lastIndex = start;
+        const tag = TAG.exec(text)?.[0] ?? '';
+
+        end = start + (tag.length || 1);
+        if (tag && !/^<[!?]/.test(tag)) {
+            yield [ tag, start ];
+        }
+    }
+}
+
+/**
  * Cuts an element into its parts.
  *
  * @param {string} text - The element.
@@ -58,10 +92,7 @@ function cut(text: string): IParts {
     let first = '';
     let start = 0;
 
-    for (const { 0: tag, index = 0 } of text.matchAll(TAG)) {
-        if (/^<[!?]/.test(tag)) {
-            continue;
-        }
+    for (const [ tag, index ] of tagsOf(text)) {
         const isEnd = tag.startsWith('</');
 
         first = first || tag.replace(/\/>$/, '>');
