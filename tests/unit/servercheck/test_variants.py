@@ -30,7 +30,7 @@ class Variant:
 
     finds: str
     edits: tuple[tuple[str, str, str], ...]
-    severity: str = "door"
+    severity: str = "critical"
     form: str = "debian"
     files: dict[str, str] = field(default_factory=dict)
 
@@ -50,12 +50,12 @@ class Variant:
 
 
 def edit(
-    finds: str, *edits: tuple[str, str, str], severity: str = "door", files: dict[str, str] | None = None
+    finds: str, *edits: tuple[str, str, str], severity: str = "critical", files: dict[str, str] | None = None
 ) -> Variant:
     return Variant(finds, edits, severity, files=files or {})
 
 
-def env(finds: str, text: str, severity: str = "door") -> Variant:
+def env(finds: str, text: str, severity: str = "critical") -> Variant:
     return Variant(finds, ((".env", "", text),), severity, "docker")
 
 
