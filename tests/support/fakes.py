@@ -173,7 +173,7 @@ def standard(subject: str, base: str, **fields: str) -> str:
     values = {
         "Reason": "local-policy",
         "Forwarded": "not-needed",
-        "Upstream-Status": "Inappropriate ours alone",
+        "Upstream-Status": "Inappropriate only for us",
         "Base": base,
         "Evidence": "tests/test_it.py::test_it",
         "Last-Update": "2023-11-15",

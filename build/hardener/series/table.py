@@ -75,7 +75,7 @@ def _rows(project: Project, component: Component) -> list[tuple[str, ...]]:
     if removals := read_removals(folder):
         link = f"[{REMOVALS}]({component.name}/{REMOVALS})"
         rows.append(
-            (component.name, link, f"{len(removals)} files and folders go, each for the reason there", "", "", "")
+            (component.name, link, f"{len(removals)} files and folders are removed, each with a reason", "", "", "")
         )
     return rows
 
@@ -107,6 +107,6 @@ def upstream_state(patch: Patch) -> str:
         "Pending": "to be sent",
         "Submitted": f"[submitted]({rest})",
         "Denied": f"refused: {rest}",
-        "Inappropriate": f"ours alone: {rest}",
+        "Inappropriate": f"not for upstream: {rest}",
         "Backport": f"from upstream's {rest[:12]}",
     }.get(word, "unknown")

@@ -260,12 +260,12 @@ def extra(name: str, files: dict[str, bytes | str]) -> Callable[[Bench], object]
 
 EDIT, REGEN, ERROR = "hardener edit fake", "hardener regen fake", "error"
 ROWS = [
-    Row("misspelt status", header(("Upstream-Status: Inapp", "Upstream-Status: Inap")), "header", "malformed Upstream-Status 'Inapropriate ours alone'; did you mean 'Inappropriate'?", EDIT),
-    Row("misspelt field", header(("Upstream-Status:", "Upstream-status:")), "header", "malformed field 'Upstream-status: Inappropriate ours alone': write 'Upstream-Status: ...'", EDIT),
-    Row("field with letters turned round", header(("Upstream-Status:", "Upstream-Statsu:")), "header", "malformed field 'Upstream-Statsu: Inappropriate ours alone': write 'Upstream-Status: ...'", EDIT),
+    Row("misspelt status", header(("Upstream-Status: Inapp", "Upstream-Status: Inap")), "header", "malformed Upstream-Status 'Inapropriate only for us'; did you mean 'Inappropriate'?", EDIT),
+    Row("misspelt field", header(("Upstream-Status:", "Upstream-status:")), "header", "malformed field 'Upstream-status: Inappropriate only for us': write 'Upstream-Status: ...'", EDIT),
+    Row("field with letters turned round", header(("Upstream-Status:", "Upstream-Statsu:")), "header", "malformed field 'Upstream-Statsu: Inappropriate only for us': write 'Upstream-Status: ...'", EDIT),
     Row("missing field", header(("Reason: local-policy\n", "")), "header", "Reason is missing", EDIT),
     Row("reason that is none", header(("Reason: local-policy", "Reason: localpolicy")), "header", "did you mean 'local-policy'?", EDIT),
-    Row("status without why", header(("Inappropriate ours alone", "Inappropriate")), "header", "malformed Upstream-Status 'Inappropriate'", EDIT),
+    Row("status without why", header(("Inappropriate only for us", "Inappropriate")), "header", "malformed Upstream-Status 'Inappropriate'", EDIT),
     Row("contradiction", header(("Reason: local-policy", "Reason: upstreamable")), "header", "contradicts", EDIT),
     Row("day that does not exist", header(("2023-11-15", "2023-02-30")), "header", "there is no such day", EDIT),
     Row("day in the future", header(("2023-11-15", "2999-01-01")), "header", "lies in the future", EDIT),
