@@ -4,7 +4,7 @@ It has jicofo's account and speaks jicofo's protocol (namespace http://jitsi.org
 modules/xmpp/moderator.ts sends and reads it): a client asks for a conference, focus enters the room under the nick
 "focus", which creates it, and answers that it is ready. Focus stays until the last participant has left.
 
-It grants no roles. In a deployment jicofo may make somebody owner of a room; here nobody becomes moderator unless a
+It grants no roles. In a deployment jicofo may make a person owner of a room; here nobody becomes moderator unless a
 module of Prosody says so, so that a test of roles never tests this file.
 
 There is no bridge: two participants reach each other directly (P2P), three or more see no media. But clients publish
@@ -110,7 +110,7 @@ class Focus(slixmpp.ClientXMPP):
 
     @staticmethod
     def lost() -> None:
-        """Without its stream focus is of no use: Docker starts it anew."""
+        """Without its stream focus is of no use: Docker starts it again."""
         sys.exit("focus: the stream is gone")
 
     async def on_request(self, iq: slixmpp.Iq) -> None:

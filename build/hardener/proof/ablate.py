@@ -1,6 +1,6 @@
 """Ablation: leave out one patch at a time, and see the test that it names go red.
 
-A patch whose absence no test notices is either not needed or not proven. The test stands in the patch's ``Evidence:``
+A patch whose absence no test notices is either not needed or not proven. The test is in the patch's ``Evidence:``
 header; it is run on a site that is built without the patch (and without those that require it), and has to fail there.
 """
 
@@ -58,7 +58,7 @@ def ablate(project: Project, only: tuple[str, ...], ui: UI) -> tuple[Ablation, .
     ]
     unknown = sorted(set(only) - {path.name for path in found})
     if unknown:
-        raise UsageError(f"no series has {', '.join(unknown)}", hint="name the patch files as they stand in the series")
+        raise UsageError(f"no series has {', '.join(unknown)}", hint="name the patch files as they are in the series")
     results = []
     for path in found:
         if not only or path.name in only:
@@ -91,7 +91,9 @@ def _without(project: Project, path: Path) -> Ablation:
 
 
 def _copy(project: Project, left_out: Path) -> Project:
-    """The project without one patch and those that require it; its work area stays, so that little is built anew."""
+    """Return the project without one patch and those that require it; its work area stays, so that little is built
+    again.
+    """
     root = project.work / "ablate"
     disk.remove(root / "extra")
     for source, target in _folders(project, root):
@@ -113,7 +115,7 @@ def _copy(project: Project, left_out: Path) -> Project:
 
 
 def _folders(project: Project, root: Path) -> list[tuple[Path, Path]]:
-    """The folders with patches and overlays (ours, then the extras), each with the place of its copy."""
+    """Return the folders with patches and overlays (ours, then the extras), each with the place of its copy."""
     return [(project.root, root), *((folder, root / "extra" / folder.name) for folder in project.extras)]
 
 

@@ -13,7 +13,7 @@ _ECHO = re.compile(rb"""<!--#\s*echo\s+var=["']\w+["'](?:\s+default=["']([^"']*)
 
 
 def expand(site: Path, data: bytes, depth: int = 0) -> bytes:
-    """A file with its server-side includes (echo with default, include virtual) filled in."""
+    """Return a file with its server-side includes (echo with default, include virtual) filled in."""
 
     def include(found: re.Match[bytes]) -> bytes:
         path = site / found[1].decode().lstrip("/")

@@ -18,7 +18,7 @@ _ICE_PASSWORD = re.compile(r"\b(pwd=['\"]|ice-pwd:)[^'\"\s]+")
 
 
 def redact(text: str) -> str:
-    """A text without passwords, tokens and SASL payloads.
+    """Return a text without passwords, tokens and SASL payloads.
 
     >>> redact("https://host/room?jwt=abc.def&x=1#config.y=2")
     'https://host/room?jwt=[redacted]&x=1#config.y=2'
@@ -33,7 +33,7 @@ def redact(text: str) -> str:
 
 
 def clean(value: Any) -> Any:
-    """A JSON value without secrets: texts are redacted, and what stands under a secret's key is hidden.
+    """Return a JSON value without secrets: texts are redacted, and what is under a secret's key is hidden.
 
     >>> clean({"url": "turn:host", "credential": "s3cret", "list": ["?jwt=x"]})
     {'url': 'turn:host', 'credential': '[redacted]', 'list': ['?jwt=[redacted]']}

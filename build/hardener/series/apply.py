@@ -38,7 +38,7 @@ class Status(enum.Enum):
 
     @property
     def fits(self) -> bool:
-        """Whether a build may go on."""
+        """Return whether a build may continue."""
         return self in (Status.CLEAN, Status.OFFSET)
 
 
@@ -54,7 +54,7 @@ class PatchResult:
     cause: str = ""
 
     def __str__(self) -> str:
-        """One line for a person: name, kind, detail, cause."""
+        """Return one line for a person: name, kind, detail, cause."""
         moved = f"by {', '.join(f'{lines:+d}' for lines in self.offsets)} lines" if self.offsets else ""
         cause = f"(since upstream {self.cause[:12]})" if self.cause else ""
         return " ".join(word for word in (f"{self.name}: {self.status.value}", moved, self.detail, cause) if word)
@@ -74,7 +74,7 @@ class Applied:
 
     @property
     def fits(self) -> bool:
-        """Whether all patches and removals fitted."""
+        """Return whether all patches and removals fitted."""
         return bool(self.commit)
 
 
@@ -199,7 +199,9 @@ def judge(patch: Patch, present: dict[str, str], complaint: str) -> tuple[Status
 
 
 def _moved_to(present: dict[str, str], path: str, blob: str) -> str:
-    """Where a file went: the same content, else the same path with another ending, else the only one of that name."""
+    """Return where a file went: the same content, else the same path with another ending, else the only one of that
+    name.
+    """
     same_content = [other for other, other_blob in present.items() if blob and other_blob.startswith(blob)]
     same_stem = [other for other in present if other.rpartition(".")[0] == path.rpartition(".")[0] != ""]
     name = path.rsplit("/", 1)[-1]
@@ -211,7 +213,7 @@ def _moved_to(present: dict[str, str], path: str, blob: str) -> str:
 
 
 def _cause(repository: Repository, patch: Patch, base: str) -> str:
-    """The newest upstream commit since the patch's Base that touched its files, where history is here."""
+    """Return the newest upstream commit since the patch's Base that touched its files, where history is here."""
     start = patch.fields.get("Base", "")
     if not re.fullmatch(r"[0-9a-f]{40}", start) or start == base or repository.commit(start) is None:
         return ""

@@ -1,6 +1,6 @@
 """The canonical form of a patch: what ``git format-patch`` writes of it on the pin plus what the patch requires.
 
-Not on the patches before it in the series: so each file stands for itself. Its blob ids are upstream's own wherever it
+Not on the patches before it in the series: so each file means itself. Its blob ids are upstream's own wherever it
 requires nothing (a three-way merge finds its base in any clone of upstream), it can be sent as it is, and a change of
 one patch changes no byte of another.
 """
@@ -44,7 +44,7 @@ class Canon:
         self.entries = repository.entries(base)
 
     def patch(self, patch: Patch, required: Sequence[Patch] = ()) -> bytes:
-        """The patch, with its message as it is, in canonical form.
+        """Return the patch, with its message as it is, in canonical form.
 
         ``required`` are all patches that have to be in before, in order. Raises DoesNotApplyError when it, or one of
         them, does not fit; ValueError when its message would not come back from the file as it is.
@@ -61,7 +61,8 @@ class Canon:
         return content
 
     def needed(self, patch: Patch, before: Sequence[Patch], said: Sequence[Patch]) -> list[Patch] | None:
-        """Which of the patches ``before`` it this one does not apply without; None when it does not apply at all.
+        """Return which of the patches ``before`` it this one does not apply without; None when it does not apply at
+        all.
 
         ``said`` are those that it requires already: they stay.
         """
@@ -83,9 +84,9 @@ class Canon:
             return False
 
     def index(self, patches: Iterable[Patch]) -> AbstractContextManager[Index]:
-        """A temporary index with the files of the base that these patches touch."""
+        """Return a temporary index with the files of the base that these patches touch."""
         paths = {path for patch in patches for touch in patch.touches for path in (touch.old, touch.new) if path}
-        # A file that stands where a patch wants a folder has to be seen as well.
+        # A file that is where a patch wants a folder has to be seen as well.
         parents = {path[:end] for path in paths for end, sign in enumerate(path) if sign == "/"}
         entries = {path: self.entries[path] for path in sorted(paths | parents) if path in self.entries}
         return self.repository.small_index(entries)
@@ -98,7 +99,7 @@ def _apply(index: Index, patch: Patch) -> None:
 
 
 def requirements(series: Sequence[Patch]) -> dict[str, list[Patch]]:
-    """What each patch of a series needs before it, directly or through others, in the order of the series.
+    """Return what each patch of a series needs before it, directly or through others, in the order of the series.
 
     A name that the series does not have, or has later, is left out: series/header.py reports it.
     """

@@ -92,7 +92,9 @@ class _Fit:
         self.findings: list[Finding] = []
 
     def layered(self, mirror: Path, base: str, before: list[Layered], *, readable: bool) -> Layered | None:
-        """What the layer came to; None where something does not fit. A series that is not ``readable`` is left out."""
+        """Return what the layer came to; None where something does not fit. A series that is not ``readable`` is left
+        out.
+        """
         name, commit = self.component.name, self.component.commit
         self._try(lambda: refuse_clashes(self.layer, before, (self.tree,)))
         applied = (

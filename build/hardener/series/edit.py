@@ -37,7 +37,7 @@ BRANCH = "series"
 BASE = "hardener/base"
 NAME_FIELD = "Patch-Name"  # the patch file, in each commit's message
 COMMITTER = Identity("hardener", "hardener@hardener.invalid", "2000-01-01T00:00:00+00:00")
-# How git says, in its own folder, that somebody is in the middle of something.
+# How git says, in its own folder, that a person is in the middle of something.
 _HALF_DONE = {
     "rebase-merge": ("a rebase", "git rebase --continue (or: git rebase --abort)"),
     "rebase-apply/applying": ("a 'git am'", "git am --continue (or: git am --abort)"),
@@ -86,13 +86,13 @@ class EditTree:
 
     @classmethod
     def of(cls, area: Path, component: Component, layer: Layer) -> EditTree:
-        """The work tree of a layer's series, below ``area``."""
+        """Return the work tree of a layer's series, below ``area``."""
         name = component.name + (f".{layer.name}" if layer.name else "")
         return cls(area / name, component.name + (f" --extra {layer.root}" if layer.name else ""))
 
     @property
     def exists(self) -> bool:
-        """Whether there is one."""
+        """Return whether there is one."""
         return (self.path / ".git").is_dir()
 
     def git(self, *words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Completed:
@@ -106,7 +106,7 @@ class EditTree:
         if done.status:
             raise StackError(
                 f"git {words[0]} failed in {self.path}: {done.complaint}",
-                hint=f"look at it with git; to begin anew (your work is kept on a branch): {self.edit} --restart",
+                hint=f"look at it with git; to begin again (your work is kept on a branch): {self.edit} --restart",
             )
         return done.text
 
@@ -135,7 +135,7 @@ class EditTree:
         self.output("update-ref", f"refs/{BASE}", base)
 
     def state(self) -> State | None:
-        """What ``hardener.json`` says; None where it is missing or damaged."""
+        """Return what ``hardener.json`` says; None where it is missing or damaged."""
         stored: Any = disk.read_json(self.path / ".git" / "hardener.json")
         try:
             return State(stored["base"], stored["head"], dict(stored["files"]), dict(stored["target"]))
@@ -147,23 +147,23 @@ class EditTree:
         disk.write_json(self.path / ".git" / "hardener.json", vars(state))
 
     def half_done(self) -> tuple[str, str] | None:
-        """What a person is in the middle of, and how it goes on."""
+        """Return what a person is in the middle of, and how it continues."""
         for name, (what, fix) in _HALF_DONE.items():
             if (self.path / ".git" / name).exists():
                 return what, fix
         return None
 
     def dirty(self) -> list[str]:
-        """Files that differ from the last commit, and new ones that git does not ignore."""
+        """Return files that differ from the last commit, and new ones that git does not ignore."""
         status = self.output("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
         return [entry[3:] for entry in status.split("\0") if entry]
 
     def head(self) -> str:
-        """The commit that is checked out."""
+        """Return the commit that is checked out."""
         return self.repository.commit("HEAD") or ""
 
     def pristine(self) -> bool:
-        """Whether nothing was done here since the series was imported or written."""
+        """Return whether nothing was done here since the series was imported or written."""
         state = self.state()
         return state is not None and not self.half_done() and self.head() == state.head and not self.dirty()
 
@@ -279,7 +279,7 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
 
 
 def _refuse_two_truths(tree: EditTree, state: State | None, base: str, files: dict[str, str]) -> None:
-    hint = f"{tree.regen}, or begin anew (your work is kept on a branch): {tree.edit} --restart"
+    hint = f"{tree.regen}, or begin again (your work is kept on a branch): {tree.edit} --restart"
     if state is None:
         raise UnfinishedError(f"{tree.path}: what it was made from is not known any more", hint=hint)
     if tree.pristine():
@@ -319,14 +319,14 @@ def _import(tree: EditTree, base: str, series: Sequence[Patch], files: dict[str,
 
 
 def named(patch: Patch) -> str:
-    """The commit message of a patch, with the name of its file in the block of fields."""
+    """Return the commit message of a patch, with the name of its file in the block of fields."""
     parts = header.body(patch.description)
     block = header.Body(parts.prose, (*parts.block, f"{NAME_FIELD}: {patch.name}"))
     return f"{patch.subject}\n\n{block}\n"
 
 
 def _mail(patch: Patch) -> bytes:
-    """The patch file with the name in its message, for ``git am``."""
+    """Return the patch file with the name in its message, for ``git am``."""
     head, _, diff = patch.content.partition(b"\ndiff --git ")
     start = head.partition(b"\n\n")[0]
     body = named(patch).partition("\n\n")[2]

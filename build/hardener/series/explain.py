@@ -1,7 +1,7 @@
 """From anything to what we do about it: a host, a file, a patch, a configuration key, a module, an overlay.
 
 Looks through patches, overlays, aliases, removals and the lists of hosts and SDKs, and says for each find why it is
-there, which test is red without it, and where it stands with upstream.
+there, which test is red without it, and where it is with upstream.
 """
 
 from __future__ import annotations
@@ -58,19 +58,19 @@ class _Question:
     known: set[str] = field(default_factory=set)
 
     def names(self, path: str) -> bool:
-        """Whether a path of a tree is the word, lies in the folder that it is, or has it as its last part."""
+        """Return whether a path of a tree is the word, lies in the folder that it is, or has it as its last part."""
         self.known |= {path, path.rsplit("/", 1)[-1]}
         word = self.word.strip("/")
         return path.strip("/") == word or path.startswith(word + "/") or path.endswith("/" + word)
 
     def within(self, text: str) -> list[int]:
-        """The lines of a text, from 1, in which the word stands by itself."""
+        """Return the lines of a text, from 1, in which the word is by itself."""
         pattern = re.compile(rf"(?<![\w-]){re.escape(self.word)}(?![\w-])", re.IGNORECASE)
         return [number for number, line in enumerate(text.split("\n"), 1) if pattern.search(line)]
 
 
 def explain(project: Project, word: str, component: str = "") -> tuple[Find, ...]:
-    """Everything of ours that a word is about; with ``component``, a path of that component's tree only.
+    """Return everything of ours that a word is about; with ``component``, a path of that component's tree only.
 
     Raises UsageError with near misses where nothing is found.
     """
@@ -168,7 +168,7 @@ def _in_overlays(asked: _Question, project: Project, component: Component, layer
 
 
 def _upstream(component: Component) -> Repository | None:
-    """The mirror, where the cache has the pinned commit."""
+    """Return the mirror, where the cache has the pinned commit."""
     mirror = mirror_of(component)
     repository = Repository(mirror)
     return repository if mirror.exists() and repository.commit(component.commit) else None
@@ -251,7 +251,7 @@ def _nothing(project: Project, asked: _Question, component: str) -> UsageError:
 
 
 def _identifiers(project: Project) -> set[str]:
-    """Names in our overlays and changed lines that may be configuration keys."""
+    """Return names in our overlays and changed lines that may be configuration keys."""
     texts = [
         path.read_bytes().decode("utf-8", "replace")
         for component in project.components

@@ -29,11 +29,11 @@ class Layer:
 
     @property
     def owner(self) -> str:
-        """Who it is, for a message."""
+        """Return who it is, for a message."""
         return f"the extra folder {self.name}" if self.name else "the project"
 
     def __str__(self) -> str:
-        """What a line of the terminal starts with."""
+        """Return what a line of the terminal starts with."""
         return f"{self.name}: " if self.name else ""
 
 
@@ -46,11 +46,11 @@ def layers_of(project: Project, component: Component) -> tuple[Layer, ...]:
 
 
 def extend(project: Project, folders: Iterable[Path]) -> Project:
-    """The project with an operator's folders (``--extra``) after its own patches and overlays.
+    """Return the project with an operator's folders (``--extra``) after its own patches and overlays.
 
     Each has the project's layout: ``patches/COMPONENT/``, ``overlays/COMPONENT/``, ``hosts.toml`` if the site names
     more hosts, and ``sdks.toml`` for SDKs that are forbidden or allowed there. Raises UsageError for a folder that
-    has none of the first two, a name that cannot stand in the archive's name or is there twice, and for a component
+    has none of the first two, a name that cannot be in the archive's name or is there twice, and for a component
     that the project does not have.
     """
     extras: list[Path] = list(project.extras)

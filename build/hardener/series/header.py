@@ -60,11 +60,11 @@ class Body:
     block: tuple[str, ...]
 
     def __str__(self) -> str:
-        """The description again."""
+        """Return the description again."""
         return "\n\n".join(part for part in (self.prose, "\n".join(self.block)) if part)
 
     def with_field(self, name: str, value: str) -> Body:
-        """The same with one field set: at its place if it is there, else where :data:`GRAMMAR` has it.
+        """Return the same with one field set: at its place if it is there, else where :data:`GRAMMAR` has it.
 
         >>> str(Body("Why.", ("Reason: build", "Evidence: a.py::b")).with_field("Base", "1"))
         'Why.\\n\\nReason: build\\nBase: 1\\nEvidence: a.py::b'
@@ -80,7 +80,7 @@ class Body:
         return Body(self.prose, (*lines[:place], f"{name}: {value}", *lines[place:]))
 
     def without(self, name: str) -> Body:
-        """The same without a field."""
+        """Return the same without a field."""
         return Body(self.prose, tuple(line for line in self.block if not line.startswith(name + ":")))
 
 
@@ -100,7 +100,7 @@ def body(description: str) -> Body:
 
 
 def meant(name: str) -> str:
-    """The field that a name is or was meant to be; empty where it is none.
+    """Return the field that a name is or was meant to be; empty where it is none.
 
     >>> meant("Upstream-Status"), meant("upstream_status"), meant("Upstrem Status"), meant("Signed-off-by")
     ('Upstream-Status', 'Upstream-Status', 'Upstream-Status', '')
@@ -111,7 +111,7 @@ def meant(name: str) -> str:
 
 
 def folder_of_test(root: Path, evidence: str) -> Path:
-    """The folder from which an Evidence is named: the project's own, or one above it that has the file.
+    """Return the folder from which an Evidence is named: the project's own, or one above it that has the file.
 
     (The demo is a project inside of ours, whose tests are ours.)
     """
@@ -120,7 +120,7 @@ def folder_of_test(root: Path, evidence: str) -> Path:
 
 
 def problems(patch: Patch, earlier: Mapping[str, int], place: int, today: dt.date) -> Iterator[str]:
-    """Everything that is wrong with a patch's header, one sentence each.
+    """Yield everything that is wrong with a patch's header, one sentence each.
 
     ``earlier`` is the series (file name -> place), ``place`` that of this patch, from 0; a Last-Update after ``today``
     is refused.
@@ -133,7 +133,7 @@ def problems(patch: Patch, earlier: Mapping[str, int], place: int, today: dt.dat
     yield from _block(parts.block, fields)
     for line in parts.prose.split("\n"):
         if (match := _LINE.match(line)) and match[1] in GRAMMAR:
-            yield f"{match[1]} stands in the text; fields stand in one block at the end"
+            yield f"{match[1]} is in the text; fields are in one block at the end"
     for name in REQUIRED:
         if name not in fields:
             yield f"{name} is missing ({GRAMMAR[name][1]})"

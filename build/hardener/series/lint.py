@@ -2,7 +2,7 @@
 
 Whether series and overlays fit the tree is the build's own question (series/apply.py, series/overlay.py); here is what
 a build does
-not need and the next maintainer does. Everything is found in one run, each finding with the command that mends it.
+not need and the next maintainer does. Everything is found in one run, each finding with the command that fixes it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Finding:
     exit_code: int = PatchError.exit_code
 
     def __str__(self) -> str:
-        """One line for a person, without the remedy."""
+        """Return one line for a person, without the remedy."""
         return f"{self.where}: {self.text}"
 
 
@@ -66,7 +66,7 @@ class Linted:
 
     @property
     def readable(self) -> bool:
-        """Whether the series can be applied at all: each file is a patch, and the order is one."""
+        """Return whether the series can be applied at all: each file is a patch, and the order is one."""
         unreadable = any(finding.rule in ("series", "form") for finding in self.findings)
         return not unreadable and not any(finding.text.startswith("Requires names") for finding in self.findings)
 
@@ -107,7 +107,9 @@ class _Judge:
         return f"hardener {verb} {self.component.name}{self.option}"
 
     def lists(self) -> Iterator[str]:
-        """The patch files that are listed and there; everything else about ``series`` and the folder is a finding."""
+        """Yield the patch files that are listed and there; everything else about ``series`` and the folder is a
+        finding.
+        """
         folder, code = self.layer.patches, ConfigError.exit_code
         if not folder.is_dir():
             return
@@ -132,7 +134,7 @@ class _Judge:
             self.find(name, "series", "is not in the series" if patch else "does not belong here", fix, code)
 
     def read(self, names: Sequence[str]) -> Iterator[Patch]:
-        """The patches that are patches."""
+        """Yield the patches that are patches."""
         for name in names:
             path = self.layer.patches / name
             content = path.read_bytes()
@@ -143,7 +145,7 @@ class _Judge:
             try:
                 yield patches.parse(name, content)
             except ValueError as error:
-                fix = f"write it anew from a commit: {self.command('edit')}, then {self.command('regen')}"
+                fix = f"write it again from a commit: {self.command('edit')}, then {self.command('regen')}"
                 self.find(name, "form", str(error), fix)
 
     def header(self, patch: Patch, places: Mapping[str, int], today: dt.date) -> None:
@@ -247,7 +249,7 @@ def _difference(ours: bytes, exported: bytes) -> str:
 
 
 def has_test(root: Path, evidence: str) -> bool:
-    """Whether a test of that name stands in the file, found by parsing it: nothing is imported or run."""
+    """Return whether a test of that name is in the file, found by parsing it: nothing is imported or run."""
     name, *parts = evidence.partition("[")[0].split("::")
     try:
         nodes: list[ast.stmt] = ast.parse((header.folder_of_test(root, evidence) / name).read_bytes()).body

@@ -45,7 +45,7 @@ def parse_series(text: str) -> list[str]:
 
 
 def judge_series(text: str) -> tuple[list[str], list[str]]:
-    """The patch file names of a series, and everything that is wrong with its lines.
+    """Return the patch file names of a series, and everything that is wrong with its lines.
 
     >>> judge_series("a.patch\\na.patch\\nb.diff\\n")
     (['a.patch'], ["line 2: 'a.patch' is there twice", "line 3: 'b.diff' is not a patch file name"])
@@ -64,7 +64,7 @@ def judge_series(text: str) -> tuple[list[str], list[str]]:
 
 
 def rewrite_series(text: str, names: Sequence[str]) -> str:
-    """The series with these names in this order; comments above a name stay with it.
+    """Return the series with these names in this order; comments above a name stay with it.
 
     Those of a name that goes pass to the next one. A new name comes without any.
 
@@ -92,12 +92,12 @@ def rewrite_series(text: str, names: Sequence[str]) -> str:
 
 
 def series_name(line: str) -> str:
-    """What a line of the series names; empty for a blank line or a comment."""
+    """Return what a line of the series names; empty for a blank line or a comment."""
     return re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip()
 
 
 def parse_removals(text: str) -> list[Removal]:
-    """The removals, one a line: ``PATH [only=TREE,TREE] # REASON``.
+    """Return the removals, one a line: ``PATH [only=TREE,TREE] # REASON``.
 
     Raises ValueError with the line number for a line without reason, a path that leaves the tree, or a path twice.
 
@@ -125,7 +125,7 @@ def parse_removals(text: str) -> list[Removal]:
 
 
 def safe_path(path: str) -> bool:
-    """Whether a path is relative, stays inside its tree and does not reach into a ``.git`` folder.
+    """Return whether a path is relative, stays inside its tree and does not reach into a ``.git`` folder.
 
     Compared without case, because the work tree may lie on a file system that does not tell cases apart
     (CVE-2014-9390).
@@ -140,7 +140,7 @@ def safe_path(path: str) -> bool:
 
 
 def read_series(folder: Path) -> list[Path]:
-    """The patch files of a component, in order; none where there is no series file.
+    """Return the patch files of a component, in order; none where there is no series file.
 
     Raises ConfigError for a malformed series, a patch that is listed but not there, or there but not listed.
     """
@@ -166,7 +166,7 @@ def read_series(folder: Path) -> list[Path]:
 
 
 def read_removals(folder: Path) -> list[Removal]:
-    """The removals of a component; none where there is no list. Raises ConfigError for a malformed one."""
+    """Return the removals of a component; none where there is no list. Raises ConfigError for a malformed one."""
     path = folder / REMOVALS
     if not path.exists():
         return []

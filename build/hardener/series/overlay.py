@@ -71,7 +71,7 @@ class Alias:
 
     @property
     def package(self) -> str:
-        """The npm package that the module is of.
+        """Return the npm package that the module is of.
 
         >>> Alias("@jitsi/excalidraw/index.css", "x", "y").package, Alias("react$", "x", "y").package
         ('@jitsi/excalidraw', 'react')

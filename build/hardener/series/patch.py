@@ -56,7 +56,7 @@ class Touch:
 
     @property
     def path(self) -> str:
-        """The path to show."""
+        """Return the path to show."""
         return self.new or self.old or ""
 
 
@@ -74,29 +74,33 @@ class Patch:
 
     @property
     def message(self) -> str:
-        """The commit message that ``git am --keep-non-patch`` would give it."""
+        """Return the commit message that ``git am --keep-non-patch`` would give it."""
         return f"{self.subject}\n\n{self.description}\n" if self.description else self.subject + "\n"
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Names of the patches that have to be applied before this one."""
+        """Return names of the patches that have to be applied before this one."""
         return tuple(self.fields.get("Requires", "").replace(",", " ").split())
 
     @property
     def overlay(self) -> dict[str, str]:
-        """Our files, and removals, that belong to the change: path here -> path where upstream should have it."""
+        """Return our files, and removals, that belong to the change: path here -> path where upstream should have
+        it.
+        """
         entries = [entry.split() for entry in self.fields.get("Overlay", "").split(",") if entry.strip()]
         return {words[0]: words[-1] for words in entries}
 
     @property
     def reads(self) -> frozenset[str]:
-        """Paths without which it cannot fit a tree. What it makes itself, and then changes, is not among them."""
+        """Return paths without which it cannot fit a tree. What it makes itself, and then changes, is not among
+        them.
+        """
         made = {touch.new for touch in self.touches if touch.new != touch.old}
         return frozenset(touch.old for touch in self.touches if touch.old and touch.old not in made)
 
     @property
     def leaves(self) -> frozenset[str]:
-        """Paths without which it cannot be in a tree already: those that :attr:`reads` is to its reverse."""
+        """Return paths without which it cannot be in a tree already: those that :attr:`reads` is to its reverse."""
         taken = {touch.old for touch in self.touches if touch.new != touch.old}
         return frozenset(touch.new for touch in self.touches if touch.new and touch.new not in taken)
 
@@ -113,7 +117,7 @@ def read(path: Path) -> Patch:
         return parse(path.name, content)
     except ValueError as error:
         raise PatchError(
-            f"{path}: {error}", hint="write it anew from a commit: git format-patch --full-index -1"
+            f"{path}: {error}", hint="write it again from a commit: git format-patch --full-index -1"
         ) from error
 
 
@@ -137,7 +141,7 @@ def parse(name: str, content: bytes) -> Patch:
 
 
 def context_lines(content: bytes) -> int:
-    """How many lines of upstream a patch file shows that it does not change.
+    """Return how many lines of upstream a patch file shows that it does not change.
 
     >>> context_lines(b"--- a/x\\n+++ b/x\\n@@ -1,2 +1,1 @@\\n one\\n-two\\n")
     1
@@ -146,7 +150,7 @@ def context_lines(content: bytes) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines that end at \\n alone: str.splitlines would also break at \\r, \\f and others inside a line."""
+    """Return lines that end at \\n alone: str.splitlines would also break at \\r, \\f and others inside a line."""
     return [line + "\n" for line in text.removesuffix("\n").split("\n")]
 
 
@@ -155,7 +159,7 @@ def _split(content: bytes) -> tuple[bytes, bytes]:
     if not match:
         raise ValueError("no file is touched: there is no diff in it")
     head = content[: match.start()]
-    # What stands between a '---' line and the diff is a comment for humans (git-am(1)).
+    # What is between a '---' line and the diff is a comment for humans (git-am(1)).
     return re.split(rb"^---[ \t]*\r?\n", head, maxsplit=1, flags=re.MULTILINE)[0], content[match.start() :]
 
 
@@ -187,7 +191,7 @@ def _header(head: bytes) -> tuple[str, str, dict[str, str], Identity]:
 
 
 def _decoded(key: str, value: str) -> str:
-    """A header's value with its encoded words (RFC 2047) decoded."""
+    """Return a header's value with its encoded words (RFC 2047) decoded."""
     try:
         return str(make_header(decode_header(value)))
     except (LookupError, ValueError, HeaderParseError) as error:

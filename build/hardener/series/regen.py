@@ -80,7 +80,7 @@ def regen(component: Component, mirror: Path, base: str, layer: Layer, area: Pat
 
 
 def _readable(folder: Path) -> list[Patch]:
-    """The listed patches that can be read: where the work tree is the truth, a damaged file does not stop us."""
+    """Return the listed patches that can be read: where the work tree is the truth, a damaged file does not stop us."""
     names = judge_series((folder / SERIES).read_text("utf-8"))[0] if (folder / SERIES).exists() else []
     found = []
     for name in names:
@@ -92,19 +92,19 @@ def _readable(folder: Path) -> list[Patch]:
 
 
 def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
-    """The state of a work tree that may be written back."""
+    """Return the state of a work tree that may be written back."""
     state = tree.state()
     if state and not state.head:
         raise UnfinishedError(f"{tree.path}: the series was being put into it when that was killed", hint=tree.edit)
     tree.refuse_unfinished()
-    hint = f"begin anew (your work is kept on a branch, to cherry-pick from): {tree.edit} --restart"
+    hint = f"begin again (your work is kept on a branch, to cherry-pick from): {tree.edit} --restart"
     if state is None:
         raise UnfinishedError(f"{tree.path}: what it was made from is not known any more", hint=hint)
     if state.base != base:
-        raise UnfinishedError(f"{tree.path}: it stands on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
+        raise UnfinishedError(f"{tree.path}: it is on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
     if tree.git("merge-base", "--is-ancestor", base, "HEAD").status:
         raise UnfinishedError(
-            f"{tree.path}: the branch does not stand on the pin {base[:12]} any more",
+            f"{tree.path}: the branch does not be on the pin {base[:12]} any more",
             hint=f"cd {tree.path} && git rebase --onto {base[:12]} UPSTREAM (what lies below your commits)",
         )
     # What a killed regen has written already is ours, too.
@@ -119,7 +119,9 @@ def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
 
 
 def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
-    """The commits above ``base`` as patches on each other, with their file names; their messages without the name."""
+    """Return the commits above ``base`` as patches on each other, with their file names; their messages without the
+    name.
+    """
     found: list[Patch] = []
     problems: list[str] = []
     by_subject = {patch.subject: patch.name for patch in old}
@@ -169,7 +171,7 @@ def _fields(description: str) -> dict[str, str]:
 
 
 def _name(subject: str, taken: set[str]) -> str:
-    """A file name after a subject, as ``git format-patch`` makes one, and in lower case.
+    """Return a file name after a subject, as ``git format-patch`` makes one, and in lower case.
 
     >>> _name("Ask nobody: for pictures!", {"ask-nobody-for-pictures.patch"})
     'ask-nobody-for-pictures-2.patch'
@@ -185,7 +187,7 @@ def _with_field(patch: Patch, name: str, value: str) -> Patch:
 
 
 def _canonical(canon: Canon, pin: str, series: Sequence[Patch]) -> list[Patch]:
-    """The series in canonical form, with the pin as Base."""
+    """Return the series in canonical form, with the pin as Base."""
     new: list[Patch] = []
     problems: list[str] = []
     for one in series:
@@ -214,7 +216,7 @@ def _canonical(canon: Canon, pin: str, series: Sequence[Patch]) -> list[Patch]:
 
 
 def _dated(canon: Canon, new: Sequence[Patch], old: Sequence[Patch], today: dt.date) -> list[Patch]:
-    """The series with Last-Update set to ``today`` in what changed and in what is new."""
+    """Return the series with Last-Update set to ``today`` in what changed and in what is new."""
     before = {patch.name: patch for patch in old}
     required = requirements(old)
     dated: list[Patch] = []
@@ -241,7 +243,7 @@ def _same(canon: Canon, patch: Patch, previous: Patch, required: Sequence[Patch]
 
 
 def _substance(subject: str, description: str, content: bytes) -> tuple[str, str, bytes]:
-    """What a person wrote: the message without what regen writes, the diff without ids and line numbers."""
+    """Return what a person wrote: the message without what regen writes, the diff without ids and line numbers."""
     text = str(header.body(description).without("Base").without("Last-Update"))
     diff = content[content.index(b"\ndiff --git ") :]
     return subject, text, re.sub(rb"^index .*$|^@@ .*? @@", b"", diff, flags=re.MULTILINE)
@@ -268,7 +270,7 @@ def _prove(scratch: Repository, base: str, new: Sequence[Patch], tree: EditTree)
 def _compare(
     component: str, source: str, folder: Path, new: Sequence[Patch], imported: Mapping[str, str] | None = None
 ) -> tuple[Regenerated, dict[str, bytes]]:
-    """What is to be written, and how to tell it.
+    """Return what is to be written, and how to tell it.
 
     ``imported`` are the files that the work tree was made from: a killed run may have left one that has no commit and,
     in the series that it wrote, no line any more.

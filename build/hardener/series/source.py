@@ -43,22 +43,22 @@ class Source:
 
     @property
     def ours(self) -> Layered:
-        """The project's own layer."""
+        """Return the project's own layer."""
         return self.layers[0]
 
     @property
     def last(self) -> Layered:
-        """The layer whose tree is built."""
+        """Return the layer whose tree is built."""
         return self.layers[-1]
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Files that are overlays of some layer."""
+        """Return files that are overlays of some layer."""
         return tuple(sorted({path for one in self.layers for path in one.laid.paths}))
 
     @property
     def aliases(self) -> tuple[Alias, ...]:
-        """The aliases of all layers."""
+        """Return the aliases of all layers."""
         return tuple(alias for one in self.layers for alias in one.laid.aliases)
 
 
@@ -104,7 +104,9 @@ def source(project: Project, component: Component, mirror: Path, ui: UI, *, unpa
 
 
 def ground(project: Project, component: Component, layer: Layer, mirror: Path, ui: UI) -> str:
-    """The commit that a layer's patches apply to: the pin for ours, for another what the layers below it make."""
+    """Return the commit that a layer's patches apply to: the pin for ours, for another what the layers below it
+    make.
+    """
     below = project.extras[: [one.name for one in layers_of(project, component)].index(layer.name)]
     if not layer.name:
         return component.commit
@@ -132,7 +134,7 @@ def refuse_clashes(layer: Layer, before: list[Layered], names: tuple[str, ...]) 
 
 
 def components_at(project: Project, tree: str) -> tuple[Component, ...]:
-    """The components with the commits of a tree; those that it does not name stay at their pin."""
+    """Return the components with the commits of a tree; those that it does not name stay at their pin."""
     commits = {} if tree == PIN else project.trees[tree]
     return tuple(c.at(commits[c.name]) if c.name in commits else c for c in project.components)
 

@@ -32,7 +32,7 @@ class Catalogue:
 
     @property
     def current(self) -> bool:
-        """Whether nothing is to be done."""
+        """Return whether nothing is to be done."""
         return self.is_now == self.wanted
 
     def write(self) -> bool:
@@ -44,7 +44,7 @@ class Catalogue:
 
 
 def catalogue(project: Project) -> Catalogue:
-    """What patches/README.md says and what it should say. Raises HardenerError for a series that cannot be read.
+    """Return what patches/README.md says and what it should say. Raises HardenerError for a series that cannot be read.
 
     Without marks in it, the table is added at the end.
     """
@@ -98,7 +98,7 @@ def _row(component: str, patch: Patch) -> tuple[str, ...]:
 
 
 def upstream_state(patch: Patch) -> str:
-    """Where a patch stands with upstream, in a few words."""
+    """Return where a patch is with upstream, in a few words."""
     fields = patch.fields
     word, _, rest = fields.get("Upstream-Status", "").partition(" ")
     if applied := fields.get("Applied-Upstream"):

@@ -39,7 +39,7 @@ class Setting:
 
     @property
     def unknown(self) -> bool:
-        """Whether the value cannot be told."""
+        """Return whether the value cannot be told."""
         return isinstance(self.value, Unknown)
 
 
@@ -53,7 +53,7 @@ class Table:
 
 
 def strings(setting: Setting | None) -> list[Setting]:
-    """The strings in a setting, each with its own line: of a list, or the one string that stands in its place."""
+    """Return the strings in a setting, each with its own line: of a list, or the one string that is in its place."""
     if setting is None:
         return []
     if isinstance(setting.value, str):
@@ -85,7 +85,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Hit:
-    """One finding: the key of ``findings.toml``, the place, what stands there, and names to fill into the cure."""
+    """One finding: the key of ``findings.toml``, the place, what is there, and names to fill into the fix."""
 
     id: str
     where: Where
@@ -109,7 +109,7 @@ class Prosody:
         self.files: list[str] = []
 
     def section(self, kind: str, name: str, where: Where, module: str = "") -> Section:
-        """The section of that name; a second ``VirtualHost "x"`` goes on with the first one's."""
+        """Return the section of that name; a second ``VirtualHost "x"`` continues with the first one's."""
         name = name.lower()  # nameprep
         found = self.sections.get(name)
         if found is None:
@@ -120,7 +120,9 @@ class Prosody:
 
     @property
     def active(self) -> list[Section]:
-        """The global section, and all hosts that are not switched off (core/hostmanager.lua: ``enabled = false``)."""
+        """Return the global section, and all hosts that are not switched off (core/hostmanager.lua: ``enabled =
+        false``).
+        """
         return [
             section
             for section in self.sections.values()
@@ -129,27 +131,27 @@ class Prosody:
 
     @property
     def hosts(self) -> list[Section]:
-        """All VirtualHosts: each can be logged in to, whichever one the client's address names."""
+        """Return all VirtualHosts: each can be logged in to, whichever one the client's address names."""
         return [section for section in self.active if section.kind == "VirtualHost"]
 
     @property
     def components(self) -> list[Section]:
-        """All Components."""
+        """Return all Components."""
         return [section for section in self.active if section.kind == "Component"]
 
     def own(self, section: Section | str, key: str) -> Setting | None:
-        """A setting of the section itself. One that is nil is not set."""
+        """Return a setting of the section itself. One that is nil is not set."""
         found = self.sections.get(section) if isinstance(section, str) else section
         setting = found.settings.get(key) if found else None
         return None if setting is None or setting.value is None else setting
 
     def get(self, section: Section | str, key: str) -> Setting | None:
-        """A setting as it is in force for the section: its own, or else the global one."""
+        """Return a setting as it is in force for the section: its own, or else the global one."""
         own = self.own(section, key)
         return own if own is not None else self.own(GLOBAL, key)
 
     def modules(self, section: Section) -> dict[str, Where]:
-        """The modules in force, each with the line that turns it on (autoloaded ones: that of the section)."""
+        """Return the modules in force, each with the line that turns it on (autoloaded ones: that of the section)."""
         enabled: dict[str, Where] = dict.fromkeys(AUTOLOADED, section.where)
         enabled.update({one.value: one.where for one in strings(self.own(GLOBAL, "modules_enabled"))})
         for off in strings(self.own(GLOBAL, "modules_disabled")):
@@ -165,7 +167,7 @@ class Prosody:
         return enabled
 
     def provider(self, host: Section) -> Setting:
-        """How the host authenticates. Not set at all: Prosody's own default, internal_hashed."""
+        """Return how the host authenticates. Not set at all: Prosody's own default, internal_hashed."""
         old = self.get(host, "anonymous_login")  # still obeyed by 0.12 and 13, and it wins
         if old is not None and not (old.value is None or old.value is False or old.unknown):  # any text counts
             return Setting("anonymous", old.where)
@@ -217,7 +219,7 @@ class Port:
 class Deployment:
     """All that was read. A part that is None was not there."""
 
-    form: str  # docker or files: which kind of cure applies
+    form: str  # docker or files: which kind of fix applies
     prosody: Prosody | None = None
     jicofo: dict[str, Setting] | None = None
     bridge: dict[str, Setting] | None = None
@@ -233,7 +235,7 @@ class Deployment:
     files: list[str] = field(default_factory=list)
 
     def absent(self, name: str) -> Where:
-        """The place of a variable that is not set."""
+        """Return the place of a variable that is not set."""
         return Where(self.environment, 0, f"{name} is not set")
 
     def doubt(self, where: Where, reason: str, *, vital: bool = False) -> None:

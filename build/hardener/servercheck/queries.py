@@ -89,7 +89,7 @@ def may_be_false(setting: Setting | None) -> bool:
 
 
 def hocon_switch(settings: dict[str, Setting] | None, key: str) -> bool | None:
-    """A switch of Jicofo's; None: it is not set, or to something that is neither on nor off."""
+    """Return a switch of Jicofo's; None: it is not set, or to something that is neither on nor off."""
     return _switch((settings or {}).get(key), HOCON)
 
 
@@ -103,7 +103,7 @@ def _switch(setting: Setting | None, names: dict[bool, frozenset[str]]) -> bool 
 
 
 def words(value: Any) -> Iterator[str]:
-    """All strings in a value, keys included, however deep."""
+    """Yield all strings in a value, keys included, however deep."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Table):
@@ -113,19 +113,21 @@ def words(value: Any) -> Iterator[str]:
 
 
 def outside(setting: Setting | None) -> bool:
-    """Whether a list of interfaces reaches beyond this machine; not set is everything."""
+    """Return whether a list of interfaces reaches beyond this machine; not set is everything."""
     names = {one.value for one in strings(setting)}
     return setting is None or not names or not names <= LOOPBACK
 
 
 def modules_told(prosody: Prosody, section: Section) -> bool:
-    """Whether all modules of the section are known; if not, that has been told, and none is missed."""
+    """Return whether all modules of the section are known; if not, that has been told, and none is missed."""
     lists = [prosody.own(section, "modules_enabled"), prosody.own("*", "modules_enabled")]
     return all(one is None or (isinstance(one.value, Table) and one.value.complete) for one in lists)
 
 
 def main_host(prosody: Prosody) -> Section | None:
-    """The VirtualHost that people are meant to log in to: the one that has the rooms, or the mapper's base, or BOSH."""
+    """Return the VirtualHost that people are meant to log in to: the one that has the rooms, or the mapper's base, or
+    BOSH.
+    """
     base = prosody.get("*", "muc_mapper_domain_base")
     for test in (
         lambda host: base is not None and host.name == base.value,
@@ -139,7 +141,9 @@ def main_host(prosody: Prosody) -> Section | None:
 
 
 def main_rooms(prosody: Prosody) -> list[Section]:
-    """The Components that hold the rooms of meetings: those of Prosody's muc that are not named as something else."""
+    """Return the Components that hold the rooms of meetings: those of Prosody's muc that are not named as something
+    else.
+    """
     main = main_host(prosody)
     named = prosody.own(main, "main_muc") if main else None
     mucs = [one for one in prosody.components if one.module == "muc"]
@@ -149,7 +153,8 @@ def main_rooms(prosody: Prosody) -> list[Section]:
 
 
 def all_rooms(prosody: Prosody) -> list[Section]:
-    """All Components of Prosody's muc that people may enter: breakout rooms, the lobby and whatever else there is.
+    """Return all Components of Prosody's muc that people may enter: breakout rooms, the lobby and whatever else there
+    is.
 
     Not those where the services meet, which only they may enter (the finding service-rooms-open).
     """
@@ -159,7 +164,9 @@ def all_rooms(prosody: Prosody) -> list[Section]:
 
 
 def jicofo_authenticates(deployment: Deployment) -> bool | None:
-    """Whether Jicofo asks who somebody is before it makes them moderator; None: no Jicofo configuration at hand."""
+    """Return whether Jicofo asks who a person is before it makes them moderator; None: no Jicofo configuration at
+    hand.
+    """
     if deployment.jicofo is None:
         return None
     enabled = hocon_switch(deployment.jicofo, "jicofo.authentication.enabled")

@@ -1,4 +1,4 @@
-"""Ways to more than an ordinary participant may have, for somebody who has an account and is on nobody's list."""
+"""Ways to more than an ordinary participant may have, for a person who has an account and is on nobody's list."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NICK = "mallory"
 
 
 def ways(target: Target) -> Iterator[Way]:
-    """All of them; each needs an account."""
+    """Yield all of them; each needs an account."""
 
     def way(area: str, name: str, run: partial[Judgement] | object, needs: str = "account") -> Way:
         return Way(area, name, run, needs=needs)  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def ways(target: Target) -> Iterator[Way]:
 
 
 def _other_name(scene: Scene, mechanism: str) -> Judgement:
-    """Log in with the own password, asking to be somebody else (RFC 4422's authorization identity)."""
+    """Log in with the own password, asking to be another person (RFC 4422's authorization identity)."""
     account, focus = scene.account, f"focus@{scene.target.host('auth')}"
     if account.token:
         return refused("a token names one person: there is no password to log in with")
@@ -100,7 +100,7 @@ def _verdict_on_join(element: Element | None) -> Judgement:
 
 
 def _create(scene: Scene, host: str) -> Judgement:
-    """A room without asking the focus: whoever makes it, owns it."""
+    """Return a room without asking the focus: whoever makes it, owns it."""
     return _verdict_on_join(scene.client().join(f"attack-{scene.mark}@{host}", _NICK))
 
 
@@ -127,7 +127,7 @@ def _list_rooms(scene: Scene) -> Judgement:
 
 
 def _brewery(scene: Scene) -> Judgement:
-    """Where the bridges tell the focus how they are: no place for people."""
+    """Return where the bridges tell the focus how they are: no place for people."""
     client = scene.client()
     for host in ("internal-muc", "internal.auth"):
         for room in ("jvbbrewery", "jibribrewery", "jigasibrewery"):
@@ -174,7 +174,7 @@ def _focus_rename(scene: Scene) -> Judgement:
 
 
 def _forged(scene: Scene, stanza: str) -> Judgement:
-    """Send somebody a stanza with a sender that is not one's own; what counts is the sender that arrives."""
+    """Send a person a stanza with a sender that is not one's own; what counts is the sender that arrives."""
     witness, client = scene.client(), scene.client()
     witness.stream.send("<presence xmlns='jabber:client'/>")
     witness.until_ping()
@@ -201,7 +201,9 @@ def _forged_answer(scene: Scene) -> Judgement:
 
 
 def _focus_proxy(scene: Scene) -> Judgement:
-    """The proxy in front of the focus sends requests on to whoever told it to be there: that may only be the focus."""
+    """Return the proxy in front of the focus sends requests on to whoever told it to be there: that may only be the
+    focus.
+    """
     witness, client = scene.client(), scene.client()
     focus = scene.target.host("focus")
     client.stream.send(presence(focus))
@@ -220,7 +222,9 @@ def _focus_proxy(scene: Scene) -> Judgement:
 
 
 def _first_in(scene: Scene, *, asking: bool) -> Judgement:
-    """The first one in a fresh room, with nothing but an account. A promotion may come late, so we listen for it."""
+    """Return the first one in a fresh room, with nothing but an account. A promotion may come late, so we listen for
+    it.
+    """
     client = scene.client()
     scene.conference(client)
     item = f"<x xmlns='{MUC}#user'><item affiliation='owner' role='moderator'/></x>" if asking else ""
@@ -234,7 +238,7 @@ def _first_in(scene: Scene, *, asking: bool) -> Judgement:
 
 
 def _grants(jid: str, room: str, nick: str) -> dict[str, str]:
-    """What an ordinary participant may not ask a room for, by name."""
+    """Return what an ordinary participant may not ask a room for, by name."""
     item = f"<query xmlns='{MUC}#admin'><item {{}}/></query>"
     return {
         "grant oneself owner": item.format(f"affiliation='owner' jid={quoteattr(jid)}"),

@@ -73,13 +73,13 @@ def run(
 
 
 def ways(target: Target) -> Iterator[Way]:
-    """Every way in, in the order in which they are tried."""
+    """Yield every way in, in the order in which they are tried."""
     for room in (unauthenticated, robustness, authenticated, spoofs, exposure):
         yield from room.ways(target)
 
 
 def _missing(way: Way, target: Target) -> str:
-    """What a way needs and the caller has not given; "" if it can be tried."""
+    """Return what a way needs and the caller has not given; "" if it can be tried."""
     if way.needs and not target.account:
         return _MISSING["account"]
     return _MISSING["named-hosts"] if way.needs == "named-hosts" and not target.named_hosts else ""
@@ -106,7 +106,7 @@ def attempt(way: Way, target: Target, transport: str) -> Attempt:
 
 
 def _alive(scene: Scene) -> Judgement:
-    """After all that the server still takes a stream; if not, somebody without an account has silenced it."""
+    """After all that the server still takes a stream; if not, a person without an account has silenced it."""
     try:
         scene.guest()
     except (Closed, OSError):
@@ -118,7 +118,7 @@ _ALIVE = Way("many connections", "all of this together", _alive)
 
 
 def _ready(target: Target) -> Target:
-    """The target, looked at: both transports answer, the account works, the rooms' host is known and there."""
+    """Return the target, looked at: both transports answer, the account works, the rooms' host is known and there."""
     for transport in TRANSPORTS:
         scene = Scene(target, transport)
         try:
@@ -161,7 +161,7 @@ def _rooms_host(target: Target, hosts: tuple[str, ...]) -> str:
 
 
 def rows(attacked: Attacked) -> list[tuple[Any, ...]]:
-    """A table: area, attempts, refused, succeeded, unclear, not tried."""
+    """Return a table: area, attempts, refused, succeeded, unclear, not tried."""
     skipped = [one.area for one in attacked.not_tried]
     areas = dict.fromkeys([*attacked.areas, *skipped])
     none = {"refused": 0, "succeeded": 0, "unclear": 0}

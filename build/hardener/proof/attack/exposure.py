@@ -17,7 +17,7 @@ from hardener.proof.xmpp.stanzas import STREAMS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Method, path, and what stands in the answer of the real thing. The names are those of the modules in jitsi-meet's
+# Method, path, and what is in the answer of the real thing. The names are those of the modules in jitsi-meet's
 # resources/prosody-plugins, of Prosody's own HTTP modules, and of the REST interfaces of jicofo and the bridge.
 PATHS = (
     ("GET", "/room-census", "room_census"),
@@ -69,7 +69,7 @@ _HTTP = ("http",)
 
 
 def ways(target: Target) -> Iterator[Way]:
-    """All of them. Ports are tried where the caller names them."""
+    """Yield all of them. Ports are tried where the caller names them."""
     for method, path, tell in PATHS:
         yield Way(
             "paths", f"{method} {path.partition('?')[0]}", partial(_path, method=method, path=path, tell=tell), _HTTP
@@ -134,7 +134,9 @@ def _port(scene: Scene, kind: str, number: int) -> Judgement:
 
 
 def _spoken(scene: Scene, connection: socket.socket, kind: str) -> Judgement:
-    """A port for clients is one more way to the same login, if TLS is required there; one for servers is a door."""
+    """Return a port for clients is one more way to the same login, if TLS is required there; one for servers is a
+    door.
+    """
     space = "jabber:client" if kind == "c2s" else "jabber:server"
     to = scene.target.domain if kind == "c2s" else scene.target.muc
     sender = "" if kind == "c2s" else " from='evil.example'"

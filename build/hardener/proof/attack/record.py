@@ -30,17 +30,17 @@ class Judgement:
 
 
 def refused(why: str) -> Judgement:
-    """The server said no."""
+    """Return the server said no."""
     return Judgement(Verdict.REFUSED, why)
 
 
 def succeeded(why: str) -> Judgement:
-    """The attempt got what it wanted."""
+    """Return the attempt got what it wanted."""
     return Judgement(Verdict.SUCCEEDED, why)
 
 
 def unclear(why: str) -> Judgement:
-    """Neither: somebody has to look."""
+    """Neither: a person has to look."""
     return Judgement(Verdict.UNCLEAR, why)
 
 
@@ -69,7 +69,7 @@ class Target:
     crowd: int = 50  # connections at once
 
     def host(self, prefix: str) -> str:
-        """A host of this deployment: ``host("focus")`` is ``focus.DOMAIN``."""
+        """Return a host of this deployment: ``host("focus")`` is ``focus.DOMAIN``."""
         return f"{prefix}.{self.domain}" if prefix else self.domain
 
 
@@ -98,7 +98,7 @@ class Transcript:
         self._add(self._said, text)
 
     def attempt(self, name: str, area: str, transport: str, judgement: Judgement) -> Attempt:
-        """The record of the finished attempt."""
+        """Return the record of the finished attempt."""
         seconds = round(time.monotonic() - self._started, 3)
         sent, said = tuple(self._sent), tuple(self._said)
         return Attempt(name, area, transport, sent, said, judgement.verdict, judgement.why, seconds)
@@ -137,17 +137,17 @@ class Attacked:
     seconds: float
 
     def of(self, verdict: Verdict) -> tuple[Attempt, ...]:
-        """The attempts that ended so."""
+        """Return the attempts that ended so."""
         return tuple(one for one in self.attempts if one.verdict == verdict)
 
     @property
     def clean(self) -> bool:
-        """All refused, and at least one tried."""
+        """Return all refused, and at least one tried."""
         return bool(self.attempts) and len(self.of(Verdict.REFUSED)) == len(self.attempts)
 
     @property
     def areas(self) -> dict[str, dict[str, int]]:
-        """How many attempts of each area ended how."""
+        """Return how many attempts of each area ended how."""
         areas: dict[str, dict[str, int]] = {}
         for one in self.attempts:
             counts = areas.setdefault(one.area, {verdict.value: 0 for verdict in Verdict})
@@ -156,7 +156,7 @@ class Attacked:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The run in figures, and by name all that is not ``refused``."""
+        """Return the run in figures, and by name all that is not ``refused``."""
         return {
             "url": self.target.url,
             "domain": self.target.domain,

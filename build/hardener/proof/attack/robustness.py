@@ -23,7 +23,7 @@ _DEEP = 150_000  # elements in each other, seven bytes each
 
 
 def ways(_target: Target) -> Iterator[Way]:
-    """All of them."""
+    """Yield all of them."""
     for name in _broken(""):
         yield Way("broken input", name, partial(_tolerated, name=name))
     for name in _frames():
@@ -68,10 +68,10 @@ def _frames() -> dict[str, tuple[int, bytes]]:
 
 
 def _still_there(scene: Scene, client: Client) -> Judgement:
-    """Whether the stream goes on as if nothing had been: then the broken thing was taken."""
+    """Return whether the stream continues as if nothing had been: then the broken thing was taken."""
     client.stream.send(plain_probe(scene.mark))
     element = client.wait("failure", "success", "challenge")
-    return succeeded(f"the server takes it and goes on: {stanzas.local(element)}")
+    return succeeded(f"the server takes it and continues: {stanzas.local(element)}")
 
 
 def _tolerated(scene: Scene, name: str) -> Judgement:
@@ -159,7 +159,7 @@ def _resume_logged_in(scene: Scene) -> Judgement:
 
 
 def _bosh_takeover(scene: Scene) -> Judgement:
-    """A session id that nobody was given."""
+    """Return a session id that nobody was given."""
     stream = scene.stream()
     if not isinstance(stream, BoshStream):
         raise TypeError(stream.name)
@@ -171,7 +171,7 @@ def _bosh_takeover(scene: Scene) -> Judgement:
 
 
 def _crowd(scene: Scene) -> Judgement:
-    """The server may bear them or turn them away; what it may not do is to turn away everybody from then on."""
+    """Return the server may bear them or turn them away; what it may not do is to turn away everybody from then on."""
     came = 0
     for _number in range(scene.target.crowd):
         try:
@@ -185,4 +185,4 @@ def _crowd(scene: Scene) -> Judgement:
         scene.guest()
     except (Closed, OSError):
         return succeeded(f"after {came} streams without login nobody gets an answer any more")
-    return refused(f"{came} of {scene.target.crowd} streams without login opened; the server goes on answering")
+    return refused(f"{came} of {scene.target.crowd} streams without login opened; the server continues answering")

@@ -45,7 +45,7 @@ MUST_FIND = (
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """Both runs. ``missed`` are planted doors that the suite did not find: then it proves nothing about the others."""
+    """Both runs. ``missed`` are planted holes that the suite did not find: then it proves nothing about the others."""
 
     attacked: Attacked
     control: Attacked

@@ -54,34 +54,34 @@ class Scene:
 
     @property
     def room(self) -> str:
-        """A room that nobody else has."""
+        """Return a room that nobody else has."""
         return f"attack-{self.mark}@{self.target.muc}"
 
     @property
     def account(self) -> Account:
-        """The account that the caller gave."""
+        """Return the account that the caller gave."""
         if not self.target.account:
             raise ValueError("this way needs an account")
         return self.target.account
 
     def more_time(self) -> None:
-        """Start the patience anew: something has been answered."""
+        """Start the patience again: something has been answered."""
         self._deadline = time.monotonic() + self.target.patience
 
     def stream(self, query: str = "") -> Stream:
-        """A stream that is not open yet."""
+        """Return a stream that is not open yet."""
         stream = TRANSPORTS[self.transport](self.target, self.transcript, lambda: self._deadline, query)
         self._open.append(stream)
         return stream
 
     def frames(self) -> WebSocketStream:
-        """A stream that can send broken frames."""
+        """Return a stream that can send broken frames."""
         stream = WebSocketStream(self.target, self.transcript, lambda: self._deadline)
         self._open.append(stream)
         return stream
 
     def client(self) -> Client:
-        """A client that has logged in with the caller's account."""
+        """Return a client that has logged in with the caller's account."""
         account = self.account
         stream = self.stream(f"token={account.token}" if account.token else "")
         client = Client(stream, stream.open(self.target.domain), self.target.domain)
@@ -96,7 +96,7 @@ class Scene:
             client.log_in(*(() if account.token else (account.user, account.password)))
         except Impostor as error:
             raise ConfigError(
-                str(error), hint="somebody stands between: look at the TLS certificate and the proxy"
+                str(error), hint="a person is between: look at the TLS certificate and the proxy"
             ) from error
         except Refused as error:
             raise ConfigError(
@@ -105,7 +105,7 @@ class Scene:
             ) from error
 
     def guest(self, host: str = "", query: str = "") -> Client:
-        """A client that has opened a stream and not logged in."""
+        """Return a client that has opened a stream and not logged in."""
         stream = self.stream(query)
         return Client(stream, stream.open(host or self.target.domain), self.target.domain)
 
@@ -143,5 +143,5 @@ class Scene:
 
 
 def plain_probe(mark: str) -> str:
-    """A login that cannot work: whoever answers it still listens."""
+    """Return a login that cannot work: whoever answers it still listens."""
     return sasl.auth("PLAIN", sasl.plain(f"nobody-{mark}", "wrong"))

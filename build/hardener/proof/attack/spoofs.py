@@ -1,4 +1,4 @@
-"""Ways to be taken for the room, the focus, a machine or a moderator, for somebody who has an account and is in a room.
+"""Ways to be taken for the room, the focus, a machine or a moderator, for a person who has an account and is in a room.
 
 What counts is what another participant receives: an element that only the server may send, or one at a place where no
 client looks for it.
@@ -55,7 +55,7 @@ class Spoof:
 
 
 def spoofs(target: Target) -> dict[str, Spoof]:
-    """All of them, by name."""
+    """Return all of them, by name."""
     auth = target.host("auth")
 
     def item(jid: str = "", role: str = "moderator", affiliation: str = "owner") -> str:
@@ -181,7 +181,9 @@ def spoofs(target: Target) -> dict[str, Spoof]:
 
 
 def ways(target: Target) -> Iterator[Way]:
-    """All of them; each needs an account. What a room passes on hardly hangs on the transport: over BOSH a few."""
+    """Yield all of them; each needs an account. What a room passes on hardly hangs on the transport: over BOSH a
+    few.
+    """
     for name, spoof in spoofs(target).items():
         transports = tuple(TRANSPORTS) if name in _BOTH else (WebSocketStream.name,)
         yield Way(AREA, name, partial(_spoof, name=name), transports, spoof.needs)
@@ -226,7 +228,7 @@ def _stanza(scene: Scene, spoof: Spoof) -> str:
 
 
 def _spoofed(element: Element, spoof: Spoof) -> Iterator[Element]:
-    """What must not be there, but for the room's own word, which each presence has."""
+    """Yield what must not be there, but for the room's own word, which each presence has."""
     own = word_of_room(element) if local(element) == "presence" else None
 
     def below(parent: Element, depth: int) -> Iterator[Element]:

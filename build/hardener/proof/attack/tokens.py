@@ -8,7 +8,7 @@ import hmac
 import json
 from typing import Any
 
-# Secrets that stand in manuals and examples; "" is what an unset variable makes of a template.
+# Secrets that are in manuals and examples; "" is what an unset variable makes of a template.
 _WEAK_SECRETS = ("", "secret", "changeme", "my_jitsi_app_secret", "example_app_secret", "jitsi")
 _YEAR = 365 * 24 * 3600
 
@@ -19,7 +19,7 @@ def _part(value: Any) -> str:
 
 
 def signed(claims: dict[str, Any], secret: str, **head: Any) -> str:
-    """A token with an HS256 signature.
+    """Return a token with an HS256 signature.
 
     >>> signed({"a": 1}, "x").count(".")
     2

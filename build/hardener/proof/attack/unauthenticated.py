@@ -47,7 +47,7 @@ _STOCK_HOSTS = (
 
 
 def ways(target: Target) -> Iterator[Way]:
-    """All of them, for one deployment."""
+    """Yield all of them, for one deployment."""
     yield from _mechanisms(target)
     for host in sorted(
         {target.host(one) for one in (*_GUEST_HOSTS, *_SERVICE_HOSTS)} | {*_STOCK_HOSTS} - {target.domain}
@@ -81,7 +81,7 @@ def _mechanisms(target: Target) -> Iterator[Way]:
 
 
 def _bad_logins(target: Target, mark: str) -> tuple[tuple[str, str, str | None], ...]:
-    """Name, mechanism and first message of logins that need one message."""
+    """Return name, mechanism and first message of logins that need one message."""
     user = target.account.user if target.account else "admin"
     focus = f"focus@{target.host('auth')}"
     return (
@@ -168,7 +168,7 @@ def _token(scene: Scene, name: str, carrier: str) -> Judgement:
 
 
 def register_query(mark: str) -> str:
-    """A request for an account of that name."""
+    """Return a request for an account of that name."""
     name = f"attack-{mark}"
     return f"<query xmlns='{REGISTER}'><username>{name}</username><password>{mark}-Pw</password></query>"
 
@@ -255,7 +255,7 @@ def _own_success(scene: Scene) -> Judgement:
 
 
 def _restart(scene: Scene) -> Judgement:
-    """A stream starts anew after a login; one that starts anew without, and is then taken for logged in."""
+    """Return a stream starts again after a login; one that starts again without, and is then taken for logged in."""
     guest = scene.guest()
     guest.stream.restart(scene.target.domain)
     try:

@@ -36,7 +36,7 @@ _SERVER_ERROR = 500
 
 
 def of_sasl(answer: Element) -> Judgement:
-    """The answer that ends a SASL exchange."""
+    """Return the answer that ends a SASL exchange."""
     name, why = local(answer), condition(answer)
     if name == "success":
         return succeeded("the server says success")
@@ -46,7 +46,7 @@ def of_sasl(answer: Element) -> Judgement:
 
 
 def of_stanza(answer: Element) -> Judgement:
-    """The answer to a stanza that must not be served: a result is a success."""
+    """Return the answer to a stanza that must not be served: a result is a success."""
     kind, why = answer.get("type", ""), condition(answer)
     if kind == "error":
         return refused(why) if why in _STANZA_REFUSALS else unclear(f"error: {why or 'no condition'}")
@@ -56,14 +56,16 @@ def of_stanza(answer: Element) -> Judgement:
 
 
 def of_closing(why: str) -> Judgement:
-    """The server ended the stream; ``why`` is the condition, or "" where it just hung up (nothing was granted)."""
+    """Return the server ended the stream; ``why`` is the condition, or "" where it just hung up (nothing was
+    granted).
+    """
     if not why:
         return refused("the server hangs up")
     return refused(why) if why in _STREAM_REFUSALS else unclear(f"the stream ends with {why}")
 
 
 def of_http(status: int) -> Judgement | None:
-    """What a status alone says; None where the body has to be looked at."""
+    """Return what a status alone says; None where the body has to be looked at."""
     if status in _HTTP_REFUSALS:
         return refused(f"HTTP {status}")
     if status >= _SERVER_ERROR:
@@ -72,9 +74,9 @@ def of_http(status: int) -> Judgement | None:
 
 
 def of_page(status: int, body: bytes, tell: str, *, usual: bool) -> Judgement:
-    """The answer to a request for something that must not be there.
+    """Return the answer to a request for something that must not be there.
 
-    ``tell`` stands in the answer of the real thing; ``usual`` says that this site answers so to any name that does not
+    ``tell`` is in the answer of the real thing; ``usual`` says that this site answers so to any name that does not
     exist (Jitsi Meet's sites take a path for a room and send the same page for all).
     """
     judged = of_http(status)
@@ -83,5 +85,5 @@ def of_page(status: int, body: bytes, tell: str, *, usual: bool) -> Judgement:
     if usual:
         return refused("the site's usual page for any name")
     if tell.encode() in body:
-        return succeeded(f"HTTP {status}, and it is the real thing: {tell!r} stands in it")
+        return succeeded(f"HTTP {status}, and it is the real thing: {tell!r} is in it")
     return unclear(f"HTTP {status} with a page that is not the usual one")

@@ -126,7 +126,7 @@ def _starts(
 
 
 def _console(browser: Browser, address: str, path: str, ready: str) -> frozenset[str]:
-    """What a page says until it has come to rest, in a form that two builds share."""
+    """Return what a page says until it has come to rest, in a form that two builds share."""
     from playwright.sync_api import Error  # noqa: PLC0415
 
     context = browser.new_context(locale="en-GB")
@@ -170,7 +170,8 @@ def _answer_xmpp(context: BrowserContext) -> None:
 
 
 def normal(text: str, address: str) -> str:
-    """A message without what differs by run or by minifier: address, places in scripts, ids, figures, short names.
+    """Return a message without what differs by run or by minifier: address, places in scripts, ids, figures, short
+    names.
 
     >>> normal("12:30:01.5 http://127.0.0.1:5/libs/a.js:2:7 <aZ.join> <new t> 0f3a9c77\\n    at t (a.js)", "http://127.0.0.1:5")
     'N:N:N /libs/a.js:N:N <*.join> <new *> N'
@@ -183,7 +184,7 @@ def normal(text: str, address: str) -> str:
 
 
 def starts(rspack: Seen, webpack: Seen) -> Found:
-    """Every worker and worklet starts, on both sides in the same way."""
+    """Return every worker and worklet starts, on both sides in the same way."""
     differences = [
         Difference("starts", "control", f"{name} was not noticed", side)
         for side, seen in zip(SIDES, (rspack, webpack), strict=True)

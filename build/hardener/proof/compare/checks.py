@@ -17,31 +17,33 @@ _MODULES = "node_modules/"
 
 
 def inspect(rspack: Side, webpack: Side) -> tuple[Found, ...]:
-    """All checks of one component."""
+    """Return all checks of one component."""
     return tuple(
         detector(rspack, webpack) for detector in (files, packages, modules, libraries, levels, sizes, limits, licences)
     )
 
 
 def files(rspack: Side, webpack: Side) -> Found:
-    """Every script that is not a chunk is written by both; chunks are named by number, and the numbers differ."""
+    """Return every script that is not a chunk is written by both; chunks are named by number, and the numbers
+    differ.
+    """
     names = [{_together(name) for name in side.scripts} for side in (rspack, webpack)]
     return Found("files", len(names[0] | names[1]), _sets("files", rspack.component, *names))
 
 
 def packages(rspack: Side, webpack: Side) -> Found:
-    """The npm packages behind the modules of each bundle."""
+    """Return the npm packages behind the modules of each bundle."""
     pick = lambda modules: {package for module in modules if (package := package_of(module))}  # noqa: E731
     return _by_bundle("packages", rspack, webpack, pick)
 
 
 def modules(rspack: Side, webpack: Side) -> Found:
-    """The source files in each bundle."""
+    """Return the source files in each bundle."""
     return _by_bundle("modules", rspack, webpack, set[str])
 
 
 def package_of(module: str) -> str:
-    """Where the package of a module is installed; empty for a file of the tree.
+    """Return where the package of a module is installed; empty for a file of the tree.
 
     >>> package_of("node_modules/@a/b/node_modules/c/d/e.js"), package_of("node_modules/@a/b/c.js"), package_of("a.js")
     ('node_modules/@a/b/node_modules/c', 'node_modules/@a/b', '')
@@ -52,7 +54,7 @@ def package_of(module: str) -> str:
 
 
 def libraries(rspack: Side, webpack: Side) -> Found:
-    """What each library exports to CommonJS, to an AMD loader and as a global: the same names, and some."""
+    """Return what each library exports to CommonJS, to an AMD loader and as a global: the same names, and some."""
     differences: list[Difference] = []
     for file, surfaces in webpack.libraries.items():
         where = f"{webpack.component}/{file}"
@@ -90,7 +92,7 @@ def levels(rspack: Side, webpack: Side) -> Found:
 
 
 def sizes(rspack: Side, webpack: Side) -> Found:
-    """Each script has webpack's size, within so many per cent; chunks count together."""
+    """Return each script has webpack's size, within so many per cent; chunks count together."""
     ours, theirs = (_most(side, "size", sum) for side in (rspack, webpack))
     differences: list[Difference] = []
     for name in sorted(ours.keys() & theirs.keys()):
@@ -136,7 +138,7 @@ def licences(rspack: Side, webpack: Side) -> Found:
 
 
 def join(found: Iterable[Found]) -> tuple[Found, ...]:
-    """One result a check, whatever components it was made of."""
+    """Return one result a check, whatever components it was made of."""
     whole: dict[str, Found] = {}
     for one in found:
         before = whole.get(one.check, Found(one.check, 0, ()))
@@ -165,7 +167,7 @@ def _together(name: str) -> str:
 
 
 def _most(side: Side, key: str, join: Callable[[list[int]], int]) -> Mapping[str, int]:
-    """A figure by script, chunks together."""
+    """Return a figure by script, chunks together."""
     values: dict[str, list[int]] = {}
     for name, facts in side.scripts.items():
         values.setdefault(_together(name), []).append(facts[key])

@@ -30,7 +30,7 @@ _KEYS = {
 
 
 def read(path: Path) -> tuple[Reviewed, ...]:
-    """The reviewed differences; none where there is no such file. Raises ConfigError for a malformed entry."""
+    """Return the reviewed differences; none where there is no such file. Raises ConfigError for a malformed entry."""
     if not path.exists():
         return ()
     document = tables.load(path)
@@ -78,7 +78,7 @@ def _concerns(line: Reviewed, difference: Difference) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether a text is of a form in which ``*`` stands for anything.
+    """Return whether a text is of a form in which ``*`` means anything.
 
     >>> _matches("node_modules/core-js/*.js", "node_modules/core-js/modules/es.map.js"), _matches("a", "ab")
     (True, False)

@@ -41,7 +41,7 @@ class Difference:
     percent: float = 0.0
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         return f"{self.where}: {self.what} ({self.only if self.only != 'both' else 'both sides'})"
 
 

@@ -31,7 +31,7 @@ def compare(
     """Compare the toolchains on the project's hardened tree.
 
     ``pages`` opens both sites in Chromium; ``twice`` builds each side once more from nothing, in another folder. What
-    is left out stands in the result. Raises HardenerError where a side cannot be built or looked at, ConfigError for a
+    is left out is in the result. Raises HardenerError where a side cannot be built or looked at, ConfigError for a
     malformed toolchains.toml.
     """
     reviewed = read(project.root / NAME)
@@ -112,7 +112,7 @@ def _twice(project: Project, sources: Mapping[str, str], built: Mapping[str, Res
 
 
 def unlike(one: Path, other: Path) -> tuple[int, tuple[str, ...]]:
-    """How many files two folders have, and which are not in both with the same bytes."""
+    """Return how many files two folders have, and which are not in both with the same bytes."""
     digests = [
         {path.relative_to(folder).as_posix(): stamps.file_digest(path) for path in folder.rglob("*") if path.is_file()}
         for folder in (one, other)

@@ -40,7 +40,9 @@ _FOLDERS = {"libs", "css", "static", "images", "fonts", "lang", "sounds"}
 
 
 def answer(site: Path, address: str) -> tuple[int, str, bytes]:
-    """What a GET returns: status, content type, bytes. With ``?started`` a script says at its end that it got there."""
+    """Return what a GET returns: status, content type, bytes. With ``?started`` a script says at its end that it got
+    there.
+    """
     parts = urlsplit(address)
     if parts.path in _FILES:
         kind, data = _FILES[parts.path]

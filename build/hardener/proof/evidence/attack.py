@@ -25,7 +25,7 @@ class Attack:
     journeys: tuple[str, ...]
     config: dict[str, Any] = field(default_factory=dict)  # overrides in the fragment
     interface: dict[str, Any] = field(default_factory=dict)
-    fragment: str = ""  # what else stands there
+    fragment: str = ""  # what else is there
     query: str = ""
     settings: str = ""  # lines of the operator's config.js
     mallory: Mallory | None = None
@@ -35,7 +35,7 @@ class Attack:
     server: frozenset[str] = frozenset()  # how our stub is then
 
     def address(self, path: str) -> str:
-        """The link to a page of the site that carries this attack."""
+        """Return the link to a page of the site that carries this attack."""
         values = [f"config.{key}={quote(json.dumps(one))}" for key, one in self.config.items()]
         values += [f"interfaceConfig.{key}={quote(json.dumps(one))}" for key, one in self.interface.items()]
         values += [self.fragment] if self.fragment else []

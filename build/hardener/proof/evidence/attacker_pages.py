@@ -23,7 +23,7 @@ SAY_AVATAR = (
 
 
 def token() -> str:
-    """An unsigned JWT that names an avatar and an e-mail address."""
+    """Return an unsigned JWT that names an avatar and an e-mail address."""
 
     def part(value: object) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
@@ -34,7 +34,7 @@ def token() -> str:
 
 
 def embedding(options: dict[str, Any], then: str = "", first: str = "") -> str:
-    """An embedding page that uses the IFrame API, and says what it is told."""
+    """Return an embedding page that uses the IFrame API, and says what it is told."""
     wanted = {"roomName": "ROOM", "width": 1200, "height": 760} | options
     return f"""<!doctype html><meta charset=utf-8><title>Stage</title><body><div id=here></div>
 <script src="https://{HOST}/external_api.js"></script><script>
@@ -49,7 +49,7 @@ api.on('videoConferenceJoined', () => {{ {then} }});
 
 
 def opening(then: str) -> str:
-    """A page that opens a room in a new window, and listens and talks to it as an embedding page would."""
+    """Return a page that opens a room in a new window, and listens and talks to it as an embedding page would."""
     return f"""<!doctype html><meta charset=utf-8><title>Stage</title><body><button id=go>go</button><script>
 let other;
 addEventListener('message', event => {{ if (event.origin === 'https://{HOST}') {{

@@ -83,14 +83,14 @@ def _embedded(name: str, text: str, options: dict[str, Any], then: str = "", *, 
 
 
 def _brands(name: str, text: str, branding: dict[str, Any], *expects: str) -> Attack:
-    """An answer of the operator's branding service, taken over or not the operator's own."""
+    """Return an answer of the operator's branding service, taken over or not the operator's own."""
     address = "data:application/json," + quote(json.dumps(branding))
     settings = f"config.dynamicBrandingUrl = {json.dumps(address)};\n"
     return Attack(name, "branding", text, ("prejoin",), settings=settings, expects=expects)
 
 
 def _groups() -> list[Attack]:
-    """Every key that upstream lets a link override, with a hostile value, in groups."""
+    """Return every key that upstream lets a link override, with a hostile value, in groups."""
     found = []
     for number, group in enumerate(override_keys.groups(override_keys.CONFIG)):
         values = {key: override_keys.hostile(key) for key in group}

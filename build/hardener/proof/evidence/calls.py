@@ -76,7 +76,7 @@ def mallory(visit: Visit) -> None:
         raise Missed("no real servers")
     _come(visit)
     hostile = visit.attack.mallory or Mallory(chat=("Hello",))
-    claims = MISTAKEN in visit.attack.expects  # to be somebody else: then upstream as it is may not show her
+    claims = MISTAKEN in visit.attack.expects  # to be another person: then upstream as it is may not show her
     last = f"That was all {secrets.token_hex(4)}"
     room = visit.page.evaluate("APP.conference._room.room.roomjid")
     with contextlib.ExitStack() as stack:
@@ -93,7 +93,7 @@ def mallory(visit: Visit) -> None:
         try:
             with visit.step("everything that Mallory sent has arrived", must=True):
                 _read(visit, last)
-        finally:  # also where the page shows nothing of somebody whom it does not know
+        finally:  # also where the page shows nothing of a person whom it does not know
             if claims:
                 me = visit.page.evaluate("APP.conference.getMyUserId()")
                 occupants.compare(visit, lambda: peer.others(me))

@@ -46,7 +46,7 @@ class Result:
 
 
 def plan(only: Sequence[str] = ()) -> list[tuple[Journey, Attack]]:
-    """What is to be walked. ``only`` names journeys, attacks, or ``JOURNEY+ATTACK``."""
+    """Return what is to be walked. ``only`` names journeys, attacks, or ``JOURNEY+ATTACK``."""
     pairs = [(journey, NONE) for journey in JOURNEYS.values() if journey.alone]
     pairs += [(JOURNEYS[name], attack) for attack in ATTACKS for name in attack.journeys]
     if not only:
@@ -61,7 +61,7 @@ def plan(only: Sequence[str] = ()) -> list[tuple[Journey, Attack]]:
 
 
 def needs_servers(only: Sequence[str] = ()) -> bool:
-    """Whether some of what is to be walked leads to real servers."""
+    """Return whether some of what is to be walked leads to real servers."""
     return any(journey.people for journey, _attack in plan(only))
 
 
@@ -72,7 +72,7 @@ def _names(journey: Journey, attack: Attack) -> set[str]:
 
 
 def name_of(journey: Journey, attack: Attack) -> str:
-    """How a run is called in the record."""
+    """Return how a run is called in the record."""
     return f"{journey.name} + {attack.name}"
 
 
@@ -134,14 +134,16 @@ def run(
 
 
 def digest(site: Path) -> str:
-    """One hash of all files of a site, source maps aside, as docs/auditor.md#evidence works it out with sha256sum."""
+    """Return one hash of all files of a site, source maps aside, as docs/auditor.md#evidence works it out with
+    sha256sum.
+    """
     files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
     lines = [f"{stamps.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(".map")]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _expected(pairs: Sequence[tuple[Journey, Attack]]) -> dict[str, tuple[str, ...]]:
-    """Whom upstream as it is contacts: by attack, and for real servers by run, so that the stub cannot stand in."""
+    """Whom upstream as it is contacts: by attack, and for real servers by run, so that the stub cannot be in."""
     found = {attack.name: attack.expects for journey, attack in pairs if not journey.people}
     for journey, attack in pairs:
         if journey.people:
@@ -188,7 +190,7 @@ def _walk(
 
 
 def weak_control(summary: dict[str, Any]) -> list[str]:
-    """What is wrong with a run on the unpatched site, where leaks must be found: nothing, or the reasons."""
+    """Return what is wrong with a run on the unpatched site, where leaks must be found: nothing, or the reasons."""
     reasons = [f"the control is void: {one}" for one in summary["void_because"]]
     reasons += [
         f"the control did not see what {one['attack']} does to upstream as it is: {', '.join(one['missing'])}"

@@ -1,6 +1,6 @@
 """The hostile participant at real servers: an XMPP client of our own, with an account of its own, in the same room.
 
-It says what Mallory says in the stub (proof/xmpp/stub.py), but Prosody carries it. It stands outside of the sealed
+It says what Mallory says in the stub (proof/xmpp/stub.py), but Prosody carries it. It is outside of the sealed
 network and is no browser: so each contact that the witnesses see is one of the victim's.
 """
 
@@ -61,7 +61,7 @@ class Peer(Client):
         return f"{self._room}/{MALLORY}"
 
     def come(self, room: str, mallory: Mallory) -> None:
-        """Sit down in a room that somebody else has opened, with Mallory's first presence. Raises Refused."""
+        """Sit down in a room that another person has opened, with Mallory's first presence. Raises Refused."""
         self._room = room
         inside = f"<x xmlns='{MUC}'/>{there(mallory.first, self.domain)}"
         self.stream.send(muc.presence(self._seat, inside))
@@ -88,7 +88,9 @@ class Peer(Client):
                 self.aside(self.stream.receive())
 
     def others(self, nick: str) -> dict[str, str]:
-        """The room's list as the server tells it (nick -> role), without the focus and without one of its occupants."""
+        """Return the room's list as the server tells it (nick -> role), without the focus and without one of its
+        occupants.
+        """
         focus = f"focus@auth.{self.domain}/"
         found = dict(self._occupants)
         return {one: role for one, (jid, role) in found.items() if one != nick and not jid.startswith(focus)}
@@ -109,7 +111,7 @@ class Peer(Client):
 
 
 def there(claim: str, domain: str) -> str:
-    """What somebody claims on our own server, with the addresses of another one.
+    """Return what a person claims on our own server, with the addresses of another one.
 
     >>> there(f"<item jid='focus@auth.{HOST}/f'/><email>a@{HOST}</email>", "real.example")
     "<item jid='focus@auth.real.example/f'/><email>a@real.example</email>"
@@ -118,7 +120,7 @@ def there(claim: str, domain: str) -> str:
 
 
 def reply(request: ET.Element) -> str:
-    """What a client says to a request: which features it has, or just yes (to the offer of a call, say).
+    """Return what a client says to a request: which features it has, or just yes (to the offer of a call, say).
 
     >>> reply(ET.fromstring("<iq type='set' id='7' from='r@m/a'><jingle xmlns='urn:xmpp:jingle:1'/></iq>"))
     '<iq xmlns=\\'jabber:client\\' type=\\'result\\' id="7" to="r@m/a"></iq>'

@@ -89,7 +89,7 @@ class SealedNetwork:
         self._do("netns", "exec", namespace, *words)
 
     def launcher(self, program: str, folder: Path) -> Path:
-        """A script that starts a program in the browser's namespace, for whoever wants a path to start."""
+        """Return a script that starts a program in the browser's namespace, for whoever wants a path to start."""
         script = folder / "chromium-in-namespace"
         script.write_text(f'#!/bin/sh\nexec {self._ip} netns exec {self.browser} {program} "$@"\n')
         script.chmod(0o755)
@@ -118,7 +118,7 @@ class SealedNetwork:
         return answers[0]
 
     def tcp(self, address: str, port: int) -> socket.socket:
-        """A listening TCP socket at the wire's end."""
+        """Return a listening TCP socket at the wire's end."""
 
         def make() -> socket.socket:
             one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -132,7 +132,7 @@ class SealedNetwork:
         return self.within(self.wire, make)
 
     def udp(self, address: str, port: int) -> socket.socket:
-        """A bound UDP socket at the wire's end."""
+        """Return a bound UDP socket at the wire's end."""
 
         def make() -> socket.socket:
             one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -142,7 +142,7 @@ class SealedNetwork:
         return self.within(self.wire, make)
 
     def tap(self) -> socket.socket:
-        """A raw socket that gets a copy of every packet on the cable."""
+        """Return a raw socket that gets a copy of every packet on the cable."""
 
         def make() -> socket.socket:
             one = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
@@ -153,5 +153,5 @@ class SealedNetwork:
         return self.within(self.wire, make)
 
     def connect_browser(self, port: int) -> socket.socket:
-        """A connection to a port on the loopback of the browser's namespace."""
+        """Return a connection to a port on the loopback of the browser's namespace."""
         return self.within(self.browser, lambda: socket.create_connection(("127.0.0.1", port), timeout=10))

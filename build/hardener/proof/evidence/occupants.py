@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from hardener.proof.evidence.visit import Visit
 
-CANARY = "canary occupants"  # the run in which the server has somebody of whom the page is not told
+CANARY = "canary occupants"  # the run in which the server has a person of whom the page is not told
 PLANTED = "0000dead"
 FOCUS = "focus"
 # The page's own participants, what its open list shows, whom it takes for the focus, and whether it is still in there.
@@ -85,7 +85,7 @@ def _until(visit: Visit, condition: Callable[[], bool], seconds: float) -> None:
 
 
 def in_room(visit: Visit) -> Mapping[str, str] | None:
-    """The stub's list, once the page has answered the last thing that it was told."""
+    """Return the stub's list, once the page has answered the last thing that it was told."""
     talk = visit.scene.talk if visit.scene else None
     return dict(talk.occupants) if talk and talk.settled else None
 

@@ -149,7 +149,8 @@ _KNOWN: dict[str, Any] = {
 
 
 def hostile(key: str) -> Any:
-    """The value that a hostile link gives a key: what turns things on, and addresses and markup that lead elsewhere.
+    """Return the value that a hostile link gives a key: what turns things on, and addresses and markup that lead
+    elsewhere.
 
     >>> hostile("disableThirdPartyRequests"), hostile("enableSaveLogs"), hostile("disableChat")
     (False, True, False)
@@ -171,7 +172,7 @@ def hostile(key: str) -> Any:
 
 
 def groups(keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """All keys, some at a time, those that may end calls last."""
+    """Yield all keys, some at a time, those that may end calls last."""
     tame = [key for key in keys if key not in BREAKERS]
     for some, size in ((tame, SIZE), ([key for key in keys if key in BREAKERS], FEW)):
         for at in range(0, len(some), size):

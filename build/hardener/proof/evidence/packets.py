@@ -1,4 +1,4 @@
-"""What stands in the bytes that leave the browser: IPv4, DNS questions, TLS server names, STUN. Pure functions."""
+"""What is in the bytes that leave the browser: IPv4, DNS questions, TLS server names, STUN. Pure functions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def ipv4(data: bytes) -> Packet | None:
 
 
 def is_stun(payload: bytes) -> bool:
-    """Whether a datagram is a STUN (or TURN) message: two zero bits, then RFC 8489's magic cookie.
+    """Return whether a datagram is a STUN (or TURN) message: two zero bits, then RFC 8489's magic cookie.
 
     >>> is_stun(bytes.fromhex("0001 0000 2112a442") + bytes(12))
     True
@@ -55,7 +55,7 @@ def is_stun(payload: bytes) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether packets to an address leave the machine's own link: no multicast, broadcast, loopback, link-local.
+    """Return whether packets to an address leave the machine's own link: no multicast, broadcast, loopback, link-local.
 
     >>> is_public("198.18.64.1"), is_public("224.0.0.251"), is_public("127.0.0.1"), is_public("169.254.3.4")
     (True, False, False, False)
@@ -66,7 +66,7 @@ def is_public(address: str) -> bool:
 
 
 def dns_question(data: bytes) -> tuple[str, str] | None:
-    """The name (lower case, no dot at the end) and type that a DNS query asks for; None where it is no query.
+    """Return the name (lower case, no dot at the end) and type that a DNS query asks for; None where it is no query.
 
     >>> dns_question(bytes.fromhex("abcd 0100 0001 0000 0000 0000 03777777 0178 00 0001 0001"))
     ('www.x', 'A')
@@ -87,7 +87,7 @@ def dns_question(data: bytes) -> tuple[str, str] | None:
 
 
 def dns_answer(query: bytes, address: str | None) -> bytes:
-    """The answer to a query: one A record that nobody may keep, or (without an address) an empty answer."""
+    """Return the answer to a query: one A record that nobody may keep, or (without an address) an empty answer."""
     end = query.index(b"\0", _DNS_HEADER) + 5
     count = 1 if address else 0
     head = query[:2] + b"\x81\x80" + struct.pack("!HHHH", 1, count, 0, 0)
@@ -98,7 +98,7 @@ def dns_answer(query: bytes, address: str | None) -> bytes:
 
 
 def server_name(data: bytes) -> str | None:
-    """The server name (SNI) of a TLS ClientHello; None where there is none."""
+    """Return the server name (SNI) of a TLS ClientHello; None where there is none."""
     if len(data) < 44 or data[0] != _HANDSHAKE or data[5] != _CLIENT_HELLO:  # noqa: PLR2004
         return None
     try:

@@ -39,6 +39,6 @@ class Recorder:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The events of a record, in order."""
+    """Return the events of a record, in order."""
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines if line.strip()]

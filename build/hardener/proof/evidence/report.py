@@ -104,7 +104,7 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
 
 
 def contacts(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Two summaries side by side: each run in which either had contacts, and whom it talked to."""
+    """Return two summaries side by side: each run in which either had contacts, and whom it talked to."""
     rows: list[tuple[str, ...]] = []
     by_name = [{run["run"]: run for run in one["runs"]} for one in (left, right)]
     for name in dict.fromkeys([*by_name[0], *by_name[1]]):

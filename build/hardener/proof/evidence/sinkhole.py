@@ -25,7 +25,7 @@ _ANSWER = (
 
 
 class Names:
-    """Which address stands for which name: own names share the own server, every foreign one gets its own."""
+    """Which address means which name: own names share the own server, every foreign one gets its own."""
 
     def __init__(self, own: Sequence[str]) -> None:
         self.own = frozenset(own)
@@ -34,7 +34,7 @@ class Names:
         self._names: dict[str, str] = {namespaces.OWN: own[0]}
 
     def address(self, name: str) -> str:
-        """The address of a name (a new one for a name never asked for)."""
+        """Return the address of a name (a new one for a name never asked for)."""
         if name in self.own:
             return namespaces.OWN
         with self._lock:
@@ -45,7 +45,7 @@ class Names:
             return self._addresses[name]
 
     def name(self, address: str) -> str:
-        """The name that an address stands for, or the address itself where nobody asked for a name."""
+        """Return the name that an address means, or the address itself where nobody asked for a name."""
         return self._names.get(address, address)
 
 

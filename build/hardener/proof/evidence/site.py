@@ -30,7 +30,7 @@ STAGE = "stage.hardener.test"  # where the embedding and opening pages of attack
 NOT_FOUND = 404, "text/plain", b"404 Not Found\n"  # without a text Chromium takes the answer for a broken connection
 BAIT = "/bait/"  # no page of ours asks for what lies below: who does has been told to by an attacker
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
-# Inside of an attribute, values stand in single quotes.
+# Inside of an attribute, values are in single quotes.
 _TYPES = {".wasm": "application/wasm", ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json"}
 
 
@@ -51,7 +51,7 @@ class Scene:
 
 
 def settings(host: str, servers: Real | None = None) -> str:
-    """What every operator has to write into config.js: the names of the own servers."""
+    """Return what every operator has to write into config.js: the names of the own servers."""
     names = servers.config if servers else f"config.hosts = {{ domain: '{host}', muc: 'conference.{host}' }};"
     return f"\n{names}\nconfig.bosh = 'https://{host}/http-bind'; config.websocket = 'wss://{host}/xmpp-websocket';\n"
 
@@ -84,7 +84,7 @@ class OwnServer:
                 handler(stream, peer, None)
 
     def body(self, host: str, path: str) -> tuple[int, str, bytes]:
-        """What a GET returns: status, content type, bytes."""
+        """Return what a GET returns: status, content type, bytes."""
         if host == STAGE:
             return 200, "text/html; charset=utf-8", self.scene.page.encode()
         name = PurePosixPath(unquote(path).lstrip("/") or "index.html")
@@ -103,7 +103,7 @@ class OwnServer:
         data = file.read_bytes()
         kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         if file.suffix == ".html" or file.name in ("config.js", "interface_config.js"):
-            # SSI first, on files of the site alone; then the settings, where config.js stands or was included.
+            # SSI first, on files of the site alone; then the settings, where config.js is or was included.
             own = (settings(HOST, self.scene.real) + self.scene.settings).encode()
             if file.name == "config.js":
                 data = expand(self.site, data) + own
@@ -201,5 +201,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def certificate_paths(folder: Path) -> tuple[Path, Path]:
-    """Where the throw-away key and certificate of a run are."""
+    """Return where the throw-away key and certificate of a run are."""
     return folder / "key.pem", folder / "certificate.pem"

@@ -16,7 +16,7 @@ _HIDDEN = f"config.hiddenDomain = '{RECORDER}';\n"
 
 
 def item(jid: str = "", role: str = "moderator", affiliation: str = "owner") -> str:
-    """A word of the room."""
+    """Return a word of the room."""
     address = f"jid='{jid}' " if jid else ""
     return f"<x xmlns='{USER}'><item {address}role='{role}' affiliation='{affiliation}'/></x>"
 

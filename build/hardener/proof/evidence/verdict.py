@@ -30,7 +30,7 @@ BROWSERS_OWN: dict[str, str] = {
     "android.clients.google.com": "/",
     "mtalk.google.com": "",
 }
-# What a contact may be made of. Everything else that stands in the record (blocked, xmpp, local-udp ...) is none.
+# What a contact may be made of. Everything else that is in the record (blocked, xmpp, local-udp ...) is none.
 KINDS: dict[str, frozenset[str]] = {
     "browser": frozenset("request websocket webtransport beacon ice hint window-open".split()),
     "transport": frozenset("dns tcp tls request stun udp icmp ethertype".split()),
@@ -38,7 +38,7 @@ KINDS: dict[str, frozenset[str]] = {
 
 
 def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
-    """The summary of a record.
+    """Return the summary of a record.
 
     ``expected`` says whom upstream as it is contacts under an attack (or in a run, "JOURNEY + ATTACK"): for the
     negative control. For the verdict it says only in which runs who is there has to be compared with who is shown.
@@ -114,7 +114,7 @@ def _canary(name: str, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _planted(events: Sequence[Event]) -> dict[str, Any]:
-    """Whether the comparison finds the occupant of whom the page was not told, and nobody else."""
+    """Return whether the comparison finds the occupant of whom the page was not told, and nobody else."""
     found = [text for event in events if event["kind"] == "occupants" for text in event["differences"]]
     missing = [] if found == [f"{PLANTED} is not shown"] else ["page:occupants"]
     return {"kind": "occupant", "host": PLANTED, "browser": found, "transport": [], "missing": missing}
@@ -178,8 +178,8 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _control(attack: str, expected: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Whether an attack (or a run) had the effect that it has on upstream ("message": told to a foreign page;
-    "occupants": somebody is not shown, or as what they are not).
+    """Return whether an attack (or a run) had the effect that it has on upstream ("message": told to a foreign page;
+    "occupants": a person is not shown, or as what they are not).
     """
     its = [one for one in runs if attack in (one["attack"], one["run"])]
     hosts = {contact["host"] for one in its for contact in one["contacts"]}

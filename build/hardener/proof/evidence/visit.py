@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hardener.proof.evidence.relay import Real
     from hardener.proof.evidence.site import Scene
 
-# The hardened site's login page, and what stands where it is not, or not any more.
+# The hardened site's login page, and what is where it is not, or not any more.
 _LOGIN = "#personal-login-user"
 _PREJOIN = "#premeeting-name-input"
 _APP_PROMO = 'a[href^="intent:"], a[href^="org.jitsi.meet:"]'  # upstream's page for phones
@@ -76,7 +76,7 @@ class Visit:
 
     @property
     def account(self) -> tuple[str, str]:
-        """The user name and the password of this person."""
+        """Return the user name and the password of this person."""
         return (self.name, self.real.accounts[self.name]) if self.real else (stub.USER, stub.PASSWORD)
 
     def photograph(self) -> None:
@@ -100,7 +100,7 @@ class Visit:
             self.page.goto(self.attack.address(path), wait_until="load", timeout=1000 * max(20.0, self.patience))
 
     def find(self, selector: str) -> Locator:
-        """The first element that a selector finds."""
+        """Return the first element that a selector finds."""
         return self.surface.locator(selector).first
 
     def click(self, name: str, *selectors: str) -> None:
@@ -116,7 +116,7 @@ class Visit:
             self.wait(0.7)
 
     def enter(self) -> None:
-        """Through the login page, where the site has one; nothing is done where another page stands before the room."""
+        """Through the login page, where the site has one; nothing is done where another page is before the room."""
         with contextlib.suppress(Exception):
             self.surface.wait_for_selector(
                 f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}",

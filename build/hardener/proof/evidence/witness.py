@@ -49,7 +49,7 @@ FLAGS = (
 
 
 def ice_host(url: str) -> str:
-    """The host of an ICE server.
+    """Return the host of an ICE server.
 
     >>> ice_host("stun:meet-jit-si-turnrelay.jitsi.net:443"), ice_host("turns:[2001:db8::1]:5349?transport=tcp")
     ('meet-jit-si-turnrelay.jitsi.net', '2001:db8::1')
@@ -99,7 +99,7 @@ class Watched:
 
     @contextlib.contextmanager
     def browser(self, **settings: Any) -> Iterator[BrowserContext]:
-        """A browser of its own with a fresh profile, watched.
+        """Provide a browser of its own with a fresh profile, watched.
 
         Not one of Playwright's light contexts: those are incognito profiles, and Chromium does not preconnect in them.
         """

@@ -72,7 +72,7 @@ class Stack:
 
 
 def default_name(root: Path) -> str:
-    """The name of a checkout's own stack: two checkouts on one machine do not disturb each other.
+    """Return the name of a checkout's own stack: two checkouts on one machine do not disturb each other.
 
     >>> from pathlib import Path
     >>> default_name(Path("/home/me/hardener"))
@@ -103,7 +103,7 @@ def up(
 ) -> Stack:
     """Start the stack, or return the one that runs if it is the same.
 
-    ``folder`` keeps its state (0700: passwords stand there), ``site`` is a folder or an archive, ``plugins`` are
+    ``folder`` keeps its state (0700: passwords are there), ``site`` is a folder or an archive, ``plugins`` are
     upstream's Prosody plugins of the pin, ``upstream`` its images for the flavour 'official'. ``port`` 0 lets Docker
     choose a free one. Raises StackError (exit code 8) when Docker, an image or a healthy container cannot be had;
     UsageError for an unknown setting, an impossible user name or a missing site.
@@ -165,7 +165,7 @@ def _edge(name: str) -> dict[str, str]:
 
 def _answers(stack: Stack) -> None:
     """Wait until the site and, through it, Prosody answer: healthy one by one is not yet healthy together."""
-    import requests  # noqa: PLC0415 (a fifth of a second to load, and most verbs start no stack)
+    import requests  # noqa: PLC0415 (a fifth of a second to load, and most subcommands start no stack)
 
     until = time.monotonic() + 30
     while True:
@@ -186,7 +186,7 @@ def _keep(folder: Path, state: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> Stack | None:
-    """The stack that ``up`` left there, whether or not it still runs; it writes this down last."""
+    """Return the stack that ``up`` left there, whether or not it still runs; it writes this down last."""
     told = disk.read_json(folder / "stack.json")
     names = {one.name for one in fields(Stack)}
     return Stack(**told) if isinstance(told, dict) and set(told) == names else None
@@ -222,7 +222,9 @@ def down(name: str, folder: Path) -> Gone:
 
 
 def logs(name: str) -> str:
-    """What the containers of a stack wrote, service by service. Raises StackError when the stack does not run."""
+    """Return what the containers of a stack wrote, service by service. Raises StackError when the stack does not
+    run.
+    """
     found = containers(name) if docker.answers() else {}
     if not found:
         raise StackError(f"the stack {name} does not run", hint="hardener stack up")

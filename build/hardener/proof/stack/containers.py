@@ -12,14 +12,16 @@ SERVICE = "com.docker.compose.service"
 
 
 def containers(name: str) -> dict[str, str]:
-    """The containers of a stack: service -> container id."""
+    """Return the containers of a stack: service -> container id."""
     form = f'{{{{.Label "{SERVICE}"}}}} {{{{.ID}}}}'
     listed = docker.output("ps", "--all", "--no-trunc", "--filter", f"label={PROJECT}={name}", "--format", form)
     return {service: container for service, _, container in (line.partition(" ") for line in listed.splitlines())}
 
 
 def health(name: str) -> dict[str, str]:
-    """How the containers of a stack are: service -> healthy, starting, unhealthy, or what it is instead of running."""
+    """Return how the containers of a stack are: service -> healthy, starting, unhealthy, or what it is instead of
+    running.
+    """
     ids = containers(name)
     told = json.loads(docker.output("inspect", *ids.values())) if ids else []
     return {one["Config"]["Labels"][SERVICE]: _state(one["State"]) for one in told}

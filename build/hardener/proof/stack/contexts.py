@@ -18,7 +18,8 @@ DOCKER, NGINX, SERVER = (
 
 
 def read_site(where: Path) -> dict[str, bytes]:
-    """The files of a site (path in the site -> content) from a folder or from an archive of ``dist/``; no source maps.
+    """Return the files of a site (path in the site -> content) from a folder or from an archive of ``dist/``; no
+    source maps.
 
     Raises UsageError when there is no site.
     """
@@ -39,7 +40,9 @@ def read_site(where: Path) -> dict[str, bytes]:
 
 
 def web(site: dict[str, bytes]) -> dict[str, bytes | Path]:
-    """The image of the bundle: the site as it is, its config.js with the stack's settings behind, build/nginx."""
+    """Return the image of the bundle: the site as it is, its config.js with the stack's settings behind,
+    build/nginx.
+    """
     files: dict[str, bytes | Path] = {f"site/{name}": data for name, data in site.items()}
     files |= {"Dockerfile": DOCKER / "web" / "Dockerfile", "nginx.conf": DOCKER / "web" / "nginx.conf"}
     files |= {f"hardener/{file.name}": file for file in NGINX.glob("*.conf")}
@@ -51,14 +54,14 @@ def web(site: dict[str, bytes]) -> dict[str, bytes | Path]:
 
 
 def prosody(plugins: dict[str, bytes]) -> dict[str, bytes | Path]:
-    """The image of Prosody: upstream's plugins of the pin (path below their folder -> content) and ours."""
+    """Return the image of Prosody: upstream's plugins of the pin (path below their folder -> content) and ours."""
     files: dict[str, bytes | Path] = {f"upstream-plugins/{name}": data for name, data in plugins.items()}
     files |= {f"plugins/{file.name}": file for file in (SERVER / "prosody").glob("mod_*.lua")}
     return files | _folder("prosody")
 
 
 def focus() -> dict[str, bytes | Path]:
-    """The image of jicofo's stand-in."""
+    """Return the image of jicofo's stand-in."""
     return _folder("focus")
 
 

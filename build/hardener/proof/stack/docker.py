@@ -43,7 +43,9 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process | None:
-        """The process of that id, or None where there is none (proc(5): field 22 of ``stat`` is the start time)."""
+        """Return the process of that id, or None where there is none (proc(5): field 22 of ``stat`` is the start
+        time).
+        """
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
         except (FileNotFoundError, ProcessLookupError):
@@ -70,12 +72,12 @@ def output(*words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None
 
 
 def answers() -> bool:
-    """Whether a daemon is there to be asked."""
+    """Return whether a daemon is there to be asked."""
     return shutil.which("docker") is not None and docker("version", "--format", "{{.Server.Version}}").status == 0
 
 
 def memory() -> Path:
-    """Where it stands which daemon we started."""
+    """Return where it is which daemon we started."""
     return stamps.home() / "dockerd.json"
 
 
@@ -94,7 +96,7 @@ def ensure() -> bool:
     if "permission denied" in asked.complaint:
         raise NoDockerError(
             "this user may not talk to the Docker daemon",
-            hint="run as root, or: usermod --append --groups docker USER, and log in anew",
+            hint="run as root, or: usermod --append --groups docker USER, and log in again",
             details=said,
         )
     if host := os.environ.get("DOCKER_HOST"):
@@ -112,7 +114,7 @@ def ensure() -> bool:
 
 
 def running() -> int | None:
-    """The process id of a ``dockerd`` on this machine, or None."""
+    """Return the process id of a ``dockerd`` on this machine, or None."""
     for entry in Path("/proc").glob("[0-9]*/comm"):
         with contextlib.suppress(OSError):
             pid = int(entry.parent.name)
@@ -135,7 +137,7 @@ def _start() -> None:
 
 
 def ours() -> Process | None:
-    """The daemon that we started, if it still runs."""
+    """Return the daemon that we started, if it still runs."""
     told = disk.read_json(memory())
     if not isinstance(told, dict) or not isinstance(told.get("pid"), int):
         return None

@@ -25,7 +25,7 @@ class Flavour:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Its Compose files, in the order in which they are merged."""
+        """Return its Compose files, in the order in which they are merged."""
         return contexts.DOCKER / "compose.yml", contexts.DOCKER / f"compose.{self.name}.yml"
 
 

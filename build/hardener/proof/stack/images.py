@@ -46,7 +46,7 @@ _PLUGIN = "/usr/libexec/docker/cli-plugins/docker-compose"
 
 
 def identity(name: str) -> str | None:
-    """The id of an image that is here, or None."""
+    """Return the id of an image that is here, or None."""
     done = docker.docker("image", "inspect", "--format", "{{.Id}}", name)
     return done.text if done.status == 0 else None
 
@@ -109,7 +109,7 @@ def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
 
 
 def sources_list(mirror: str, security: str) -> str:
-    """The image's ``sources.list``. Where no security archive is known, it is the one beside Debian's own.
+    """Return the image's ``sources.list``. Where no security archive is known, it is the one beside Debian's own.
 
     >>> print(sources_list("http://mirror.example/debian", ""), end="")
     deb http://mirror.example/debian trixie main
@@ -173,7 +173,7 @@ def _prune(role: str) -> None:
 
 
 def compose(tell: Callable[[str], None]) -> list[str]:
-    """The command of Docker Compose v2: the machine's own plugin, or Debian's, taken from its package once.
+    """Return the command of Docker Compose v2: the machine's own plugin, or Debian's, taken from its package once.
 
     Raises NoDockerError when there is neither.
     """

@@ -21,7 +21,7 @@ PLUGINS = "resources/prosody-plugins/"
 
 
 def folder(project: Project, name: str) -> Path:
-    """Where a stack's state is kept."""
+    """Return where a stack's state is kept."""
     return project.work / "stack" / name
 
 

@@ -39,12 +39,12 @@ def decoded(element: Element) -> str:
 
 
 def auth(mechanism: str, initial: str | bytes | None = None) -> str:
-    """The stanza that starts an exchange."""
+    """Return the stanza that starts an exchange."""
     return f"<auth xmlns='{SASL}' mechanism='{mechanism}'>{'' if initial is None else encoded(initial)}</auth>"
 
 
 def response(text: str | bytes) -> str:
-    """The stanza that answers a challenge."""
+    """Return the stanza that answers a challenge."""
     return f"<response xmlns='{SASL}'>{encoded(text)}</response>"
 
 

@@ -45,7 +45,7 @@ class Garbled(Exception):  # noqa: N818
 
 
 def tls(site: Site) -> ssl.SSLContext:
-    """How TLS is checked: as any client does, or against the operator's own authority."""
+    """Return how TLS is checked: as any client does, or against the operator's own authority."""
     return ssl.create_default_context(cafile=site.ca_file or None)
 
 
@@ -125,7 +125,7 @@ class Stream(abc.ABC):
             raise Garbled(f"{error}: {text[:200]}") from error
 
     def receive(self) -> ET.Element:
-        """The next element. Raises Closed, TimeoutError, or Garbled."""
+        """Return the next element. Raises Closed, TimeoutError, or Garbled."""
         while not self._ready:
             self._fetch()
         element = self._ready.popleft()
@@ -134,7 +134,7 @@ class Stream(abc.ABC):
         return element
 
     def receive_until(self, end: float) -> ET.Element:
-        """The next element, if it comes before ``end`` (of the monotonic clock); TimeoutError if not."""
+        """Return the next element, if it comes before ``end`` (of the monotonic clock); TimeoutError if not."""
         self._end = end
         try:
             return self.receive()
@@ -294,7 +294,7 @@ class BoshStream(Stream):
         self._post(f"sid='{self._sid}'", text)
 
     def pretend(self, sid: str) -> None:
-        """Go on with a session that somebody else opened."""
+        """Continue with a session that another person opened."""
         self._sid = sid
 
     def _fetch(self) -> None:
@@ -309,14 +309,14 @@ class BoshStream(Stream):
 
 
 def _stream_error(condition: str) -> ET.Element:
-    """A terminated BOSH session as the stream error that WebSocket would have sent ("" is a plain hang-up)."""
+    """Return a terminated BOSH session as the stream error that WebSocket would have sent ("" is a plain hang-up)."""
     error = ET.Element(f"{{{STREAMS}}}error")
     ET.SubElement(error, f"{{{stanzas.STREAM_ERRORS}}}{condition or 'remote-stream-error'}")
     return error
 
 
 def _http_condition(status: int) -> str:
-    """A refused HTTP request as a condition: 4xx is a refusal like a hang-up, the rest is shown as it is.
+    """Return a refused HTTP request as a condition: 4xx is a refusal like a hang-up, the rest is shown as it is.
 
     >>> _http_condition(403), _http_condition(502)
     ('', 'HTTP 502')
@@ -326,7 +326,8 @@ def _http_condition(status: int) -> str:
 
 
 def _close_condition(code: int) -> str:
-    """A close code as a condition: one that reports trouble of the server is not a refusal, and is shown as it is.
+    """Return a close code as a condition: one that reports trouble of the server is not a refusal, and is shown as it
+    is.
 
     >>> _close_condition(1002), _close_condition(1006), _close_condition(1011)
     ('', '', 'WebSocket close code 1011')

@@ -41,7 +41,7 @@ PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
 
 @dataclass(frozen=True)
 class Guest:
-    """One more participant: what stands in the first presence, in a later one, or in the leave. Of who is ``hidden``,
+    """One more participant: what is in the first presence, in a later one, or in the leave. Of who is ``hidden``,
     the server's list knows, and the client is never told.
     """
 
@@ -54,7 +54,7 @@ class Guest:
 
 @dataclass(frozen=True)
 class Mallory:
-    """The second participant: what stands in her presence, what she says in the chat, and with what she calls.
+    """The second participant: what is in her presence, what she says in the chat, and with what she calls.
 
     Two clients without a bridge call each other: who has the larger id begins.
     """
@@ -294,7 +294,7 @@ class Conversation:
         self.settled = not self.later
 
     def _guest(self, guest: Guest, room: str) -> Iterable[str]:
-        """A guest comes in; what happens later goes to ``later``."""
+        """Yield a guest comes in; what happens later goes to ``later``."""
         place, jid = f"{room}/{guest.id}", f"guest-{guest.id}@{self.domain}/g"
         if not guest.leave:
             self.occupants[guest.id] = "participant"
@@ -320,7 +320,7 @@ class Conversation:
 
 
 def given_away(stanza: ET.Element) -> list[tuple[str, str]]:
-    """What a client's stanza says of the person or the machine, beside what has to be said: kind and value.
+    """Return what a client's stanza says of the person or the machine, beside what has to be said: kind and value.
 
     >>> given_away(parse("<presence xmlns='jabber:client'><stats-id>Ada-x</stats-id><nick>A</nick></presence>"))
     [('stats-id', 'Ada-x')]

@@ -384,7 +384,7 @@ class _Given:
         return []
 
     def absent(self, pattern: str, where: Where) -> list[tuple[str, str]]:
-        """A path inside the container, which only the container has."""
+        """Return a path inside the container, which only the container has."""
         self.result.doubt(where, f"includes {pattern}, which is not here", vital=True)
         return []
 

@@ -118,7 +118,7 @@ def _judge(folder: Folder, start: Path, made: Prosody, result: Deployment) -> No
 
 
 def jicofo(folder: Folder, result: Deployment) -> None:
-    """jicofo.conf, and what stood in its older file."""
+    """jicofo.conf, and what was in its older file."""
     result.jicofo = _hocon(folder, result, "jicofo.conf", "jicofo.conf.j2")
     for key, one in (result.jicofo or {}).items():
         if key.endswith(".password"):

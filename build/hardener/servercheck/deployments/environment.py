@@ -26,7 +26,7 @@ class Environment:
         return one.where if one else self.absent(name)
 
     def text(self, name: str, default: str = "") -> Setting:
-        """A variable, or the image's default: as in sprig's ``default``, an empty one counts as unset."""
+        """Return a variable, or the image's default: as in sprig's ``default``, an empty one counts as unset."""
         one = self.settings.get(name)
         if one is not None and one.unknown:
             self.doubts.append((one.where, one.value.reason))
@@ -35,7 +35,9 @@ class Environment:
         return Setting(default, self.where(name))
 
     def flag(self, name: str, default: Any) -> Setting:
-        """A switch as upstream's tpl reads it (https://github.com/jitsi/tpl, func.go): Go's ParseBool, no quotes."""
+        """Return a switch as upstream's tpl reads it (https://github.com/jitsi/tpl, func.go): Go's ParseBool, no
+        quotes.
+        """
         one = self.text(name)
         if (raw := self.settings.get(name)) is not None and raw.unknown:
             return raw
@@ -48,11 +50,11 @@ class Environment:
         return Setting(Unknown("neither 1 nor 0"), one.where)
 
     def on(self, name: str, default: bool = False) -> bool:
-        """A switch; what cannot be told counts as unset, and is in ``doubts``."""
+        """Return a switch; what cannot be told counts as unset, and is in ``doubts``."""
         value = self.flag(name, default).value
         return default if isinstance(value, Unknown) else bool(value)
 
     def words(self, name: str) -> list[Setting]:
-        """A list with commas."""
+        """Return a list with commas."""
         one = self.text(name)
         return [] if one.unknown else [Setting(word, one.where) for word in str(one.value).split(",") if word]

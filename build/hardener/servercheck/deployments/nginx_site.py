@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hardener.servercheck.model import Where
 
-# What the client needs is served where one of these stands.
+# What the client needs is served where one of these is.
 SERVES = ("/usr/share/jitsi-meet", "xmpp-websocket", "http-bind")
 PASSES = frozenset({"proxy_pass", "grpc_pass"})
 # Something else answers in this location; what, is not read here.
@@ -26,7 +26,7 @@ ACME = "/.well-known/acme-challenge"  # a client for certificates may answer the
 
 
 def sites(directives: list[Directive]) -> list[Site]:
-    """All servers: those that have the client, and the others for what they pass on.
+    """Return all servers: those that have the client, and the others for what they pass on.
 
     A fragment that is meant to be included into a server counts as one.
     """
@@ -45,7 +45,7 @@ def sites(directives: list[Directive]) -> list[Site]:
 
 
 def passed_on(directives: list[Directive]) -> list[Proxy]:
-    """What a file passes on that the server's own configuration includes; the rest of that is not known."""
+    """Return what a file passes on that the server's own configuration includes; the rest of that is not known."""
     if not directives:
         return []
     whole = Directive("server", (), directives[0].where, directives)
@@ -59,13 +59,13 @@ def _all(directives: Iterable[Directive]) -> Iterator[Directive]:
 
 
 def _plain(server: Directive) -> bool:
-    """A server that listens without TLS on something that others reach."""
+    """Return a server that listens without TLS on something that others reach."""
     listens = [one.words for one in server.body or [] if one.name == "listen"]
     return any("ssl" not in words and "quic" not in words and not _local(words[0]) for words in listens if words)
 
 
 def _sends_away(server: Directive) -> bool:
-    """A server that sends people to https."""
+    """Return a server that sends people to https."""
     rest = [one for one in server.body or [] if one.name == "location" and one.words == ("/",)] + [server]
     return any(
         one.name == "return" and any(word.startswith("https://") for word in one.words)
@@ -120,14 +120,17 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
 
 
 def _compresses(kind: str, scopes: list[Directive]) -> bool:
-    """Whether scripts are compressed on the way; nginx compresses text/html alone unless it is told other types."""
+    """Return whether scripts are compressed on the way; nginx compresses text/html alone unless it is told other
+    types.
+    """
     on = next((one.words for one in scopes if one.name == kind), ())
     types = next((one.words for one in scopes if one.name == f"{kind}_types"), ())
     return on == ("on",) and bool({"*", "application/javascript", "text/javascript"} & set(types))
 
 
 def _repeats(location: Directive) -> bool:
-    """Whether a location only adds an error status to an answer that has its headers already: nobody asks for it by a
+    """Return whether a location only adds an error status to an answer that has its headers already: nobody asks for
+    it by a
     path, it has no content, and its own headers are empty, so that none is sent twice.
     """
     named = bool(location.words) and location.words[0].startswith("@")
@@ -146,7 +149,9 @@ def _headers(body: list[Directive]) -> dict[str, Setting]:
 
 
 def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
-    """What the server passes on, from all depths: a location may hold if and limit_except, and further locations."""
+    """Yield what the server passes on, from all depths: a location may hold if and limit_except, and further
+    locations.
+    """
     values = _variables(server)
     behind = {
         one.words[0]: [inner.words[0] for inner in one.body if inner.name == "server" and inner.words]
@@ -188,7 +193,7 @@ def _variables(server: Directive) -> dict[str, str]:
 
 
 def _filled(target: str, values: dict[str, str]) -> str:
-    """The target without its query, its variables filled in as far as they are known."""
+    """Return the target without its query, its variables filled in as far as they are known."""
     target = re.split(r"\?|\$is_args|\$args", target, maxsplit=1)[0]
     for _ in range(5):  # a variable may be set from another
         target = re.sub(r"\$\{(\w+)\}", r"$\1", target)
@@ -197,7 +202,9 @@ def _filled(target: str, values: dict[str, str]) -> str:
 
 
 def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], str | None]:
-    """The ports that a target names (through an upstream block, too), and its path; no ports: they cannot be told."""
+    """Return the ports that a target names (through an upstream block, too), and its path; no ports: they cannot be
+    told.
+    """
     match = TARGET.fullmatch(target)
     if match is None:
         return frozenset(), None
@@ -209,7 +216,7 @@ def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], s
 
 
 def _reaches(location: Directive, uri: str | None) -> str | None:
-    """How each path begins that comes out behind; None: it cannot be told."""
+    """Return how each path begins that comes out behind; None: it cannot be told."""
     if uri is not None:
         return uri.split("$")[0]
     kind, path = location.words if len(location.words) == 2 else ("", " ".join(location.words))  # noqa: PLR2004
@@ -222,7 +229,7 @@ def _reaches(location: Directive, uri: str | None) -> str | None:
 
 
 def _alternatives(pattern: str) -> bool:
-    """Whether an expression has a | outside of brackets."""
+    """Return whether an expression has a | outside of brackets."""
     bare = re.sub(r"\\.|\[[^\]]*\]", "", pattern)
     depth = 0
     for sign in bare:

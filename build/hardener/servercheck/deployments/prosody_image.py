@@ -56,7 +56,7 @@ def _everywhere(made: Prosody, env: Environment, result: Deployment) -> None:
 
 
 def _people(made: Prosody, env: Environment, result: Deployment) -> str:
-    """The hosts that people log in to; returns how, as AUTH_TYPE calls it."""
+    """Return the hosts that people log in to; returns how, as AUTH_TYPE calls it."""
     domain = env.text("XMPP_DOMAIN", "meet.jitsi")
     if env.on("ENABLE_JAAS_COMPONENTS"):
         jaas = made.section("VirtualHost", "jigasi.meet.jitsi", env.where("ENABLE_JAAS_COMPONENTS"))
@@ -133,7 +133,7 @@ def _rooms(made: Prosody, env: Environment, kind: str, result: Deployment) -> No
 
 
 def _login(env: Environment, main: Section) -> str:
-    """How people log in; returns the kind, as AUTH_TYPE calls it."""
+    """Return how people log in; returns the kind, as AUTH_TYPE calls it."""
     auth = env.flag("ENABLE_AUTH", default=False)
     kind = env.text("PROSODY_AUTH_TYPE", str(env.text("AUTH_TYPE", "internal").value))
     where = kind.where if kind.where.line else env.where("AUTH_TYPE")

@@ -20,7 +20,7 @@ DEPTH = 20  # ${A:-${B:-${C}}}
 
 
 def read(text: str, name: str, outer: dict[str, Setting] | None = None) -> tuple[dict[str, Setting], list[Unclear]]:
-    """All variables with the line that sets them, the last one wins; and the lines that could not be read.
+    """Return all variables with the line that sets them, the last one wins; and the lines that could not be read.
 
     ``outer``: variables that may be filled in beside the file's own.
     """
@@ -82,7 +82,9 @@ def expand(
 def _hole(
     text: str, start: int, lookup: Callable[[str], Setting | None], unknown: str | None, depth: int
 ) -> tuple[str, str | None, int]:
-    """The name in the hole that starts there, the text for its place (None: it cannot be told), and where it ends."""
+    """Return the name in the hole that starts there, the text for its place (None: it cannot be told), and where it
+    ends.
+    """
     following = text[start + 1 : start + 2]
     if following == "$":
         return "", "$", start + 2
@@ -103,7 +105,7 @@ def _hole(
 
 
 def _brace(text: str, start: int) -> int:
-    """The closing brace of the hole that is open at ``start``; -1 if there is none near."""
+    """Return the closing brace of the hole that is open at ``start``; -1 if there is none near."""
     level = 1
     for at in range(start, min(len(text), start + 10_000)):
         if text[at] == "{":
@@ -116,7 +118,7 @@ def _brace(text: str, start: int) -> int:
 
 
 def _fill(found: Setting | None, operator: str, other: str | None) -> str | None:
-    """The text in the place of a hole; None if it cannot be told."""
+    """Return the text in the place of a hole; None if it cannot be told."""
     if found is not None and found.unknown:
         return None
     present = found is not None and not (operator.startswith(":") and found.value == "")
@@ -128,7 +130,7 @@ def _fill(found: Setting | None, operator: str, other: str | None) -> str | None
 
 
 def _end(text: str, quote: str, start: int) -> int | None:
-    """Where the quote is closed that is open at ``start``."""
+    """Return where the quote is closed that is open at ``start``."""
     found = re.compile(r"(?:\\.|[^\\\"])*+\"" if quote == '"' else r"[^']*+'", re.DOTALL).match(text, start)
     return found.end() if found else None
 

@@ -44,7 +44,7 @@ class _Token:
 
 
 def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], list[Unclear]]:
-    """All settings by their full dotted path, of several the last; and what could not be told."""
+    """Return all settings by their full dotted path, of several the last; and what could not be told."""
     parser = _Parser(text, name, include, 0)
     parser.whole()
     return parser.settings, parser.unclear
@@ -148,7 +148,7 @@ class _Parser:
                 self.unclear.append(Unclear(self.where(start, path), value.reason, vital=_vital(path)))
 
     def value(self, path: str, depth: int) -> Any:
-        """What stands up to the end of the line, a comma or a bracket."""
+        """Return what is up to the end of the line, a comma or a bracket."""
         parts: list[_Token] = []
         while True:
             token = self.peek()

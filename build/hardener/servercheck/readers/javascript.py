@@ -20,7 +20,7 @@ CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
 
 
 def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Setting], list[Unclear]]:
-    """All settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
+    """Return all settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
     reader = _Reader(name, root)
     reader.statements(Parser(LANGUAGE).parse(text).root_node, 0)
     return reader.settings, reader.unclear
@@ -86,7 +86,7 @@ class _Reader:
 
 
 def _path(node: Node) -> list[str] | None:
-    """The names of ``config.a['b']``."""
+    """Return the names of ``config.a['b']``."""
     names: list[str] = []
     while node.type in {"member_expression", "subscript_expression"}:
         step = node.child_by_field_name("property") or node.child_by_field_name("index")
@@ -103,7 +103,7 @@ def _key(node: Node) -> str:
 
 
 def _value(node: Node, depth: int) -> Any:
-    """A constant, a ``Table`` of an array, or ``Unknown``."""
+    """Return a constant, a ``Table`` of an array, or ``Unknown``."""
     text = _text(node)
     if node.type in CONSTANTS:
         return CONSTANTS[node.type]
@@ -119,7 +119,9 @@ def _value(node: Node, depth: int) -> Any:
 
 
 def _members(node: Node, depth: int) -> Table:
-    """An array; an object in it is told as the strings that are in it, which is all that is asked about (STUN)."""
+    """Return an array; an object in it is told as the strings that are in it, which is all that is asked about
+    (STUN).
+    """
     if node.type == "object":
         found = re.finditer(r"""['"]([^'"\n]*)['"]""", _text(node))
         return Table(tuple(Setting(one[1], Where("")) for one in found))

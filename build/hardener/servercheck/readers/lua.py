@@ -1,6 +1,6 @@
 """Prosody's configuration, read without running it.
 
-Prosody runs its configuration as a Lua program. This reads the syntax tree (tree-sitter's Lua grammar: it goes on
+Prosody runs its configuration as a Lua program. This reads the syntax tree (tree-sitter's Lua grammar: it continues
 behind an error and marks it) and understands what configurations are made of: assignments of constants and tables,
 VirtualHost, Component, Include. What needs running (a call, an ``if``, an environment variable) becomes ``Unknown`` or
 ``Unclear``.
@@ -185,7 +185,7 @@ class _File:
                 self.current = self.reader.into.sections[GLOBAL]
 
     def value(self, node: Node, depth: int) -> Any:
-        """A constant, a ``Table``, or ``Unknown``."""
+        """Return a constant, a ``Table``, or ``Unknown``."""
         if depth > DEPTH:
             return Unknown("nested too deeply to be read")
         if node.is_error or node.is_missing:
@@ -200,7 +200,7 @@ class _File:
         return self.compound(node, depth)
 
     def compound(self, node: Node, depth: int) -> Any:
-        """The value of something that has parts."""
+        """Return the value of something that has parts."""
         if node.type == "table_constructor":
             return self.table(node, depth)
         if node.type == "binary_expression":
@@ -279,7 +279,7 @@ def _text(node: Node) -> str:
 
 
 def _short(node: Node) -> str:
-    """The node's text in one short line."""
+    """Return the node's text in one short line."""
     return " ".join(_text(node).split())[:60]
 
 

@@ -38,7 +38,7 @@ class Directive:
     body: list[Directive] | None = None
 
     def inside(self) -> Iterator[Directive]:
-        """All directives of the body, at any depth."""
+        """Yield all directives of the body, at any depth."""
         for one in self.body or ():
             yield one
             yield from one.inside()

@@ -39,7 +39,7 @@ def options(text: str, name: str, where: Where | None = None) -> Iterator[tuple[
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield logical lines: without comments, and with those that a backslash goes on to."""
+    """Yield logical lines: without comments, and with those that a backslash continues to."""
     kept: list[str] = []
     first = 1
     for number, raw in enumerate(text.splitlines(), 1):

@@ -37,7 +37,7 @@ ANSWERING = {
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
-    """All findings about how the servers are run."""
+    """Yield all findings about how the servers are run."""
     prosody = deployment.prosody
     ports = list(deployment.ports)
     if prosody is not None:
@@ -55,7 +55,7 @@ def check(deployment: Deployment) -> Iterator[Hit]:
 
 
 def prosody_ports(prosody: Prosody) -> list[Port]:
-    """The ports that Prosody opens beyond this machine, by its own settings."""
+    """Return the ports that Prosody opens beyond this machine, by its own settings."""
     somewhere = prosody.sections[GLOBAL].where if GLOBAL in prosody.sections else None
     found: list[Port] = []
     loaded = {name for section in prosody.active for name in prosody.modules(section)}
@@ -162,7 +162,9 @@ def _secrets(secrets: list[Setting]) -> Iterator[Hit]:
 
 
 def _account(where: Where) -> str:
-    """A file of Jicofo's or the bridge's may name its one account several times; each variable is one account."""
+    """Return a file of Jicofo's or the bridge's may name its one account several times; each variable is one
+    account.
+    """
     return where.name.split(".", maxsplit=1)[0]
 
 

@@ -37,7 +37,7 @@ SHORTEST, SHORT = 16, 32  # characters; a key for HS256 has to be as long as its
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
-    """All findings about logging in."""
+    """Yield all findings about logging in."""
     prosody = deployment.prosody
     if prosody is None:
         return
@@ -91,7 +91,7 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
 
 
 def _names(prosody: Prosody, host: Section) -> Iterator[Hit]:
-    """Yield a note where somebody who tries names learns which ones exist."""
+    """Yield a note where a person who tries names learns which ones exist."""
     if not str(prosody.provider(host).value).startswith("internal"):
         return  # another one's directory answers
     if "even_logins" not in prosody.modules(host) and modules_told(prosody, host):
@@ -155,7 +155,7 @@ def _tokens(prosody: Prosody, host: Section) -> Iterator[Hit]:
 
 
 def _token_rooms(prosody: Prosody, host: Section, names: dict[str, str]) -> Iterator[Hit]:
-    """Which rooms a token opens."""
+    """Yield which rooms a token opens."""
     # Upstream's default is true (token/util.lib.lua); the Docker image's is false.
     domain = prosody.get(host, "enable_domain_verification")
     if domain is not None and may_be_false(domain):
@@ -195,7 +195,7 @@ def _secret(secret: Setting, host: Section) -> Iterator[Hit]:
 
 
 def _elsewhere(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
-    """Hosts that config.js names and Prosody's files do not: their configuration is not here."""
+    """Yield hosts that config.js names and Prosody's files do not: their configuration is not here."""
     if deployment.form != "files":
         return
     names = {section.name for section in prosody.sections.values()}
@@ -212,7 +212,7 @@ def _elsewhere(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
 
 
 def _plain(prosody: Prosody) -> Iterator[Hit]:
-    """One finding for all hosts that share the line to be changed."""
+    """Yield one finding for all hosts that share the line to be changed."""
     hosts = [host for host in prosody.hosts if str(prosody.provider(host).value) == "internal_hashed"]
     groups: dict[object, list[Section]] = {}
     for host in hosts:

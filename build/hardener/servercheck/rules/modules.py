@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hardener.servercheck.model import Deployment, Where
 
-# Make accounts in a browser, or by an address that somebody was given: https://modules.prosody.im
+# Make accounts in a browser, or by an address that a person was given: https://modules.prosody.im
 WEB_ACCOUNTS = frozenset({"register_web"})
 WEB_INVITATIONS = frozenset("invites_register_web invites_register_api invites_api invites_page easy_invite".split())
 # Keep, or write into the log, what people write.
@@ -62,7 +62,7 @@ KINDS = (
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
-    """All findings about which modules are loaded; each line of a configuration once."""
+    """Yield all findings about which modules are loaded; each line of a configuration once."""
     prosody = deployment.prosody
     seen: set[tuple[str, Where]] = set()
     for section in prosody.active if prosody else ():

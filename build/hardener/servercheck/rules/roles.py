@@ -29,7 +29,8 @@ OWNER = "jicofo.conference.enable-auto-owner"
 AUTH = "jicofo.authentication."
 CHECKS = "jicofo.conference.enable-moderator-checks"
 SWITCHES = (OWNER, AUTH + "enabled", AUTH + "enable-auto-login", CHECKS)
-# Seconds. Prosody and Jicofo take "1 hour", "60m" …: https://github.com/lightbend/config/blob/main/HOCON.md#duration-format
+# Seconds. Prosody and Jicofo take "1 hour", "60m" …:
+# https://github.com/lightbend/config/blob/main/HOCON.md#duration-format
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 LONG = 3600
 # Modules of Prosody that hand out roles by the login: upstream's, and the project's own (docs/operator.md#roles).
@@ -42,7 +43,7 @@ PERMISSIONS = ("custom_roles", "add_permissions")
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
-    """All findings about roles."""
+    """Yield all findings about roles."""
     if deployment.jicofo is not None:
         yield from _jicofo(deployment, deployment.jicofo)
     if deployment.prosody is not None:
@@ -87,7 +88,7 @@ def _jicofo(deployment: Deployment, jicofo: dict[str, Setting]) -> Iterator[Hit]
 
 
 def _session(jicofo: dict[str, Setting], place: Where) -> Iterator[Hit]:
-    """A login that Jicofo remembers for the next one at the same browser."""
+    """Yield a login that Jicofo remembers for the next one at the same browser."""
     auto = jicofo.get(AUTH + "enable-auto-login")
     if hocon_switch(jicofo, AUTH + "enable-auto-login") is not False:
         where = auto.where if auto else Where(place.file, 0, "enable-auto-login is not set")
@@ -176,7 +177,7 @@ def _unchecked(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _roles(prosody: Prosody) -> Iterator[Hit]:
-    """Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave somebody stand in its data, not here."""
+    """Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave a person are in its data, not here."""
     for section in prosody.active:
         for key in ROLES:
             one = section.settings.get(key)
@@ -194,7 +195,7 @@ def _roles(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
-    """Hosts of service accounts, which a stream over BOSH or WebSocket may name like any other."""
+    """Yield hosts of service accounts, which a stream over BOSH or WebSocket may name like any other."""
     targets = [one.settings.get("target_address") for one in prosody.components]
     names = {str(one.value).rpartition("@")[2] for one in targets if one is not None and not one.unknown}
     web = any({"bosh", "websocket"} & set(prosody.modules(host)) for host in prosody.hosts)
@@ -205,7 +206,7 @@ def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _brewery(prosody: Prosody) -> Iterator[Hit]:
-    """The rooms where bridges report to Jicofo."""
+    """Yield the rooms where bridges report to Jicofo."""
     for one in prosody.components:
         if one.module != "muc" or not one.name.startswith(SERVICE_ROOMS):
             continue

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hardener.servercheck.model import Deployment, Proxy, Setting, Site
 
-# Keys of config.js that make upstream's client talk to somebody else, or hand something over. The hardened client has
+# Keys of config.js that make upstream's client talk to another person, or hand something over. The hardened client has
 # none of the code behind them; another client that is served from the same configuration has.
 FOREIGN = (
     "analytics.amplitudeAPPKey analytics.googleAnalyticsTrackingId analytics.matomoEndpoint analytics.scriptURLs"
@@ -58,7 +58,7 @@ EXPECTED = {
 
 
 def check(deployment: Deployment) -> Iterator[Hit]:
-    """All findings about the web server and the client's configuration."""
+    """Yield all findings about the web server and the client's configuration."""
     ports = _ports(deployment)
     for site in deployment.sites:
         if site.serves and not site.redirects:
@@ -131,7 +131,9 @@ def _streamed(port: str, ports: _Ports) -> str:
 
 
 def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Iterator[Hit]:
-    """What is passed on has to be one of the paths that the client needs; any other is named, or cannot be told."""
+    """Yield what is passed on has to be one of the paths that the client needs; any other is named, or cannot be
+    told.
+    """
     what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
     if reaches.startswith(NEEDED) or f"{reaches}/" in NEEDED:
         return
@@ -155,7 +157,7 @@ def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Ite
 
 
 def _other(one: Proxy) -> str:
-    """The finding for a service that is known by its path; no mere warning if nobody can say who answers."""
+    """Return the finding for a service that is known by its path; no mere warning if nobody can say who answers."""
     kind = next((kind for mark, kind in OTHERS if mark in one.path), "")
     return "" if kind == "foreign-service" and not one.ports else kind
 
@@ -174,7 +176,7 @@ def _served(site: Site) -> Iterator[Hit]:
 
 
 def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
-    """How the client logs people in, and what it shows them."""
+    """Yield how the client logs people in, and what it shows them."""
     file = next((one.where.file for one in web.values()), "config.js")
     guest = web.get("hosts.anonymousdomain")
     if guest is not None and guest.value:
@@ -211,7 +213,7 @@ def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
 
 
 def _bridge(deployment: Deployment) -> Iterator[Hit]:
-    """The videobridge asks a STUN server for its own address."""
+    """Yield the videobridge asks a STUN server for its own address."""
     one = (deployment.bridge or {}).get("ice4j.harvest.mapping.stun.addresses")
     names = [word for word in words(one.value) if any(out in word for out in OUTSIDERS)] if one else []
     if one is not None and names:
