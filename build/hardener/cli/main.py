@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hardener import __version__
-from hardener.errors import HardenerError, UsageError
+from hardener.errors import HardenerError, StackError, UsageError
 from hardener.ui import UI, write_out
 
 if TYPE_CHECKING:
@@ -49,11 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ui = UI(quiet="--quiet" in words or "-q" in words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        arguments = _parser(words).parse_args(words)
-        level = logging.DEBUG if arguments.verbose else logging.WARNING
-        logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
-        run: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
-        answer = run(arguments, ui)
+        answer = _run(words, ui)
     except HardenerError as error:
         ui.error(error)
         answer = {"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}
@@ -69,6 +65,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--json" in words:
         write_out(json.dumps(answer, indent=2, sort_keys=True) + "\n")
     return int(answer.get("exit", 0))
+
+
+def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
+    """Run the wanted subcommand; returns its answer."""
+    try:
+        arguments = _parser(words).parse_args(words)
+        level = logging.DEBUG if arguments.verbose else logging.WARNING
+        logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
+        subcommand: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
+        return subcommand(arguments, ui)
+    except ModuleNotFoundError as problem:
+        raise _not_installed(problem) from problem
+
+
+def _not_installed(problem: ModuleNotFoundError) -> StackError:
+    """Return the error for a package of the extra ``build``, which check-server and nginx work without.
+
+    Raises the problem again if it is about one of our own modules: that is a bug.
+    """
+    package = (problem.name or "").partition(".")[0]
+    if package in {"", "hardener"}:
+        raise problem
+    return StackError(
+        f"this subcommand needs the Python package {package}, which is not installed",
+        hint="install hardener with all of its packages: pipx install 'hardener[build] @ FILE-OR-ADDRESS-OF-THE-WHEEL'",
+    )
 
 
 def _interrupt(_number: int, _frame: object) -> None:
@@ -156,5 +178,12 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     wanted = [module for module, names in MODULES.items() if words[:1] and words[0] in names]
     parser.subcommand = words[0] if wanted else ""
     for module in wanted or MODULES:
-        importlib.import_module(f"hardener.cli.{module}").register(subcommand, source, extra)
+        try:
+            importlib.import_module(f"hardener.cli.{module}").register(subcommand, source, extra)
+        except ModuleNotFoundError as problem:
+            error = _not_installed(problem)
+            if wanted:
+                raise error from problem
+            for name in MODULES[module]:
+                verbs.add_parser(name, help="(needs the extra packages: hardener[build])")
     return parser
