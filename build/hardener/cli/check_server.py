@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import snippets
 from hardener.errors import ScanError
+from hardener.servercheck import sarif
 from hardener.servercheck.check import check
+from hardener.ui import write_out
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +28,10 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
     parser.add_argument(
         "--vouch-for", action="append", default=[], metavar="MODULE",
         help="accept this Prosody module, which hardener does not know; review it first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("text", "sarif"), default="text",
+        help="sarif: write the findings to standard output as SARIF 2.1.0, for code scanning",
     )  # fmt: skip
     parser = subcommand("nginx", _nginx, "write the nginx snippets, also for pages that embed meetings")
     parser.add_argument("folder", type=Path, help="folder for the snippets, such as /etc/nginx/hardener")
@@ -56,4 +63,6 @@ def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
         ui.print("critical findings: fix them first", "red")
     else:
         ui.print("no critical finding in the files that were read", "green")
+    if words.format == "sarif":
+        write_out(json.dumps(sarif.report(result), indent=2) + "\n")
     return result.as_dict() | {"exit": ScanError.exit_code if result.open else 0}

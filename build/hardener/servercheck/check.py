@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
 from string import Template
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+MOST = 20  # findings of one kind in one file
 SEVERITIES = ("critical", "warning", "note")
 _KEYS = {
     "severity": choice(SEVERITIES, required=True),
@@ -108,10 +110,26 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
         )
     for deployment in deployments:
         findings.update(dict.fromkeys(_findings(deployment, frozenset(vouched))))
-    ordered = sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.id, one.file, one.line))
+    ordered = _few(sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.id, one.file, one.line)))
     files = dict.fromkeys(name for one in deployments for name in one.files)
     forms = dict.fromkeys(one.form for one in deployments)
     return Checked(tuple(ordered), tuple(files), tuple(forms), tuple(sorted(set(vouched))))
+
+
+def _few(findings: list[Finding]) -> list[Finding]:
+    """Return the findings with those of one kind in one file cut off after the first few: a file may be anything."""
+    shown: list[Finding] = []
+    counts = Counter((finding.id, finding.file) for finding in findings)
+    seen: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        kind = (finding.id, finding.file)
+        seen[kind] += 1
+        if seen[kind] <= MOST:
+            shown.append(finding)
+        elif seen[kind] == MOST + 1:
+            rest = counts[kind] - MOST
+            shown.append(replace(finding, name="", what=f"{rest} more of this kind in this file, from this line on"))
+    return shown
 
 
 def _deployments(paths: list[Path]) -> Iterator[Deployment]:

@@ -232,3 +232,41 @@ def test_parameters_that_a_copy_lacks_are_harmless(name: str, tmp_path: Path):
     assert found(check([root])) == []
     (root / SITE).write_text((root / SITE).read_text().replace(name, "ssl-and-jicofo.conf"))
     assert found(check([root])) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("values.yaml", "prosody:\n  enableAuth: true\n", "Helm"),
+        ("chart/Chart.yaml", "apiVersion: v2\n", "Helm"),
+        ("k8s/web.yaml", "kind: Deployment\n", "Kubernetes"),
+        ("roles/jitsi/templates/prosody.cfg.lua.j2", "VirtualHost '{{ host }}'\n", "Ansible"),
+        ("templates/jicofo.conf.erb", "<%= @x %>\n", "Puppet"),
+        ("jitsi.nix", "{ services.jitsi-meet.enable = true; }\n", "NixOS"),
+        ("prosody.container", "[Container]\nImage=jitsi/prosody\n", "Podman"),
+        ("jitsi/init.sls", "x:\n", "Salt"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named_with_what_to_give_instead(name: str, text: str, words: str, tmp_path: Path):
+    root = write(tmp_path / "given", {name: text})
+    result = check([root])
+    assert result.open
+    (reason,) = [one.what for one in result.findings if words in one.what]
+    assert "check " in reason
+    hardened = write(clean("debian", tmp_path), {name: text})
+    assert found(check([hardened])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("jicofo: {}\nprosody: {}\n", "Helm"), ("kind: Pod\napiVersion: v1\n", "Kubernetes")]
+)
+def test_a_yaml_file_that_is_no_compose_file_is_named(text: str, words: str, tmp_path: Path):
+    write(tmp_path, {"given.yaml": text})
+    assert any(words in line for line in found(check([tmp_path / "given.yaml"])))
+
+
+def test_of_many_findings_of_one_kind_in_a_file_the_first_are_shown(tmp_path: Path):
+    root = write(stock(tmp_path), {"nginx/conf.d/x.conf": "}\n" * 10_000})
+    of_file = [one for one in check([root]).findings if one.file.endswith("x.conf")]
+    assert len(of_file) == 21
+    assert of_file[-1].what.startswith("9980 more of this kind")

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.deployments import config_tree, images, java, nginx_site
+from hardener.servercheck.deployments import config_tree, formats, images, java, nginx_site
 from hardener.servercheck.deployments.environment import Environment
 from hardener.servercheck.deployments.files import Folder, content
 from hardener.servercheck.model import Deployment, Hit, Port, Proxy, Setting, Site, Unknown, Where
@@ -97,6 +97,9 @@ class _Project:
         self.project = compose.Project(self.variables, self.text)
         for path in composes:
             self.project.load(path, self.base)
+            top = {key for tree in self.project.trees(path, None) for key in compose.entries(tree)}
+            if "services" not in top and (reason := formats.of_keys(top)):
+                self.notes.doubt(Where(os.fspath(path)), reason, vital=True)
         self.notes.unclear += self.project.unclear
         self.notes.files = list(dict.fromkeys([os.fspath(path) for path in self.envs] + self.project.files))
         self.missing = None if self.envs else Unknown("no .env is here: what compose passes on is not known")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.deployments import front_servers, java, nginx_site
+from hardener.servercheck.deployments import formats, front_servers, java, nginx_site
 from hardener.servercheck.deployments.files import WILDCARD, Folder
 from hardener.servercheck.model import GLOBAL, Deployment, Prosody, Setting, Table, Where, strings
 from hardener.servercheck.readers import hocon, javascript, lua, nginx, properties
@@ -51,6 +51,7 @@ def read(root: Path) -> Deployment:
         for number, line in enumerate(text.splitlines(), 1):
             if SIP_ACCOUNT.match(line.strip()):
                 result.dial_in.append(Where(folder.name(path), number))
+    formats.unread(folder, result)
     result.files = list(dict.fromkeys(folder.read_files))
     return result
 
@@ -62,7 +63,7 @@ def doubts(result: Deployment) -> Callable[[Where, str, bool], None]:
 
 def prosody(folder: Folder, result: Deployment) -> None:
     """prosody.cfg.lua with what it includes, or the single files where the main one is missing."""
-    mains = folder.find("prosody.cfg.lua", "prosody.cfg.lua.j2")
+    mains = folder.find("prosody.cfg.lua")
     starts = mains[:1] or folder.find("conf.d/*.cfg.lua") or folder.find("*.cfg.lua")
     if not starts:
         return
@@ -119,7 +120,7 @@ def _judge(folder: Folder, start: Path, made: Prosody, result: Deployment) -> No
 
 def jicofo(folder: Folder, result: Deployment) -> None:
     """jicofo.conf, and what was in its older file."""
-    result.jicofo = _hocon(folder, result, "jicofo.conf", "jicofo.conf.j2")
+    result.jicofo = _hocon(folder, result, "jicofo.conf")
     for key, one in (result.jicofo or {}).items():
         if key.endswith(".password"):
             result.secrets.append(one)

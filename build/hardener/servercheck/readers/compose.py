@@ -133,17 +133,17 @@ class Project:
         return self.parsed[path]
 
     def document(self, document: Tree, path: Path, base: Path, depth: int) -> None:
-        top = _entries(document)
+        top = entries(document)
         for item in _items(top.get("include")):
             self.included(item, base, depth)
         for name in ("configs", "secrets"):
-            for key, node in _entries(top.get(name)).items():
+            for key, node in entries(top.get(name)).items():
                 if isinstance(node, Map):
                     self.named[key] = (node, base)
-        for key, node in _entries(top.get("volumes")).items():
+        for key, node in entries(top.get("volumes")).items():
             if isinstance(node, Map):
                 self.volumes[key] = node
-        for key, node in _entries(top.get("services")).items():
+        for key, node in entries(top.get("services")).items():
             if node.tag == "!reset" or (isinstance(node, Scalar) and node.null and node.tag):
                 self.services.pop(key, None)
             elif isinstance(node, Map):
@@ -152,7 +152,7 @@ class Project:
 
     def included(self, item: Tree, base: Path, depth: int) -> None:
         """Take the services of another project, with its own ``.env`` below this one's variables."""
-        entry = _entries(item)
+        entry = entries(item)
         paths = [
             self.string(node) for node in _items(entry.get("path") or (item if isinstance(item, Scalar) else None))
         ]
@@ -192,10 +192,10 @@ class Project:
 
     def service(self, into: Service, body: Map, path: Path, base: Path, seen: tuple[tuple[Path, str], ...]) -> None:
         """Lay one entry of a service over what is known of it."""
-        entries = body.entries
-        if "extends" in entries:
-            self.extended(into, entries["extends"], path, base, seen)
-        for key, node in entries.items():
+        fields = body.entries
+        if "extends" in fields:
+            self.extended(into, fields["extends"], path, base, seen)
+        for key, node in fields.items():
             if node.tag in {"!reset", "!override"}:
                 _reset(into, key)
             if node.tag == "!reset":
@@ -217,7 +217,7 @@ class Project:
         elif key == "network_mode":
             into.host_network = node.where if self.string(node) == "host" else None
         elif key in {"scale", "deploy"}:
-            count = _entries(node).get("replicas") if key == "deploy" else node
+            count = entries(node).get("replicas") if key == "deploy" else node
             into.replicas = str(self.string(count)) if count is not None else into.replicas
         elif key == "profiles":
             into.profiles = [str(self.string(item)) for item in _items(node)]
@@ -230,7 +230,7 @@ class Project:
             into.labels.update({name: setting for name, setting in self.assigned(node) if setting is not None})
         elif key == "env_file":
             for item in _items(node):
-                entry = _entries(item)
+                entry = entries(item)
                 needed = str(self.string(entry["required"])).lower() != "false" if "required" in entry else True
                 into.env_files.append((Setting(self.string(entry.get("path", item)), item.where), base, needed))
         elif key == "ports":
@@ -244,13 +244,13 @@ class Project:
 
     def use(self, item: Tree, folder: str) -> tuple[str, str, Where]:
         """Return name, target and place of a config or secret that a service is given."""
-        entry = _entries(item)
+        entry = entries(item)
         name = str(self.string(entry.get("source", item)))
         target = str(self.string(entry["target"])) if "target" in entry else name
         return name, target if target.startswith("/") else f"{folder}/{target}", item.where
 
     def extended(self, into: Service, node: Tree, path: Path, base: Path, seen: tuple[tuple[Path, str], ...]) -> None:
-        entry = _entries(node)
+        entry = entries(node)
         name = self.string(entry.get("service", node))
         file = self.string(entry["file"]) if "file" in entry else None
         if isinstance(name, Unknown) or isinstance(file, Unknown):
@@ -261,7 +261,7 @@ class Project:
             self.doubt(node.where, f"{into.name} extends itself")
             return
         trees = self.trees(other, node.where)
-        bodies = [body for tree in trees if isinstance(body := _entries(_entries(tree).get("services")).get(name), Map)]
+        bodies = [body for tree in trees if isinstance(body := entries(entries(tree).get("services")).get(name), Map)]
         if not bodies:
             self.doubt(node.where, f"{into.name} extends {name}, which is not here")
         for body in bodies:
@@ -278,7 +278,7 @@ class Project:
 
     def assigned(self, node: Tree) -> Iterator[tuple[str, Setting | None]]:
         """Yield names and values of a mapping or of a list of ``NAME=value``; None: a name without a value."""
-        for name, value in _entries(node).items():
+        for name, value in entries(node).items():
             null = isinstance(value, Scalar) and value.null
             yield name, None if null else Setting(self.string(value), _named(value.where, name))
         for item in node.items if isinstance(node, Seq) else ():
@@ -289,7 +289,7 @@ class Project:
             yield key, Setting(known, _named(item.where, key)) if sign else None
 
     def mount(self, node: Tree, base: Path) -> Mount | None:
-        entry = _entries(node)
+        entry = entries(node)
         if entry:
             kind = str(self.string(entry["type"])) if "type" in entry else "volume"
             source = str(self.string(entry["source"], GAP)) if "source" in entry else ""
@@ -315,7 +315,7 @@ class Project:
 
     def device(self, name: str) -> str | None:
         """Return the folder that a named volume is bound to."""
-        options = _entries(self.volumes[name].entries.get("driver_opts")) if name in self.volumes else {}
+        options = entries(self.volumes[name].entries.get("driver_opts")) if name in self.volumes else {}
         device = self.string(options["device"]) if "device" in options else None
         return (
             device
@@ -328,13 +328,13 @@ class Project:
         found = list(service.mounts.values())
         for name, target, where in service.used:
             node, base = self.named.get(name, (None, Path()))
-            entries = node.entries if node is not None else {}
-            if "content" in entries:
-                text = self.string(entries["content"])
+            fields = node.entries if node is not None else {}
+            if "content" in fields:
+                text = self.string(fields["content"])
                 reason = text.reason if isinstance(text, Unknown) else ""
-                found.append(Mount(target, entries["content"].where, text=None if reason else str(text), reason=reason))
-            elif "file" in entries and isinstance(path := self.string(entries["file"]), str):
-                found.append(Mount(target, entries["file"].where, base / Path(path).expanduser()))
+                found.append(Mount(target, fields["content"].where, text=None if reason else str(text), reason=reason))
+            elif "file" in fields and isinstance(path := self.string(fields["file"]), str):
+                found.append(Mount(target, fields["file"].where, base / Path(path).expanduser()))
             else:
                 found.append(Mount(target, where, reason=f"{name} is not in a file here"))
         return found
@@ -385,7 +385,7 @@ def _reset(into: Service, key: str) -> None:
 
 
 def _ports(part: str, node: Tree, env: dict[str, Setting]) -> Iterator[Port]:
-    entry = _entries(node)
+    entry = entries(node)
     if entry:
         texts = {
             key: str(expand(value.text, env.get, "0")) for key, value in entry.items() if isinstance(value, Scalar)
@@ -404,7 +404,8 @@ def _ports(part: str, node: Tree, env: dict[str, Setting]) -> Iterator[Port]:
             yield Port(service, number, node.where)
 
 
-def _entries(node: Tree | None) -> dict[str, Tree]:
+def entries(node: Tree | None) -> dict[str, Tree]:
+    """Return keys and values of a mapping; of anything else, none."""
     return node.entries if isinstance(node, Map) else {}
 
 

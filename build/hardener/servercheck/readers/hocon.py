@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
+from hardener.servercheck.readers.paths import Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ TOKEN = re.compile(
       | (?P<line>\n)
       | (?P<long>\"\"\".*?\"\"\"+)
       | (?P<text>"(?:\\.|[^"\\\n])*")
-      | (?P<hole>\$\{\??[^}\n]*\})
+      | (?P<hole>\$\{\??[^}\n]{0,200}\})
       | (?P<add>\+=)
       | (?P<mark>[{}\[\],:=])
       | (?P<word>(?:(?!//)[^\s{}\[\],:=+\#"$])+)
@@ -35,7 +36,7 @@ KEYWORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, 
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Token:
     kind: str
     text: str
@@ -47,7 +48,7 @@ def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], li
     """Return all settings by their full dotted path, of several the last; and what could not be told."""
     parser = _Parser(text, name, include, 0)
     parser.whole()
-    return parser.settings, parser.unclear
+    return parser.paths.settings, parser.unclear
 
 
 class _Parser:
@@ -57,7 +58,7 @@ class _Parser:
         self.name = name
         self.include = include
         self.depth = depth
-        self.settings: dict[str, Setting] = {}
+        self.paths = Paths()
         self.unclear: list[Unclear] = []
 
     def peek(self) -> _Token:
@@ -120,7 +121,7 @@ class _Parser:
         if token.kind == "add":
             self.take()
             self.value(path, depth)
-            self.settings[path] = Setting(Unknown("added to with +="), self.where(start, path))
+            self.paths.put(path, Setting(Unknown("added to with +="), self.where(start, path)))
             return
         if token.kind == "mark" and token.text in ":=":
             self.take()
@@ -135,15 +136,13 @@ class _Parser:
             self.at = len(self.tokens) - 1
         elif token.kind == "mark" and token.text == "{":
             self.take()
-            self.settings.pop(path, None)
+            self.paths.settings.pop(path, None)
             self.members(path, depth + 1)
             if self.take().text != "}":
                 self.doubt(token, f"not valid HOCON: {path} is not closed")
         else:
             value = self.value(path, depth)
-            for deeper in [one for one in self.settings if one.startswith(path + ".")]:
-                del self.settings[deeper]
-            self.settings[path] = Setting(value, self.where(start, path))
+            self.paths.put(path, Setting(value, self.where(start, path)))
             if isinstance(value, Unknown):
                 self.unclear.append(Unclear(self.where(start, path), value.reason, vital=_vital(path)))
 
@@ -205,7 +204,8 @@ class _Parser:
         inner.whole()
         self.unclear += inner.unclear
         prefix = f"{path}." if path else ""
-        self.settings.update({prefix + key: setting for key, setting in inner.settings.items()})
+        for key, setting in inner.paths.settings.items():
+            self.paths.put(prefix + key, setting)
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -13,9 +13,11 @@ import tree_sitter_javascript
 from tree_sitter import Language, Node, Parser
 
 from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
+from hardener.servercheck.readers.paths import Paths
 
 LANGUAGE = Language(tree_sitter_javascript.language())
 DEPTH = 40
+LONGEST = 200  # characters of a name in a finding
 CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
 
 
@@ -23,40 +25,47 @@ def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Settin
     """Return all settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
     reader = _Reader(name, root)
     reader.statements(Parser(LANGUAGE).parse(text).root_node, 0)
-    return reader.settings, reader.unclear
+    return reader.paths.settings, reader.unclear
 
 
 class _Reader:
     def __init__(self, name: str, root: str) -> None:
         self.name = name
         self.root = root
-        self.settings: dict[str, Setting] = {}
+        self.paths = Paths()
         self.unclear: list[Unclear] = []
 
     def where(self, node: Node, path: str = "") -> Where:
         return Where(self.name, node.start_point.row + 1, path)
 
-    def statements(self, node: Node, nested: int) -> None:
+    def statements(self, node: Node, nested: int, depth: int = 0) -> None:
+        """All statements of a block. ``nested``: how deep in some that may or may not be run; ``depth``: at all."""
+        if depth > DEPTH:
+            self.unclear.append(Unclear(self.where(node), "nested too deeply to be read"))
+            return
         for child in node.named_children:
             if child.is_error:
                 self.unclear.append(
                     Unclear(self.where(child), "not valid JavaScript: a browser would not run this file")
                 )
-                self.statements(child, nested)
+                self.statements(child, nested, depth + 1)
             elif child.type in {"variable_declaration", "lexical_declaration"}:
-                for one in child.named_children:
-                    self.assign(one.child_by_field_name("name"), one.child_by_field_name("value"), nested)
+                for declared in child.named_children:
+                    self.assign(declared.child_by_field_name("name"), declared.child_by_field_name("value"), nested)
             elif child.type == "expression_statement" and child.named_children:
                 self.expression(child.named_children[0], nested)
-            elif child.type in {"if_statement", "statement_block", "else_clause", "try_statement"} and nested < DEPTH:
-                self.statements(child, nested + 1)
+            elif child.type in {"if_statement", "statement_block", "else_clause", "try_statement"}:
+                self.statements(child, nested + 1, depth + 1)
 
     def expression(self, node: Node, nested: int) -> None:
-        if node.type == "assignment_expression":
-            self.assign(node.child_by_field_name("left"), node.child_by_field_name("right"), nested)
-        elif node.type == "sequence_expression":
-            for child in node.named_children:
-                self.expression(child, nested)
+        """An assignment, or several with commas between them."""
+        stack = [node]
+        while stack:
+            part = stack.pop()
+            if part.type == "assignment_expression":
+                self.assign(part.child_by_field_name("left"), part.child_by_field_name("right"), nested)
+            elif part.type == "sequence_expression":
+                stack += reversed(part.named_children)
 
     def assign(self, target: Node | None, value: Node | None, nested: int) -> None:
         path = _path(target) if target is not None else None
@@ -66,8 +75,7 @@ class _Reader:
 
     def put(self, path: str, node: Node, where: Where, nested: int, depth: int) -> None:
         """Set what lies at ``path``, and what lies below it if it is an object."""
-        for deeper in [one for one in self.settings if not path or one.startswith(path + ".")]:
-            del self.settings[deeper]
+        self.paths.clear(path)
         if node.type == "object" and depth < DEPTH:
             for pair in node.named_children:
                 key = pair.child_by_field_name("key")
@@ -80,7 +88,7 @@ class _Reader:
             return
         known = Unknown("set inside a statement that may or may not be run") if nested else _value(node, 0)
         if path:
-            self.settings[path] = Setting(known, Where(where.file, where.line, f"{self.root}.{path}"))
+            self.paths.put(path, Setting(known, Where(where.file, where.line, f"{self.root}.{path}"[:LONGEST])))
         elif isinstance(known, Unknown):
             self.unclear.append(Unclear(where, f"{self.root} as a whole is {known.reason}"))
 
