@@ -38,7 +38,7 @@ class ConfigError(HardenerError):
 
 
 class PinError(HardenerError):
-    """What the source holds is not what upstream.toml pins."""
+    """The source does not contain the commit that upstream.toml pins."""
 
     exit_code = 3
 
@@ -86,7 +86,7 @@ class ScanError(HardenerError):
 
 
 class StackError(HardenerError):
-    """What a step needs on this machine (disk space, a tool, a service) is not available."""
+    """A requirement of a step (disk space, a tool, a service) is not available on this machine."""
 
     exit_code = 8
 

@@ -37,7 +37,7 @@ def test_a_server_that_a_crowd_silences_is_found() -> None:
     with YesMan(DOMAIN, dies_after=8) as server:
         attempt = campaign.attempt(crowd, Target(server.url, DOMAIN, crowd=10, patience=5), "websocket")
     assert (attempt.verdict, attempt.why) == (
-        Verdict.SUCCEEDED, "after 8 streams without login nobody gets an answer any more",
+        Verdict.SUCCEEDED, "after 8 streams without login the server does not answer any more",
     )  # fmt: skip
 
 

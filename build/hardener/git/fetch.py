@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where a component's pinned commit lies now, and what it took: ``objects`` is 0 when all was in the cache."""
+    """The place of a component's pinned commit; ``objects`` is 0 if everything was in the cache."""
 
     component: str
     mirror: Path

@@ -174,7 +174,8 @@ class Transfer:
             file.seek(0)
             if verb != "fetch":
                 return str(self._git.execute(command, istream=file))
-            # It inherits our locks, as all programs do: it may outlive us, and nobody else may write here until then.
+            # It inherits our locks, as all programs do: it may outlive us, and no other process may write here until
+            # then.
             with locks.spawning:
                 process = self._git.execute(command, istream=file, as_process=True, pass_fds=tuple(locks.held_locks))
             progress = _Progress(self.tell)

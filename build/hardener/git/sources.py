@@ -1,4 +1,4 @@
-"""Where a component is fetched from: its repository in ``upstream.toml``, or what the caller names instead."""
+"""The sources of a component: its repository in ``upstream.toml``, or one that the caller names."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ _MORE = "hardener build --verbose shows the bundler's whole output"
 
 @dataclass(frozen=True)
 class Bundled:
-    """What the bundler made: ``key`` identifies its inputs, ``sizes`` are bytes per asset, ``modules`` per bundle."""
+    """The output of the bundler: ``key`` identifies its inputs, ``sizes`` are bytes per asset, ``modules`` per
+    bundle.
+    """
 
     key: str
     sizes: dict[str, int]

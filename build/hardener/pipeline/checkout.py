@@ -45,7 +45,7 @@ def checkout(component: Component, mirror: Path, tree: str, target: Path) -> Wor
 
     A ``node_modules`` that is there moves over into the new tree (it carries its own stamps, see pipeline/install.py).
     A tree
-    that is there already is left alone. Raises StackError when the disk is full.
+    that exists already is not changed. Raises StackError when the disk is full.
     """
     key = stamps.key(tree, component.exclude, component.generated, stamps.file_digest_of(__file__))
     work = WorkTree(target, key, fresh=False)

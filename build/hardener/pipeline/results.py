@@ -1,4 +1,4 @@
-"""What a build takes and gives: its options, each component on the way, and the finished result."""
+"""The data of a build: its options, the state of each component, and the result."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What a build may be told: where to fetch from, which toolchain, and whether upstream is left as it is.
+    """The options of a build: sources, toolchain, and whether upstream stays unpatched.
 
-    ``judged=False`` counts the hosts of the site without holding them against hosts.toml and sdks.toml.
+    ``judged=False`` counts the hosts of the site without comparing them with hosts.toml and sdks.toml.
     """
 
     sources: Mapping[str, str]

@@ -42,7 +42,7 @@ _SHOWN = 3  # places that a message names
 
 @dataclass(frozen=True)
 class Scanned:
-    """What was looked at (``files``, ``size`` in bytes) and found: hosts, the entries they were compared with, SDKs.
+    """The searched data (``files``, ``size`` in bytes) and the finds: hosts, the entries they were compared with, SDKs.
 
     ``stale`` are versions and compressed copies that are not those of their file.
     """
@@ -95,7 +95,7 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = ()) -> Scanned:
 
 
 def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
-    """Hold the finds against ``hosts.toml``; what does not fit is in ``problems``.
+    """Compare the finds with ``hosts.toml``; deviations are in ``problems``.
 
     An entry of a ``downstream`` list takes the place of ours for the same host.
 

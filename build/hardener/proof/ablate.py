@@ -37,7 +37,7 @@ _PYTEST_FAILED = 1
 
 @dataclass(frozen=True)
 class Ablation:
-    """What happened without one patch: ``red`` is what has to be, ``green`` and ``unproven`` are findings."""
+    """The test result without one patch: ``red`` is expected, ``green`` and ``unproven`` are findings."""
 
     patch: str
     evidence: str

@@ -1,1 +1,1 @@
-"""What is published beside the archives: the bill of materials."""
+"""Files that are published with the archives: the bill of materials."""

@@ -54,7 +54,7 @@ class Package:
 
 @dataclass
 class _Use:
-    """Where one folder of node_modules is used."""
+    """The uses of a folder of node_modules."""
 
     bundles: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)

@@ -27,7 +27,7 @@ PIN = "pin"
 
 
 class Status(enum.Enum):
-    """How one patch fits one tree."""
+    """The ways in which a patch fits a tree."""
 
     CLEAN = "clean"
     OFFSET = "offset"
@@ -44,7 +44,7 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True)
 class PatchResult:
-    """How one patch fitted: ``offsets`` in lines per moved hunk, ``detail`` in words, ``cause`` a commit."""
+    """The result for a patch: ``offsets`` in lines per moved hunk, ``detail`` in words, ``cause`` a commit."""
 
     name: str
     subject: str

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was applied, what is wrong, and what the patches ask of upstream (pin only)."""
+    """The applied patches, the findings, and the measures of the patches (pin only)."""
 
     applied: tuple[Applied, ...]
     findings: tuple[Finding, ...]

@@ -63,7 +63,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class State:
-    """What the tree was made from: the base commit, the files of the series by SHA-256, the commit made of them.
+    """The origin of the tree: the base commit, the files of the series by SHA-256, the resulting commit.
 
     ``head`` is empty while the series is put into the tree, and so after an ``edit`` that was killed at it.
     ``target`` is what a regen was writing when it was killed; empty else.

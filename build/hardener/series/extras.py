@@ -1,4 +1,4 @@
-"""Whose patches and overlays: the project's own, and after them those of an operator (``--extra DIR``)."""
+"""The layers of patches and overlays: the project's, and after them those of an operator (``--extra DIR``)."""
 
 from __future__ import annotations
 

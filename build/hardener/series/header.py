@@ -214,6 +214,6 @@ def _date(value: str, today: dt.date) -> Iterator[str]:
         except ValueError:
             yield f"malformed Last-Update {value!r}: there is no such day"
         else:
-            # A day of grace: whoever wrote it may live ahead of this clock.
+            # A day of grace: the author's time zone may be ahead of this clock.
             if date > today + dt.timedelta(days=1):
                 yield f"Last-Update {value} lies in the future"

@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Measure:
-    """What a patch asks of upstream: lines added and removed, and lines of context, which break it as well."""
+    """The size of a patch: lines added and removed, and lines of context, which can break it as well."""
 
     name: str
     added: int
@@ -162,7 +162,7 @@ class _Judge:
             self.find(patch.name, "evidence", f"there is no test {evidence}", fix)
 
     def content(self, patch: Patch) -> None:
-        """What a patch may not touch."""
+        """Report paths that a patch must not touch."""
         for touch in patch.touches:
             path = touch.old or touch.path
             if LANGUAGE.search(path):
@@ -179,7 +179,7 @@ class _Judge:
                 self.find(patch.name, "overlay", text, "name a file of overlays.toml or a line of remove.list")
 
     def form(self, canon: Canon, series: Sequence[Patch]) -> None:
-        """Each patch is what would be exported, applies on what it requires alone, and in any order."""
+        """Check that each patch is canonical, applies on only what it requires, and in any order."""
         needs = requirements(series)
         alone = []
         for patch in series:
@@ -223,7 +223,7 @@ class _Judge:
                 for place, patch in enumerate(order):
                     if index.git(*APPLY, stdin=patch.content).status:
                         before = ", ".join(one.name for one in order[:place] if _share_a_file(one, patch))
-                        text = f"applies alone, but not behind {before}: they depend on their order"
+                        text = f"applies without the others, but not after {before}: they depend on their order"
                         fix = f"let one require the other, or set their hunks apart: {self.command('edit')}"
                         self.find(patch.name, "order", text, fix)
                         return

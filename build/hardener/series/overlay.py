@@ -59,9 +59,9 @@ class OverlayFile:
 
 @dataclass(frozen=True)
 class Alias:
-    """One ``[[alias]]``: whoever imports ``module`` gets ``file`` (a path of the tree) instead.
+    """One ``[[alias]]``: imports of ``module`` resolve to ``file`` (a path of the tree).
 
-    ``module`` follows webpack's rules (resolve.alias): ``name$`` is that module alone, ``name`` also what is below it.
+    ``module`` follows webpack's rules (resolve.alias): ``name$`` is exactly that module, ``name`` also those below it.
     """
 
     module: str
@@ -82,7 +82,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class Overlays:
-    """What ``overlays.toml`` says."""
+    """The content of ``overlays.toml``."""
 
     files: tuple[OverlayFile, ...] = ()
     aliases: tuple[Alias, ...] = ()

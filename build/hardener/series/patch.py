@@ -43,7 +43,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Touch:
-    """What a patch does to one file: ``old`` and ``new`` path (None: not there), blob ids where it names them."""
+    """The change of a patch to one file: ``old`` and ``new`` path (None: not there), blob ids where it names them."""
 
     old: str | None
     new: str | None
@@ -150,7 +150,7 @@ def context_lines(content: bytes) -> int:
 
 
 def _lines(text: str) -> list[str]:
-    """Return lines that end at \\n alone: str.splitlines would also break at \\r, \\f and others inside a line."""
+    """Return lines that end only at \\n: str.splitlines would also break at \\r, \\f and others inside a line."""
     return [line + "\n" for line in text.removesuffix("\n").split("\n")]
 
 
@@ -175,7 +175,7 @@ def _header(head: bytes) -> tuple[str, str, dict[str, str], Identity]:
         raise ValueError(f"the mail header lacks {', '.join(missing)}")
     person, email = parseaddr(values["From"])
     if not email:
-        raise ValueError(f"From: {values['From']!r} names nobody")
+        raise ValueError(f"From: {values['From']!r} names no author")
     try:
         parsedate_to_datetime(values["Date"])
     except ValueError as error:

@@ -37,7 +37,7 @@ _NAME_LENGTH = 60
 
 @dataclass(frozen=True)
 class Regenerated:
-    """What became of the files: by name, and where they were taken from (``work tree`` or ``files``)."""
+    """The result for the files: by name, and their source (``work tree`` or ``files``)."""
 
     component: str
     source: str
@@ -256,7 +256,7 @@ def _prove(scratch: Repository, base: str, new: Sequence[Patch], tree: EditTree)
             done = index.git(*APPLY, stdin=patch.content)
             if done.status:
                 raise PatchError(
-                    f"{patch.name}: applies alone, but not behind those before it",
+                    f"{patch.name}: applies without the others, but not after those before it",
                     hint=f"let it require the one that it collides with, in {tree.path}",
                     details=tuple(done.complaint.splitlines()),
                 )

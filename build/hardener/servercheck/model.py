@@ -1,4 +1,4 @@
-"""What a deployment's configuration says, in one shape for all forms it comes in.
+"""The configuration of a deployment, in one form for all sources.
 
 A value that is there but cannot be told without running something is ``Unknown`` with the reason: rules must say so
 (``cannot-tell``) instead of passing it.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Open files of the locks that this process holds. Children inherit them (system/process.py), so that a lock outlives a
 # killed
-# hardener until the npm or bundler that it left behind has ended too: nobody builds into what they still write.
+# hardener until the npm or bundler that it left behind has ended too: no build writes to files that they still write.
 held_locks: set[int] = set()
 # Held while a child is started and while a lock is let go: a number must not be passed on after its file is closed.
 spawning = threading.Lock()

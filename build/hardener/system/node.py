@@ -173,7 +173,7 @@ def stored(name: str) -> Path:
 
 
 def _make_read_only(folder: Path) -> None:
-    """Files only: folders stay writable for whoever removes them. find(1) is three times as fast as a loop here."""
+    """Files only: folders stay writable, so that they can be removed. find(1) is three times as fast as a loop here."""
     done = run(["find", folder, "-type", "f", "-exec", "chmod", "a-w", "{}", "+"])
     if done.status:
         raise InstallError(f"cannot make {folder} read-only: {done.complaint}", hint="hardener clean --cache")

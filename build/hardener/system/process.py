@@ -1,4 +1,4 @@
-"""The one door to subprocesses.
+"""Run all subprocesses.
 
 Everything that hardener starts goes through :func:`run`, so that there is one place that logs argv, directory and
 duration, one place that cleans the environment, and one place that turns a missing program into a clear error.

@@ -1,7 +1,7 @@
 """Work beside the main thread, whose programs end when the main thread gives up.
 
 A build installs packages for one component while it bundles another. When the bundler fails, or a person presses
-Ctrl-C, nobody wants to wait until npm has ended in its own time.
+Ctrl-C, it would take too long to wait for npm.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _thread = threading.local()
 
 
 class GivenUpError(Exception):
-    """The main thread has given up: no program is started any more. It stays in a future that nobody asks."""
+    """The main thread has given up: no program is started any more. It stays in a future that is never read."""
 
 
 class Beside:
@@ -49,7 +49,7 @@ class Beside:
         try:
             self._pool.shutdown(cancel_futures=kind is not None)
         except KeyboardInterrupt:
-            # What a thread is in the middle of has to end all the same, before whoever is around lets go of a lock.
+            # What a thread is in the middle of has to end all the same, before the caller releases a lock.
             self._give_up()
             self._pool.shutdown(cancel_futures=True)
             raise

@@ -1,7 +1,7 @@
 """The forge where upstream lives: its public API (GitHub's REST API, version 2022-11-28), asked through requests.
 
 Reading only, and small. A token is taken from the environment (``HARDENER_FORGE_TOKEN``, ``GITHUB_TOKEN``), goes out to
-the API's own host alone, and never into a message. ``HARDENER_FORGE_API`` names another server with the same API.
+only the API's own host, and never into a message. ``HARDENER_FORGE_API`` names another server with the same API.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _ADDRESSES = (
 
 @dataclass(frozen=True)
 class Target:
-    """Where one component goes: its new ``commit``, ``release`` and ``ref``; ``how`` says in words what named it."""
+    """The target of a component: its new ``commit``, ``release`` and ``ref``; ``how`` says in words what named it."""
 
     component: str
     commit: str
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Goal:
-    """Where a lift goes: one target a component in build order, and Node's major version there."""
+    """The target of a lift: one target a component in build order, and Node's major version there."""
 
     targets: tuple[Target, ...]
     node: int

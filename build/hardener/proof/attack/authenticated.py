@@ -1,4 +1,4 @@
-"""Ways to more than an ordinary participant may have, for a person who has an account and is on nobody's list."""
+"""Attempts of an ordinary participant, with an account that is on no list, to get more rights."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ def _register(scene: Scene) -> Judgement:
 
 def _verdict_on_join(element: Element | None) -> Judgement:
     if element is None:
-        return refused("the room keeps silent and lets nobody in")
+        return refused("the room does not answer and admits no participant")
     if element.get("type") == "error":
         return verdict.of_stanza(element)
     return succeeded("in the room" + (", as its moderator" if moderates(element) else ""))
 
 
 def _create(scene: Scene, host: str) -> Judgement:
-    """Return a room without asking the focus: whoever makes it, owns it."""
+    """Return a room that is opened without the focus: its creator owns it."""
     return _verdict_on_join(scene.client().join(f"attack-{scene.mark}@{host}", _NICK))
 
 

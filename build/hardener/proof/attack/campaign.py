@@ -49,7 +49,7 @@ def run(
     host = urlsplit(target.url).hostname
     if not own_server and host not in _LOOPBACK:
         raise UsageError(
-            f"{host} is not this machine: attack only a server that is yours, and tell whoever watches over it",
+            f"{host} is not this machine: attack only your own server, and inform the people who monitor it",
             hint="--own-server, if it is yours",
         )
     started = time.monotonic()

@@ -146,7 +146,7 @@ def _spoken(scene: Scene, connection: socket.socket, kind: str) -> Judgement:
     if "</stream:stream>" in said or not said:
         return refused("reachable, but ends the stream")
     if kind == "s2s":
-        return succeeded("speaks to a server that nobody knows: its people could come in")
+        return succeeded("accepts an unknown server: its users could enter")
     login = _say(scene, connection, sasl.auth("ANONYMOUS"), ("/>", "</failure>", "</stream:stream>"))
     if "<success" in login:
         return succeeded("lets anybody in")

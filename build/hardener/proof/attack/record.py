@@ -1,4 +1,4 @@
-"""What an attack is told, what it finds, and what is kept of it."""
+"""The data of an attack: its target, its attempts, and their record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MESSAGES = 40  # of one direction; fifty streams say the same fifty times
 
 
 class Verdict(StrEnum):
-    """How an attempt ended. Nothing said, or nothing that can be understood, is ``unclear``, and fails the run."""
+    """The result of an attempt. A missing or unreadable answer is ``unclear``, and fails the run."""
 
     REFUSED = "refused"
     SUCCEEDED = "succeeded"
@@ -74,7 +74,7 @@ class Target:
 
 
 class Transcript:
-    """What went over the wire in one attempt, shortened and without secrets."""
+    """The messages of an attempt, shortened and without secrets."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._secrets = tuple(secret for secret in secrets if secret)

@@ -159,7 +159,7 @@ def _resume_logged_in(scene: Scene) -> Judgement:
 
 
 def _bosh_takeover(scene: Scene) -> Judgement:
-    """Return a session id that nobody was given."""
+    """Return a session id that was never issued."""
     stream = scene.stream()
     if not isinstance(stream, BoshStream):
         raise TypeError(stream.name)
@@ -184,5 +184,5 @@ def _crowd(scene: Scene) -> Judgement:
     try:
         scene.guest()
     except (Closed, OSError):
-        return succeeded(f"after {came} streams without login nobody gets an answer any more")
+        return succeeded(f"after {came} streams without login the server does not answer any more")
     return refused(f"{came} of {scene.target.crowd} streams without login opened; the server continues answering")

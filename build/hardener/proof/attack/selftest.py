@@ -1,4 +1,4 @@
-"""The attack suite on stacks of its own: one as a deployment has to be, one with doors planted that it has to find."""
+"""Run the attack suite on two stacks: a correct one, and one with planted holes that it has to find."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Rehearsed:
 
     @property
     def clean(self) -> bool:
-        """Nothing found where all is closed, everything found where doors are planted."""
+        """Return whether the closed stack is clean and every planted hole was found."""
         return self.attacked.clean and not self.missed
 
 

@@ -1,4 +1,4 @@
-"""What one attempt has at hand: streams, logged-in clients and HTTP, all of it written down, and closed at the end."""
+"""The means of an attempt: streams, logged-in clients and HTTP, recorded, and closed at the end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Scene:
 
     @property
     def room(self) -> str:
-        """Return a room that nobody else has."""
+        """Return a room with a unique name."""
         return f"attack-{self.mark}@{self.target.muc}"
 
     @property
@@ -143,5 +143,5 @@ class Scene:
 
 
 def plain_probe(mark: str) -> str:
-    """Return a login that cannot work: whoever answers it still listens."""
+    """Return a login that cannot succeed: a server that answers it is still listening."""
     return sasl.auth("PLAIN", sasl.plain(f"nobody-{mark}", "wrong"))

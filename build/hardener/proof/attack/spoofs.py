@@ -41,7 +41,8 @@ _WORDS = _named(f"{{{USER}}}x", f"{{{USER}}}item", f"{{{USER}}}status", f"{{{USE
 
 @dataclass(frozen=True)
 class Spoof:
-    """What is sent, and what must not arrive of it: elements of these names, at any depth, or only below ``depth``.
+    """A forged stanza, and the parts of it that must not arrive: elements of these names, at any depth, or only below
+    ``depth``.
 
     ``kind``: a presence that is an update, a join or a leave; a message to all, a private one, or an error; a request.
     """

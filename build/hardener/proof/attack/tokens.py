@@ -1,4 +1,4 @@
-"""JSON web tokens that nobody ought to accept."""
+"""JSON web tokens that a server has to refuse."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _legacy_auth(scene: Scene) -> Judgement:
 
 
 def _other_host(scene: Scene, host: str) -> Judgement:
-    """Nobody logs in elsewhere: neither without a password nor, where machines have accounts, by guessing theirs."""
+    """Try other hosts: without a password and, where services have accounts, by guessing theirs."""
     guest = scene.stream()
     client = Client(guest, guest.open(host), host)
     judged = verdict.of_sasl(client.exchange("ANONYMOUS", None))

@@ -1,4 +1,4 @@
-"""What Chromium makes of a built site: which workers and worklets start, and what two pages say on the console.
+"""Run a built site in Chromium: which workers and worklets start, and the console messages of two pages.
 
 Each run plants a worker, a worklet and a message that have to be noticed; if one is not, the run proves nothing.
 """
@@ -75,7 +75,9 @@ _WORKLET = """async ([address, names, patience]) => {
 
 @dataclass(frozen=True)
 class Seen:
-    """What one side showed: facts by worker or worklet, messages by page, and controls that were not noticed."""
+    """The observations of one side: facts by worker or worklet, messages by page, and controls that were not
+    noticed.
+    """
 
     starts: Mapping[str, tuple[str, ...]]
     console: Mapping[str, frozenset[str]]

@@ -1,4 +1,4 @@
-"""What can be seen without a browser: each function holds the two sides of one component together."""
+"""The checks without a browser: each function compares the two sides of a component."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a comparison of the two toolchains is made of."""
+"""The data of a comparison of the two toolchains."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Side:
-    """What one toolchain made of one component.
+    """The output of one toolchain for one component.
 
     ``modules`` are files by bundle. The rest is what ``build/node/inspect.cjs`` says: scripts with ``size`` and
     ``level``, licence comments by script, exported names by library and surface, upstream's entries.
@@ -63,7 +63,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Found:
-    """What one check came to: how many things it held together, and in which they differ."""
+    """The result of a check: the number of compared items, and the differences."""
 
     check: str
     compared: int

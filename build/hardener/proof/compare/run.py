@@ -1,4 +1,4 @@
-"""Build one tree with both toolchains, look at both results, and hold the differences against toolchains.toml."""
+"""Build one tree with both toolchains, and compare the differences with toolchains.toml."""
 
 from __future__ import annotations
 

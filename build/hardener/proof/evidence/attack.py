@@ -1,4 +1,4 @@
-"""What a hostile input is made of."""
+"""The parts of a hostile input."""
 
 from __future__ import annotations
 

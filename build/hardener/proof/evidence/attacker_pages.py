@@ -1,4 +1,4 @@
-"""What attackers bring: a forged token, a page that embeds the site, a page that opens it in a new window."""
+"""Inputs of attackers: a forged token, a page that embeds the site, a page that opens it in a new window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evidence run: canaries, every journey alone, every attack on its journeys, canaries again; then the verdict."""
+"""The evidence run: canaries, every journey, every attack on its journeys, canaries again; then the verdict."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def digest(site: Path) -> str:
 
 
 def _expected(pairs: Sequence[tuple[Journey, Attack]]) -> dict[str, tuple[str, ...]]:
-    """Whom upstream as it is contacts: by attack, and for real servers by run, so that the stub cannot be in."""
+    """The hosts that unpatched upstream contacts: by attack, and for real servers by run, without the stub's."""
     found = {attack.name: attack.expects for journey, attack in pairs if not journey.people}
     for journey, attack in pairs:
         if journey.people:

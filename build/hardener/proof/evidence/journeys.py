@@ -1,4 +1,4 @@
-"""What a visitor does: each journey is a function that drives one page; its steps say how far it came."""
+"""The journeys of a visitor: each is a function that drives one page; its steps show its progress."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Peer(Client):
         threading.Thread(target=self._attend, daemon=True).start()
 
     def play(self, mallory: Mallory, last: str) -> None:
-        """All that Mallory does, and then one more message: whoever reads ``last`` has been sent all of it."""
+        """Perform all of Mallory's actions, and send a last message: a client that reads ``last`` has received all."""
         if mallory.presence_after:
             inside = there(mallory.first + mallory.presence_after, self.domain)
             self.stream.send(muc.presence(self._seat, inside))

@@ -2,8 +2,8 @@
 
     [ns browser  198.18.0.10] ---- veth ---- [ns wire: 198.18.0.1, and every other address there is]
 
-In the wire namespace every address is local (Linux's AnyIP), so that whoever the browser calls, we answer.
-Nothing of it is connected to the machine's real network: there is no address to leak to.
+In the wire namespace every address is local (Linux's AnyIP), so every address that the browser contacts is answered.
+It is not connected to the machine's real network, so nothing can leak.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class SealedNetwork:
         self._do("netns", "exec", namespace, *words)
 
     def launcher(self, program: str, folder: Path) -> Path:
-        """Return a script that starts a program in the browser's namespace, for whoever wants a path to start."""
+        """Return a script that starts a program in the browser's namespace, for callers that need a path."""
         script = folder / "chromium-in-namespace"
         script.write_text(f'#!/bin/sh\nexec {self._ip} netns exec {self.browser} {program} "$@"\n')
         script.chmod(0o755)

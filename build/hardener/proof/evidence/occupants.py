@@ -1,4 +1,4 @@
-"""Who is in the room by the server's list, and whom the page shows: the same people, in the same roles."""
+"""Compare the server's list of occupants with the page's: the same people, in the same roles."""
 
 from __future__ import annotations
 

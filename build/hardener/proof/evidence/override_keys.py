@@ -1,6 +1,6 @@
 """The keys that upstream lets a link override (configWhitelist.ts and its kin at the pin), with hostile values.
 
-``tests/unit/proof/evidence/test_attacks.py`` holds the list against upstream's files where the work trees are there.
+``tests/unit/proof/evidence/test_attacks.py`` compares the list with upstream's files if the work trees exist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is in the bytes that leave the browser: IPv4, DNS questions, TLS server names, STUN. Pure functions."""
+"""Parse the bytes that leave the browser: IPv4, DNS questions, TLS server names, STUN. Pure functions."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def dns_question(data: bytes) -> tuple[str, str] | None:
 
 
 def dns_answer(query: bytes, address: str | None) -> bytes:
-    """Return the answer to a query: one A record that nobody may keep, or (without an address) an empty answer."""
+    """Return the answer to a query: one A record that must not be cached, or (without an address) an empty answer."""
     end = query.index(b"\0", _DNS_HEADER) + 5
     count = 1 if address else 0
     head = query[:2] + b"\x81\x80" + struct.pack("!HHHH", 1, count, 0, 0)

@@ -45,7 +45,7 @@ class Names:
             return self._addresses[name]
 
     def name(self, address: str) -> str:
-        """Return the name that an address means, or the address itself where nobody asked for a name."""
+        """Return the name that an address means, or the address itself if no name was asked for."""
         return self._names.get(address, address)
 
 

@@ -35,7 +35,7 @@ _TYPES = {".wasm": "application/wasm", ".js": "text/javascript", ".mjs": "text/j
 
 
 class Scene:
-    """What the server shows in the present run: more lines for config.js, Mallory, the attacker's page.
+    """The server's content in the present run: more lines for config.js, Mallory, the attacker's page.
 
     ``real`` are the servers that XMPP goes to; without them our stub answers.
     """

@@ -22,7 +22,7 @@ def item(jid: str = "", role: str = "moderator", affiliation: str = "owner") -> 
 
 
 def nested(inside: str, name: str = "z") -> str:
-    """Something inside of an element that nobody knows."""
+    """Nest an element in an unknown one."""
     return f"<{name} xmlns='urn:{name}'>{inside}</{name}>"
 
 

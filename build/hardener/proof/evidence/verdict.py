@@ -114,7 +114,7 @@ def _canary(name: str, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _planted(events: Sequence[Event]) -> dict[str, Any]:
-    """Return whether the comparison finds the occupant of whom the page was not told, and nobody else."""
+    """Return whether the comparison finds exactly the occupant that was not announced to the page."""
     found = [text for event in events if event["kind"] == "occupants" for text in event["differences"]]
     missing = [] if found == [f"{PLANTED} is not shown"] else ["page:occupants"]
     return {"kind": "occupant", "host": PLANTED, "browser": found, "transport": [], "missing": missing}

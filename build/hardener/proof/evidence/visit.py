@@ -80,7 +80,7 @@ class Visit:
         return (self.name, self.real.accounts[self.name]) if self.real else (stub.USER, stub.PASSWORD)
 
     def photograph(self) -> None:
-        """Keep what the page looks like now, for whoever reads the evidence; the journey can do without it."""
+        """Store a screenshot for readers of the evidence; the journey does not depend on it."""
         if self.pictures:
             title = "-".join(one for one in (self.record.run.replace(" + ", "-"), self.name) if one)
             with self.step("screenshot"):

@@ -1,4 +1,4 @@
-"""The test stack: the bundle, Prosody and a focus in containers that reach nobody, on a port of loopback.
+"""The test stack: the bundle, Prosody and a focus in containers without internet access, on a loopback port.
 
 ``up`` builds what is missing, starts the containers, waits until all are healthy, and makes the accounts; ``down``
 removes everything again, whatever state a killed run left. A stack has a name, so that several can run side by side.
@@ -204,7 +204,7 @@ def _running(name: str, folder: Path, key: str) -> Stack | None:
 
 @dataclass(frozen=True)
 class Gone:
-    """What ``down`` did: how many containers, networks and volumes it removed, whether it stopped our daemon."""
+    """The result of ``down``: how many containers, networks and volumes it removed, whether it stopped our daemon."""
 
     name: str
     removed: int

@@ -1,4 +1,4 @@
-"""The containers, networks and volumes of a stack, found by Compose's own labels: whoever left them, in any state."""
+"""The containers, networks and volumes of a stack, found by Compose's own labels, in any state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each image is made of: our files of build/docker, build/nginx and build/server, the site, upstream's plugins."""
+"""The inputs of each image: our files of build/docker, build/nginx and build/server, the site, upstream's plugins."""
 
 from __future__ import annotations
 

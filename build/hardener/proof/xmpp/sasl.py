@@ -1,4 +1,4 @@
-"""What clients say in SASL, honest with a real account or with invented ones, and what the stub answers."""
+"""SASL messages of clients, with a real account or an invented one, and the stub's answers."""
 
 from __future__ import annotations
 

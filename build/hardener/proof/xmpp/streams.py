@@ -227,7 +227,7 @@ class WebSocketStream(Stream):
             self._ready.append(element)
 
     def close(self) -> None:
-        """Hang up, without a word: nobody is left to hear the answer."""
+        """Close the connection without an answer: the client does not read any more."""
         if self._socket:
             self._socket.close()
 

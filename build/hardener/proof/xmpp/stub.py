@@ -75,7 +75,7 @@ class Mallory:
 
 @dataclass(frozen=True)
 class Door:
-    """Whom the server lets in.
+    """The logins that the server accepts.
 
     ``mechanisms`` are the SASL mechanisms offered; ``accounts`` are passwords by XMPP address without resource, beside
     the one of ``USER``; ``tokens`` are those that ANONYMOUS takes, or None where it takes everybody; ``failure`` is the

@@ -293,7 +293,7 @@ def _config(part: str, variables: dict[str, Setting], file: str) -> list[compose
 
 
 class _Given:
-    """What one mount changes of a deployment."""
+    """The effect of a mount on a deployment."""
 
     def __init__(self, part: str, mount: compose.Mount, result: Deployment, base: Path) -> None:
         self.part = part

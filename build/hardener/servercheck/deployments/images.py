@@ -1,4 +1,4 @@
-"""What docker-jitsi-meet's images make of their environment, as a ``Deployment``.
+"""Read the environment of docker-jitsi-meet's images as a ``Deployment``.
 
 Follows the templates of release stable-10978 in upstream's repository (https://github.com/jitsi/docker-jitsi-meet):
 jicofo/rootfs/defaults/jicofo.conf, web/rootfs/defaults/{meet.conf,settings-config.js,system-config.js},

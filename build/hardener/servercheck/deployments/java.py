@@ -1,4 +1,4 @@
-"""Where Jicofo and the bridge read settings besides their own file: older properties, and the options of their start.
+"""Further sources of settings of Jicofo and the bridge: older properties, and the options of their start.
 
 Follows jicofo's AuthConfig.kt and ConferenceConfig.kt and the library of both, jitsi-metaconfig: an old property is
 asked first, and a system property (``-D``) wins over the file.

@@ -1,4 +1,4 @@
-"""What nginx' directives say about how the client is served, and what else is passed on to the servers behind."""
+"""Read from nginx' directives how the client is served, and which requests are passed on to other servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docker-jitsi-meet's Prosody image makes of its environment.
+"""Read the environment of docker-jitsi-meet's Prosody image.
 
 Follows prosody/rootfs/defaults/{prosody.cfg.lua,conf.d/jitsi-meet.cfg.lua} of release stable-10978 in upstream's
 repository (https://github.com/jitsi/docker-jitsi-meet). Only options that a rule looks at are made.

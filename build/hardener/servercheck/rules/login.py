@@ -1,4 +1,4 @@
-"""Who gets in without a login of their own."""
+"""Find ways in without a personal login."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def _registration(prosody: Prosody, host: Section) -> Iterator[Hit]:
         return  # mod_register cannot make accounts in other people's directories
     modules = prosody.modules(host)
     allowed = prosody.get(host, "allow_registration")
-    # mod_register loads mod_register_ibr if allow_registration says so; named itself, that one asks nobody.
+    # mod_register loads mod_register_ibr if allow_registration says so; listed itself, that module has no such
+    # condition.
     by = (
         "register_ibr"
         if "register_ibr" in modules

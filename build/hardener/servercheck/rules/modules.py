@@ -1,4 +1,4 @@
-"""What modules of Prosody open by being loaded: by name, what each may have to do with login, roles and what is kept.
+"""Effects of loaded Prosody modules on login, roles and stored data, by name.
 
 Prosody's own of 0.12 and 13 (https://prosody.im/doc/modules), upstream's (jitsi-meet resources/prosody-plugins), what
 docker-jitsi-meet's templates load besides, and this project's. A module that is in none of these lists is reported: it
@@ -55,7 +55,7 @@ PLAIN = frozenset(
 )
 KNOWN = PLAIN | JUDGED | ARCHIVES | WEB_ACCOUNTS | WEB_INVITATIONS
 KINDS = (
-    (WEB_ACCOUNTS, "registration-open", "makes accounts for whoever opens its page"),
+    (WEB_ACCOUNTS, "registration-open", "creates accounts for every visitor of its page"),
     (WEB_INVITATIONS, "registration-by-invitation", "makes accounts from a page"),
     (ARCHIVES, "messages-kept", "keeps what people write"),
 )

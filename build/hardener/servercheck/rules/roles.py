@@ -1,4 +1,4 @@
-"""Who becomes moderator, and who can act as one of the services."""
+"""Find who becomes moderator, and who can act as a service."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _rooms(prosody: Prosody) -> Iterator[Hit]:
         restricted = prosody.get(room, "restrict_room_creation")
         # "local" lets every account of the host in question open one; Prosody 0.12 takes any other text for "admin".
         if restricted is None or not (restricted.value is True or restricted.value == "admin"):
-            what = f"Component {room.name}: whoever opens a room owns it"
+            what = f"Component {room.name}: the creator of a room owns it"
             yield Hit("room-creation-open", restricted.where if restricted else room.where, what, names)
         if "muc_hide_all" not in modules and modules_told(prosody, room):
             yield Hit("rooms-listed", room.where, f"Component {room.name} does not load muc_hide_all", names)

@@ -1,4 +1,4 @@
-"""What the web server and ``config.js`` leave open."""
+"""Find what the web server and ``config.js`` leave open."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LOOSE = frozenset({"'unsafe-inline'", "'unsafe-eval'", "*", "http:", "https:"})
 EXPECTED = {
     "strict-transport-security": "browsers may be sent to the site without encryption",
     "x-content-type-options": "browsers may guess what a file is",
-    "referrer-policy": "the name of the room goes to whoever a link leads to",
+    "referrer-policy": "the name of the room is sent to the target of a link",
 }
 
 
@@ -157,7 +157,7 @@ def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Ite
 
 
 def _other(one: Proxy) -> str:
-    """Return the finding for a service that is known by its path; no mere warning if nobody can say who answers."""
+    """Return the finding for a service that is known by its path; critical if the answering server is unknown."""
     kind = next((kind for mark, kind in OTHERS if mark in one.path), "")
     return "" if kind == "foreign-service" and not one.ports else kind
 
@@ -186,7 +186,9 @@ def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
     main = main_host(deployment.prosody) if deployment.prosody else None
     if deployment.prosody and main and deployment.prosody.provider(main).value in TOKEN and not web.get("tokenAuthUrl"):
         where = Where(file, 0, "tokenAuthUrl is not set")
-        yield Hit("token-url-missing", where, f"VirtualHost {main.name} wants tokens, and nobody says where to get one")
+        yield Hit(
+            "token-url-missing", where, f"VirtualHost {main.name} requires tokens, and no setting says where to get one"
+        )
     linking = [web.get(key) for key in ("deeplinking.disabled", "disableDeepLinking")]
     if not any(is_true(one) for one in linking):
         where = next((one.where for one in linking if one), Where(file, 0, "deeplinking.disabled is not set"))
@@ -199,7 +201,7 @@ def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
 
 
 def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
-    """Whom the client would talk to, and who may embed it."""
+    """Find the hosts that the client would contact, and the pages that may embed it."""
     for key in FOREIGN:
         one = web.get(key)
         if one is not None and one.value not in {None, False, ""}:

@@ -1,8 +1,8 @@
 """Places in upstream's files that a reviewer has to see when they are new: who is contacted, and who may decide it.
 
 Each detector carries a control: a line that it has to find. The controls are tried before every report, so that an
-empty report means that there was nothing, and not that nobody looked. Comments are searched as well: telling them from
-code needs a parser for each language, and a find too many costs a glance.
+empty report means that there was nothing to find. Comments are searched as well: to distinguish them from code would
+need a parser for each language, and a false find costs little.
 """
 
 from __future__ import annotations

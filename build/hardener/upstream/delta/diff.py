@@ -33,7 +33,7 @@ class Fresh:
 
 @dataclass(frozen=True)
 class ComponentDelta:
-    """What is new in one component: detector name -> places; ``files`` and ``commits`` say how much was looked at."""
+    """The news of a component: detector name -> places; ``files`` and ``commits`` say how much was looked at."""
 
     component: str
     old: str
@@ -47,7 +47,7 @@ class ComponentDelta:
 
 @dataclass(frozen=True)
 class SiteDelta:
-    """What two built sites differ in: name -> count in the old and in the new one, where the new one has more."""
+    """The differences of two built sites: name -> count in the old and in the new one, where the new one has more."""
 
     hosts: Mapping[str, tuple[int, int]]
     calls: Mapping[str, tuple[int, int]]

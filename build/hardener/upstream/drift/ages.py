@@ -1,4 +1,4 @@
-"""How patches age: since when and until when one fits, which upstream commit turned it, and its half-life."""
+"""The age of patches: since when and until when each fits, the upstream commit behind it, and its half-life."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a patch begins or ceases to fit: the release, and upstream's commit with its subject where it was found."""
+    """The point where a patch begins or ceases to fit: the release, and upstream's commit with its subject where it
+    was found.
+    """
 
     release: str
     commit: str = ""

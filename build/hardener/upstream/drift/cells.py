@@ -36,7 +36,9 @@ State = dict[str, Entry | None]
 
 @dataclass(frozen=True)
 class Cell:
-    """How a patch fits a tree. ``behind`` names earlier patches that it builds on and that do not fit themselves."""
+    """The result for a patch and a tree. ``behind`` names earlier patches that it builds on and that do not fit
+    themselves.
+    """
 
     status: Status
     offsets: tuple[int, ...] = ()

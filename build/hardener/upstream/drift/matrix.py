@@ -1,4 +1,4 @@
-"""How the series fits upstream's releases: patches x trees, since when and until when, and what a patch costs to keep.
+"""The matrix of patches and upstream trees: since when and until when each patch fits, and its maintenance cost.
 
 Each cell is the result that a build of that tree would have for that patch (upstream/drift/cells.py). In addition,
 for each patch, the matrix has:
@@ -124,7 +124,7 @@ def drift(
     fetch: bool = False,
     tell: Callable[[str, float | None], None] = lambda _text, _share: None,
 ) -> Drift:
-    """Hold the series against upstream trees (``names``, ``between``, ``every``: see
+    """Compare the series with upstream trees (``names``, ``between``, ``every``: see
     :func:`hardener.upstream.releases.choose`).
 
     ``sources`` are URLs and paths by component. Raises UsageError for an unknown ref or an empty choice,

@@ -41,7 +41,9 @@ class Written:
 
 @dataclass(frozen=True)
 class Trial:
-    """Where the new series is tried: ``before`` holds the old one, ``now`` today's remove.list, ``area`` is free."""
+    """The trees for trying the new series: ``before`` holds the old one, ``now`` today's remove.list, ``area`` is
+    free.
+    """
 
     before: Path
     now: Path

@@ -1,7 +1,7 @@
-"""What upstream's new tree does to overlays, aliases, removals and the paths of upstream.toml, and how it is settled.
+"""Effects of upstream's new tree on overlays, aliases, removals and the paths of upstream.toml.
 
 A person settles a finding by editing the project's own files, or with ``--confirm`` (upstream's change was looked at,
-ours is) and ``--drop`` (the entry goes). What is the same file as before needs nobody.
+ours is) and ``--drop`` (the entry goes). An unchanged file needs no decision.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class Lists:
         """
         if not theirs or file.action != "replace" or file.path in self.old:
             return None
-        text = f"new at this pin; the overlay is for {', '.join(file.only)} alone, against another version of it"
+        text = f"new at this pin; the overlay is only for {', '.join(file.only)}, for another version of it"
         return self._finding(file.path, "new", text, f"look at it, edit {mine}; then: --confirm {file.path}")
 
     def _changed(self, file: OverlayFile, theirs: str, mine: str) -> Finding:
@@ -265,7 +265,7 @@ def names(project: Project, component: Component) -> set[str]:
 
 
 def write_diffs(folder: Path, findings: list[Finding]) -> None:
-    """Put upstream's change of each file beside the lift's other things, for whoever carries it over."""
+    """Put upstream's change of each file into the lift's folder, for the person who carries it over."""
     for finding in findings:
         if finding.diff:
             file = folder / finding.component / (finding.path + ".diff")

@@ -40,7 +40,9 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Merged:
-    """What the merge made: a tree, with markers in it where there are ``conflicts``; ``said`` is git's own account."""
+    """The result of the merge: a tree, with markers in it where there are ``conflicts``; ``said`` is git's own
+    account.
+    """
 
     tree: str
     conflicts: tuple[Conflict, ...]
@@ -85,7 +87,7 @@ def merge(repository: Repository, tip: str, old: str) -> Merged:
 
     Raises StackError where git is too old for it.
     """
-    # git finds the base of a merge in history alone, so upstream's side becomes a child of the patch's parent.
+    # git finds the base of a merge only in history, so upstream's side becomes a child of the patch's parent.
     ours = repository.commit_tree(repository.tree_of(tip), old + "^", "upstream", _HERE, _HERE)
     done = repository.git(
         "-c",

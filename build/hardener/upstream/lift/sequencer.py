@@ -39,7 +39,7 @@ GROUPS = ("routine", "by-hand", "dropped")
 
 @dataclass(frozen=True)
 class Options:
-    """What a lift may be told: other sources and commits, what goes (``drop``) or is as it is (``confirm``)."""
+    """The options of a lift: other sources and commits, what goes (``drop``) or is as it is (``confirm``)."""
 
     sources: Mapping[str, str]
     given: Mapping[str, str]
@@ -103,7 +103,7 @@ class Course:
         """Return the lift's repository of a component, with both pins' files at hand."""
         if component.name not in self._repositories:
             for one in (component, self.state.goal.apply(component)):
-                # By commit alone: what the tag names now was target.py's question.
+                # Only by commit: target.py has checked the tag.
                 mirror = fetch(replace(one, ref=""), self.options.sources.get(component.name, "")).mirror
             history = self.histories[component.name]
             self._repositories[component.name] = rebase.open_repository(self._tree(component), history, mirror)

@@ -1,4 +1,4 @@
-"""What a lift remembers between two commands: one JSON file, written atomically after every step.
+"""The state of a lift between two commands: one JSON file, written atomically after every step.
 
 Everything else in the lift's folder follows from it and from the project, but for the work tree in which a person
 resolves a conflict: that one is only read, until its result is in here.

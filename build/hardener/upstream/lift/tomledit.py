@@ -34,7 +34,7 @@ def overlay(
     """
     text = path.read_bytes().decode("utf-8")
     if drop:
-        # As text: whoever reads the file has comments between the entries, and they belong to what follows.
+        # As text: comments between the entries have to stay, and belong to the entry that follows.
         block = re.compile(
             rf"^\[\[{table}\]\]\n(?:(?!\[\[|#|\n).*\n)*?{key} = {re.escape(_quoted(name))}\n(?:(?!\[\[|\n).*\n)*\n?",
             re.MULTILINE,

@@ -1,4 +1,4 @@
-"""One patch as upstream would like to have it: a branch on upstream's own, with one commit that is alone.
+"""Export a patch for upstream: a branch on upstream's own, with one self-contained commit.
 
 The patch is applied to upstream's default branch without the rest of the series (that it fits alone is what a pull
 request needs, and series order hides it). Files of ours that its ``Overlay:`` field names are folded in, at the place
@@ -67,7 +67,7 @@ def upstream(
 
     ``fix`` lets upstream's eslint fix the commit. Raises UsageError for a patch that is not for upstream, for one with
     ``Security: yes`` unless ``disclosed``, and for a branch that a person has worked on (unless ``force``); PatchError
-    where it does not fit alone; OverlayError for a file of ours that does not fit.
+    if it does not fit without the others; OverlayError for a file of ours that does not fit.
     """
     component, one = find(project, name)
     _may_go_out(one, disclosed=disclosed)

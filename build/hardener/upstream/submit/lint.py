@@ -29,7 +29,7 @@ _TSC = re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),\d+\): error (?P<code>TS\d
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one tool said: ``new`` complaints, and how many upstream's tree has without the change."""
+    """The messages of a tool: ``new`` complaints, and how many upstream's tree has without the change."""
 
     tool: str
     scope: str

@@ -1,4 +1,4 @@
-"""What upstream's reviewers read: message and pull request in their convention; and imports that are right."""
+"""Message and pull request in upstream's convention, and adapted imports."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _ENDINGS = ("", ".ts", ".tsx", ".js", ".web.ts", ".web.tsx", ".web.js")
 class Exported:
     """A patch on upstream's branch: ``tree`` is the work tree, the files lie beside it in ``folder``.
 
-    ``status`` says how the patch fitted alone, ``verdicts`` what upstream's tools said (none: not asked), ``missing``
-    which npm packages they had to do without.
+    ``status`` is the result of applying it without the others, ``verdicts`` are the answers of upstream's tools (none:
+    not run), ``missing`` are npm packages that they did not have.
     """
 
     component: str
@@ -118,14 +118,14 @@ def pull_request(one: Patch, exported: Exported) -> str:
             "",
             "## How tested",
             "",
-            f"On {exported.base}, with this change alone:",
+            f"On {exported.base}, with only this change:",
             "",
             *tested,
             "",
             "## Before you send it",
             "",
             "- Jitsi takes contributions under its contributor licence agreement: https://jitsi.org/icla (people),",
-            "  https://jitsi.org/ccla (companies). Whoever opens the pull request has to have signed it.",
+            "  https://jitsi.org/ccla (companies). The person who opens the pull request must have signed it.",
             "- Make yourself the author: git commit --amend --reset-author",
             "- Remove this section, and what is red above.",
             "",

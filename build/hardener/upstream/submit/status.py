@@ -1,8 +1,8 @@
-"""What became of the patches that were sent: the forge is asked, and the headers follow.
+"""Query the state of sent patches, and update their headers.
 
 A pull request that is open makes ``Upstream-Status: Submitted ADDRESS``, one that was merged ``Backport COMMIT`` with
 ``Applied-Upstream: COMMIT``, one that was closed without a merge ``Denied closed without a merge``; a reason that
-a person has written there already stays. A patch is never removed: that is for whoever raises the pin.
+a person has written there already stays. A patch is never removed here: this is done when the pin is raised.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _changes(one: Patch, request: PullRequest, today: dt.date) -> dict[str, str]
     said = one.fields.get("Upstream-Status", "")
     if request.state == "merged":
         wanted = {"Upstream-Status": f"Backport {request.commit}", "Applied-Upstream": request.commit}
-        # Whoever wrote the release that it came with knows more than the forge does.
+        # A release that a person has written is more precise than the forge's answer.
         if one.fields.get("Applied-Upstream"):
             wanted.pop("Applied-Upstream")
     elif request.state == "open":
