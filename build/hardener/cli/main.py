@@ -39,6 +39,7 @@ MODULES = {
     "compare": ("compare",),
     "doctor": ("doctor", "clean"),
     "release": ("sbom",),
+    "verify": ("sign", "verify"),
 }
 BUG = 70  # EX_SOFTWARE of sysexits.h
 

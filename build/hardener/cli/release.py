@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.cli.options import project_of, sources_of
 from hardener.git.repository import Repository
 from hardener.pipeline import build
+from hardener.pipeline.package import add_file
 from hardener.pipeline.results import Options
 from hardener.release.packages import packages
 from hardener.release.sbom import VERSIONS, sbom
@@ -39,8 +40,12 @@ def _sbom(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     found = packages(result.components, result.site.path)
     epoch = Repository(site.fetched.mirror).committed(site.component.commit) + project.revision
     content = sbom(project, result.components, found, result.packaged.site, epoch, arguments.spec)
-    path = arguments.out or result.packaged.site.path.parent / f"{project.label}.cdx.json"
-    disk.write(path, content)
+    dist = result.packaged.site.path.parent
+    path = arguments.out or dist / f"{project.label}.cdx.json"
+    if arguments.out:
+        disk.write(path, content)
+    else:
+        add_file(dist, path.name, content)
     untold = sorted(f"{package.name} {package.version}" for package in found if not package.licence)
     without = sorted(f"{package.name} {package.version}" for package in found if not package.texts)
     for names, what in ((untold, "declare no licence"), (without, "come without a licence text")):

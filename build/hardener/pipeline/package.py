@@ -15,15 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hardener.errors import UsageError
 from hardener.pipeline import compressed
 from hardener.policy.addresses import MAP_SUFFIX
-from hardener.system import disk, stamps
+from hardener.system import disk, stamps, sums
+from hardener.system.sums import LOG, MANIFEST, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-SUMS, MANIFEST, LOG = "SHA256SUMS", "build-manifest.json", "build-log.json"
 # Level 5: level 6 takes half as long again for less than one per cent, level 9 six times as long for two.
 _LEVEL = 5
 
@@ -169,17 +170,30 @@ def measure(files: Iterable[Path]) -> dict[str, int]:
 def write_records(dist: Path, packaged: Packaged, manifest: dict[str, Any], log: dict[str, Any]) -> None:
     """Write the manifest, ``SHA256SUMS`` (format of sha256sum(1)) and the log beside the archives.
 
-    Where the manifest and the sums are there with the same bytes, the log of the run that wrote them is kept.
+    Where the manifest is there with the same bytes and its sums are right, the log of the run that wrote them is kept,
+    and so are sums of other files.
     """
     content = disk.json_bytes(manifest)
-    sums = _sums(packaged, content)
-    if (dist / LOG).exists() and _bytes(dist / MANIFEST) == content and _bytes(dist / SUMS) == sums:
+    wanted = {archive.path.name: archive.sha256 for archive in (packaged.site, packaged.maps)}
+    wanted[MANIFEST] = hashlib.sha256(content).hexdigest()
+    written = (dist / MANIFEST).is_file() and (dist / MANIFEST).read_bytes() == content
+    if written and (dist / LOG).exists() and wanted.items() <= _sums(dist).items():
         return
-    disk.write_all({dist / LOG: disk.json_bytes(log), dist / MANIFEST: content, dist / SUMS: sums})
+    disk.write_all({dist / LOG: disk.json_bytes(log), dist / MANIFEST: content, dist / SUMS: sums.lines(wanted)})
 
 
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _sums(dist: Path) -> dict[str, str]:
+    """Return the sums in ``SHA256SUMS``; none where it is missing or damaged, so that it is written again."""
+    try:
+        return sums.read(dist)
+    except UsageError:
+        return {}
+
+
+def add_file(dist: Path, name: str, content: bytes) -> None:
+    """Write a file beside the archives, and its sum into ``SHA256SUMS``."""
+    known = _sums(dist) | {name: hashlib.sha256(content).hexdigest()}
+    disk.write_all({dist / name: content, dist / SUMS: sums.lines(known)})
 
 
 def archive_records(packaged: Packaged) -> list[dict[str, Any]]:
@@ -188,9 +202,3 @@ def archive_records(packaged: Packaged) -> list[dict[str, Any]]:
         {"file": archive.path.name, "sha256": archive.sha256, "size": archive.size, "content_sha256": archive.content}
         for archive in (packaged.site, packaged.maps)
     ]
-
-
-def _sums(packaged: Packaged, manifest: bytes) -> bytes:
-    sums = {archive.path.name: archive.sha256 for archive in (packaged.site, packaged.maps)}
-    sums[MANIFEST] = hashlib.sha256(manifest).hexdigest()
-    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()

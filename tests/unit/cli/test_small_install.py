@@ -53,6 +53,15 @@ def test_the_nginx_snippets_need_no_package_of_the_extra(tmp_path: Path) -> None
     assert (tmp_path / "site.conf").exists()
 
 
+@pytest.mark.parametrize("subcommand", ["sign", "verify"])
+def test_released_files_are_verified_without_a_package_of_the_extra(subcommand: str, tmp_path: Path) -> None:
+    (tmp_path / "allowed_signers").write_text("")
+    option = ("--dist", tmp_path) if subcommand == "sign" else ("--signers", tmp_path / "allowed_signers")
+    done = hardener(subcommand, tmp_path, *option)
+    assert done.returncode == 2
+    assert "SHA256SUMS" in done.stderr
+
+
 @pytest.mark.parametrize("subcommand", ["build", "doctor", "sbom"])
 def test_another_subcommand_ends_with_the_name_of_what_is_missing(subcommand: str) -> None:
     done = hardener(subcommand)

@@ -1,0 +1,43 @@
+"""``SHA256SUMS`` in the format of sha256sum(1), and the names of the records beside an archive."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hardener.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SUMS, MANIFEST, LOG = "SHA256SUMS", "build-manifest.json", "build-log.json"
+_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>(?!\.{1,2}$)[^/\0]+)")
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Return the sums of a folder's ``SHA256SUMS``: SHA-256 in hexadecimal by name of the file.
+
+    Raises UsageError where the file is missing or malformed, and for a name of another folder or one that is there
+    twice.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        raise UsageError(f"there is no {path}", hint="name the folder with the released files, such as dist/")
+    sums: dict[str, str] = {}
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        found = _LINE.fullmatch(line)
+        if found is None or found["name"] in sums:
+            hint = "get the file again: each line is a SHA-256 and the name of a file beside it, each name once"
+            raise UsageError(f"{path}:{number}: {line[:80]!r} is not a line of sha256sum", hint=hint)
+        sums[found["name"]] = found["sha256"]
+    return sums
+
+
+def lines(sums: Mapping[str, str]) -> bytes:
+    """Return the content of ``SHA256SUMS``, sorted by name.
+
+    >>> lines({"b": "1", "a": "2"})
+    b'2  a\\n1  b\\n'
+    """
+    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).encode()

@@ -1,0 +1,209 @@
+"""Signing and verifying released files with keys of OpenSSH."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hardener.cli import main
+from hardener.errors import StackError, UsageError
+from hardener.release import signatures
+from hardener.release.verify import verify
+from hardener.system import disk, sums
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+ARCHIVE = "app-hardened-1.0+1.tar.gz"
+
+
+def make_key(path: Path, kind: str = "ed25519") -> str:
+    """Make a key without a passphrase; returns the public half as ``allowed_signers`` has it."""
+    more = ["-b", "2048"] if kind == "rsa" else []
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *more, "-N", "", "-C", "", "-f", path], check=True)
+    return " ".join(path.with_name(f"{path.name}.pub").read_text().split()[:2])
+
+
+class Release:
+    """A folder with released files, the keys of two maintainers and two builders, and the list of signers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keys = folder / "keys"
+        self.keys.mkdir()
+        self.dist = folder / "dist"
+        self.dist.mkdir()
+        (self.dist / ARCHIVE).write_bytes(b"the site")
+        digest = hashlib.sha256(b"the site").hexdigest()
+        manifest = disk.json_bytes({"archives": [{"file": ARCHIVE, "sha256": digest}]})
+        (self.dist / "build-manifest.json").write_bytes(manifest)
+        listed = {ARCHIVE: digest, "build-manifest.json": hashlib.sha256(manifest).hexdigest()}
+        (self.dist / "SHA256SUMS").write_bytes(sums.lines(listed))
+        (self.dist / "build-log.json").write_text("{}")
+        self.signers = folder / "allowed_signers"
+        self.lines = ["# the keys"]
+        for name, options in (
+            ("maintainer", 'namespaces="hardener-release"'),
+            ("expired", 'namespaces="hardener-release",valid-before="20200101Z"'),
+            ("alice", 'namespaces="hardener-rebuild"'),
+            ("bob", 'namespaces="hardener-rebuild"'),
+        ):
+            self.lines.append(f"{name}@example.org {options} {make_key(self.keys / name)}")
+        make_key(self.keys / "stranger")
+        self.signers.write_text("\n".join(self.lines) + "\n")
+
+    def sign(self, name: str, builder: str = "") -> Path:
+        """Sign with the key of a person."""
+        return signatures.sign(self.dist, self.keys / name, builder)
+
+    def failed(self, **more: object) -> dict[str, str]:
+        """Return the checks that fail, with what they found."""
+        checks = verify(self.dist, self.signers, **more)  # type: ignore[arg-type]
+        return {check.name: " ".join((check.found, *check.details)) for check in checks if not check.passed}
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Return a release whose keys are made once."""
+    return Release(tmp_path_factory.mktemp("release"))
+
+
+@pytest.fixture
+def release(keys: Release, tmp_path: Path) -> Release:
+    """Return a copy of the unsigned release."""
+    copy = object.__new__(Release)
+    copy.keys, copy.lines = keys.keys, keys.lines
+    copy.dist, copy.signers = tmp_path / "dist", tmp_path / "allowed_signers"
+    shutil.copytree(keys.dist, copy.dist)
+    shutil.copy(keys.signers, copy.signers)
+    return copy
+
+
+def test_a_signed_release_passes(release: Release) -> None:
+    release.sign("maintainer")
+    assert release.failed() == {}
+
+
+def test_the_documented_command_of_openssh_accepts_it_too(release: Release) -> None:
+    release.sign("maintainer")
+    words = ["ssh-keygen", "-Y", "verify", "-f", release.signers, "-I", "maintainer@example.org"]
+    with (release.dist / "SHA256SUMS").open("rb") as content:
+        done = subprocess.run(
+            [*words, "-n", "hardener-release", "-s", release.dist / "SHA256SUMS.sig"], stdin=content, check=False
+        )
+    assert done.returncode == 0
+
+
+def test_an_unsigned_release_fails(release: Release) -> None:
+    assert release.failed() == {"signature": "SHA256SUMS.sig is not there"}
+
+
+@pytest.mark.parametrize("name", ["expired", "stranger", "alice"])
+def test_a_key_that_may_not_sign_releases_is_refused(release: Release, name: str) -> None:
+    release.sign(name)
+    assert set(release.failed()) == {"signature"}
+
+
+def test_a_signature_of_a_rebuild_does_not_sign_a_release(release: Release) -> None:
+    shutil.copy(release.sign("maintainer", "maintainer"), release.dist / "SHA256SUMS.sig")
+    assert set(release.failed(threshold=0)) == {"signature"}
+
+
+@pytest.mark.parametrize("name", [ARCHIVE, "build-manifest.json"])
+def test_a_file_with_one_other_byte_is_named(release: Release, name: str) -> None:
+    release.sign("maintainer")
+    content = (release.dist / name).read_bytes()
+    (release.dist / name).write_bytes(content[:3] + bytes([content[3] ^ 1]) + content[4:])
+    assert name in release.failed()["sums"]
+
+
+def test_changed_sums_void_the_signature(release: Release) -> None:
+    release.sign("maintainer")
+    (release.dist / ARCHIVE).write_bytes(b"another site")
+    digest = hashlib.sha256(b"another site").hexdigest()
+    (release.dist / "SHA256SUMS").write_bytes(sums.lines(sums.read(release.dist) | {ARCHIVE: digest}))
+    assert set(release.failed()) == {"signature", "manifest"}
+
+
+def test_a_file_that_is_not_listed_is_named(release: Release) -> None:
+    release.sign("maintainer")
+    (release.dist / "extra.js").write_text("")
+    assert "extra.js" in release.failed()["unlisted"]
+
+
+def test_one_file_can_be_checked_where_the_others_are_not(release: Release) -> None:
+    release.sign("maintainer")
+    (release.dist / "build-manifest.json").unlink()
+    assert release.failed(only=ARCHIVE) == {}
+    assert "build-manifest.json is not there" in release.failed()["sums"]
+
+
+def test_two_builders_of_the_same_sums_are_counted(release: Release) -> None:
+    release.sign("maintainer")
+    release.sign("alice", "alice")
+    assert "wanted: 2" in release.failed(threshold=2)["builders"]
+    release.sign("bob", "bob")
+    assert release.failed(threshold=2) == {}
+
+
+@pytest.mark.parametrize("name", ["alice", "maintainer", "stranger"])
+def test_no_key_counts_as_a_second_builder_but_another_builders(release: Release, name: str) -> None:
+    release.sign("maintainer")
+    release.sign("alice", "alice")
+    release.sign(name, "second")
+    assert "1 builders" in release.failed(threshold=2)["builders"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0\xff", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"]
+)
+def test_a_damaged_signature_is_refused_and_explained(release: Release, content: bytes) -> None:
+    (release.dist / "SHA256SUMS.sig").write_bytes(content)
+    assert "is no signature of ssh-keygen" in release.failed()["signature"]
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_another_kind_of_key_does_not_sign(release: Release, tmp_path: Path, kind: str) -> None:
+    make_key(tmp_path / "other", kind)
+    with pytest.raises(UsageError, match="of the kind"):
+        signatures.sign(release.dist, tmp_path / "other")
+    assert not (release.dist / "SHA256SUMS.sig").exists()
+
+
+def test_a_missing_key_and_what_is_no_key_are_errors_with_a_hint(release: Release, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as missing:
+        signatures.sign(release.dist, tmp_path / "none")
+    assert "ssh-keygen -t ed25519" in missing.value.hint
+    (tmp_path / "text").write_text("no key")
+    (tmp_path / "text").chmod(0o600)
+    with pytest.raises(StackError, match="does not sign"):
+        signatures.sign(release.dist, tmp_path / "text")
+
+
+@pytest.mark.parametrize(
+    "line", ["no sum", f"{'0' * 64}  ../passwd", f"{'0' * 64}  .", f"{'0' * 63}  name", f"{'0' * 64}  {ARCHIVE}"]
+)
+def test_malformed_sums_are_an_error_with_the_line(release: Release, line: str) -> None:
+    with (release.dist / "SHA256SUMS").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UsageError, match="SHA256SUMS:3"):
+        verify(release.dist, release.signers)
+
+
+@pytest.mark.parametrize(("damage", "code"), [(False, 0), (True, 7)])
+def test_the_exit_code_says_whether_the_files_are_the_released_ones(
+    release: Release, capsys: pytest.CaptureFixture[str], damage: bool, code: int
+) -> None:
+    assert main.main(["sign", str(release.keys / "maintainer"), "--dist", str(release.dist)]) == 0
+    if damage:
+        (release.dist / ARCHIVE).write_bytes(b"")
+    capsys.readouterr()
+    assert main.main(["verify", str(release.dist), "--signers", str(release.signers), "--json"]) == code
+    out, err = capsys.readouterr()
+    assert json.loads(out)["passed"] is not damage
+    assert ("DO NOT USE" in err) is damage
