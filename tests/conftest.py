@@ -46,7 +46,9 @@ _DEVELOPERS_CACHE = os.environ.get("XDG_CACHE_HOME", "")
 
 @pytest.fixture(scope="session")
 def developers_cache() -> Path:
-    """The developer's own cache of hardener, for tests marked ``upstream``; they may read it, never write it."""
+    """Provide the developer's own cache of hardener, for tests marked ``upstream``; they may read it, never write
+    it.
+    """
     root = Path(_DEVELOPERS_CACHE) if Path(_DEVELOPERS_CACHE).is_absolute() else Path.home() / ".cache"
     return root / "hardener"
 

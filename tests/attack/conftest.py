@@ -29,5 +29,5 @@ def prosody(tmp_path) -> Iterator[Callable[..., prosody_server.Server]]:
 
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory) -> Iterator[prosody_server.Server]:
-    """A server without an open door."""
+    """Provide a server without an critical finding."""
     yield from prosody_server.serve(tmp_path_factory.mktemp("closed"), prosody_server.CLOSED)

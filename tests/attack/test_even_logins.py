@@ -36,7 +36,7 @@ VirtualHost "{name}.test"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[prosody_server.Server]:
-    """A host of each kind, with the module and without it."""
+    """Provide a host of each kind, with the module and without it."""
     hosts = [
         HOST.format(name=name + end, authentication=authentication, digest=digest, modules=modules)
         for name, (authentication, digest) in KINDS.items()
@@ -78,7 +78,9 @@ def _answers(
 def test_a_name_that_does_not_exist_gets_the_same_challenge_and_the_same_end(
     server: prosody_server.Server, kind: str
 ) -> None:
-    """SCRAM and PLAIN; without the module, SCRAM has no challenge for it. The salt of a name stays, where that of accounts does."""
+    """SCRAM and PLAIN; without the module, SCRAM has no challenge for it. The salt of a name stays, where that of
+    accounts does.
+    """
     digest = KINDS[kind][1]
     known, unknown = (_answers(server, f"{kind}.test", user, digest) for user in ("alice", "nobody"))
     before = _answers(server, f"{kind}-without.test", "nobody", digest)

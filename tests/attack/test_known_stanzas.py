@@ -139,7 +139,7 @@ def write(sender: Person, receiver: Person, inside: str, kind: str, to: str = ""
 
 
 def names(element: ET.Element) -> list[str]:
-    """The direct children, but for what Prosody itself adds."""
+    """Return the direct children, but for what Prosody itself adds."""
     added = {f"{{{USER}}}x", "{urn:xmpp:occupant-id:0}occupant-id"}
     return [one.tag.rpartition("}")[2] for one in element if one.tag not in added]
 
@@ -347,7 +347,7 @@ def test_what_another_module_judges_passes_where_it_is_loaded(prosody) -> None:
         stanza = f"<presence xmlns='{CLIENT}' to='{bob.room}/bob'>{inside}<x xmlns='{MUC}'/></presence>"
         (got,) = heard(bob, alice, stanza, "presence")
         assert names(got) == ["identity", "flip_device"]
-        assert names(update(bob, alice, inside)[0]) == ["identity"]  # nobody comes in by an update
+        assert names(update(bob, alice, inside)[0]) == ["identity"]  # an update is not a join
 
 
 def test_operators_name_further_elements(prosody) -> None:

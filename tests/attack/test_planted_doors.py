@@ -1,4 +1,4 @@
-"""The suite on real servers: nothing found where all is closed, and each planted door found over each transport."""
+"""The suite on real servers: nothing is found on a closed server, and each planted hole is found over each transport."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ pytestmark = pytest.mark.attack
 BOTH = frozenset({"websocket", "bosh"})
 DISABLED = 'modules_disabled = { "offline" }\n'
 REGISTRATION = CLOSED.but(everywhere=f"{DISABLED}allow_registration = true", main_modules=("register",))
-# Prosody itself limits stanzas over WebSocket and not over BOSH: there nginx does (client_max_body_size, 1 MB by default).
+# Prosody itself limits stanzas over WebSocket and not over BOSH: there nginx does (client_max_body_size, 1 MB by
+# default).
 BARE = {("huge input", name, "bosh") for name in ("huge login", "huge attribute", "deep nesting", "huge message")}
 
 
 def attack(server: Server, out: Path, *only: str, **facts: object) -> Attacked:
-    """Run a selection with Bob's account, who is on nobody's list."""
+    """Run a selection with Bob's account, who is on no list."""
     account = Account("bob", ACCOUNTS[f"bob@{DOMAIN}"])
     ports = tuple((kind, server.ports[kind]) for kind in ("c2s", "s2s"))
     facts = {
@@ -38,7 +39,7 @@ def attack(server: Server, out: Path, *only: str, **facts: object) -> Attacked:
 
 
 def found(attacked: Attacked) -> dict[str, set[str]]:
-    """Names of what succeeded, and over which transports."""
+    """Return names of what succeeded, and over which transports."""
     names: dict[str, set[str]] = {}
     for one in attacked.of(Verdict.SUCCEEDED):
         names.setdefault(one.name, set()).add(one.transport)
@@ -60,7 +61,7 @@ def test_nothing_is_found_where_all_is_closed(closed, tmp_path: Path) -> None:
 
 
 def host(name: str, authentication: str = "anonymous") -> str:
-    """One more virtual host."""
+    """Return one more virtual host."""
     return f'VirtualHost "{name}"\n    authentication = "{authentication}"\n'
 
 

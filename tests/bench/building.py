@@ -177,7 +177,9 @@ def _changed_line(place: Workplace, turn: int) -> Sample:
 
 
 def cold(place: Workplace, upstream: Upstream | None) -> tuple[Row, Row, Row]:
-    """The whole build from nothing but repositories and npm's cache, the same again, and our share of the first."""
+    """Return the whole build from nothing but repositories and npm's cache, the same again, and our share of the
+    first.
+    """
     first, again, shares, steps = [], [], [], {}
     for turn in range(place.repeat):
         place.tell(f"cold {turn + 1}/{place.repeat}: the whole build, and again")
@@ -232,7 +234,7 @@ def _install(place: Workplace, upstream: Upstream | None) -> list[Sample]:
 
 
 def _overhead(first: list[Sample], shares: list[dict[str, object]], steps: dict[str, float]) -> Row:
-    """What is left of the cold build when git, npm, bundlers, make and type checker are taken out."""
+    """Return what is left of the cold build when git, npm, bundlers, make and type checker are taken out."""
     own = median(sample.wall - float(str(share["outside"])) for sample, share in zip(first, shares, strict=True))
     own_cpu = median(float(str(share["own_cpu"])) for share in shares)
     wall, cpu = median(sample.wall for sample in first), median(sample.cpu for sample in first)

@@ -50,7 +50,7 @@ class Sample:
     others: float = 0.0
 
     def __add__(self, then: Sample) -> Sample:
-        """One run and then another: times add up, peaks do not."""
+        """Return the sum of two consecutive runs: times add up, peaks do not."""
         larger = max(self, then, key=lambda sample: sample.peak)
         return Sample(
             wall=self.wall + then.wall,
@@ -107,7 +107,7 @@ def measure(argv: Sequence[str | Path], *, log: Path, cwd: Path, env: Mapping[st
 
 @contextlib.contextmanager
 def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """An interrupted benchmark does not leave a bundler behind."""
+    """End the program if the benchmark is interrupted."""
     try:
         yield
     except BaseException:

@@ -56,7 +56,7 @@ class Case:
 
 
 def rows(place: Workplace) -> list[Row]:
-    """A synthetic series of 30 patches, and each real one."""
+    """Return a synthetic series of 30 patches, and each real one."""
     site = place.project.site
     made = Case(
         f"{PATCHES} synthetic patches of one line",
@@ -86,7 +86,7 @@ def _git(folder: Path, *words: str | Path) -> str:
 
 
 def _clone(place: Workplace, component: Component) -> Path:
-    """A repository with one commit: the pinned tree, less what our checkout leaves out."""
+    """Return a repository with one commit: the pinned tree, less what our checkout leaves out."""
     folder = place.home / "patching" / component.name
     if not (folder / ".git").is_dir():
         place.tell(f"patch: writing {component.name}")
@@ -152,7 +152,8 @@ def _compare(place: Workplace, case: Case) -> Row:
         f"ours, only judged and not committed (what drift asks of a tree): {_brief(judged)}",
         f"ours as a program of its own, with Python's start: {_brief(process)}; peaks are of that program",
     )
-    # The peak memory inside of the benchmark's process says nothing; that of the same work in a process of its own does.
+    # The peak memory inside of the benchmark's process says nothing; that of the same work in a process of its own
+    # does.
     ours.samples = [
         replace(one, peak=whole.peak, peak_all=whole.peak_all, floored=whole.floored)
         for one, whole in zip(ours.samples, process.samples, strict=True)
@@ -179,7 +180,7 @@ def _ours(place: Workplace, case: Case, inside: list[Sample], process: list[Samp
 
 
 def _judge(place: Workplace, case: Case, samples: list[Sample]) -> None:
-    """Say of each patch how it fits, on an index of the touched files alone."""
+    """Say of each patch how it fits, on an index of only the touched files."""
     history = History(_fresh(place, mirror_of(case.component), "judged.git"), {}, "", (), 0)
     series = [patch.read(path) for path in read_series(case.folder)]
     with in_process(samples):
@@ -204,7 +205,7 @@ def _quilt(place: Workplace, case: Case, samples: list[Sample]) -> Path:
 
 
 def _gbp(place: Workplace, case: Case, samples: list[Sample]) -> Path:
-    """Debian's patch queue: the series has to stand in debian/patches of the branch."""
+    """Debian's patch queue: the series has to be in debian/patches of the branch."""
     clone = _fresh(place, case.clone, "gbp")
     shutil.copytree(case.folder, clone / "debian" / "patches")
     if not (clone / "debian" / "control").exists():

@@ -42,7 +42,7 @@ class Row:
 
 
 def machine() -> dict[str, str]:
-    """What it was measured on."""
+    """Return what it was measured on."""
     info = Path("/proc/cpuinfo").read_text("utf-8")
     cpu = next(
         (line.split(": ")[1] for line in info.splitlines() if line.startswith("model name")),
@@ -62,12 +62,12 @@ def machine() -> dict[str, str]:
 
 
 def as_json(rows: Sequence[Row], facts: dict[str, str], repeat: int) -> dict[str, Any]:
-    """The report with every sample."""
+    """Return the report with every sample."""
     return {"schema": 1, "repeat": repeat, "facts": facts, "rows": [asdict(row) for row in rows]}
 
 
 def as_markdown(rows: Sequence[Row], facts: dict[str, str], repeat: int) -> str:
-    """The report as it is read."""
+    """Return the report as it is read."""
     samples = [one for row in rows for side in _sides(row) for one in side.samples]
     share = (
         sum(one.others + one.steal for one in samples) / max(1e-9, sum(one.wall for one in samples)) if samples else 0.0

@@ -54,7 +54,8 @@ class _Recorder(logging.Handler):
         self.spans: dict[str, list[tuple[float, float]]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        # hardener.system.process logs ("%s (in %s): status %d, %.2f s", command, folder, status, seconds) when a program has ended.
+        # hardener.system.process logs ("%s (in %s): status %d, %.2f s", command, folder, status, seconds) when a
+        # program has ended.
         if isinstance(record.args, tuple) and len(record.args) == 4:
             command, seconds = str(record.args[0]), float(str(record.args[3]))
             self.spans.setdefault(kind(command), []).append((record.created - seconds, record.created))

@@ -1,4 +1,6 @@
-"""The row 'first': the first visit of a room, on a slow line with a slow processor; each client as its own project serves it."""
+"""The row 'first': the first visit of a room, on a slow line with a slow processor; each client as its own project
+serves it.
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Workplace:
 
     @property
     def project(self) -> Project:
-        """Our copy of the project."""
+        """Return our copy of the project."""
         return config.load(self.home / "project")
 
     @property

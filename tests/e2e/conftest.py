@@ -1,4 +1,6 @@
-"""Fixtures of the browser tests: the built site, unpacked and served with SSI by nginx on loopback, in Debian's Chromium."""
+"""Fixtures of the browser tests: the built site, unpacked and served with SSI by nginx on loopback, in Debian's
+Chromium.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,8 @@ NGINX = """
   }
 """
 
-# The same site served with build/nginx, as docs/operator.md#headers says; behind /http-bind a server that allows every origin.
+# The same site served with build/nginx, as docs/operator.md#headers says; behind /http-bind a server that allows
+# every origin.
 NGINX_WITH_SNIPPETS = """
   server {
     listen 127.0.0.1:{port}; root {site};
@@ -81,7 +84,9 @@ class Visit:
             pytest.fail(f"{selector} never came: {error}\nerrors: {self.errors}\nlast requests: {self.requests[-5:]}")
 
     def come_to_rest(self) -> None:
-        """Wait until the page has had nothing to fetch for half a second, and time to draw: what it does by itself is done."""
+        """Wait until the page has had nothing to fetch for half a second, and time to draw: what it does by itself is
+        done.
+        """
         self.page.wait_for_load_state("networkidle")
         self.page.evaluate("() => new Promise(done => requestIdleCallback(done))")
 
@@ -211,7 +216,7 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
 
 @pytest.fixture
 def stack(cache_home: Path, stacks: Callable[..., Stack]) -> Stack:
-    """The stack with the hardened site: ``url``, ``domain``, and ``users`` with their passwords."""
+    """Provide the stack with the hardened site: ``url``, ``domain``, and ``users`` with their passwords."""
     return stacks()
 
 
@@ -228,7 +233,7 @@ def browsers(launch_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
 def participant(
     stack: Stack, browsers: list[Browser], launch_browser: Callable[[], Browser]
 ) -> Iterator[Callable[[str], Participant]]:
-    """A person of that name before a browser of their own, who has gone nowhere yet."""
+    """Provide a person of that name before a browser of their own, who has gone nowhere yet."""
     contexts: list[BrowserContext] = []
 
     def enter(name: str) -> Participant:
@@ -244,7 +249,7 @@ def participant(
 
 @dataclass
 class Xmpp:
-    """The XMPP server of the page's own host, behind each of its WebSockets: it lets in whom its door lets in."""
+    """The XMPP server of the page's own host, behind each of its WebSockets, with its rules for logins."""
 
     door: Door = field(default_factory=lambda: Door(("SCRAM-SHA-1",)))
     mallory: Mallory | None = None  # who is in the room already
@@ -278,13 +283,13 @@ class Xmpp:
 
     @property
     def accounts(self) -> list[str]:
-        """Who has signed in, in order; a login page asks once, and the meeting's connection a second time."""
+        """Return who has signed in, in order; a login page asks once, and the meeting's connection a second time."""
         return [talk.account for talk in self.conversations if talk.account]
 
 
 @pytest.fixture
 def xmpp(context: BrowserContext) -> Xmpp:
-    """An XMPP server with one account; to be asked for before the page is opened."""
+    """Provide an XMPP server with one account; to be asked for before the page is opened."""
     server = Xmpp()
     context.route_web_socket(re.compile(r"/xmpp-websocket\b"), server.serve)
     return server
@@ -309,7 +314,7 @@ def enter(meeting: Page | Frame, ready: str) -> None:
 
 
 def is_room(path: str) -> bool:
-    """Whether a path leads to a meeting, and so to the login page first."""
+    """Return whether a path leads to a meeting, and so to the login page first."""
     name = urlsplit(path).path
     return name != "/" and not name.startswith("/static/")
 
@@ -371,7 +376,9 @@ def configure(context: BrowserContext) -> Callable[..., None]:
 
 @pytest.fixture
 def open_house(xmpp: Xmpp, configure: Callable[..., None]) -> Xmpp:
-    """The server of ``xmpp`` under a name of its own; it takes guests too, which upstream's client is without a login."""
+    """Provide the server of ``xmpp`` under a name of its own; it takes guests too, which upstream's client is without
+    a login.
+    """
     xmpp.door = Door()
     configure(hosts={"domain": XMPP, "muc": f"conference.{XMPP}"}, websocket=f"wss://{XMPP}/xmpp-websocket")
     return xmpp
@@ -385,7 +392,7 @@ def join(surface: Page | Frame) -> None:
 
 @pytest.fixture
 def meeting(visit: Callable[..., Visit], open_house: Xmpp) -> Callable[..., Visit]:
-    """Open a room of a variant and join the meeting; whoever joins is alone there, and a moderator."""
+    """Open a room of a variant and join the meeting; the participant is alone there, and a moderator."""
 
     def open_room(variant: str, path: str = ROOM) -> Visit:
         seen = visit(variant, path)

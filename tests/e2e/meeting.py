@@ -1,4 +1,4 @@
-"""A person in a meeting, as page object: every selector of the way into a conference stands here, and only here."""
+"""A person in a meeting, as page object: every selector of the way into a conference is here, and only here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Participant:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
 
     def join(self, room: str, user: str, password: str) -> None:
-        """Go all the way from the link into the conference. The order of the steps stands here alone."""
+        """Go all the way from the link into the conference. Only this function knows the order of the steps."""
         self.open(room)
         self.log_in(user, password)
         self.greet()
@@ -69,11 +69,11 @@ class Participant:
 
     @property
     def role(self) -> str:
-        """The role that the room gave: ``moderator`` or ``none``."""
+        """Return the role that the room gave: ``moderator`` or ``none``."""
         return str(self.page.evaluate("APP.conference._room.getRole()"))
 
     def received(self) -> dict[str, Any]:
-        """What came in so far: connection state, frames decoded, bytes of audio and of video."""
+        """Return what came in so far: connection state, frames decoded, bytes of audio and of video."""
         return dict(self.page.evaluate(STATISTICS))
 
     def wait_until_received(self, *, frames: int, audio: int) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Participant:
         return dict(self.page.evaluate(ENOUGH, [frames, audio, 60_000]))
 
     def wait_until_shown(self) -> None:
-        """Wait until the large picture of another participant stands on the page, and not their initials."""
+        """Wait until the large picture of another participant is on the page, and not their initials."""
         self.page.wait_for_function(
             "() => { const video = document.getElementById('largeVideo');"
             " return video && video.videoWidth > 0 && video.checkVisibility({ opacityProperty: true }); }",

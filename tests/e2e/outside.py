@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ADDRESS, ROUTER, NAME, LINK = "192.0.2.1", "192.0.2.2", "hardener-outside", "hardener-out"
 
-# Answers nobody; each line is one contact: how, and whence. 'ready' comes first.
+# Answers no request; each line is one contact: how, and whence. 'ready' comes first.
 LISTENER = """
 import selectors, socket
 address = __import__('sys').argv[1]
@@ -72,7 +72,7 @@ class Outside:
         self._listener = listener
 
     def heard(self) -> list[str]:
-        """All contacts since the last call; a mark of our own, sent from its own namespace, ends the list."""
+        """Return all contacts since the last call; a mark of our own, sent from its own namespace, ends the list."""
         end = b"the-end".hex()
         sender = f"import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'the-end', ('{ADDRESS}', 53))"
         run("ip", "netns", "exec", NAME, sys.executable, "-c", sender)

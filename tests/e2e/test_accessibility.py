@@ -33,7 +33,8 @@ SETTINGS: dict[str, Any] = {
     "personalLogin": {"help": "desk@example.org"},
 }
 
-# Violations of upstream's on pages that are upstream's: rule, a part of the element, and why it is still there. An entry that
+# Violations of upstream's on pages that are upstream's: rule, a part of the element, and why it is still there. An
+# entry that
 # fits nothing any more fails the test.
 REVIEWED: dict[str, dict[tuple[str, str], str]] = {
     "welcome": {},
@@ -89,7 +90,7 @@ def _sign_in_and_out(page: Page) -> None:
 
 
 def _in_view(page: Page, selector: str) -> bool:
-    """Whether an element is wholly in the window, and nothing covers its middle."""
+    """Return whether an element is wholly in the window, and nothing covers its middle."""
     inside: bool = page.evaluate(
         """selector => {
             const element = document.querySelector(selector);
@@ -104,7 +105,7 @@ def _in_view(page: Page, selector: str) -> bool:
 
 
 def _contrast(page: Page, selector: str) -> float:
-    """The contrast of an element's text with its own background."""
+    """Return the contrast of an element's text with its own background."""
     ratio: float = page.evaluate(
         """selector => {
             const style = getComputedStyle(document.querySelector(selector));
@@ -174,7 +175,9 @@ def test_login_page_for_tokens_has_no_violation(
 
 @pytest.mark.parametrize("name", ["404", "close", "close2", "dialInInfo", "offline", "recommendedBrowsers"])
 def test_static_page_has_no_violation_and_fits(visit: Callable[..., Visit], name: str) -> None:
-    """In a language, with a title of its own, at 1280 pixels and at 400 %. Upstream's has faults, except for its React page."""
+    """In a language, with a title of its own, at 1280 pixels and at 400 %. Upstream's has faults, except for its
+    React page.
+    """
     path = f"/static/{name}.html"
     seen = visit("hardened", path)
     seen.wait_for("main, #react > *")
@@ -271,7 +274,9 @@ def test_focus_is_visible_in_forced_colours(
 
 
 def test_everything_before_a_meeting_can_be_reached_at_400_percent(visit: Callable[..., Visit]) -> None:
-    """Signing out, the name, and the button to join: each is seen when it has the focus. Upstream's column is cut off."""
+    """Signing out, the name, and the button to join: each is seen when it has the focus. Upstream's column is cut
+    off.
+    """
     seen = visit("hardened", ROOM)
     seen.wait_for(PREJOIN)
     page = seen.page

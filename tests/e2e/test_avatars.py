@@ -35,7 +35,7 @@ def _hosts(seen: Visit) -> set[str]:
 
 
 def _token() -> str:
-    """An unsigned token: the client believes it until a server looks at it."""
+    """Return an unsigned token: the client believes it until a server looks at it."""
     claims = {
         "context": {
             "user": {"name": "X", "email": "x@example.org", "avatar": "https://avatars.invalid/a.png", "id": "1"}
@@ -150,7 +150,9 @@ LOOK_UP = """async ([ addresses, last ]) => {
 def test_only_the_operators_folders_serve_avatars(
     visit: Callable[..., Visit], configure: Callable[..., None], folders: list[str] | None
 ) -> None:
-    """Whatever a participant names: no other path of the own server is asked for, and without the setting none at all."""
+    """Whatever a participant names: no other path of the own server is asked for, and without the setting none at
+    all.
+    """
     configure(**({} if folders is None else {"avatarPaths": folders}))
     asked = {}
     for variant in ("unpatched", "hardened") if folders == [FOLDER] else ("hardened",):

@@ -47,7 +47,8 @@ WRONG = (
     json.dumps("x" * 200_000),
 )
 
-# Hands each token to the page as upstream does with that of an address, and looks at what becomes of it. Stops when the page is empty.
+# Hands each token to the page as upstream does with that of an address, and looks at what becomes of it. Stops when
+# the page is empty.
 HAND_OVER = """async ([ claims, wrong, shape ]) => {
     const part = text => {
         const bytes = new TextEncoder().encode(text);
@@ -107,7 +108,9 @@ def _hand_over(visit: Callable[..., Visit], variant: str, claims: tuple[str, ...
 
 @pytest.fixture
 def token_mode(xmpp: Xmpp, configure: Callable[..., None]) -> None:
-    """People log in with tokens, and the server takes all of them; what a token says of them may stand beside the context."""
+    """People log in with tokens, and the server takes all of them; what a token says of them may be beside the
+    context.
+    """
     xmpp.door = Door(("ANONYMOUS",))
     configure(personalLogin={"mode": "token"}, tokenGetUserInfoOutOfContext=True, hosts={"domain": "127.0.0.1"})
 

@@ -1,4 +1,4 @@
-"""The headers of build/nginx: on every kind of path, harmless to the site, deadly to what somebody plants in it.
+"""The headers of build/nginx: on every kind of path, harmless to the site, deadly to what a person plants in it.
 
 'headers' is the hardened site with them; 'bare' is the same site, the same locations, and no headers: the control.
 """
@@ -231,7 +231,7 @@ window.add = (name, properties) => {
 undefined;
 """
 
-# What somebody plants, and the directive that has to stop it.
+# What a person plants, and the directive that has to stop it.
 PLANTED = {
     "inline script": ("script-src-elem", "add('script', { textContent: 'window.planted = true' })"),
     "inline handler": ("script-src-attr", "add('p').innerHTML = '<img src=x: onerror=window.planted=true>'"),

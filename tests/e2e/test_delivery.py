@@ -250,7 +250,9 @@ UPSTREAMS_GZIP = """gzip on; gzip_types text/plain text/css application/javascri
 def test_a_first_visit_takes_at_most_four_fifths_of_upstreams_bytes(
     context: BrowserContext, site: Callable[[str], str], nginx: str, tmp_path: Path
 ) -> None:
-    """Of a room, with nothing in the browser's cache, until the page has nothing to fetch; as sent, headers included."""
+    """Of a room, with nothing in the browser's cache, until the page has nothing to fetch; as sent, headers
+    included.
+    """
     unpack(archive_of("unpatched"), tmp_path / "site")
     sent = {}
     with serving(nginx, tmp_path, NGINX.replace("server {", UPSTREAMS_GZIP, 1)) as upstreams:

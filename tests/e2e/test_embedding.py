@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.upstream, pytest.mark.slow, pytest.mark.usefixtures("x
 ROOM = "/HardenerTestRoom#jitsi_meet_external_api_id=0"
 READY = '[data-testid="prejoin.joinMeeting"]'
 
-# A page that listens as external_api.js does: it answers the handshake, and keeps the names of all that comes. There is one
+# A page that listens as external_api.js does: it answers the handshake, and keeps the names of all that comes. There
+# is one
 # channel more for remote control, and in a meeting one for the power monitor; of those it keeps the names.
 LISTEN = """() => {
     window.heard = [];
@@ -48,7 +49,9 @@ SEND = """config => frames[0].postMessage(JSON.stringify({ postis: true, scope: 
 
 
 def _page(context: BrowserContext, address: str) -> Page:
-    """A page of ours with nothing on it; as 'localhost' it is foreign to the site, which we visit by its number."""
+    """Return a page of ours with nothing on it; as 'localhost' it is foreign to the site, which we visit by its
+    number.
+    """
     page = context.new_page()
     page.goto(f"{address}/static/offline.html")
     page.evaluate(LISTEN)
@@ -60,7 +63,7 @@ def _foreign(address: str) -> str:
 
 
 def _frame(page: Page, address: str) -> Frame:
-    """A meeting in a frame of the page."""
+    """Return a meeting in a frame of the page."""
     page.evaluate(
         "src => document.body.append(Object.assign(document.createElement('iframe'), { src, width: 900, height: 600 }))",
         address,
@@ -79,7 +82,9 @@ CANARY = """target => new Promise(done => {
 
 
 def _heard(page: Page, meeting: Page | Frame, target: str, awaited: set[str]) -> list[Any]:
-    """What the page heard from a meeting that was joined until all ``awaited`` came, and then our own message."""
+    """Return what the page heard from a meeting that was joined until all ``awaited`` came, and then our own
+    message.
+    """
     page.wait_for_function("names => names.every(name => heard.includes(name))", arg=list(awaited))
     meeting.wait_for_function("() => APP.store.getState()['features/base/conference'].conference")
     meeting.evaluate(CANARY, target)

@@ -56,7 +56,7 @@ LOCK = """async password => {
 
 
 def ours(language: str) -> dict[str, str]:
-    """Our texts in a language, or in English where it has none; as they are in the overlays."""
+    """Return our texts in a language, or in English where it has none; as they are in the overlays."""
     folder = ROOT / "overlays" / "jitsi-meet" / "lang"
     file = folder / f"main-{language}.json"
     texts = json.loads((file if file.exists() else folder / "main.json").read_text("utf-8"))["hardenedInvite"]
@@ -79,7 +79,7 @@ class Invitations:
 
     @property
     def body(self) -> str:
-        """The text of the one mail."""
+        """Return the text of the one mail."""
         (mail,) = (one for one in self.mails if one.startswith("mailto:"))
         return unquote(mail.split("body=", 1)[1])
 
@@ -133,7 +133,7 @@ def test_every_invitation_carries_the_notes(meet: Callable[[str, str], Page], la
         assert link in text
         assert len(next(one for one in found.mails if one.startswith("mailto:"))) < 2000  # mail programs cut more off
         has[variant] = [texts[one] in text for one in NOTES]
-        # The hardened page proposes the account's name before the meeting, so somebody invites by name.
+        # The hardened page proposes the account's name before the meeting, so a person invites by name.
         first = "inviteURLFirstPartPersonal" if variant == "hardened" else "inviteURLFirstPartGeneral"
         assert theirs(page, language)["info"][first].replace("{{name}}", USER) in text
 
@@ -179,7 +179,7 @@ def test_every_function_that_makes_an_invitation_adds_the_notes() -> None:
 
 
 def together(texts: Iterable[str], link: str) -> list[str]:
-    """Those texts in which the link and the password stand, written as they are or encoded for an address."""
+    """Return those texts in which the link and the password are, written as they are or encoded for an address."""
     words = [(one, quote(one, safe="")) for one in (link, PASSWORD)]
     return [text for text in texts if all(any(form in text for form in forms) for forms in words)]
 

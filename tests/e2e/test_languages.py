@@ -39,7 +39,7 @@ READERS = {
 
 
 def ours(language: str) -> dict[str, str]:
-    """Our texts of the login page in a language."""
+    """Return our texts of the login page in a language."""
     file = TEXTS / ("main.json" if language == "en" else f"main-{language}.json")
     texts: dict[str, str] = json.loads(file.read_text())["personalLogin"]
     return texts
@@ -71,7 +71,7 @@ def reader(cache_home: Path, browser: Browser, site: Callable[[str], str]) -> It
 
 
 def spoken(page: Page) -> Any:
-    """The language that the document claims."""
+    """Return the language that the document claims."""
     return page.evaluate(SPEAKS)
 
 

@@ -1,4 +1,6 @@
-"""What lib-jitsi-meet sends, stores and logs, driven through JitsiMeetJS in the served site. 'unpatched' is the control."""
+"""What lib-jitsi-meet sends, stores and logs, driven through JitsiMeetJS in the served site. 'unpatched' is the
+control.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +144,7 @@ def test_webrtc_is_not_wrapped_for_rtcstats(library: Callable[[str], Visit]) -> 
 
 
 def test_log_collector_of_rtcstats_can_be_asked_for(library: Callable[[str], Visit]) -> None:
-    """A deployment's configuration may still ask for one: nothing must break, and logging must go on."""
+    """A deployment's configuration may still ask for one: nothing must break, and logging must continue."""
     for variant in VARIANTS:
         said = library(variant).page.evaluate(
             """() => {
@@ -233,8 +235,8 @@ def test_email_is_not_sent_as_stats_id(library: Callable[[str], Visit]) -> None:
             """async () => {
                 const connection = connectionTo();
                 await login(connection, 'password');
-                const { room } = connection.initJitsiConference('room', { statisticsId: 'somebody@example.org' });
-                return JSON.stringify(room.presMap).includes('somebody@example.org');
+                const { room } = connection.initJitsiConference('room', { statisticsId: 'a person@example.org' });
+                return JSON.stringify(room.presMap).includes('a person@example.org');
             }"""
         )
 
@@ -368,7 +370,7 @@ def test_no_secret_of_an_address_is_logged(library: Callable[[str], Visit]) -> N
     assert leaked == {"unpatched": [True] * 5, "hardened": [False] * 5}
 
 
-# How a secret may stand in a text that is logged, {} being the secret; and texts that stay as they are.
+# How a secret may be in a text that is logged, {} being the secret; and texts that stay as they are.
 SECRET = "Zaunkoenig-7"
 SAYS_A_SECRET = (
     "WebSocket wss://x.invalid/xmpp-websocket?room=r&token={} failed",
@@ -474,7 +476,7 @@ def _candidate(address: str, foundation: str = "1", priority: str = "1") -> str:
 
 
 def _candidates_given(seen: Visit, sender: str, offer: str, info: str, last: str) -> set[str]:
-    """The addresses of all candidates that the browser is told of, once it was told of the last one."""
+    """Return the addresses of all candidates that the browser is told of, once it was told of the last one."""
     seen.page.evaluate(CALLED, [sender, offer, info])
     seen.page.wait_for_function("last => given.some(text => text.includes(last))", arg=last)
     text = "\n".join(seen.page.evaluate("given"))
@@ -501,7 +503,9 @@ def test_no_host_name_of_another_participant_is_looked_up(library: Callable[[str
 
 
 def test_no_value_of_a_source_becomes_a_line(library: Callable[[str], Visit]) -> None:
-    """The msid of a source, which its owner chooses and the focus hands on: as Jingle, and in the short form of JSON."""
+    """The msid of a source, which its owner chooses and the focus hands on: as Jingle, and in the short form of
+    JSON.
+    """
     line = "a=candidate:1 1 udp 1 127.0.0.{} 9 typ host"
     jingle = (
         "<source xmlns='urn:xmpp:jingle:apps:rtp:ssma:0' ssrc='1001' name='mallory-a0'>"

@@ -1,4 +1,4 @@
-"""Links to foreign hosts that nobody has configured. 'unpatched' is the control."""
+"""Links to foreign hosts that are not configured. 'unpatched' is the control."""
 
 from __future__ import annotations
 

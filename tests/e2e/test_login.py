@@ -1,6 +1,7 @@
-"""Nobody into a meeting without a personal login, and nothing of the login left lying about. 'unpatched' is the control.
+"""No meeting without a personal login, and no trace of the login. 'unpatched' is the
+control.
 
-The server is the XMPP stub of the evidence harness, behind the page's own WebSocket; the core of it stands again in
+The server is the XMPP stub of the evidence harness, behind the page's own WebSocket; the core of it is again in
 test_login_stack.py, against a real one.
 """
 
@@ -104,7 +105,7 @@ def _screenshot(page: Page, name: str) -> None:
 
 
 def _token(seconds: float = 3600, alg: str = "HS256", signature: str = "c2lnbmF0dXJl", **claims: Any) -> str:
-    """A token that nobody has signed: the page cannot tell, the server can."""
+    """Return an unsigned token: the server can detect this, the page cannot."""
     claims = {"exp": int(time.time() + seconds), "aud": "jitsi", "room": "*"} | claims
     claims = {key: value for key, value in claims.items() if value is not None}
     parts = [
@@ -118,7 +119,9 @@ def _token(seconds: float = 3600, alg: str = "HS256", signature: str = "c2lnbmF0
 
 
 def test_login_comes_before_camera_and_microphone(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """And the page before the meeting after the login. Upstream asks for both, and for no login until somebody joins."""
+    """And the page before the meeting after the login. Upstream asks for both, and for no login until a person
+    joins.
+    """
     control = go("unpatched")
     control.wait_for(PREJOIN)
     control.page.wait_for_function("() => asked.length")
@@ -186,7 +189,9 @@ HOLDERS = """() => noted.map(({ xmpp: { connection: { _stropheConn: { connect_ca
 
 
 def test_no_connection_that_was_asked_keeps_the_password(go: Callable[..., Visit]) -> None:
-    """Neither one that is refused nor the right one. That of the meeting, which has to connect again, is the control."""
+    """Neither one that is refused nor the right one. That of the meeting, which has to connect again, is the
+    control.
+    """
     seen = go("hardened")
     seen.wait_for(LOGIN)
     seen.page.evaluate(NOTE)
@@ -236,7 +241,7 @@ def test_an_at_sign_ends_in_a_loop_upstream(go: Callable[..., Visit]) -> None:
 
 
 def test_form_for_keyboard_password_manager_and_screen_reader(go: Callable[..., Visit]) -> None:
-    """Names, roles and states as they reach a screen reader; every step with the keyboard alone."""
+    """Names, roles and states as they reach a screen reader; every step only with the keyboard."""
     seen = go("hardened")
     seen.wait_for(LOGIN)
     page = seen.page
@@ -338,7 +343,7 @@ def test_a_server_that_proves_nothing_is_refused(go: Callable[..., Visit], xmpp:
 
 
 def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """ANONYMOUS alone: nobody comes in with it, and the password is not sent in another way instead."""
+    """Only ANONYMOUS: it admits no participant, and the password is not sent in another way instead."""
     heard = {}
     for variant in ("unpatched", "hardened"):
         xmpp.door = Door(("ANONYMOUS",))
@@ -366,13 +371,13 @@ def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visi
 
 
 def _until(page: Page, happened: Callable[[], bool]) -> None:
-    """Let the page go on until the server has seen something."""
+    """Let the page continue until the server has seen something."""
     while not happened():
         page.evaluate("() => new Promise(requestAnimationFrame)")
 
 
 def test_guests_domain_of_the_configuration_is_not_used(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """A door for guests that the server has left open: upstream walks in without a word about a login."""
+    """A host for guests on the server: upstream joins without a login."""
     hosts = {"domain": "127.0.0.1", "muc": "conference.127.0.0.1", "anonymousdomain": "guest.127.0.0.1"}
     used = {}
     for variant in ("unpatched", "hardened"):
@@ -412,7 +417,7 @@ LINKS = {
 
 @pytest.mark.parametrize("name", LINKS)
 def test_no_link_gets_round_the_login_page(go: Callable[..., Visit], xmpp: Xmpp, name: str) -> None:
-    """The server lets in everybody, so that nothing but the page stands in the way."""
+    """The server lets in everybody, so that nothing but the page is in the way."""
     xmpp.door = Door(("ANONYMOUS", "SCRAM-SHA-1"))
     seen = go("hardened", ROOM + LINKS[name])
     seen.wait_for(LOGIN)
@@ -428,7 +433,7 @@ ATTEMPT = "() => new Promise(resolve => requestIdleCallback(() => requestIdleCal
 
 
 def test_a_link_that_names_an_account_logs_in_upstream(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """The control: no dialog, and whoever made the link has decided as whom."""
+    """The control: no dialog, and the author of the link has chosen the account."""
     seen = go("unpatched", ROOM + LINKS["storage"])
     _in_meeting(seen)
 
@@ -499,7 +504,8 @@ def test_an_embedding_page_cannot_get_round_it(
         ("login", []),
     ):
         page.evaluate(
-            """([ name, data ]) => frames[0].postMessage(JSON.stringify({ postis: true, scope: 'jitsi_meet_external_api_0',
+            """([ name, data ]) => frames[0].postMessage(JSON.stringify({ postis: true, scope:
+            'jitsi_meet_external_api_0',
                 method: 'message', params: { type: 'event', data: { name, data } } }), '*')""",
             [name, data],
         )
@@ -513,7 +519,7 @@ def test_an_embedding_page_cannot_get_round_it(
 
 
 def test_a_connection_without_a_login_is_refused(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """Whatever part of the page asks for one: the page starts anew, at the login."""
+    """Whatever part of the page asks for one: the page starts again, at the login."""
     xmpp.door = Door(("ANONYMOUS", "SCRAM-SHA-1"))
     seen = go("hardened")
     seen.wait_for(LOGIN)
@@ -521,7 +527,7 @@ def test_a_connection_without_a_login_is_refused(go: Callable[..., Visit], xmpp:
     _in_meeting(seen)
     before = len(xmpp.conversations)
     with seen.page.expect_navigation():
-        # Hang up, as far as the store is concerned; then somebody joins again.
+        # Hang up, as far as the store is concerned; then a person joins again.
         seen.page.evaluate(
             """async () => {
                 await APP.conference.leaveRoom();
@@ -545,7 +551,9 @@ def test_a_reload_asks_again(go: Callable[..., Visit], xmpp: Xmpp) -> None:
 
 
 def test_a_page_that_comes_back_as_it_was_left_asks_again(go: Callable[..., Visit]) -> None:
-    """With "Back", and all that was in its memory. The browser of these tests keeps no pages; this is what one says that does."""
+    """With "Back", and all that was in its memory. The browser of these tests keeps no pages; this is what one says
+    that does.
+    """
     seen = go("hardened")
     seen.wait_for(LOGIN)
     sign_in(seen.page)
@@ -568,7 +576,7 @@ DESTROY = (
 
 
 def test_a_silent_reconnect_keeps_the_login(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """The server has destroyed the room to make it anew: upstream asks for the password again."""
+    """The server has destroyed the room to make it again: upstream asks for the password again."""
     for variant in ("unpatched", "hardened"):
         seen = go(variant)
         if variant == "unpatched":
@@ -599,7 +607,7 @@ def _destroy(seen: Visit, xmpp: Xmpp) -> None:
 
 
 def test_a_password_that_was_changed_ends_the_session(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """Back to the login page, which says so; and the refused password stands nowhere."""
+    """Back to the login page, which says so; and the refused password is nowhere."""
     seen = go("hardened")
     seen.wait_for(LOGIN)
     sign_in(seen.page)
@@ -662,8 +670,10 @@ def test_hanging_up_forgets_the_login(go: Callable[..., Visit]) -> None:
 
 # What stays
 
-# Where one of some texts stands. The store is walked as far as names lead: into the library's live objects too, where accessors
-# and the inside of functions are out of reach. Of what the browser itself makes (elements, buffers, sockets), nothing is walked.
+# Where one of some texts is. The store is walked as far as names lead: into the library's live objects too, where
+# accessors
+# and the inside of functions are out of reach. Of what the browser itself makes (elements, buffers, sockets), nothing
+# is walked.
 FIND = """async forms => {
     const holds = text => forms.some(form => text.includes(form));
     const places = [];
@@ -705,7 +715,7 @@ FIND = """async forms => {
 
 
 def _forms(secret: str) -> list[str]:
-    """How a password may be written: plain, in an address, in JSON, in Base64 as SASL PLAIN does."""
+    """Return how a password may be written: plain, in an address, in JSON, in Base64 as SASL PLAIN does."""
     plain = base64.b64encode(f"\0{USER}\0{secret}".encode()).decode()
     return [secret, quote(secret), json.dumps(secret)[1:-1], base64.b64encode(secret.encode()).decode(), plain]
 
@@ -796,7 +806,9 @@ def test_a_token_that_the_server_takes_lets_in(go: Callable[..., Visit], xmpp: X
 
 @pytest.mark.parametrize("where", TOKEN_IN)
 def test_hanging_up_leaves_no_token_in_the_address(go: Callable[..., Visit], xmpp: Xmpp, where: str) -> None:
-    """Neither for the server nor for who is next here, and enters a room by changing the address. Other parameters stay."""
+    """Neither for the server nor for who is next here, and enters a room by changing the address. Other parameters
+    stay.
+    """
     token = _token()
     xmpp.door = _door(token)
     seen = _token_mode(go, f"{ROOM}{TOKEN_IN[where].format(token)}&lang=en")
@@ -969,7 +981,7 @@ def test_token_mode_without_a_gateway_says_where_to_go(go: Callable[..., Visit])
     assert seen.page.locator(f"{LOGIN} input, {LOGIN} button").count() == 0
 
 
-# A token that nobody has signed, and says so, of somebody who would like to be called something.
+# An unsigned token of a person who would like to be called something.
 BOSS = _token(alg="none", context={"user": {"name": "Dr. Boss", "email": "boss@example.org", "id": "boss"}})
 
 
@@ -977,7 +989,7 @@ BOSS = _token(alg="none", context={"user": {"name": "Dr. Boss", "email": "boss@e
 def test_a_links_token_is_nobodys_where_people_have_passwords(
     go: Callable[..., Visit], site: Callable[[str], str], xmpp: Xmpp, where: str
 ) -> None:
-    """Whoever made the link decides under which name and e-mail address somebody stands in the meeting: upstream."""
+    """The author of the link decides under which name and e-mail address a person is in the meeting: upstream."""
     asked: list[str | None] = []
 
     def focus(route: Route) -> None:

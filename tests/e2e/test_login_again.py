@@ -1,4 +1,5 @@
-"""The login is kept when the connection is lost for good: the page connects again, and says why the meeting stands still.
+"""The login is kept when the connection is lost for good: the page connects again, and says why the meeting is
+interrupted.
 
 Against the stub; test_login_stack.py has the restart of a real server.
 """
@@ -67,7 +68,9 @@ def _meeting(go: Callable[..., Visit]) -> Visit:
 
 
 def test_a_server_that_was_restarted_gets_everybody_back(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """Under the same name, with camera and microphone, and muted who was muted; upstream counts down to a reload, which would forget the login."""
+    """Under the same name, with camera and microphone, and muted who was muted; upstream counts down to a reload,
+    which would forget the login.
+    """
     control = go("unpatched")
     _signs_in_upstream(control)
     control.page.wait_for_function(JOINED)
@@ -95,7 +98,9 @@ def test_a_server_that_was_restarted_gets_everybody_back(go: Callable[..., Visit
 
 
 def test_it_comes_back_as_often_as_it_takes(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """Also where the directory behind the server is not there yet, and where the connection of the meeting is lost again."""
+    """Also where the directory behind the server is not there yet, and where the connection of the meeting is lost
+    again.
+    """
     seen = _meeting(go)
     for door in (Door(("PLAIN",), failure="temporary-auth-failure"), Door(("SCRAM-SHA-1",))):
         xmpp.door = door
@@ -166,7 +171,9 @@ RESUMING = """() => {
 def test_a_token_that_has_run_out_meanwhile_is_not_sent_again(
     go: Callable[..., Visit], xmpp: Xmpp, gateway: str | None
 ) -> None:
-    """Nor is a connection resumed with it: the library cancels that, and upstream says nothing where there is no gateway."""
+    """Nor is a connection resumed with it: the library cancels that, and upstream says nothing where there is no
+    gateway.
+    """
     token = _token()
     xmpp.door = _door(token)
     seen = go("hardened", f"{ROOM}?jwt={token}", tokenAuthUrl=gateway, personalLogin={"mode": "token"})
@@ -230,7 +237,8 @@ def test_who_waits_can_sign_out(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     assert len(xmpp.conversations) == talks
 
 
-# When somebody hangs up on the way back: once upstream has begun to leave a meeting without a focus, while the server is asked
+# When a person hangs up on the way back: once upstream has begun to leave a meeting without a focus, while the server
+# is asked
 # about the login, once camera and microphone are closed, and when the connection is being made or has been made.
 MOMENTS = {
     "leaving": "() => state['features/base/conference'].error",

@@ -1,4 +1,6 @@
-"""Where something on the way refuses the WebSocket, BOSH is used; where it refuses both, the page says so. On a real Prosody."""
+"""Where something on the way refuses the WebSocket, BOSH is used; where it refuses both, the page says so. On a real
+Prosody.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,7 @@ def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[prosody_server
 def site(
     tmp_path_factory: pytest.TempPathFactory, nginx: str, prosody: prosody_server.Server, developers_cache: Path
 ) -> Iterator[Callable[[str], str]]:
-    """A variant, served by nginx with Prosody behind it, and with addresses that refuse in each way."""
+    """Provide a variant, served by nginx with Prosody behind it, and with addresses that refuse in each way."""
     running, addresses = [], {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
@@ -65,7 +67,7 @@ def site(
                 unpack(archive_of(variant), folder / "site")
                 silent = socket.socket(socket.AF_UNIX)
                 silent.bind(str(folder / "silent"))
-                silent.listen()  # nobody ever accepts
+                silent.listen()  # connections are never accepted
                 refusals = "".join(f"location = /{_path(way)} {{ {what} }}\n" for way, what in ANSWERS.items())
                 locations = LOCATIONS.replace("PORT", str(prosody.ports["http"])) + refusals
                 template = NGINX.replace(
@@ -146,7 +148,9 @@ def test_every_way_of_refusal_leads_to_bosh(go: Callable[..., Visit]) -> None:
 def test_the_password_is_on_one_connection_at_a_time(
     go: Callable[..., Visit], context: BrowserContext, step: str, seconds: int, transport: str
 ) -> None:
-    """A server that is looking at it is waited for; one that stands still is left, and then the other way is tried."""
+    """A server that is looking at it is waited for; one that is interrupted is left, and then the other way is
+    tried.
+    """
     held: list[Callable[[], None]] = []
     sent: list[str] = []
     closed: list[int | None] = []

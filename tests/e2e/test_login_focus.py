@@ -52,7 +52,7 @@ def test_a_focus_that_is_down_is_reported_and_waited_for(go: Callable[..., Visit
 
 
 def test_a_focus_that_leaves_a_meeting_is_waited_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
-    """Upstream leaves the meeting, disconnects, and loads the page anew, which would forget the login.
+    """Upstream leaves the meeting, disconnects, and loads the page again, which would forget the login.
 
     Camera and microphone are opened in the meeting and no earlier, and the microphone of who was muted is not.
     """
@@ -84,7 +84,7 @@ def test_a_focus_that_leaves_a_meeting_is_waited_for(go: Callable[..., Visit], x
 
 @pytest.mark.parametrize("over", ["XMPP", "HTTP"])
 def test_a_request_without_an_answer_fails(go: Callable[..., Visit], xmpp: Xmpp, over: str) -> None:
-    """The library alone, with a clock that is set forward; upstream waits for ever."""
+    """Only the library, with a clock that is set forward; upstream waits for ever."""
     failures = {}
     for variant in ("unpatched", "hardened"):
         xmpp.door = Door(("SCRAM-SHA-1",), focus="silent")

@@ -1,4 +1,6 @@
-"""The right password is accepted, whatever characters it is made of: on a real Prosody, with the unpatched client as control."""
+"""The right password is accepted, whatever characters it is made of: on a real Prosody, with the unpatched client as
+control.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ async ({ attempts, domain, service }) => {
 
 @pytest.fixture(scope="module")
 def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[prosody_server.Server]:
-    """A server with an account for each password and each name; the password of the latter is "secret"."""
+    """Provide a server with an account for each password and each name; the password of the latter is "secret"."""
     setup = Setup(everywhere='disable_sasl_mechanisms = { "PLAIN" }')
     for server in prosody_server.serve(tmp_path_factory.mktemp("passwords"), setup):
         server.register({f"p{number}@{DOMAIN}": one for number, (one, _typed) in enumerate(PASSWORDS.values())})
@@ -112,7 +114,7 @@ def _service(server: prosody_server.Server) -> str:
 
 
 def _unpatched(seen: Visit, server: prosody_server.Server, attempts: dict[str, Any]) -> set[str]:
-    """Which attempts a server refuses to the library as upstream has it."""
+    """Return which attempts a server refuses to the library as upstream has it."""
     seen.page.wait_for_function("() => window.JitsiMeetJS")
     results = seen.page.evaluate(CONNECT, {"attempts": attempts, "domain": DOMAIN, "service": _service(server)})
     return {name for name, result in results.items() if result != "accepted"}
@@ -133,7 +135,9 @@ def _try(page: Page, user: str, password: str) -> str:
 def test_prosody_accepts_the_password_as_it_was_registered(
     go: Callable[..., Visit], prosody: prosody_server.Server
 ) -> None:
-    """The server keeps what SASLprep has left of it (RFC 4013); upstream's client sends what was typed, emoji as broken UTF-8."""
+    """The server keeps what SASLprep has left of it (RFC 4013); upstream's client sends what was typed, emoji as
+    broken UTF-8.
+    """
     attempts = {name: (f"p{number}", typed) for number, (name, (_, typed)) in enumerate(PASSWORDS.items())}
     control = _unpatched(go("unpatched", prosody, "/"), prosody, attempts)
     page = go("hardened", prosody).page
@@ -174,7 +178,7 @@ def test_other_mechanisms_take_the_same_passwords(go: Callable[..., Visit], tmp_
 FILL = """password => {
     document.getElementById('personal-login-password').value = password ?? `pw${String.fromCharCode(0xd83d)}`;
 }"""
-# (user name, password); None stands for half of an emoji, which no keyboard types.
+# (user name, password); None means half of an emoji, which no keyboard types.
 NOT_ALLOWED = {
     "control character": ("alice", "pw\x07"),
     "direction mark": ("alice", "\u200epw"),

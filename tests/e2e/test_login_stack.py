@@ -1,4 +1,4 @@
-"""The login against real servers: what stands in test_login.py for a stub holds for Prosody, too."""
+"""The login against real servers: what is in test_login.py for a stub holds for Prosody, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.upstream, pytest.mark.slow]
 
 
 def _room() -> str:
-    """A room of its own for each test: who left abruptly stays in a room as a ghost for a minute."""
+    """Return a room of its own for each test: who left abruptly stays in a room as a ghost for a minute."""
     return "Login" + secrets.token_hex(4)
 
 
@@ -75,7 +75,7 @@ def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[
 
 
 def test_a_connection_that_breaks_is_taken_up_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
-    """It has to log in anew for that, and nobody is asked; before and after, its objects hold no password."""
+    """It has to log in again for that, without asking the user; before and after, its objects hold no password."""
     room, ada, bob = _room(), participant("Ada"), participant("Bob")
     for one, account in zip((ada, bob), stack.users.items(), strict=False):
         one.join(room, *account)

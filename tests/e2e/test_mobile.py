@@ -54,20 +54,22 @@ PLAY = "https://play.google.com/store/apps/details?id=org.jitsi.meet"
 
 @pytest.fixture
 def agent(request: pytest.FixtureRequest) -> str:
-    """The device of a test that does not choose one."""
+    """Provide the device of a test that does not choose one."""
     return str(getattr(request, "param", "android"))
 
 
 @pytest.fixture
 def browser_context_args(browser_context_args: dict[str, Any], agent: str) -> dict[str, Any]:
-    """A phone or tablet."""
+    """Provide a phone or tablet."""
     size = {"width": 820, "height": 1180} if agent == "ipad" else {"width": 412, "height": 860}
     return browser_context_args | {"user_agent": AGENTS[agent], "viewport": size, "is_mobile": True, "has_touch": True}
 
 
 @pytest.fixture
 def landing(context: BrowserContext, agent: str, visit: Callable[..., Visit], xmpp: Xmpp) -> Callable[..., Page]:
-    """Open a room of a variant; wait for the page before it, or for what is named instead, through the login if need be."""
+    """Open a room of a variant; wait for the page before it, or for what is named instead, through the login if need
+    be.
+    """
     if agent == "ipad":
         context.add_init_script(IPAD)
 
@@ -95,7 +97,7 @@ def configure_interface(context: BrowserContext) -> Callable[..., None]:
 
 
 def ours(language: str) -> dict[str, str]:
-    """Our texts in a language, or in English where it has none; as they are in the overlays."""
+    """Return our texts in a language, or in English where it has none; as they are in the overlays."""
     folder = ROOT / "overlays" / "jitsi-meet" / "lang"
     file = folder / f"main-{language}.json"
     texts: dict[str, str] = json.loads((file if file.exists() else folder / "main.json").read_text("utf-8"))[
@@ -199,7 +201,9 @@ def test_no_link_to_a_store_where_one_is_configured(
     configure_interface: Callable[..., None],
     promo: bool,
 ) -> None:
-    """Neither by config.js, nor by an older interface_config.js, whose 'no promotion' meant 'not on phones' upstream."""
+    """Neither by config.js, nor by an older interface_config.js, whose 'no promotion' meant 'not on phones'
+    upstream.
+    """
     configure(deeplinking={"android": {"downloadLink": PLAY}})
     configure_interface(MOBILE_APP_PROMO=promo)
     page = landing("hardened")
@@ -233,7 +237,7 @@ def test_apps_come_from_fdroid_or_not_at_all(
 
 
 def _badges(seen: Visit) -> list[str]:
-    """The badges in the footer of the welcome page, as they are called in the names of their pictures."""
+    """Return the badges in the footer of the welcome page, as they are called in the names of their pictures."""
     seen.page.wait_for_selector(".welcome-badge", state="attached")
     names = seen.page.evaluate(
         "[ ...document.querySelectorAll('.welcome-badge') ].filter(one => one.checkVisibility())"
@@ -243,7 +247,7 @@ def _badges(seen: Visit) -> list[str]:
 
 
 def _stores(files: Iterator[tuple[str, str]]) -> set[str]:
-    """Files that point to a store, or hold an address for an app without a fall-back."""
+    """Return files that point to a store, or hold an address for an app without a fall-back."""
     return {
         name
         for name, text in files
@@ -282,7 +286,7 @@ def test_no_built_file_points_to_a_store() -> None:
 
 @pytest.mark.usefixtures("cache_home")
 def test_what_we_say_about_store_apps_was_checked_at_this_pin() -> None:
-    """docs/privacy.md names the files that the claim rests on, as they were when somebody read them."""
+    """docs/privacy.md names the files that the claim rests on, as they were when a person read them."""
     table = re.findall(
         r"^\| `((?:android|ios)/\S+)` \| `([0-9a-f]{40})` \|",
         (ROOT / "docs/privacy.md").read_text("utf-8"),

@@ -1,4 +1,4 @@
-"""What build/nginx passes on to the servers behind, and how much of it. Needs nginx alone: no site, no browser."""
+"""What build/nginx passes on to the servers behind, and how much of it. Needs only nginx: no site, no browser."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def served(tmp_path: Path, nginx: str) -> Iterator[Callable[..., tuple[int, Behi
         if limits:
             shutil.copy(SNIPPETS / "limits/limits.conf", tmp_path / "hardener")
             shutil.copy(SNIPPETS / "limits/zones.conf", tmp_path)
-        if rate:  # and nobody waits: a test that did would measure time
+        if rate:  # without waiting: that would measure time
             for file in (tmp_path / "zones.conf", tmp_path / "hardener/limits.conf"):
                 file.write_text(
                     file.read_text().replace("rate=10r/s", rate).replace("burst=300", f"burst={burst} nodelay")
@@ -167,7 +167,8 @@ def test_without_the_limits_nothing_is_refused(served: Callable[..., tuple[int, 
 
 
 PASSED_ON = ("/http-bind", "/tenant/http-bind", "/xmpp-websocket", "/colibri-ws/default-id/a/b")
-# Headers by which servers tell each other where a request comes from, and others that a client could steer a server with.
+# Headers by which servers tell each other where a request comes from, and others that a client could steer a server
+# with.
 FORGED = (
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server"),
     *("X-Forwarded-Prefix", "X-Forwarded-User", "X-Forwarded-Scheme", "X-Forwarded", "Forwarded-For", "Forwarded"),

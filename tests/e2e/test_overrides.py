@@ -54,7 +54,7 @@ VALUES = """([ name, paths ]) => {
 
 
 def _upstream_keys(name: str) -> list[str]:
-    """The keys that upstream's own lists have at the pin, read from its source."""
+    """Return the keys that upstream's own lists have at the pin, read from its source."""
     component = next(c for c in config.load(ROOT).components if c.name == "jitsi-meet")
     repository = Repository(mirror_of(component))
     found: list[str] = []
@@ -66,7 +66,7 @@ def _upstream_keys(name: str) -> list[str]:
 
 
 def _allowed(name: str) -> dict[str, str]:
-    """The keys on our list, each with the name of its rule."""
+    """Return the keys on our list, each with the name of its rule."""
     table = {"config": "CONFIG", "interfaceConfig": "INTERFACE_CONFIG"}[name]
     text = ALLOW_LIST.read_text(encoding="utf-8")
     body = re.search(rf"const {table}: Record<string, Rule> = {{(.*?)\n}};", text, re.DOTALL)
@@ -77,7 +77,7 @@ def _allowed(name: str) -> dict[str, str]:
 def _values(
     visit: Callable[..., Visit], variant: str, name: str, link: dict[str, Any], keys: list[str]
 ) -> dict[str, Any]:
-    """What the configuration says under these keys after a visit with a link that sets some."""
+    """Return what the configuration says under these keys after a visit with a link that sets some."""
     fragment = "&".join(f"{name}.{key}={quote(json.dumps(value))}" for key, value in link.items())
     seen = visit(variant, f"{ROOM}#{fragment}" if fragment else ROOM, login=False)
     seen.page.wait_for_function(LOADED)
@@ -108,13 +108,13 @@ def test_a_link_sets_the_allowed_keys_only(visit: Callable[..., Visit], name: st
         assert {key for key in link if here[key] != expected[key]} <= DERIVED
         arrived += sum(there[key] == value for key, value in link.items())
 
-    # Upstream takes some keys in frames alone, and some are rewritten on the way.
+    # Upstream accepts some keys only in frames, and some are rewritten on the way.
     assert arrived > 0.8 * len(keys)
 
 
 @pytest.mark.parametrize("name", UPSTREAM)
 def test_an_allowed_key_takes_fit_values_only(visit: Callable[..., Visit], name: str) -> None:
-    """Somebody who has configured muted microphones cannot be overruled by a link, for example."""
+    """A person who has configured muted microphones cannot be overruled by a link, for example."""
     rules = _allowed(name)
     plain = _values(visit, "hardened", name, {}, list(rules))
     link = {key: SAMPLES[rule][1] for key, rule in rules.items()}
@@ -194,7 +194,8 @@ def test_branding_sets_nothing_foreign(visit: Callable[..., Visit], configure: C
     assert found == {"unpatched": ["avatar", "background", "ice", "pad", "premeeting"], "hardened": []}
 
 
-# What browsers read as an address of brand.invalid, or run, although it does not look like it; {} is the page's own origin.
+# What browsers read as an address of brand.invalid, or run, although it does not look like it; {} is the page's own
+# origin.
 TRICKS = (
     "https:brand.invalid/x.png",
     "/\t/brand.invalid/x.png",
@@ -321,7 +322,7 @@ BRANDED = "() => window.APP?.store?.getState()['features/dynamic-branding']?.cus
 
 
 def _branded(visit: Callable[..., Visit], configure: Callable[..., None], variant: str, branding: Any) -> Visit:
-    """A visit to a room of a deployment whose branding service gives this answer."""
+    """Return a visit to a room of a deployment whose branding service gives this answer."""
     configure(
         dynamicBrandingUrl="data:application/json,"
         + quote(branding if isinstance(branding, str) else json.dumps(branding))
@@ -334,7 +335,7 @@ def _branded(visit: Callable[..., Visit], configure: Callable[..., None], varian
 
 
 def test_branding_keys_reach_nobody(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
-    """Keys and values of a theme become styles: whatever stands there, the theme keeps the shape of the default one."""
+    """Keys and values of a theme become styles: whatever is there, the theme keeps the shape of the default one."""
     keys = (
         "uiBackground",
         "preMeetingBackground",
@@ -399,7 +400,7 @@ ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" style="backg
 
 
 def test_a_branded_icon_loads_nothing(visit: Callable[..., Visit], context: BrowserContext) -> None:
-    """An icon from the own origin, whoever has put it there."""
+    """An icon from the own origin."""
     context.add_init_script(
         """(icon => {
             const address = (text, type) => URL.createObjectURL(new Blob([ text ], { type }));

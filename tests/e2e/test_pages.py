@@ -45,14 +45,15 @@ def test_foreign_avatars_are_not_loaded(visit: Callable[..., Visit], configure: 
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.wait_for(READY[ROOM])
-        # Avatars are looked up one after the other: when our own picture has been asked for, the others were dealt with.
+        # Avatars are looked up one after the other: when our own picture has been asked for, the others were dealt
+        # with.
         with seen.page.expect_request("**/avatars/canary.png") as canary:
             seen.page.evaluate(
                 """async () => {
                     const { local } = APP.store.getState()['features/base/participants'];
                     const set = change => APP.store.dispatch(
                         { type: 'PARTICIPANT_UPDATED', participant: { id: local.id, local: true, ...change } });
-                    set({ email: 'somebody@example.org' });
+                    set({ email: 'a person@example.org' });
                     set({ avatarURL: 'https://avatars.invalid/pixel.png' });
                     set({ avatarURL: `${location.origin}/avatars/canary.png` });
                 }"""
@@ -64,7 +65,7 @@ def test_foreign_avatars_are_not_loaded(visit: Callable[..., Visit], configure: 
 
 
 def test_no_default_stun_server(visit: Callable[..., Visit]) -> None:
-    """Where nobody has configured a STUN server, none is used."""
+    """Without a configured STUN server, none is used."""
     servers = {}
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, "/")

@@ -1,4 +1,4 @@
-"""Nothing of a link that somebody could log in with is in a log. 'unpatched' is the control."""
+"""Nothing of a link that a person could log in with is in a log. 'unpatched' is the control."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOADED = "() => window.APP?.store?.getState()['features/base/config']?.hosts"
 TOKEN = unsigned_token(context={"user": {"name": "Planted"}})
 OPAQUE = "opaque-Zaunkoenig-7"
 
-# Where a secret stands in a link, and what must not be logged of it. A value without quotes is no JSON.
+# Where a secret is in a link, and what must not be logged of it. A value without quotes is no JSON.
 LINKS = {
     "query": (f"?jwt={TOKEN}", TOKEN),
     "hash": (f"#jwt=%22{TOKEN}%22", TOKEN),
@@ -35,7 +35,8 @@ LINKS = {
     "config": (f"#config.anything={OPAQUE}", OPAQUE),
     "broken": (f"#jwt=%E0%A4%A{OPAQUE}", OPAQUE),
 }
-# The page is loaded anew as if the server had moved the meeting; a moment later, so that the call itself has its answer.
+# The page is loaded again as if the server had moved the meeting; a moment later, so that the call itself has its
+# answer.
 RELOAD = """() => { window.before = true; setTimeout(() => APP.store.dispatch({ type: 'CONNECTION_FAILED', connection: {},
     error: { name: JitsiMeetJS.errors.connection.SHARD_CHANGED_ERROR } })) }"""
 PLACES = """() => ({
@@ -50,7 +51,7 @@ PLACES = """() => ({
 def test_no_secret_of_a_link_is_logged(
     visit: Callable[..., Visit], xmpp: Xmpp, configure: Callable[..., None], where: str
 ) -> None:
-    """Neither when the link is read, nor when the page is loaded anew; nor is it left in a storage."""
+    """Neither when the link is read, nor when the page is loaded again; nor is it left in a storage."""
     xmpp.door = Door(("ANONYMOUS",))
     configure(
         personalLogin={"mode": "token"},
@@ -71,7 +72,8 @@ def test_no_secret_of_a_link_is_logged(
         places = seen.page.evaluate(PLACES)
         if signed:
             seen.page.evaluate(RELOAD)
-            # Upstream changes the hash first, which is a navigation as well; nothing is closed in the middle of the second.
+            # Upstream changes the hash first, which is a navigation as well; nothing is closed in the middle of the
+            # second.
             seen.page.wait_for_function("() => !window.before && document.readyState === 'complete'")
             seen.page.wait_for_function(LOADED)
             seen.wait_for(PREJOIN)

@@ -1,4 +1,4 @@
-"""What the stack promises: nobody inside gets out, nobody outside gets to the service accounts, and nothing stays."""
+"""The isolation of the stack: no way out, no access to the service accounts from outside, and no leftovers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def host_outside() -> Iterator[Outside]:
 
 @pytest.fixture
 def open_container() -> Iterator[int]:
-    """The control: a container on a network as Docker makes it, which asks the host outside for names."""
+    """Provide the control: a container on a network as Docker makes it, which asks the host outside for names."""
     name = f"hardener-open-{secrets.token_hex(4)}"
     docker.output("network", "create", name)
     try:

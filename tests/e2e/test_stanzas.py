@@ -131,7 +131,9 @@ undefined;
 
 @pytest.fixture
 def entrance(visit: Callable[..., Visit], context: BrowserContext) -> Callable[..., list[dict[str, Any]]]:
-    """Give each list of stanzas to a conference of its own in a variant's library; returns what the library made of it."""
+    """Give each list of stanzas to a conference of its own in a variant's library; returns what the library made of
+    it.
+    """
     context.route_web_socket(re.compile(".*"), Server().serve)
 
     def enter(variant: str, lists: list[list[str]], way: str = "socket") -> list[dict[str, Any]]:
@@ -195,7 +197,7 @@ CLAIMS = {
     "item in an item": f"<x xmlns='{USER}'><z xmlns='urn:z'><item xmlns='{USER}' role='moderator' jid='focus@auth.x.invalid/f'/></z></x>",
     "with a prefix": f"<p:x xmlns:p='{USER}'><p:item role='moderator' jid='focus@auth.x.invalid/f'/></p:x>",
 }
-# What has fooled nobody, and must not from now on.
+# Inputs that were harmless, and must stay so.
 HARMLESS = {
     "in characters": f"<z xmlns='urn:z'><![CDATA[{CLAIMS['focus']}]]></z>",
     "in upper case": f"<z xmlns='urn:z'><X xmlns='{USER}'><ITEM role='moderator' jid='focus@auth.x.invalid/f'/></X></z>",
@@ -213,12 +215,12 @@ RIGHT = {
 
 
 def _mistaken(seen: dict[str, Any]) -> dict[str, Any]:
-    """What is not as it should be."""
+    """Return what is not as it should be."""
     return {key: seen[key] for key, right in RIGHT.items() if seen[key] != right}
 
 
 FORMS = {f"{claim}, {place}": PLACES[place].format(CLAIMS[claim]) for place in PLACES for claim in CLAIMS}
-# What the unpatched library makes of each claim, wherever it stands: in the first presence, and in a later one. Later, it
+# What the unpatched library makes of each claim, wherever it is: in the first presence, and in a later one. Later, it
 # passes over a word without an address.
 UNSEEN: dict[str, Any] = {"people": [], "roles": ""}
 FIRST: dict[str, dict[str, Any]] = {
@@ -314,7 +316,9 @@ def test_what_no_browser_can_parse_takes_nothing_else_away(
 
 
 def test_a_presence_that_cannot_be_written_again_is_shown(entrance: Callable[..., list[dict[str, Any]]]) -> None:
-    """What parses need not be makeable, and what is read need not be writable: who sends it is in the room all the same."""
+    """What parses need not be makeable, and what is read need not be writable: who sends it is in the room all the
+    same.
+    """
     odd = {
         "element named as a namespace": "<xmlns xmlns='urn:z'/>",
         "the same with a prefix, nested": "<z xmlns='urn:z' xmlns:p='urn:p'><p:xmlns/></z>",

@@ -20,7 +20,7 @@ ROOM = "/HardenerTestRoom"
 READY = '[data-testid="prejoin.joinMeeting"]'
 NAME = "Nobody Knows"
 
-# What may stay, and why, stands in docs/privacy.md.
+# What may stay, and why, is in docs/privacy.md.
 MAY_STAY = {"chosenLanguage"}
 
 STORED = """async () => ({
@@ -58,7 +58,8 @@ def test_what_earlier_visits_have_left_goes(visit: Callable[..., Visit]) -> None
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, "/static/offline.html")
         seen.page.evaluate(
-            """() => [ 'features/recent-list', 'features/base/known-domains', '__AMDID', 'virtualBackgrounds', 'another' ]
+            """() => [ 'features/recent-list', 'features/base/known-domains', '__AMDID', 'virtualBackgrounds',
+            'another' ]
                 .forEach(key => localStorage.setItem(key, '[]'))"""
         )
         seen.page.goto(seen.page.url.replace("/static/offline.html", ROOM))

@@ -1,4 +1,4 @@
-"""Features that load from third parties, whoever switches them on. 'unpatched' is the control."""
+"""Features that load from third parties, however they are enabled. 'unpatched' is the control."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_video_that_a_participant_shares_is_not_loaded(visit: Callable[..., Vi
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, ROOM)
         seen.wait_for(READY)
-        # There the thumbnail is asked for. Here nobody listens, so that nothing can be asked for later either.
+        # There the thumbnail is asked for. Here the command is ignored, so no request can follow later either.
         expected = "https://img.youtube.com/**" if variant == "unpatched" else "**/images/avatar.png?canary"
         with seen.page.expect_request(expected):
             listens[variant] = seen.page.evaluate(SHARE)

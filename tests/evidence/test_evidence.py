@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
 @pytest.fixture(autouse=True)
 def cache_home(developers_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The sites are built from the mirrors and packages in the developer's own cache."""
+    """Provide the developer's own cache, from whose mirrors and packages the sites are built."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
     return developers_cache
 
@@ -41,7 +41,7 @@ def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
 
 
 def hosts(summary: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
-    """Who was contacted, and whether the browser and the transport saw it."""
+    """Return who was contacted, and whether the browser and the transport saw it."""
     contacts = [contact for one in summary["runs"] for contact in one["contacts"]]
     return {one["host"]: (bool(one["browser"]), bool(one["transport"])) for one in contacts}
 
@@ -122,7 +122,9 @@ def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.stack
 def test_people_in_a_call_on_real_servers_and_a_hostile_one(tmp_path: Path) -> None:
-    """The unpatched site beside it shows that what Mallory sends through Prosody does reach out where nothing stops it."""
+    """The unpatched site beside it shows that what Mallory sends through Prosody does reach out where nothing stops
+    it.
+    """
     sites = [built(variant) for variant in ("hardened", "unpatched")]
     only = ("real-two", "real-three", "real-mallory+mallory-avatar")
     words = ["evidence", os.fspath(sites[0]), "--control", os.fspath(sites[1]), "--stack", "--out", os.fspath(tmp_path)]

@@ -1,4 +1,4 @@
-"""``make demo``: the whole job on minimeet, with the npm registry and PyPI alone."""
+"""``make demo``: all steps on minimeet, with only the npm registry and PyPI."""
 
 from __future__ import annotations
 

@@ -43,12 +43,12 @@ def digest(path: Path) -> str:
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Every file below a folder, hidden ones too, with its SHA-256."""
+    """Return every file below a folder, hidden ones too, with its SHA-256."""
     return {path.relative_to(folder).as_posix(): digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def unpack(archive: Path) -> dict[str, bytes]:
-    """The files of an archive."""
+    """Return the files of an archive."""
     with tarfile.open(archive) as tar:
         return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
 
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """What ``--json`` said."""
+        """Return what ``--json`` said."""
         return json.loads(self.stdout)
 
     @property
@@ -72,11 +72,11 @@ class Run:
         return {archive["file"]: archive["sha256"] for archive in self.answer["archives"]}
 
     def line(self, step: str) -> str:
-        """The line that the terminal shows for a step."""
+        """Return the line that the terminal shows for a step."""
         return next(line for line in self.stderr.splitlines() if line.split()[:1] == [step])
 
     def rebuilt(self) -> list[str]:
-        """The steps whose line does not say that nothing was to be done."""
+        """Return the steps whose line does not say that nothing was to be done."""
         lines = {step: self.line(step) for step in STEPS if step not in ("patch", "overlay")}
         return [step for step, line in lines.items() if "unchanged" not in line and "in the cache" not in line]
 
@@ -153,7 +153,7 @@ class Minimeet:
         self.pin = repository.create(self.upstream)
 
     def argv(self, verb: str, *words: str, driver: str = "") -> list[str]:
-        """The command line; a driver is Python code to run before hardener starts in the same process."""
+        """Return the command line; a driver is Python code to run before hardener starts in the same process."""
         start = (
             ["-c", f"{driver}\nimport sys\nfrom hardener.cli.main import main\nsys.exit(main())"]
             if driver
@@ -168,11 +168,11 @@ class Minimeet:
         return [sys.executable, *start, verb, *options, *source, *words]
 
     def start(self, verb: str, *words: str, driver: str = "", env: Mapping[str, str] | None = None) -> Running:
-        """Start a verb of hardener."""
+        """Start a subcommand of hardener."""
         return Running(self.argv(verb, *words, driver=driver), self.env | dict(env or {}), self.folder)
 
     def run(self, verb: str, *words: str, driver: str = "", env: Mapping[str, str] | None = None) -> Run:
-        """Run a verb of hardener to its end."""
+        """Run a subcommand of hardener to its end."""
         with self.start(verb, *words, driver=driver, env=env) as running:
             return running.end()
 
@@ -237,13 +237,13 @@ class Reference:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An XDG cache directory in which the npm packages are installed once a session."""
+    """Provide an XDG cache directory in which the npm packages are installed once a session."""
     return tmp_path_factory.mktemp("pipeline-cache")
 
 
 @pytest.fixture(scope="session")
 def reference(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """An undisturbed build; everything is skipped, with the reason, where the npm registry does not answer."""
+    """Provide an undisturbed build; everything is skipped, with the reason, where the npm registry does not answer."""
     minimeet = Minimeet(tmp_path_factory.mktemp("reference"), shared_cache)
     run = minimeet.build()
     if run.code == 4:
@@ -254,13 +254,13 @@ def reference(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 @pytest.fixture
 def minimeet(tmp_path: Path, shared_cache: Path, reference: Reference) -> Minimeet:
-    """A project that was never built, with a warm cache."""
+    """Provide a project that was never built, with a warm cache."""
     return Minimeet(tmp_path, shared_cache)
 
 
 @pytest.fixture
 def apart(tmp_path: Path, reference: Reference) -> Minimeet:
-    """A project that was never built, with no mirror in its cache; only the npm packages are there."""
+    """Provide a project that was never built, with no mirror in its cache; only the npm packages are there."""
     (tmp_path / "cache" / "hardener").mkdir(parents=True)
     (tmp_path / "cache" / "hardener" / "node_modules").symlink_to(reference.minimeet.cache / "node_modules")
     return Minimeet(tmp_path, tmp_path / "cache")
@@ -268,7 +268,7 @@ def apart(tmp_path: Path, reference: Reference) -> Minimeet:
 
 @pytest.fixture
 def without_packages(tmp_path: Path, reference: Reference) -> Minimeet:
-    """A project that was never built; of the npm packages only hardener's own tools are there."""
+    """Provide a project that was never built; of the npm packages only hardener's own tools are there."""
     store = tmp_path / "cache" / "hardener" / "node_modules"
     store.mkdir(parents=True)
     manifest = (node.RECIPES / "package.json").read_bytes()
@@ -280,7 +280,7 @@ def without_packages(tmp_path: Path, reference: Reference) -> Minimeet:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 MB whose size :func:`shrink` sets."""
+    """Provide a disk of 256 MB whose size :func:`shrink` sets."""
     folder = tmp_path / "disk"
     folder.mkdir()
     done = subprocess.run(

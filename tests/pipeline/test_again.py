@@ -22,7 +22,7 @@ EDITS = {
 
 @pytest.fixture(scope="module")
 def built(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> tuple[Minimeet, dict[str, bytes]]:
-    """A built project and what was in its dist/ then."""
+    """Provide a built project and what was in its dist/ then."""
     minimeet = Minimeet(tmp_path_factory.mktemp("built"), reference.minimeet.cache.parent)
     assert minimeet.build().sums == reference.run.sums
     return minimeet, {path.name: path.read_bytes() for path in minimeet.dist.iterdir()}
@@ -30,7 +30,7 @@ def built(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 @pytest.fixture
 def finished(built: tuple[Minimeet, dict[str, bytes]]) -> Minimeet:
-    """A built project whose dist/ is whole, for tests that damage it."""
+    """Provide a built project whose dist/ is whole, for tests that damage it."""
     minimeet, files = built
     for name, content in files.items():
         (minimeet.dist / name).write_bytes(content)
@@ -38,13 +38,13 @@ def finished(built: tuple[Minimeet, dict[str, bytes]]) -> Minimeet:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """What changes when a file or folder is made anew or its list of entries changes."""
+    """Return what changes when a file or folder is made again or its list of entries changes."""
     status = path.stat()
     return status.st_ino, status.st_mtime_ns
 
 
 def stores(minimeet: Minimeet) -> dict[str, tuple[int, int]]:
-    """Every node_modules in the user's cache."""
+    """Return every node_modules in the user's cache."""
     return {path.parent.name: identity(path) for path in (minimeet.cache / "node_modules").glob("*/node_modules")}
 
 
@@ -108,7 +108,7 @@ def test_two_builds_in_two_places_are_byte_identical(tmp_path: Path, apart: Mini
 
 
 def test_another_reason_in_hosts_toml_only_scans_again(minimeet: Minimeet, reference: Reference) -> None:
-    """The bundle is held against the new list; nothing is built, dist/ is left alone."""
+    """The bundle is compared with the new list; nothing is built, dist/ is left alone."""
     minimeet.build()
     before = {path.name: identity(path) for path in minimeet.dist.iterdir()}
     minimeet.edit("hosts.toml", "SVG, XHTML and XML namespaces", "names of languages, not addresses")

@@ -52,7 +52,7 @@ def test_both_toolchains_are_built_and_held_together(minimeet: Minimeet, referen
     assert third.code == 3
     assert 'what = "nowhere.js"' in third.stderr
 
-    # Planted in the one bundle that is there already: the build is not made anew, and the comparison sees it.
+    # Planted in the one bundle that is there already: the build is not made again, and the comparison sees it.
     script = minimeet.tree / "build/external_api.min.js"
     script.write_text("var MinimeetExternalAPI = class { dispose() {} async *newer() { this.a ??= 1n; } };")
     fourth = minimeet.run("compare", "--no-browser")
@@ -90,7 +90,7 @@ LEVELS = {
 
 
 def inspected(folder: Path, code: str) -> dict[str, Any]:
-    """What inspect.cjs says of one script."""
+    """Return what inspect.cjs says of one script."""
     (folder / "out").mkdir()
     (folder / "out/a.js").write_text(code)
     (folder / "webpack.config.js").write_text("module.exports = { entry: { a: './a.js' }, output: {} };")

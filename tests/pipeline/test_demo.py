@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PLANTED = (b"tracker.example", b"avatars.example", b"promo.example")
 BUNDLE = "libs/app.bundle.min.js"
-# The button's handler and its text, as they stand in the minified bundle.
+# The button's handler and its text, as they are in the minified bundle.
 GUEST_DOOR = (b"anonymousDomain", b"login.guest")
 
 
@@ -39,7 +39,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, reference: Reference, shared_cache: Path) -> Demo:
-    """The hardened build, and the same upstream unpatched."""
+    """Provide the hardened build, and the same upstream unpatched."""
     minimeet = Minimeet(tmp_path_factory.mktemp("demo"), shared_cache)
     run, plain = minimeet.build(), minimeet.build("--unpatched")
     assert run.code == 0, run.stderr
@@ -88,13 +88,13 @@ def test_no_guest_door(demo: Demo) -> None:
 
 
 def test_sources_maps_are_of_the_patched_sources(demo: Demo) -> None:
-    """What an auditor reads in the source maps is what was bundled: no guest door there either."""
+    """What an auditor reads in the source maps is what was bundled: no guest login there either."""
     sources = json.loads(demo.maps[BUNDLE + ".map"])["sourcesContent"]
     assert not [text for text in sources if "anonymousDomain" in text]
 
 
 def test_alias_puts_our_stub_in_place_of_the_crash_reporter(demo: Demo) -> None:
-    """The vendor's code is in the unpatched bundle alone."""
+    """The vendor's code is only in the unpatched bundle."""
     assert b"sendBeacon" in demo.unpatched[BUNDLE]
     assert b"sendBeacon" not in demo.site[BUNDLE]
 
@@ -149,7 +149,9 @@ def test_excluded_folder_is_neither_fetched_nor_checked_out(apart: Minimeet) -> 
 
 
 def test_layout_can_replace_usr_share_jitsi_meet(demo: Demo) -> None:
-    """The archive's root is the web root: upstream's install list, complete, and every address in index.html is there."""
+    """The archive's root is the web root: upstream's install list, complete, and every address in index.html is
+    there.
+    """
     wanted = {
         *("index.html", "title.html", "config.js", "interface_config.js", "manifest.json", "css/all.css", BUNDLE),
         *("libs/external_api.min.js", "lang/main.json", "lang/main-de.json", "images/logo.svg", "sounds/joined.wav"),
@@ -172,7 +174,9 @@ def test_source_maps_are_an_archive_of_their_own(demo: Demo) -> None:
 
 @pytest.mark.parametrize("name", [SITE, MAPS])
 def test_archive_tells_nothing_of_the_machine_that_made_it(demo: Demo, name: str) -> None:
-    """Owner 0, no names, the pin's commit date with the revision as seconds, sorted, two modes, and a gzip header without name and time."""
+    """Owner 0, no names, the pin's commit date with the revision as seconds, sorted, two modes, and a gzip header
+    without name and time.
+    """
     committed = int(demo.minimeet.git("show", "-s", "--format=%ct", demo.minimeet.pin))
     assert committed == 1767323045  # 2026-01-02T03:04:05Z
     path = demo.minimeet.dist / name

@@ -36,7 +36,9 @@ def git(tree: Path, *words: str) -> None:
 
 @pytest.fixture
 def extra(minimeet: Minimeet) -> Path:
-    """A folder of an operator: a patch of *our* overlay, made with edit and regen, an overlay, and a list of hosts."""
+    """Provide a folder of an operator: a patch of *our* overlay, made with edit and regen, an overlay, and a list of
+    hosts.
+    """
     folder = minimeet.folder / "ministry"
     files = {
         "overlays/minimeet/overlays.toml": OVERLAYS,
@@ -91,7 +93,7 @@ def test_it_is_built_after_ours_and_named(minimeet: Minimeet, extra: Path, refer
 
 
 def test_a_change_of_it_is_built_anew(minimeet: Minimeet, extra: Path) -> None:
-    """The second build has nothing to do until a file of the operator changes, or a header alone."""
+    """The second build has nothing to do until a file of the operator changes, or only a header."""
     first = minimeet.build("--extra", str(extra))
     again = minimeet.build("--extra", str(extra))
     assert (again.answer["fresh"], again.sums) == (False, first.sums)

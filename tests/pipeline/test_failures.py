@@ -57,7 +57,7 @@ def changed_under_overlay(minimeet: Minimeet, monkeypatch: pytest.MonkeyPatch) -
 
 
 def tampered_integrity(minimeet: Minimeet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody changed what the lock says about one package."""
+    """A person changed what the lock says about one package."""
     text = (repository.SOURCE / "package-lock.json").read_text("utf-8")
     found = re.search(r'"node_modules/strophe\.js": \{[^}]*?"integrity": "(sha512-\w{8})', text)
     assert found
@@ -79,7 +79,7 @@ def stale_removal(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
 
 
 def no_alias(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
-    """Nothing stands in for the vendor's SDK any more."""
+    """Nothing replaces the vendor's SDK any more."""
     path = minimeet.root / OVERLAYS / "overlays.toml"
     path.write_text(path.read_text("utf-8").partition("[[alias]]")[0], "utf-8")
 
@@ -90,7 +90,7 @@ def no_project(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
 
 
 def without_program(name: str) -> Callable[[Minimeet, pytest.MonkeyPatch], None]:
-    """A PATH on which one program is missing."""
+    """Return a PATH on which one program is missing."""
 
     def prepare(minimeet: Minimeet, _: pytest.MonkeyPatch) -> None:
         programs = minimeet.folder / "bin"
@@ -170,7 +170,7 @@ def failed(run: Run, code: int) -> None:
 
 @pytest.fixture
 def dist(apart: Minimeet, reference: Reference) -> Path:
-    """What an earlier build left in dist/."""
+    """Provide what an earlier build left in dist/."""
     shutil.copytree(reference.minimeet.dist, apart.dist)
     return apart.dist
 
@@ -190,7 +190,7 @@ def test_failure_is_explained_and_leaves_dist_alone(
 
 
 def test_unknown_host_is_named_with_file_and_offset(apart: Minimeet, dist: Path) -> None:
-    """A host that nobody reviewed: exit code 7, the place that is named is where it stands, and dist/ is left alone."""
+    """A host that was not reviewed: exit code 7, the place that is named is where it is, and dist/ is left alone."""
     before = listing(dist)
     apart.edit(
         OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "fetch('https://planted.example/x');"
@@ -254,7 +254,7 @@ def test_tampered_integrity_is_refused(without_packages: Minimeet, monkeypatch: 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.98, None], ids=["none", "little", "most", "all but half of dist"])
 def test_full_disk_of_the_project(disk: Path, apart: Minimeet, reference: Reference, share: float | None) -> None:
-    """Exit code 8 wherever the space runs out, and with room enough the same command goes on to the same archives."""
+    """Exit code 8 wherever the space runs out, and with room enough the same command continues to the same archives."""
     minimeet = Minimeet(disk, apart.cache.parent)
     assert minimeet.build().code == 0
     needed = shutil.disk_usage(disk).used

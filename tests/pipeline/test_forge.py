@@ -38,7 +38,7 @@ class Answers:
 
 @pytest.fixture
 def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
-    """A forge on loopback that hardener is pointed to."""
+    """Provide a forge on loopback that hardener is pointed to."""
     answers = Answers()
 
     class Handler(BaseHTTPRequestHandler):
@@ -70,7 +70,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project with one patch that was sent and one that was not."""
+    """Provide a project with one patch that was sent and one that was not."""
     upstream = FakeUpstream.with_release(tmp_path / "upstream.git")
     upstream.tag("stable/meet_90")
     text = f"""[project]
@@ -99,7 +99,7 @@ def ask(project: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple
 
 
 def head(project: Path) -> str:
-    """The header of the patch that was sent."""
+    """Return the header of the patch that was sent."""
     return (project / "patches" / "fake" / "sent.patch").read_text("utf-8").partition("diff --git")[0]
 
 

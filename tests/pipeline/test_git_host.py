@@ -53,7 +53,7 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 
 @pytest.fixture
 def upstream(tmp_path: Path, make_host: object) -> FakeUpstream:
-    """An upstream with a past, of which the pin needs three files."""
+    """Provide an upstream with a past, of which the pin needs three files."""
     upstream = FakeUpstream(tmp_path / "served" / "fake.git")
     upstream.commit({"old.js": b"gone by now\n"}, "Before")
     upstream.commit({"old.js": None} | READ | UNREAD, "Release 1.0")
@@ -62,7 +62,7 @@ def upstream(tmp_path: Path, make_host: object) -> FakeUpstream:
 
 
 def pinned(upstream: FakeUpstream, host: GitHost, **values: object) -> Component:
-    """The component, to be fetched from the host, without what lies in ``android``."""
+    """Return the component, to be fetched from the host, without what lies in ``android``."""
     more = {"repository": f"{host.url}/fake.git", "ref": "refs/tags/v1.0", "exclude": ("android",)}
     return upstream.component(**(more | values))
 

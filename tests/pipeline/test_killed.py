@@ -1,4 +1,6 @@
-"""A build that is killed anywhere: the same command then makes the same archives, and dist/ never holds a half of one."""
+"""A build that is killed anywhere: the same command then makes the same archives, and dist/ never holds a half of
+one.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def undisturbed(reference: Reference, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def heals(minimeet: Minimeet, reference: Reference) -> Run:
-    """The same command again makes what an undisturbed build makes."""
+    """Run the same command again and compare its output with an undisturbed build's."""
     run = minimeet.build()
     assert run.code == 0, run.stderr
     assert run.sums == reference.run.sums
@@ -72,7 +74,9 @@ def test_kill_over_and_over(apart: Minimeet, reference: Reference) -> None:
 
 @pytest.mark.slow
 def test_kill_while_npm_installs(without_packages: Minimeet, reference: Reference) -> None:
-    """SIGKILL while packages are unpacked into the cache; npm, which nobody kills, must not be in the next run's way."""
+    """SIGKILL while packages are unpacked into the cache; npm, which is not killed, must not be in the next run's
+    way.
+    """
     store = without_packages.cache / "node_modules"
     with without_packages.start("build") as running:
         running.until(lambda: any(store.glob("*.new/node_modules/*")))
@@ -132,7 +136,7 @@ def test_kill_while_an_archive_is_written(minimeet: Minimeet, reference: Referen
 
 
 def test_kill_of_the_process_alone_frees_the_lock(minimeet: Minimeet, reference: Reference) -> None:
-    """``kill -9 PID`` during the scan, whose workers nobody kills: the next build starts all the same."""
+    """``kill -9 PID`` during the scan, whose workers are not killed: the next build starts all the same."""
     driver = (
         "import os; from concurrent.futures import ProcessPoolExecutor as Pool; map_ = Pool.map\n"
         "Pool.map = lambda *a, **k: (map_(*a, **k), os.kill(os.getpid(), 9))"
@@ -190,7 +194,7 @@ def test_kill_of_git_alone_is_no_failure(apart: Minimeet, reference: Reference) 
 
 
 def test_a_git_that_outlives_a_killed_hardener_is_named_and_waited_for(apart: Minimeet, reference: Reference) -> None:
-    """``kill -9`` of hardener alone: nobody writes to the mirror beside the git that it left behind."""
+    """``kill -9`` of only hardener: no other process writes to the mirror beside the git that it left behind."""
     slow = Slow(apart.folder / "bin", apart.env["PATH"])
     with apart.start("build", env=slow.env) as running:
         running.until(slow.asked.exists)
@@ -236,7 +240,7 @@ def test_kill_while_git_fetches(
 def test_interrupt_ends_at_once_and_in_order(
     apart: Minimeet, reference: Reference, number: signal.Signals, step: str
 ) -> None:
-    """Ctrl-C or SIGTERM: exit code 130, one line, no traceback; the same command goes on."""
+    """Ctrl-C or SIGTERM: exit code 130, one line, no traceback; the same command continues."""
     # As in a shell's foreground: tests that run in the background hand on that SIGINT is ignored.
     driver = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     with apart.start("build", driver=driver) as running:

@@ -1,4 +1,4 @@
-"""A lift that is killed anywhere: --continue then makes the same files and commits as a lift that nobody disturbed."""
+"""A lift that is killed anywhere: --continue then makes the same files and commits as an undisturbed lift."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def in_child(world: World, words: tuple[str, ...], dies_at: int) -> tuple[int, i
 
 
 def finish(world: World) -> None:
-    """Go on, as a person would, until the lift is through."""
+    """Continue, as a person would, until the lift is through."""
     for _ in range(8):
         file = world.tree() / "src/b.js"
         if not (world.root / ".work/lift/state.json").exists():
@@ -89,7 +89,7 @@ def finish(world: World) -> None:
 
 
 def outcome(world: World) -> tuple[dict[str, bytes], str]:
-    """What a lift leaves behind: files, and commits with their content."""
+    """Return what a lift leaves behind: files, and commits with their content."""
     return world.files(), world.git("log", "--format=%T %s")
 
 

@@ -50,7 +50,7 @@ def results(developers_cache: Path) -> dict[str, Result]:
 
 
 def bundles(result: Result) -> dict[str, tuple[str, ...]]:
-    """The modules of all bundles of all components."""
+    """Return the modules of all bundles of all components."""
     return {
         f"{one.component.name}/{name}": paths
         for one in result.components
@@ -60,7 +60,7 @@ def bundles(result: Result) -> dict[str, tuple[str, ...]]:
 
 @pytest.fixture(scope="module")
 def found(results: dict[str, Result]) -> dict[str, list[sdks.Trace]]:
-    """The traces in both variants: in the bundler's report, in source maps, in served files."""
+    """Provide the traces in both variants: in the bundler's report, in source maps, in served files."""
     return {
         variant: [*sdks.in_bundles(bundles(result), LIST), *scan(result.site.path, LIST).traces]
         for variant, result in results.items()
@@ -71,7 +71,9 @@ def found(results: dict[str, Result]) -> dict[str, list[sdks.Trace]]:
 def test_each_rule_is_found_in_upstreams_own_bundle(
     found: dict[str, list[sdks.Trace]], sdk: sdks.Sdk, rule: str
 ) -> None:
-    """In the code: fingerprints in libs/, modules in the bundler's report. Entries with 'absent' must really be absent."""
+    """In the code: fingerprints in libs/, modules in the bundler's report. Entries with 'absent' must really be
+    absent.
+    """
     places = [trace.where for trace in found["unpatched"] if (trace.sdk, trace.rule) == (sdk.name, rule)]
     code = [place for place in places if place.startswith(("bundle ", "libs/"))]
     assert bool(code) != bool(sdk.absent), f"{sdk.name}: {rule!r}: {places}"
@@ -119,7 +121,9 @@ def test_source_maps_hold_the_source_and_what_they_lack_is_as_clean(results: dic
 
 
 def test_nothing_asks_for_what_the_site_leaves_out(results: dict[str, Result]) -> None:
-    """No served file of ours names the worker, its models or its engine; upstream's site, the control, has and names them."""
+    """No served file of ours names the worker, its models or its engine; upstream's site, the control, has and names
+    them.
+    """
     patterns = config.load(ROOT).site.site_without
     assert patterns
     for variant, result in results.items():

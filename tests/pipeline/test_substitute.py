@@ -41,7 +41,7 @@ COUNTS = {"jabber.org": {"count": 1, "maps": 1}, "www.w3.org": {"count": 1, "map
 
 
 def archive(file: Path, code: str, **manifest: Any) -> Path:
-    """An npm archive with one module."""
+    """Return an npm archive with one module."""
     manifest = {"name": PACKAGE, "version": "9.9.9", "type": "module", "main": "index.js"} | manifest
     with tarfile.open(file, "w:gz") as tar:
         for name, text in (("package.json", json.dumps(manifest)), ("index.js", code)):
@@ -64,12 +64,12 @@ def leaving_out(minimeet: Minimeet) -> Minimeet:
 
 
 def scan_hosts(minimeet: Minimeet) -> list[dict[str, Any]]:
-    """The entries of hosts.toml."""
+    """Return the entries of hosts.toml."""
     return tomllib.loads((minimeet.root / "hosts.toml").read_text("utf-8"))["host"]
 
 
 def host_table(entry: dict[str, Any]) -> str:
-    """An entry of hosts.toml as text."""
+    """Return an entry of hosts.toml as text."""
     return "[[host]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in entry.items())
 
 
@@ -112,7 +112,7 @@ def test_a_substitute_is_in_the_bundle_and_named_everywhere(leaving_out: Minimee
 
 @pytest.mark.slow
 def test_hosts_of_a_substitute_have_to_be_allowed(leaving_out: Minimeet, reference: Reference) -> None:
-    """By hosts.toml of an extra folder: whoever brings the package answers for whom it names."""
+    """By hosts.toml of an extra folder: the person who brings the package is responsible for the hosts that it names."""
     code = EXPORTS.format("https://fonts.whiteboard.example/")
     words = ("--substitute", f"{PACKAGE}={archive(leaving_out.folder / 'a.tgz', code)}")
     refused = leaving_out.build(*words)

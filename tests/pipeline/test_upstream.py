@@ -1,4 +1,6 @@
-"""The real pinned trees, where the developer's cache holds them: the series fits, and the web-only set is upstream's own."""
+"""The real pinned trees, where the developer's cache holds them: the series fits, and the web-only set is upstream's
+own.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ TREES = ("pin", "master")
 
 @pytest.fixture
 def project(developers_cache: Path, tmp_path: Path, reference: Reference, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The real project, with the developer's mirrors and the session's npm packages as its cache."""
+    """Provide the real project, with the developer's mirrors and the session's npm packages as its cache."""
     if not (developers_cache / "mirrors").is_dir():
         pytest.skip(
             f"needs the pinned commits in {developers_cache / 'mirrors'}: hardener check && hardener check --tree master"
@@ -47,7 +49,7 @@ def project(developers_cache: Path, tmp_path: Path, reference: Reference, monkey
 
 
 def at(project: Project, tree: str) -> list[Component]:
-    """The components at a tree; skipped where the mirrors do not hold it."""
+    """Return the components at a tree; skipped where the mirrors do not hold it."""
     commits = {} if tree == "pin" else project.trees[tree]
     components = [c.at(commits[c.name]) if c.name in commits else c for c in project.components]
     for component in components:
@@ -60,7 +62,7 @@ def at(project: Project, tree: str) -> list[Component]:
 
 
 def applied(project: Project, tree: str) -> tuple[Applied, ...]:
-    """The series of all components on a tree."""
+    """Return the series of all components on a tree."""
     at(project, tree)
     # A source that nothing can be fetched from: what is not in the cache is an error.
     nowhere = {c.name: os.devnull for c in project.components}
@@ -99,7 +101,7 @@ def test_pin_and_master_are_two_trees(project: Project) -> None:
 def test_web_only_set_is_upstreams_lock_with_less_in_it(
     project: Project, tmp_path: Path, tree: str, toolchain: str
 ) -> None:
-    """Every entry of the derived lock stands in upstream's, word for word; nothing native, nothing of ours is in it."""
+    """Every entry of the derived lock is in upstream's, word for word; nothing native, nothing of ours is in it."""
     component = next(component for component in at(project, tree) if component.name == "jitsi-meet")
     mirror = mirror_of(component)
     work = checkout(component, mirror, Repository(mirror).tree_of(component.commit), tmp_path / "tree")

@@ -12,7 +12,7 @@ Event = dict[str, Any]
 
 
 def events(*more: Event, without: str = "", run: str = "call + none", ok: bool = True) -> list[Event]:
-    """A record in which all is well, and more; without one canary's events at one witness, if asked."""
+    """Return a record in which all is well, and more; without one canary's events at one witness, if asked."""
     found: list[Event] = []
     for canary in CANARIES:
         for witness, kinds in (("browser", canary.browser), ("transport", canary.transport)):

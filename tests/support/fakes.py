@@ -62,7 +62,7 @@ class FakeUpstream:
 
     @classmethod
     def with_release(cls, path: Path, more: Mapping[str, bytes | None] | None = None) -> FakeUpstream:
-        """An upstream with :data:`FILES` (and ``more``) as release v1.0."""
+        """Return an upstream with :data:`FILES` (and ``more``) as release v1.0."""
         upstream = cls(path)
         upstream.commit(FILES | dict(more or {}), "Release 1.0", modes={"bin/run.sh": EXECUTABLE})
         upstream.tag("v1.0")
@@ -70,7 +70,7 @@ class FakeUpstream:
 
     @property
     def head(self) -> str:
-        """The newest commit."""
+        """Return the newest commit."""
         return self.commits[-1]
 
     def commit(
@@ -109,29 +109,31 @@ class FakeUpstream:
         return self.commit({old: None, new: self.read(old)}, message)
 
     def tag(self, name: str, *, annotated: bool = False, commit: str = "") -> str:
-        """Name a commit (the newest); returns the id of the commit or, where annotated, of the tag object."""
+        """Return name a commit (the newest); returns the id of the commit or, where annotated, of the tag object."""
         words = ["tag", "--force", *(["-a", "-m", name] if annotated else []), name, commit or self.head]
         git(self.path, *words, env=_person("COMMITTER"))
         return self.rev_parse(f"refs/tags/{name}")
 
     def rev_parse(self, name: str) -> str:
-        """The object id that a name denotes."""
+        """Return the object id that a name denotes."""
         return git(self.path, "rev-parse", "--verify", name).decode().strip()
 
     def read(self, path: str, commit: str = "") -> bytes:
-        """A file's content at a commit (the newest)."""
+        """Return a file's content at a commit (the newest)."""
         return git(self.path, "cat-file", "blob", f"{commit or self.head}:{path}")
 
     def blob(self, path: str, commit: str = "") -> str:
-        """A file's blob id at a commit (the newest)."""
+        """Return a file's blob id at a commit (the newest)."""
         return self.rev_parse(f"{commit or self.head}:{path}")
 
     def refs(self) -> bytes:
-        """All refs and what they name."""
+        """Return all refs and what they name."""
         return git(self.path, "for-each-ref")
 
     def format_patch(self, before: str, after: str, message: str = "Change\n\nReason: local-policy\n") -> bytes:
-        """The change from one commit to another as ``git format-patch`` writes it in the series' canonical form."""
+        """Return the change from one commit to another as ``git format-patch`` writes it in the series' canonical
+        form.
+        """
         env = _person("AUTHOR") | _person("COMMITTER")
         tree = self.rev_parse(after + "^{tree}")
         commit = git(self.path, "commit-tree", tree, "-p", before, "-F", "-", stdin=message.encode(), env=env)
@@ -150,7 +152,7 @@ class FakeUpstream:
     def patch(
         self, files: Mapping[str, bytes | None], message: str = "Change", *, base: str = "", **more: dict[str, str]
     ) -> bytes:
-        """A patch that makes this change on ``base`` (the newest commit); the upstream is left as it was."""
+        """Return a patch that makes this change on ``base`` (the newest commit); the upstream is left as it was."""
         start, main = base or self.head, self.head
         after = self.commit(files, parent=start, **more)
         self.commits.pop()
@@ -158,7 +160,7 @@ class FakeUpstream:
         return self.format_patch(start, after, message)
 
     def component(self, **values: object) -> Component:
-        """A component of upstream.toml that pins the newest commit."""
+        """Return a component of upstream.toml that pins the newest commit."""
         defaults = {"name": "fake", "repository": str(self.path), "commit": self.head, "release": "v1.0"}
         return Component(**(defaults | values))  # type: ignore[arg-type]
 
@@ -169,7 +171,9 @@ def _person(role: str) -> dict[str, str]:
 
 
 def standard(subject: str, base: str, **fields: str) -> str:
-    """A commit message by the header standard: ``standard("Do it", pin, Upstream_Status="Pending")``; "" leaves out."""
+    """Return a commit message by the header standard: ``standard("Do it", pin, Upstream_Status="Pending")``; ""
+    leaves out.
+    """
     values = {
         "Reason": "local-policy",
         "Forwarded": "not-needed",
@@ -183,7 +187,9 @@ def standard(subject: str, base: str, **fields: str) -> str:
 
 
 def write_project(root: Path, upstream: FakeUpstream, **component: str) -> Path:
-    """A project that pins the upstream's newest commit as component ``fake``, with the test that patches name."""
+    """Return a project that pins the upstream's newest commit as component ``fake``, with the test that patches
+    name.
+    """
     more = "".join(f"{key} = {value}\n" for key, value in component.items())
     text = f"""[project]
 name = "fake"
@@ -200,7 +206,7 @@ fake = "{upstream.head}"
 
 
 def write_series(folder: Path, patches: Mapping[str, bytes], removals: str = "") -> Path:
-    """A component's patch folder: the patches in this order, and ``remove.list`` where there is one."""
+    """Return a component's patch folder: the patches in this order, and ``remove.list`` where there is one."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in patches.items():
         (folder / name).write_bytes(content)

@@ -1,4 +1,6 @@
-"""A git host on loopback: bare repositories over smart HTTP and TLS, by git's own ``http-backend`` (git-http-backend(1))."""
+"""A git host on loopback: bare repositories over smart HTTP and TLS, by git's own ``http-backend``
+(git-http-backend(1)).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ class GitHost:
     """Serves the repositories below ``root`` at ``url``/NAME until :meth:`close`.
 
     ``settings`` are git settings of the server (a public forge allows filters). ``statuses`` are answered first, one a
-    request, in place of what was asked for. ``asked`` are the requests, as method and path. Whoever is to trust the
+    request, in place of what was asked for. ``asked`` are the requests, as method and path. A client that is to trust the
     host needs ``certificate`` (see :attr:`environment`).
     """
 
@@ -39,7 +41,7 @@ class GitHost:
         context.load_cert_chain(self.certificate, key)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._server.handle_error = lambda *_: None  # whoever does not trust us hangs up, and that is what is tested
+        self._server.handle_error = lambda *_: None  # a client that does not trust us hangs up, which is tested
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
@@ -81,7 +83,7 @@ class GitHost:
         }
         for number, (name, value) in enumerate(settings.items()):
             env |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-        # Its exit status says nothing to a client: what went wrong stands in what it wrote.
+        # Its exit status says nothing to a client: what went wrong is in what it wrote.
         done = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=False)
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         heads = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))

@@ -26,7 +26,7 @@ UTIL2 = FILES["src/util.js"] + b"export const four = 4;\n"
 
 
 def message(subject: str, **fields: str) -> str:
-    """A patch's message with the header that the standard asks for."""
+    """Return a patch's message with the header that the standard asks for."""
     known = {
         "Reason": "local-policy",
         "Forwarded": "not-needed",
@@ -40,7 +40,7 @@ def message(subject: str, **fields: str) -> str:
 
 
 def manifest(lib: str) -> dict[str, bytes]:
-    """The site's package.json and lock, which ask for a release of the library."""
+    """Return the site's package.json and lock, which ask for a release of the library."""
     url = f"https://example.org/lib/releases/download/{lib}/lib.tgz"
     lock = {"packages": {"": {}, "node_modules/lib-fake": {"version": "0.0.0", "resolved": url}}}
     return {
@@ -75,13 +75,13 @@ class World:
         self._project()
 
     def copy(self, root: Path) -> World:
-        """The same world with a copy of the project."""
+        """Return the same world with a copy of the project."""
         other = copy.copy(self)
         other.root = shutil.copytree(self.root, root)
         return other
 
     def patches(self) -> Mapping[str, bytes]:
-        """The site's series, on v1."""
+        """Return the site's series, on v1."""
 
         def patch(subject: str, path: str, content: bytes) -> bytes:
             return self.site.patch({path: content}, message(subject), base=self.site1)
@@ -169,15 +169,15 @@ reason = "No worker"
         return done.stdout.strip()
 
     def tree(self, component: str = "site") -> Path:
-        """Where a person resolves."""
+        """Return where a person resolves."""
         return self.root / ".work" / "lift" / component
 
     def read(self, name: str) -> str:
-        """A file of the project."""
+        """Return a file of the project."""
         return (self.root / name).read_text("utf-8")
 
     def files(self) -> dict[str, bytes]:
-        """All that a lift may write."""
+        """Return all that a lift may write."""
         tops = (
             self.root / "upstream.toml",
             *sorted((self.root / "patches").rglob("*")),
@@ -186,5 +186,5 @@ reason = "No worker"
         return {path.relative_to(self.root).as_posix(): path.read_bytes() for path in tops if path.is_file()}
 
     def subjects(self) -> list[str]:
-        """The project's commits since its first one, oldest first."""
+        """Return the project's commits since its first one, oldest first."""
         return self.git("log", "--reverse", "--format=%s").splitlines()[1:]

@@ -1,4 +1,4 @@
-"""nginx as a plain process on loopback, which writes below one folder alone."""
+"""nginx as a plain process on loopback, which writes only below one folder."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PATIENCE = 30.0
 
 
 class Person:
-    """Somebody with an account, in a room."""
+    """A person with an account, in a room."""
 
     def __init__(self, scene: Scene, user: str, room: str) -> None:
         self.scene, self.user, self.room = scene, user, f"{room}@{MUC}"
@@ -52,7 +52,7 @@ class Person:
         return moderates(self.said)
 
     def set(self, item: str) -> str:
-        """Ask the room to change somebody's role or affiliation: "result", or the error's condition."""
+        """Ask the room to change a person's role or affiliation: "result", or the error's condition."""
         payload = f"<query xmlns='http://jabber.org/protocol/muc#admin'><item {item}/></query>"
         answer = self.client.iq("set", self.room, payload)
         return (

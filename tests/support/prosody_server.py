@@ -46,11 +46,11 @@ class Setup:
     accounts: dict[str, str] = field(default_factory=lambda: dict(ACCOUNTS))
 
     def but(self, **changes: object) -> Setup:
-        """The same with other fields."""
+        """Return the same with other fields."""
         return replace(self, **changes)
 
     def text(self, folder: Path, ports: dict[str, int]) -> str:
-        """The configuration file."""
+        """Return the configuration file."""
 
         def names(modules: tuple[str, ...]) -> str:
             return "{ " + " ".join(f'"{one}";' for one in modules) + " }"
@@ -151,7 +151,7 @@ class Server:
             self._news.notify_all()
 
     def wait_for(self, text: str) -> str:
-        """The first line of the log that holds this text, once it is there."""
+        """Return the first line of the log that holds this text, once it is there."""
 
         def found() -> str:
             return next((line for line in self.log if text in line), "")
@@ -163,7 +163,9 @@ class Server:
             return found()
 
     def register(self, accounts: Mapping[str, str]) -> None:
-        """Make accounts as an operator does, with prosodyctl: names and passwords are prepared by the server's own tool."""
+        """Make accounts as an operator does, with prosodyctl: names and passwords are prepared by the server's own
+        tool.
+        """
         prosodyctl = Path(executable()).with_name("prosodyctl")
         for jid, password in accounts.items():
             command = [
@@ -197,7 +199,7 @@ def executable() -> str:
 
 
 def serve(folder: Path, setup: Setup) -> Iterator[Server]:
-    """A server for as long as the caller's fixture lasts."""
+    """Yield a server for as long as the caller's fixture lasts."""
     executable()
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(folder, setup)

@@ -16,7 +16,7 @@ CONFIG = "jitsi/meet/meet.example.org-config.js"
 
 
 def clean(form: str, folder: Path) -> Path:
-    """A copy of the hardened server of that form; Debian's with its link and our nginx files."""
+    """Return a copy of the hardened server of that form; Debian's with its link and our nginx files."""
     target = shutil.copytree(HERE / form, folder / form)
     if form == "debian":
         (target / "prosody/conf.d").mkdir()
@@ -29,7 +29,9 @@ def clean(form: str, folder: Path) -> Path:
 
 
 def stock(folder: Path) -> Path:
-    """The hardened server within an ``/etc`` as Debian installs it: files of other programs, folders that are empty."""
+    """Return the hardened server within an ``/etc`` as Debian installs it: files of other programs, folders that are
+    empty.
+    """
     root = clean("debian", folder)
     for name in ("nginx/modules-enabled", "nginx/conf.d", "nginx/sites-available"):
         (root / name).mkdir(exist_ok=True)
@@ -50,7 +52,7 @@ def stock(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Plant:
-    """Replace ``old`` in ``file`` (the end of the file if empty) by ``new``: ``id`` has to be found where ``mark`` stands.
+    """Replace ``old`` in ``file`` (the end of the file if empty) by ``new``: ``id`` has to be found where ``mark`` is.
 
     ``mark`` is text of the planted line; empty: the first planted line. None: the finding has no line (nothing is set).
     """
@@ -66,11 +68,11 @@ class Plant:
     search: str = "down"
 
     def also(self, file: str, text: str) -> Plant:
-        """The mistake takes a second file: add this at its end."""
+        """Return the mistake with text to append to a second file."""
         return replace(self, more=(file, text))
 
     def up(self) -> Plant:
-        """``mark`` stands above the planted text."""
+        """Search ``mark`` above the planted text."""
         return replace(self, search="up")
 
     def first(self, mark: str) -> Plant:
@@ -78,7 +80,7 @@ class Plant:
         return replace(self, mark=mark, search="first")
 
     def anywhere(self) -> Plant:
-        """The line is not what matters here."""
+        """Return the mistake without a check of its line."""
         return replace(self, search="anywhere")
 
     def __str__(self) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-# Fixture -> the files that ask for it, which run in one worker, one after the other. ``stacks``: a checkout has one stack
+# Fixture -> the files that ask for it, which run in one worker, one after the other. ``stacks``: a checkout has one
+# stack
 # of containers. ``reference``: a whole build, and packages from npm, which would be made once more in each worker.
 TOGETHER = {
     "stacks": ("tests/e2e/test_call.py", "tests/e2e/test_login_stack.py", "tests/e2e/test_stack.py"),
@@ -39,7 +40,9 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def group_of(nodeid: str) -> str:
-    """Return the name of the group that a test belongs to: the fixture that its file shares with others, or its file."""
+    """Return the name of the group that a test belongs to: the fixture that its file shares with others, or its
+    file.
+    """
     file = file_of(nodeid)
     return next((fixture for fixture, files in TOGETHER.items() if file in files), file)
 

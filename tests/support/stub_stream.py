@@ -19,7 +19,9 @@ class Nowhere:
 
 
 class StubStream(Stream):
-    """``sent`` is what the client has said, ``waiting`` what it has not read yet; when that is empty, the server hangs up."""
+    """``sent`` is what the client has said, ``waiting`` what it has not read yet; when that is empty, the server
+    hangs up.
+    """
 
     name = "stub"
 

@@ -1,4 +1,6 @@
-"""The worst server there is: it says yes to everything. Each attack has to succeed here, or it could never fail anywhere."""
+"""The worst server there is: it says yes to everything. Each attack has to succeed here, or it could never fail
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,7 @@ class Session:
         return self.iq(text) if text.startswith("<iq") else []
 
     def name(self, text: str) -> None:
-        """Who this is from now on: whoever it says it is."""
+        """Accept the identity that the client claims."""
         said = re.search(r">([\w+/=]+)<", text)
         initial = base64.b64decode(said[1] if said and said[1] != "=" else "").decode("utf-8", "replace")
         asked = re.match(r"n,a=([^,]+)", initial)
@@ -88,7 +90,8 @@ class Session:
         return [self.seat(room, nick, moderator=self.yes_man.generous, code=303 if renamed else 110)]
 
     def tell_room(self, text: str) -> None:
-        """Pass a stanza on to the others in the room, or to the one whom it names, as it is; to a presence the room adds
+        """Pass a stanza on to the others in the room, or to the one whom it names, as it is; to a presence the room
+        adds
         its own word.
         """
         to, place = attribute(text, "to"), f"{self.room}/{self.nick}"
@@ -102,13 +105,13 @@ class Session:
 
     @staticmethod
     def seat(room: str, nick: str, *, moderator: bool, code: int = 110) -> str:
-        """What the room says about the client itself."""
+        """Return what the room says about the client itself."""
         item = "affiliation='owner' role='moderator'" if moderator else "affiliation='none' role='participant'"
         x = f"<x xmlns='{MUC}#user'><item {item}/><status code='{code}'/></x>"
         return f"<presence xmlns='jabber:client' from={quoteattr(f'{room}/{nick}')}>{x}</presence>"
 
     def iq(self, text: str) -> list[str]:
-        """A result with whatever was asked for."""
+        """Return a result with whatever was asked for."""
         to, payload = attribute(text, "to"), ""
         self.tell_room(text)
         if "xmpp-bind" in text:
@@ -128,7 +131,9 @@ class Session:
 
 
 def any_frame(incoming: BinaryIO) -> str:
-    """Read a client's frame by hand and take it for text, whatever is broken in it; EOFError when the client has gone."""
+    """Read a client's frame by hand and take it for text, whatever is broken in it; EOFError when the client has
+    gone.
+    """
     head = incoming.read(2)
     if len(head) < 2:
         raise EOFError
@@ -142,14 +147,14 @@ def any_frame(incoming: BinaryIO) -> str:
 
 
 def attribute(text: str, name: str) -> str:
-    """An attribute of the first tag that has it."""
+    """Return an attribute of the first tag that has it."""
     found = re.search(rf"\b{name}=(['\"])(.*?)\1", text)
     return "".join(filter(str.isprintable, found[2])) if found else ""
 
 
 @dataclass
 class YesMan:
-    """The server. ``generous``: whoever comes into a room moderates it. ``dies_after``: connections it bears."""
+    """The server. ``generous``: all occupants of a room moderate it. ``dies_after``: connections it bears."""
 
     domain: str
     generous: bool = True
@@ -181,7 +186,7 @@ class YesMan:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Return where it listens."""
         return self._server.server_address[1]
 
     def handle(self, handler: socketserver.StreamRequestHandler) -> None:
@@ -210,7 +215,7 @@ class YesMan:
 
     @staticmethod
     def page(method: str, path: str) -> tuple[str, str]:
-        """Everything that must not be there is there."""
+        """Return everything that must not be there is there."""
         if path == "/http-bind":
             return (
                 "200 OK",

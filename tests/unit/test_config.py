@@ -1,4 +1,4 @@
-"""config.py: upstream.toml is read as it is meant, and every mistake is named together with what mends it."""
+"""config.py: upstream.toml is read as it is meant, and every mistake is named together with what fixes it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ SHELL = {"", "sh", "bash"}
 PROGRAMS = {"hardener", ".venv/bin/hardener", "nox", ".venv/bin/nox", "make"}
 UPSTREAMS_TARGET = "deploy"  # of upstream's own Makefile
 SUBCOMMANDS = sorted(name for names in main.MODULES.values() for name in names)
-# Words of the pages that stand for a value of the reader.
+# Words of the pages that mean a value of the reader.
 OPTIONAL = re.compile(r"…|\.\.\.")
 
 

@@ -40,7 +40,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A folder with a copy of the package."""
+    """Provide a folder with a copy of the package."""
     shutil.copytree(PACKAGE, tmp_path / "hardener", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 

@@ -14,7 +14,7 @@ from hardener.ui import UI, human
 
 
 def screen(*, quiet: bool = False, terminal: bool = False) -> tuple[UI, io.StringIO]:
-    """A UI and what it wrote."""
+    """Return a UI and what it wrote."""
     out = io.StringIO()
     console = Console(
         file=out,

@@ -4,8 +4,8 @@ It has jicofo's account and speaks jicofo's protocol (namespace http://jitsi.org
 modules/xmpp/moderator.ts sends and reads it): a client asks for a conference, focus enters the room under the nick
 "focus", which creates it, and answers that it is ready. Focus stays until the last participant has left.
 
-It grants no roles. In a deployment jicofo may make a person owner of a room; here nobody becomes moderator unless a
-module of Prosody says so, so that a test of roles never tests this file.
+It grants no roles. In a deployment jicofo may make a person owner of a room; here no participant becomes moderator
+unless a module of Prosody says so, so that a test of roles never tests this file.
 
 There is no bridge: two participants reach each other directly (P2P), three or more see no media. But clients publish
 which cameras and microphones they have (the SourceInfo of their presence) only when they answer a bridge's offer; until
@@ -164,7 +164,7 @@ class Focus(slixmpp.ClientXMPP):
             raise
 
     def on_presence(self, presence: slixmpp.Presence) -> None:
-        """Keep the list of occupants; leave when nobody else is there, so that Prosody destroys the room."""
+        """Keep the list of occupants; leave when the room is otherwise empty, so that Prosody destroys the room."""
         occupant = presence["from"]
         room = self.rooms.get(occupant.bare)
         if room is None:

@@ -3,7 +3,7 @@
 -- ENABLE_AUTH=1 AUTH_TYPE=internal ENABLE_GUESTS=0, with PLAIN turned off as docs/operator.md asks for.
 
 -- Lists and values are written out, so that check-server can read them. Where a variable may change one, a comment with its
--- name stands at the place: entrypoint.sh writes the value in.
+-- name is at the place: entrypoint.sh writes the value in.
 
 plugin_paths = { "/prosody-plugins-custom", "/prosody-plugins" }
 pidfile = "/tmp/prosody.pid"

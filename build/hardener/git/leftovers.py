@@ -52,7 +52,7 @@ def clear(
             )
         time.sleep(_PAUSE)
     if running:
-        return  # what is unfinished is in nobody's way
+        return  # unfinished files are harmless
     for path, mark in (locks | unfinished).items():
         with contextlib.suppress(OSError):
             if _mark(path) == mark:

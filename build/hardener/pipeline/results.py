@@ -34,7 +34,7 @@ class Options:
 
     @property
     def variant(self) -> str:
-        """Return name of the work area: variants do not disturb each other."""
+        """Return the name of the work area: variants do not disturb each other."""
         return ("unpatched" if self.unpatched else "hardened") + (
             "" if self.toolchain == "rspack" else f"-{self.toolchain}"
         )

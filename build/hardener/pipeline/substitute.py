@@ -1,8 +1,8 @@
 """Packages of a person's own for those that the project leaves out: ``hardener build --substitute NAME=FILE``.
 
-What is left out (``omit`` in upstream.toml) has no source that we could build from, or talks to third parties. Whoever
-wants it nevertheless brings an npm archive of it and answers for it: the archive's name and ``build-manifest.json``
-(``substitutions``) say so, and a release has to refuse a manifest in which that list is not empty.
+Packages that are left out (``omit`` in upstream.toml) have no public source, or contact third parties. A person who
+needs one brings an npm archive of it and is responsible for it: the archive's name and ``build-manifest.json``
+(``substitutions``) state this, and a release has to refuse a manifest in which that list is not empty.
 """
 
 from __future__ import annotations

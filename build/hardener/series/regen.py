@@ -173,8 +173,8 @@ def _fields(description: str) -> dict[str, str]:
 def _name(subject: str, taken: set[str]) -> str:
     """Return a file name after a subject, as ``git format-patch`` makes one, and in lower case.
 
-    >>> _name("Ask nobody: for pictures!", {"ask-nobody-for-pictures.patch"})
-    'ask-nobody-for-pictures-2.patch'
+    >>> _name("Load no foreign: pictures!", {"load-no-foreign-pictures.patch"})
+    'load-no-foreign-pictures-2.patch'
     """
     stem = re.sub(r"[^a-z0-9]+", "-", subject.lower())[:_NAME_LENGTH].strip("-") or "patch"
     names = (f"{stem}{f'-{number}' if number > 1 else ''}.patch" for number in range(1, len(taken) + 2))

@@ -113,7 +113,7 @@ def run(
     done = Completed(words, process.returncode, stdout, stderr, seconds)
     if done.status and done.complaint:
         log.debug("it said:\n%s", done.complaint)
-    workers.refuse_when_given_up()  # its output may be cut off: nobody shall take that for an answer
+    workers.refuse_when_given_up()  # its output may be truncated, and is not an answer
     if process.returncode == -signal.SIGKILL:  # by the kernel when memory runs out, or by a person
         raise StackError(
             f"{words[0]} was killed while it ran: {' '.join(words[:8])}",

@@ -1,4 +1,4 @@
--- Moderators are exactly the logged-in. Prosody's part: nobody without an account. The roles are given by jicofo
+-- Moderators are exactly the logged-in. Prosody's part: an account is required. The roles are given by jicofo
 -- (jicofo/logged-in.conf). Put the lines into the sections that they name; docs/operator.md#roles explains each.
 
 allow_registration = false

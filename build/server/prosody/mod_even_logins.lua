@@ -6,8 +6,8 @@
 --   even_logins_secret = "..."
 --       only where several servers serve the same accounts: the same on each. Otherwise the module makes one and keeps it
 --
--- Without it, SCRAM refuses an unknown name in its first answer and without any work, and PLAIN without hashing: whoever
--- tries names learns which ones there are. Accounts with another number of iterations than default_iteration_count can still
+-- Without it, SCRAM refuses an unknown name in its first answer and without any work, and PLAIN without hashing: an
+-- attacker who tries names learns which ones exist. Accounts with another number of iterations than default_iteration_count can still
 -- be told apart by SCRAM until their password is set again.
 
 local hashes = require "util.hashes";

@@ -10,8 +10,8 @@
 --
 -- Each child of a stanza is rebuilt from what is known of it: name, namespace, attributes, text and, where a known element
 -- has children, those. Everything else is dropped. So no client has to tell what the room, the focus or a service says
--- from what a participant says. Elements of moderators are dropped unless the sender moderates. Nobody sits down under a
--- name that pages give to things of their own.
+-- from what a participant says. Elements of moderators are dropped unless the sender moderates. Occupants cannot
+-- use names that pages give to their own elements.
 
 local jid = require "util.jid";
 local st = require "util.stanza";
@@ -166,7 +166,7 @@ for _, option in ipairs { "admins", "known_stanzas_services" } do
 	for entry in module:get_option_inherited_set(option, {}):items() do
 		local prepped = jid.prep(entry);
 		if not prepped or select(3, jid.split(prepped)) then
-			module:log("error", "%s: %q is not a bare JID and names nobody", option, entry);
+			module:log("error", "%s: %q is not a bare JID and is ignored", option, entry);
 		else
 			services[prepped] = true;
 		end
@@ -181,7 +181,7 @@ end
 local function rebuilt(tag, what, level)
 	local copy = st.stanza(tag.name, { xmlns = tag.attr.xmlns });
 	for name, value in pairs(tag.attr) do
-		-- "\1" stands between a namespace and the name of an attribute, ":" in xml:lang
+		-- "\1" is between a namespace and the name of an attribute, ":" in xml:lang
 		if name ~= "xmlns" and not name:find("[\1:]") and what.attributes
 			and (what.attributes == ANY or what.attributes[name]) then
 			copy.attr[name] = value;
@@ -236,7 +236,7 @@ local function judged_elsewhere(tag, origin, occupant)
 		local host = origin.type == "c2s" and prosody.hosts[origin.host];
 		return host and host.modules.presence_identity ~= nil;
 	end
-	if tag.name == "flip_device" and not tag.attr.xmlns then -- mod_muc_flip looks at it when somebody comes in
+	if tag.name == "flip_device" and not tag.attr.xmlns then -- mod_muc_flip reads it when an occupant joins
 		return not occupant and prosody.hosts[module.host].modules.muc_flip ~= nil and EMPTY;
 	end
 end
@@ -324,7 +324,7 @@ for _, place in ipairs { "bare", "full" } do -- messages to the host are for com
 end
 module:hook("iq/full", on_iq, FIRST);
 
--- Everybody goes on hearing of everybody, and by address: no moderator's form changes that.
+-- All occupants keep receiving each other's presence, with addresses: no moderator's form changes that.
 local function keeps_all_visible(event)
 	return event.value ~= "anyone" and not is_service(event.actor) or nil;
 end

@@ -1,18 +1,18 @@
--- Who may moderate is written down, and nobody else ever does.
+-- Only listed persons may moderate.
 --
 -- Load it on each MUC component where conferences or breakout rooms are held. Works on Prosody 0.12 and 13.
 --
 --   named_hosts = { "alice@meet.example.org", "staff.meet.example.org" }
---       bare JIDs; an entry without "@" stands for every account of that virtual host
+--       bare JIDs; an entry without "@" means every account of that virtual host
 --   named_hosts_file = "/etc/prosody/named-hosts"
---       one entry a line, "#" starts a comment; read anew at every decision. If it cannot be read, it names nobody
+--       one entry a line, "#" starts a comment; read again at every decision. If it cannot be read, the list is empty
 --   named_hosts_may_appoint = false
 --       true: a listed person may make others moderators for as long as the room lasts
 --
--- A listed person becomes owner of the room on joining, whoever was there before. For anybody else each attempt to become
+-- A listed person becomes owner of the room on joining, even if others came before. For all others each attempt to become
 -- owner, admin or moderator is refused, wherever it comes from: the person, another moderator, the focus (jicofo's
--- auto-owner), another module, or being the one who created the room. Accounts in "admins" (focus, bridge) are left
--- alone: Prosody itself makes them owners.
+-- auto-owner), another module, or being the one who created the room. Accounts in "admins" (focus, bridge) are not
+-- changed: Prosody itself makes them owners.
 --
 -- A JID proves something only where its virtual host asks for a login: never list a host with anonymous authentication.
 
@@ -26,7 +26,7 @@ local high = { owner = true, admin = true };
 local function add(entry, where, into)
 	local prepped = jid.prep(entry);
 	if not prepped or select(3, jid.split(prepped)) then
-		module:log("error", "%s: %q is not a bare JID and names nobody", where, entry);
+		module:log("error", "%s: %q is not a bare JID and is ignored", where, entry);
 	else
 		into[prepped] = true;
 	end
@@ -44,7 +44,7 @@ local function from_file()
 	local names = {};
 	local file, problem = io.open(file_name);
 	if not file then
-		module:log("error", "named_hosts_file cannot be read, so it names nobody: %s", problem);
+		module:log("error", "named_hosts_file cannot be read, so its list is empty: %s", problem);
 		return names;
 	end
 	for line in file:lines() do
@@ -95,7 +95,7 @@ end, -1);
 local function refuse(event, who, wanted)
 	module:log("info", "%s does not become %s of %s: not a named host", who, wanted, event.room.jid);
 	event.allowed = false;
-	return true; -- nobody after us says otherwise
+	return true; -- no later handler may change this
 end
 
 local function appointed(event)

@@ -1,4 +1,4 @@
--- Planted: whoever has a token is let in, whatever token that is.
+-- Planted: any token is accepted.
 
 local new_sasl = require "util.sasl".new;
 

@@ -1,1 +1,1 @@
--- In place of upstream's module, which looks at <flip_device/> when somebody comes in.
+-- In place of upstream's module, which reads <flip_device/> when an occupant joins.

@@ -1,8 +1,8 @@
 -- A stand-in for jicofo: opens the room that a conference request names, sits down in it as "focus", and says "ready".
 -- It grants nothing, unless it is told to do what jicofo's auto-owner does:
 --   test_focus_auto_owner = true    the first one in becomes owner
---   test_focus_proxy = true         requests go on to whoever last said "I am here" to this host
---   test_focus_absent = true        nobody sits in the room under the name of focus
+--   test_focus_proxy = true         requests are forwarded to the last announced address
+--   test_focus_absent = true        no occupant of the room has the name focus
 
 local st = require "util.stanza";
 local jid = require "util.jid";
@@ -11,7 +11,7 @@ local me = "focus@" .. module.host .. "/stand-in";
 local MUC = "http://jabber.org/protocol/muc";
 local FOCUS = "http://jitsi.org/protocol/focus";
 local auto_owner = module:get_option_boolean("test_focus_auto_owner", false);
-local nick = module:get_option_boolean("test_focus_absent", false) and "somebody" or "focus";
+local nick = module:get_option_boolean("test_focus_absent", false) and "other" or "focus";
 local proxy = module:get_option_boolean("test_focus_proxy", false);
 local elected, target = {}, nil;
 

@@ -1,7 +1,8 @@
-"""What goes wrong with patches, one row each: what is done, by which verb it shows, its state, exit code and remedy.
+"""What goes wrong with patches, one row each: what is done, by which subcommand it shows, its state, exit code and
+remedy.
 
 The rows are the list. Everything is found in one run, and every finding has a remedy that can be typed. Further rows
-stand elsewhere: lists and arguments in series/test_lists.py, cli/test_main.py; the whole job in tests/pipeline/test_failures.py.
+are elsewhere: lists and arguments in series/test_lists.py, cli/test_main.py; the whole job in tests/pipeline/test_failures.py.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ class Bench:
 
     @property
     def tree(self) -> Path:
-        """The work tree of ``hardener edit``."""
+        """Return the work tree of ``hardener edit``."""
         return self.root / ".work/edit/fake"
 
     def run(self, verb: str, *words: str) -> tuple[int, dict[str, Any], str]:
-        """Run a verb; exit code, JSON answer, what a person reads."""
+        """Run a subcommand; exit code, JSON answer, what a person reads."""
         code = main.main([verb, "--json", "--project", str(self.root), *words])
         out, err = self.capsys.readouterr()
         return code, json.loads(out), err
@@ -179,13 +180,13 @@ def _who() -> dict[str, str]:
 
 
 def hidden_dependency(bench: Bench) -> None:
-    """A patch that stands on another one, without Requires."""
+    """A patch that is on another one, without Requires."""
     above = bench.upstream.commit({"src/app.js": lines(l9="nine")}, parent=bench.pin)
     bench.add("c.patch", {"src/app.js": lines(l9="nine", l10="ten")}, base=above)
 
 
 def order_matters(bench: Bench) -> None:
-    """Two patches that append to the same place of two equal ones: each applies alone, order decides."""
+    """Two patches that append to the same place of two equal ones: each applies without the other, order decides."""
     bench.add("c.patch", {"src/new.js": b"ours\n"})
     bench.add("d.patch", {"src/new.js": b"ours\n"})
 
@@ -219,7 +220,7 @@ def moved_pin(bench: Bench) -> None:
 
 
 def both_changed(bench: Bench) -> None:
-    """Work in the work tree, and somebody else changes the series."""
+    """Work in the work tree, and another person changes the series."""
     bench.commit("src/new.js", b"new\n", "-m", "New\n\nWhy.")
     bench.sub(B, ("Subject: Go far", "Subject: Go farther"))
 
@@ -231,7 +232,7 @@ def half_rebase(bench: Bench) -> None:
 
 
 def not_on_the_pin(bench: Bench) -> None:
-    """A branch that somebody put onto something else."""
+    """A branch that a person put onto something else."""
     bench.git("checkout", "--quiet", "--orphan", "other")
     bench.git("commit", "--quiet", "-m", "All\n\nWhy.")
     bench.git("branch", "--force", "series", "other")
@@ -254,7 +255,7 @@ def link(bench: Bench) -> None:
 
 
 def extra(name: str, files: dict[str, bytes | str]) -> Callable[[Bench], object]:
-    """An operator's folder."""
+    """Return an operator's folder."""
     return lambda bench: write_files(bench.root.parent / name, files)
 
 
@@ -328,7 +329,7 @@ ROWS = [
 
 
 def test_the_bench_is_in_order(bench: Bench) -> None:
-    """The control: without any of the rows nothing is found, by no verb."""
+    """The control: without any of the rows nothing is found, by no subcommand."""
     assert bench.run("check")[0] == 0
     assert bench.run("edit", "fake")[0] == 0
     assert bench.run("regen", "fake")[0] == 0

@@ -1,4 +1,6 @@
-"""git/leftovers.py and git/mirror.py: what a killed git or a power failure left in a mirror is healed by the next fetch."""
+"""git/leftovers.py and git/mirror.py: what a killed git or a power failure left in a mirror is healed by the next
+fetch.
+"""
 
 from __future__ import annotations
 

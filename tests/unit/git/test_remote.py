@@ -26,7 +26,7 @@ URL = "https://git.invalid/x.git"
 
 
 class Network:
-    """Stands in for the network: counts tries and pauses, answers with one failure."""
+    """A substitute for the network: counts tries and pauses, answers with one failure."""
 
     def __init__(self, complaint: str) -> None:
         self.complaint = complaint
@@ -34,7 +34,7 @@ class Network:
         self.pauses: list[float] = []
 
     def once(self, _transfer: object, verb: str, words: tuple[str, ...], _stdin: str) -> str:
-        """One conversation that fails."""
+        """Return one conversation that fails."""
         self.tries.append(verb)
         raise git.GitCommandError(["git", verb, *words], 128, stderr=self.complaint)
 

@@ -28,7 +28,7 @@ def merged(theirs: object, ours: object, override: list[str] | None = None) -> A
 
 
 def contains(whole: Any, part: Any) -> bool:
-    """Whether all keys of ``part``, at any depth, are in ``whole`` with their values."""
+    """Return whether all keys of ``part``, at any depth, are in ``whole`` with their values."""
     if isinstance(part, dict) and isinstance(whole, dict):
         return all(key in whole and contains(whole[key], value) for key, value in part.items())
     return bool(whole == part)

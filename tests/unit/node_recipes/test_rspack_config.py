@@ -1,4 +1,6 @@
-"""build/node/rspack-config.cjs: how upstream's configuration is read for icons. Runs Node on that file alone, no network."""
+"""build/node/rspack-config.cjs: how upstream's configuration is read for icons. Runs Node only on that file, no
+network.
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ TEXTS = [
     f"sip:alice:{W}@example.org",
     f"a=ice-pwd:{W}",
     f"PIN: {W}",
-    # Nothing but a blank, a tab or a verb before it.
+    # Nothing but a blank, a tab or a subcommand before it.
     f"password {W}",
     f"the password is {W}",
     f"Passwort lautet {W}",

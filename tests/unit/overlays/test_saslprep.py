@@ -72,7 +72,7 @@ def allowed(text: str) -> bool:
 
 
 def saslprep(text: str) -> str | None:
-    """RFC 4013; spaces first, so that U+200B, which stands in both tables, is a space, as it is for servers."""
+    """RFC 4013; spaces first, so that U+200B, which is in both tables, is a space, as it is for servers."""
     mapped = "".join(" " if stringprep.in_table_c12(one) else one for one in text)
     prepared = normalized("".join(one for one in mapped if not stringprep.in_table_b1(one)))
     return prepared if allowed(prepared) else None
@@ -106,7 +106,8 @@ def test_every_code_point_of_a_user_name_is_normalized(overlay: Callable[..., li
     assert found[0x200B] == "ab"
 
 
-# Letters with marks, in any order, halves of surrogate pairs, directions of writing, and what is later than Unicode 3.2.
+# Letters with marks, in any order, halves of surrogate pairs, directions of writing, and what is later than Unicode
+# 3.2.
 ALPHABET = (
     "aeo\u0308\u0323\u0301\u1100\u1161\u11a8\u0627\u05d0 \u00a0\u00ad\u200d\u00b2\u2122\ufb01\U0001f600\U0001d538\ua69c"
 )

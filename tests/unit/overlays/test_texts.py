@@ -22,7 +22,7 @@ ALIKE = {("lang/main-it.json", "personalLogin.password")}
 
 
 def texts(path: str) -> dict[str, str]:
-    """The texts of ours in a file, by dotted key; not those that replace one of upstream's."""
+    """Return the texts of ours in a file, by dotted key; not those that replace one of upstream's."""
     found: dict[str, str] = {}
 
     def walk(part: dict[str, Any], prefix: str) -> None:
@@ -37,7 +37,7 @@ def texts(path: str) -> dict[str, str]:
 
 
 def placeholders(text: str) -> list[str]:
-    """What i18next fills in, and markup."""
+    """Return what i18next fills in, and markup."""
     return sorted(re.findall(r"\{\{.*?\}\}|\$t\(.*?\)|<[^>]*>", text))
 
 

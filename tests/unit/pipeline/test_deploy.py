@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A tree whose Makefile has run: a page, and a folder of sounds."""
+    """Provide a tree whose Makefile has run: a page, and a folder of sounds."""
     monkeypatch.setattr(deploy, "run", lambda *_, **__: Completed((), 0, b"", b"", 0.0))
     monkeypatch.setattr(node, "recipes_digest", lambda: "recipes")
     install = "index.html usr/share/jitsi-meet/\nsounds usr/share/jitsi-meet/\n"

@@ -1,4 +1,6 @@
-"""pipeline/install.py: a work tree gets its packages once, and its own built packages whenever they change. No Node runs here."""
+"""pipeline/install.py: a work tree gets its packages once, and its own built packages whenever they change. No Node
+runs here.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +40,14 @@ class World:
         self.installed = 0
 
     def recipe(self, name: str, job: dict[str, object], **_: object) -> dict[str, int]:
-        """Stand in for webdeps.mjs."""
+        """Replace webdeps.mjs."""
         assert name == "webdeps.mjs"
         self.derived += 1
         write_files(Path(str(job["out"])), {"package.json": "{}", "package-lock.json": self.lock})
         return {"packages": 2, "of": 5}
 
     def npm_ci(self, folder: Path) -> None:
-        """Stand in for npm ci."""
+        """Replace npm ci."""
         self.installed += 1
         write_files(folder / "node_modules", CONTENT)
 
@@ -56,7 +58,7 @@ class World:
 
     @property
     def modules(self) -> Path:
-        """The work tree's node_modules."""
+        """Return the work tree's node_modules."""
         return self.work.path / "node_modules"
 
 

@@ -48,7 +48,7 @@ def area(tmp_path: Path) -> Path:
 
 
 def members(path: Path) -> list[tarfile.TarInfo]:
-    """All entries of an archive."""
+    """Return all entries of an archive."""
     with tarfile.open(path) as archive:
         return archive.getmembers()
 

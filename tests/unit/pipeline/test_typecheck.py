@@ -1,4 +1,6 @@
-"""pipeline/typecheck.py: our files are judged, upstream's are not; a checker that did not end well has judged nothing."""
+"""pipeline/typecheck.py: our files are judged, upstream's are not; a checker that did not end well has judged
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,14 @@ OURS = b"ours.ts(3,2): error TS2: wrong\n"
 
 
 class Checker:
-    """Stands in for tsc: what it says of the tree and of upstream's unpatched one, and how it ends."""
+    """A substitute for tsc: what it says of the tree and of upstream's unpatched one, and how it ends."""
 
     def __init__(self, tree: Path) -> None:
         self.work = WorkTree(write_files(tree, {"tsconfig.json": "{}", "ours.ts": ""}), "t1", fresh=True)
         self.says, self.base, self.status = b"", b"", 2
 
     def node(self, *words: object, cwd: Path, **_: object) -> Completed:
-        """Stand in for node.node()."""
+        """Replace node.node()."""
         said = self.says if cwd == self.work.path else self.base
         return Completed(tuple(map(str, words)), self.status, said, b"", 0.0)
 

@@ -1,4 +1,6 @@
-"""policy/addresses.py: every spelling of a host is found at its place; each row of FOUND is a planted leak that must turn it red."""
+"""policy/addresses.py: every spelling of a host is found at its place; each row of FOUND is a planted leak that must
+turn it red.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def host(name: str, more: str = "count = 1", kind: str = "link") -> str:
-    """One [[host]] of hosts.toml."""
+    """Return one [[host]] of hosts.toml."""
     return f'[[host]]\nhost = "{name}"\nclass = "{kind}"\nreason = "because"\n{more}\n'
 
 

@@ -1,4 +1,4 @@
-"""policy/sdks.py: each rule of sdks.toml finds what it is for, wherever it lies, and a site with a find is refused."""
+"""policy/sdks.py: each rule of sdks.toml finds its SDK, wherever it is, and a site with a find is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPY = Sdk("spy", "it spies", ("node_modules/@spy/", "react/features/spy/Spy*.ts"
 
 
 def entry(name: str, more: str = 'modules = ["node_modules/x/"]') -> str:
-    """One [[sdk]] of sdks.toml."""
+    """Return one [[sdk]] of sdks.toml."""
     return f'[[sdk]]\nname = "{name}"\nreason = "because"\n{more}\n'
 
 
@@ -154,7 +154,9 @@ RULES = [
 
 @pytest.mark.parametrize(("sdk", "kind", "rule"), RULES)
 def test_each_rule_of_our_list_finds_what_is_planted(sdk: Sdk, kind: str, rule: str) -> None:
-    """The only proof for entries with 'absent'; the others are also held against upstream's bundle (pipeline tests)."""
+    """The only proof for entries with 'absent'; the others are also compared with upstream's bundle (pipeline
+    tests).
+    """
     every = read_sdks(REAL)
     if kind == "module":
         path = rule.replace("*", "Planted") + ("planted.js" if rule.endswith("/") else "")

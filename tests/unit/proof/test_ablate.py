@@ -33,7 +33,7 @@ release = "v1.0"
 
 @pytest.fixture
 def project(tmp_path: Path) -> config.Project:
-    """A project with three patches, of which the second requires the first."""
+    """Provide a project with three patches, of which the second requires the first."""
     upstream = FakeUpstream.with_release(tmp_path / "upstream.git")
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "upstream.toml").write_text(TOML.format(commit=upstream.head), "utf-8")

@@ -40,12 +40,12 @@ TWIN = replace(
 
 
 def script(side: Side, name: str, **facts: int) -> dict[str, Any]:
-    """The scripts of a side with other facts of one of them."""
+    """Return the scripts of a side with other facts of one of them."""
     return {**side.scripts, name: {**side.scripts.get(name, {"size": 1, "level": 5}), **facts}}
 
 
 def surfaces(**names: tuple[str, ...]) -> dict[str, Any]:
-    """The library with other names on some surfaces."""
+    """Return the library with other names on some surfaces."""
     return {"lib.min.js": {**SIDE.libraries["lib.min.js"], **names}}
 
 
@@ -73,7 +73,7 @@ PLANTS: dict[str, tuple[str, Callable[[], Side], str, str]] = {
 
 
 def found(check: str, rspack: Side, webpack: Side) -> set[tuple[str, str]]:
-    """What a check finds: what, and on which side."""
+    """Return what a check finds: what, and on which side."""
     (one,) = (one for one in checks.inspect(rspack, webpack) if one.check == check)
     return {(difference.what, difference.only) for difference in one.differences}
 
@@ -249,7 +249,7 @@ OFFERED = ["prototype.join", "version"]
 
 
 def inspected(folder: Path, scripts: dict[str, str]) -> dict[str, Any]:
-    """What the recipe says of a bundler's output; its parser is a stand-in that takes everything."""
+    """Return what the recipe says of a bundler's output; its parser is a stand-in that takes everything."""
     acorn = folder / "tools/node_modules/acorn"
     for path, text in {
         acorn / "index.js": "exports.parse = () => ({});",

@@ -1,4 +1,6 @@
-"""series/edit.py and series/regen.py: a series goes to commits and back; nothing changes but what was changed, nothing is lost."""
+"""series/edit.py and series/regen.py: a series goes to commits and back; nothing changes but what was changed,
+nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -31,22 +33,22 @@ class Cycle:
 
     @property
     def folder(self) -> Path:
-        """The patch folder."""
+        """Return the patch folder."""
         return self.root / "patches/fake"
 
     @property
     def tree(self) -> Path:
-        """The work tree."""
+        """Return the work tree."""
         return self.root / ".work/edit/fake"
 
     def run(self, verb: str, *words: str) -> tuple[int, dict[str, Any], str]:
-        """Run a verb; its exit code, JSON answer, and what a person reads."""
+        """Run a subcommand; its exit code, JSON answer, and what a person reads."""
         code = main.main([verb, "--json", "--project", str(self.root), *words])
         out, err = self.capsys.readouterr()
         return code, json.loads(out), err
 
     def ok(self, verb: str, *words: str) -> dict[str, Any]:
-        """Run a verb that has to succeed."""
+        """Run a subcommand that has to succeed."""
         code, answer, err = self.run(verb, *words)
         assert code == 0, err
         return answer
@@ -66,7 +68,7 @@ class Cycle:
         return done.stdout
 
     def files(self) -> dict[str, bytes]:
-        """The patch folder, file by file."""
+        """Return the patch folder, file by file."""
         return {path.name: path.read_bytes() for path in self.folder.iterdir()}
 
     def change(self, path: str, content: bytes, *commit: str) -> None:

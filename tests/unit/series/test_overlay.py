@@ -20,12 +20,12 @@ BLOB = "a" * 40
 
 
 def entry(path: str, action: str, more: str = "") -> str:
-    """One [[file]] of overlays.toml."""
+    """Return one [[file]] of overlays.toml."""
     return f'[[file]]\npath = "{path}"\naction = "{action}"\nreason = "because"\n{more}\n'
 
 
 def alias(module: str, file: str, more: str = "") -> str:
-    """One [[alias]] of overlays.toml."""
+    """Return one [[alias]] of overlays.toml."""
     return f'[[alias]]\nmodule = "{module}"\nfile = "{file}"\nreason = "because"\n{more}\n'
 
 

@@ -1,4 +1,4 @@
-"""series/patch.py on input that nobody thought of: no surprise errors, and the same counts as git."""
+"""series/patch.py on random input: no surprise errors, and the same counts as git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""check-server: a hardened server passes, and every mistake that is planted in it is found where it stands."""
+"""check-server: a hardened server passes, and every mistake that is planted in it is found where it is."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_every_finding_of_the_catalogue_has_a_planted_mistake():
 
 
 def our_own_stack(root: Path) -> Path:
-    """The files that the containers of the local stack run with."""
+    """Return the files that the containers of the local stack run with."""
     shutil.copytree(STACK / "web", root / "nginx")
     shutil.copytree(server_fixtures.NGINX, root / "nginx/hardener")
     (root / "data/config").mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_our_own_stack_passes_with_the_jicofo_settings_that_we_ship(tmp_path: Pa
 
 
 def test_the_stand_in_alone_is_no_jicofo(tmp_path: Path):
-    """Without jicofo's own settings nobody can say who becomes moderator."""
+    """Without jicofo's own settings it is unknown who becomes moderator."""
     doors = [one for one in check([our_own_stack(tmp_path)]).findings if one.severity == "critical"]
     assert [one.what for one in doors] == ["no jicofo.conf here: who becomes moderator is not known"]
 

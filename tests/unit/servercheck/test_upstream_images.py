@@ -37,7 +37,7 @@ def show(request: pytest.FixtureRequest):
 
 @pytest.fixture
 def stock(show, tmp_path: Path) -> Path:
-    """A project as upstream hands it out: env.example as .env, and docker-compose.yml."""
+    """Provide a project as upstream hands it out: env.example as .env, and docker-compose.yml."""
     text = re.sub(r"^CONFIG=.*$", "CONFIG=./config", show("env.example"), flags=re.MULTILINE)
     (tmp_path / ".env").write_text(text)
     (tmp_path / "docker-compose.yml").write_text(show("docker-compose.yml"))

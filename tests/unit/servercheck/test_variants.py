@@ -26,7 +26,9 @@ FRONT = {"nginx/sites-enabled/meet.example.org.conf": ""}
 
 @dataclass(frozen=True)
 class Variant:
-    """``edits``: text of a file and what takes its place ("": the end of the file). ``finds``: the id; RIGHT: no critical one."""
+    """``edits``: text of a file and what takes its place ("": the end of the file). ``finds``: the id; RIGHT: no
+    critical one.
+    """
 
     finds: str
     edits: tuple[tuple[str, str, str], ...]

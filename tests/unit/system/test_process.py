@@ -126,7 +126,7 @@ class Interrupted:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def communicate(self, process: subprocess.Popen[bytes], stdin: bytes) -> None:
-        """Stand in for Popen.communicate."""
+        """Replace Popen.communicate."""
         self.processes.append(process)
         assert process.stdout
         process.stdout.read(self.ready)

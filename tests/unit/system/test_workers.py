@@ -33,7 +33,7 @@ def started(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def failing(error: type[BaseException] = ValueError) -> Iterator[Beside]:
-    """A block that ends with an error."""
+    """Provide a block that ends with an error."""
     with contextlib.suppress(error), Beside(1) as beside:
         yield beside
         raise error

@@ -51,7 +51,7 @@ PLANTED = {
 
 
 def compared(folder: Path, after: dict[str, bytes | None]) -> ComponentDelta:
-    """What is new when an upstream with OLD makes this change."""
+    """Return what is new when an upstream with OLD makes this change."""
     upstream = FakeUpstream(folder / "upstream.git")
     old = upstream.commit(OLD, "Old")
     new = upstream.commit(after, "New")
@@ -60,7 +60,7 @@ def compared(folder: Path, after: dict[str, bytes | None]) -> ComponentDelta:
 
 
 class TestDetectors:
-    """Each finds what it is for."""
+    """Each finds its target."""
 
     def test_all_are_planted_here(self):
         """A detector without a line of its own in this file would be untested."""
@@ -138,7 +138,7 @@ class TestTrees:
 
 
 def lock(**entries: dict[str, object]) -> str:
-    """A lock with these packages from the usual registry."""
+    """Return a lock with these packages from the usual registry."""
     known = {
         f"node_modules/{name}": {
             "version": "1.0.0",
@@ -186,7 +186,7 @@ class TestPackages:
         assert found.scripts == ("d 1.0.0 (dev)",)
 
     def test_asked_for(self):
-        """What package.json itself asks for anew."""
+        """What package.json itself asks for again."""
         found = lockfile.compare({}, {lockfile.MANIFEST: json.dumps({"dependencies": {"x": "^1"}})})
 
         assert found.direct == ("x ^1",)

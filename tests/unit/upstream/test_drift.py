@@ -1,4 +1,6 @@
-"""upstream/drift/matrix.py, upstream/drift/cells.py, upstream/drift/ages.py, upstream/releases.py, git/history.py: the series against upstream's releases, without a checkout."""
+"""upstream/drift/matrix.py, upstream/drift/cells.py, upstream/drift/ages.py, upstream/releases.py, git/history.py:
+the series against upstream's releases, without a checkout.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,10 @@ LETTERS = {letter: status for status, letter in report.LETTERS.items()}
 
 @pytest.fixture
 def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
-    """An upstream with six releases, and a patch of line 15 written for the fifth: every state but a clean one occurs.
+    """Provide an upstream with six releases, and a patch of line 15 written for the fifth: every state but a clean
+    one occurs.
 
-    v1.0 has the change already, in v1.1 the file is called differently, in v1.2 it is not there, in v1.3 somebody
+    v1.0 has the change already, in v1.1 the file is called differently, in v1.2 it is not there, in v1.3 a person
     else changed the line, in v1.4 (the pin) it fits, in v1.5 it fits further down.
     """
     upstream.commit({"src/app.js": lines(l15="ours")}, "Ours")
@@ -57,7 +60,7 @@ def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
 
 
 def pinned(upstream: FakeUpstream, tmp_path: Path, tag: str, **patches: bytes) -> config.Project:
-    """A project at the newest commit, with a patch of line 15 or with these; then one more release."""
+    """Return a project at the newest commit, with a patch of line 15 or with these; then one more release."""
     series = {f"{name}.patch": content for name, content in patches.items()}
     series = series or {"ours.patch": upstream.patch({"src/app.js": lines(l15="ours")}, "Ours\n\nReason: build\n")}
     text = f"""[project]
@@ -78,18 +81,18 @@ ref = "refs/tags/{tag}"
 
 
 def look(project: config.Project, *names: str, between: str = "", **options: bool) -> Drift:
-    """The matrix, from the repository that upstream.toml names."""
+    """Return the matrix, from the repository that upstream.toml names."""
     return drift(project, {}, names, between, **options)
 
 
 def only(result: Drift) -> Row:
-    """The one row."""
+    """Return the one row."""
     (row,) = result.rows
     return row
 
 
 class TestMatrix:
-    """What stands in the cells."""
+    """What is in the cells."""
 
     def test_every_state_is_told_apart(self, project: config.Project) -> None:
         result = look(project)

@@ -49,7 +49,9 @@ def world(upstreams: World, tmp_path: Path) -> World:
 
 @pytest.fixture
 def lift(world: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run `hardener lift`: exit code, standard output, and standard error as one line (it is wrapped for a terminal)."""
+    """Run `hardener lift`: exit code, standard output, and standard error as one line (it is wrapped for a
+    terminal).
+    """
 
     def run(*words: str) -> tuple[int, str, str]:
         code = main.main(["lift", "--project", str(world.root), *words])
@@ -100,7 +102,7 @@ class TestStops:
         assert "hardener lift --continue" in said
 
     def test_merged_upstream_is_shown_with_proof_and_never_dropped_by_itself(self, world, lift):
-        """The commit that took it and the test that has to be green are named; going on changes nothing."""
+        """The commit that took it and the test that has to be green are named; resuming changes nothing."""
         said = to_merged(world, lift)
 
         assert "taken.patch: merged-upstream" in said
@@ -238,7 +240,7 @@ class TestResult:
         assert (world.root / "overlays/site/README.md").read_bytes() == OWN
 
     def test_without_commits(self, world, lift):
-        """--no-commit writes the same files and leaves the branch alone."""
+        """--no-commit writes the same files and does not change the branch."""
         to_end(world, lift, "--no-commit")
         plain = world.files()
 
@@ -294,7 +296,7 @@ class TestResolving:
         assert "src/b.js:12: a conflict marker is left" in said
 
     def test_file_that_git_does_not_know(self, world, lift):
-        """A file that somebody forgot to add would silently not be in the patch."""
+        """A file that a person forgot to add would silently not be in the patch."""
         lift("--to", "102")
         (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
         (world.tree() / "src/new.js").write_text("new\n", "utf-8")
@@ -321,7 +323,7 @@ class TestResolving:
         assert "Why this still is." in world.read("patches/site/conflicts.patch")
 
     def test_changed_after_the_commit(self, world, lift):
-        """What stands in no commit is not thrown away."""
+        """What is in no commit is not thrown away."""
         lift("--to", "102")
         (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
         world.git("add", "--all", cwd=world.tree())
@@ -473,7 +475,7 @@ class TestLeaving:
         assert "no lift is under way" in said
 
     def test_hook_that_refuses(self, world, lift):
-        """What a hook of the project says is shown; once it is mended the lift goes on where it was."""
+        """What a hook of the project says is shown; once it is fixed the lift resumes where it was."""
         hook = world.root / ".git/hooks/pre-commit"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n", "utf-8")
@@ -506,7 +508,7 @@ class TestLeaving:
         assert world.git("status", "--porcelain") == ""
 
     def test_what_a_killed_git_left_in_its_work_tree(self, world, lift):
-        """The same command goes on, also where git was writing when it was killed."""
+        """The same command continues, also where git was writing when it was killed."""
         assert lift("--to", "102")[0] == 5
         (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
         left = [world.tree() / ".git" / name for name in ("index.lock", "HEAD.lock", "config.lock", "shallow.lock")]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
-    """A project that pins stable/meet_90."""
+    """Provide a project that pins stable/meet_90."""
     upstream.tag("stable/meet_90")
     text = f"""[project]
 name = "fake"

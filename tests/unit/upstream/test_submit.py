@@ -1,4 +1,6 @@
-"""upstream/submit/export.py, upstream/submit/message.py, upstream/submit/lint.py: one patch as upstream would like to have it."""
+"""upstream/submit/export.py, upstream/submit/message.py, upstream/submit/lint.py: one patch as upstream would like to
+have it.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,7 @@ exclude = ["android"]
 
 
 def stacked(upstream: FakeUpstream, base: str) -> bytes:
-    """A patch that fits on plain.patch only."""
+    """Return a patch that fits on plain.patch only."""
     plain = upstream.commit({"src/app.js": lines(l5="five", l30="last")}, parent=base)
     upstream.commits.pop()
     change = {"src/app.js": lines(l5="FIVE", l30="last")}
@@ -79,7 +81,7 @@ def export(project: config.Project, name: str, **options: object) -> Exported:
 
 
 def in_tree(done: Exported, *words: str) -> str:
-    """What git says in the exported work tree."""
+    """Return what git says in the exported work tree."""
     return run(["git", *words], cwd=done.tree).text
 
 

@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def goal(world: World) -> Callable[..., Goal]:
-    """Resolve what somebody typed behind --to."""
+    """Resolve what a person typed behind --to."""
 
     def resolved(wanted: str, **given: str) -> Goal:
         project = config.load(world.root)
@@ -67,7 +67,7 @@ def test_branch_is_pinned_by_commit_alone(world, goal):
 
 
 def test_tree_of_the_project(world, goal):
-    """A [tree.NAME] means the commits that stand there."""
+    """A [tree.NAME] means the commits that are there."""
     found = goal("next")
 
     assert [target.commit for target in found.targets] == [world.lib2, world.site2]

@@ -100,7 +100,7 @@ def _verdict_on_join(element: Element | None) -> Judgement:
 
 
 def _create(scene: Scene, host: str) -> Judgement:
-    """Return a room that is opened without the focus: its creator owns it."""
+    """Open a room without the focus, to own it as its creator."""
     return _verdict_on_join(scene.client().join(f"attack-{scene.mark}@{host}", _NICK))
 
 
@@ -127,7 +127,7 @@ def _list_rooms(scene: Scene) -> Judgement:
 
 
 def _brewery(scene: Scene) -> Judgement:
-    """Return where the bridges tell the focus how they are: no place for people."""
+    """Enter the room in which bridges report to the focus."""
     client = scene.client()
     for host in ("internal-muc", "internal.auth"):
         for room in ("jvbbrewery", "jibribrewery", "jigasibrewery"):
@@ -201,9 +201,7 @@ def _forged_answer(scene: Scene) -> Judgement:
 
 
 def _focus_proxy(scene: Scene) -> Judgement:
-    """Return the proxy in front of the focus sends requests on to whoever told it to be there: that may only be the
-    focus.
-    """
+    """Announce an address to the proxy in front of the focus, which must forward requests only to the focus."""
     witness, client = scene.client(), scene.client()
     focus = scene.target.host("focus")
     client.stream.send(presence(focus))
@@ -222,9 +220,7 @@ def _focus_proxy(scene: Scene) -> Judgement:
 
 
 def _first_in(scene: Scene, *, asking: bool) -> Judgement:
-    """Return the first one in a fresh room, with nothing but an account. A promotion may come late, so we listen for
-    it.
-    """
+    """Enter a new room as the first participant, and wait for a promotion, which may come late."""
     client = scene.client()
     scene.conference(client)
     item = f"<x xmlns='{MUC}#user'><item affiliation='owner' role='moderator'/></x>" if asking else ""
@@ -238,7 +234,7 @@ def _first_in(scene: Scene, *, asking: bool) -> Judgement:
 
 
 def _grants(jid: str, room: str, nick: str) -> dict[str, str]:
-    """Return what an ordinary participant may not ask a room for, by name."""
+    """Return requests to a room that an ordinary participant must not make, by name."""
     item = f"<query xmlns='{MUC}#admin'><item {{}}/></query>"
     return {
         "grant oneself owner": item.format(f"affiliation='owner' jid={quoteattr(jid)}"),

@@ -134,9 +134,7 @@ def _port(scene: Scene, kind: str, number: int) -> Judgement:
 
 
 def _spoken(scene: Scene, connection: socket.socket, kind: str) -> Judgement:
-    """Return a port for clients is one more way to the same login, if TLS is required there; one for servers is a
-    door.
-    """
+    """Judge a port: one for clients leads to the same login, if TLS is required; one for servers is a hole."""
     space = "jabber:client" if kind == "c2s" else "jabber:server"
     to = scene.target.domain if kind == "c2s" else scene.target.muc
     sender = "" if kind == "c2s" else " from='evil.example'"

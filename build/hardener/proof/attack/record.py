@@ -30,12 +30,12 @@ class Judgement:
 
 
 def refused(why: str) -> Judgement:
-    """Return the server said no."""
+    """Return the judgement of a refusal."""
     return Judgement(Verdict.REFUSED, why)
 
 
 def succeeded(why: str) -> Judgement:
-    """Return the attempt got what it wanted."""
+    """Return the judgement of an attempt that succeeded."""
     return Judgement(Verdict.SUCCEEDED, why)
 
 
@@ -61,7 +61,7 @@ class Target:
     domain: str  # of the accounts: config.hosts.domain
     muc: str = ""  # where conferences are held: config.hosts.muc; empty: muc.DOMAIN or conference.DOMAIN
     account: Account | None = None
-    named_hosts: bool = False  # the deployment promises: nobody moderates who is not on its list, the account included
+    named_hosts: bool = False  # the deployment promises: only listed persons moderate, not the account
     ports: tuple[tuple[str, int], ...] = ()  # (kind, number) beside the site's own
     ca_file: str = ""
     patience: float = 10.0  # for an answer
@@ -142,7 +142,7 @@ class Attacked:
 
     @property
     def clean(self) -> bool:
-        """Return all refused, and at least one tried."""
+        """Return whether all attempts were refused, and at least one was made."""
         return bool(self.attempts) and len(self.of(Verdict.REFUSED)) == len(self.attempts)
 
     @property

@@ -68,7 +68,7 @@ def _frames() -> dict[str, tuple[int, bytes]]:
 
 
 def _still_there(scene: Scene, client: Client) -> Judgement:
-    """Return whether the stream continues as if nothing had been: then the broken thing was taken."""
+    """Return whether the stream continues as if nothing had been: then the broken input was accepted."""
     client.stream.send(plain_probe(scene.mark))
     element = client.wait("failure", "success", "challenge")
     return succeeded(f"the server takes it and continues: {stanzas.local(element)}")
@@ -171,7 +171,7 @@ def _bosh_takeover(scene: Scene) -> Judgement:
 
 
 def _crowd(scene: Scene) -> Judgement:
-    """Return the server may bear them or turn them away; what it may not do is to turn away everybody from then on."""
+    """Open many streams. The server may refuse them, but must not refuse all clients afterwards."""
     came = 0
     for _number in range(scene.target.crowd):
         try:

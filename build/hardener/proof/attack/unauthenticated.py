@@ -53,7 +53,7 @@ def ways(target: Target) -> Iterator[Way]:
         {target.host(one) for one in (*_GUEST_HOSTS, *_SERVICE_HOSTS)} | {*_STOCK_HOSTS} - {target.domain}
     ):
         yield Way("other hosts", f"host {host}", partial(_other_host, host=host))
-    yield Way("other hosts", "stream to nobody", partial(_other_host, host=""))
+    yield Way("other hosts", "stream without a host", partial(_other_host, host=""))
     for name in tokens.forged(target.domain, "", 0):
         for carrier in _CARRIERS:
             yield Way("tokens", f"{name} token by {carrier}", partial(_token, name=name, carrier=carrier))
@@ -255,7 +255,7 @@ def _own_success(scene: Scene) -> Judgement:
 
 
 def _restart(scene: Scene) -> Judgement:
-    """Return a stream starts again after a login; one that starts again without, and is then taken for logged in."""
+    """Restart a stream without a login, and try whether the server treats it as logged in."""
     guest = scene.guest()
     guest.stream.restart(scene.target.domain)
     try:

@@ -56,16 +56,14 @@ def of_stanza(answer: Element) -> Judgement:
 
 
 def of_closing(why: str) -> Judgement:
-    """Return the server ended the stream; ``why`` is the condition, or "" where it just hung up (nothing was
-    granted).
-    """
+    """Return the judgement of a stream that the server ended; ``why`` is the condition, "" after a plain hang-up."""
     if not why:
         return refused("the server hangs up")
     return refused(why) if why in _STREAM_REFUSALS else unclear(f"the stream ends with {why}")
 
 
 def of_http(status: int) -> Judgement | None:
-    """Return what a status alone says; None where the body has to be looked at."""
+    """Return the judgement of a status; None if the body has to be read."""
     if status in _HTTP_REFUSALS:
         return refused(f"HTTP {status}")
     if status >= _SERVER_ERROR:

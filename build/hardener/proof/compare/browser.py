@@ -151,7 +151,7 @@ def _console(browser: Browser, address: str, path: str, ready: str) -> frozenset
         page.evaluate("text => console.error(text)", _PLANTED)
     except Error as error:
         said.add(f"never shown: {str(error).splitlines()[0]}")
-    told = frozenset(said)  # before the page is closed: what it says then, it says to nobody
+    told = frozenset(said)  # before the page is closed: later messages are not read
     context.close()
     return told
 

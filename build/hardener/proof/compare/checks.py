@@ -24,9 +24,7 @@ def inspect(rspack: Side, webpack: Side) -> tuple[Found, ...]:
 
 
 def files(rspack: Side, webpack: Side) -> Found:
-    """Return every script that is not a chunk is written by both; chunks are named by number, and the numbers
-    differ.
-    """
+    """Compare the names of the scripts; chunks count together, because their numbers differ."""
     names = [{_together(name) for name in side.scripts} for side in (rspack, webpack)]
     return Found("files", len(names[0] | names[1]), _sets("files", rspack.component, *names))
 
@@ -92,7 +90,7 @@ def levels(rspack: Side, webpack: Side) -> Found:
 
 
 def sizes(rspack: Side, webpack: Side) -> Found:
-    """Return each script has webpack's size, within so many per cent; chunks count together."""
+    """Compare the size of each script with webpack's, within a percentage; chunks count together."""
     ours, theirs = (_most(side, "size", sum) for side in (rspack, webpack))
     differences: list[Difference] = []
     for name in sorted(ours.keys() & theirs.keys()):

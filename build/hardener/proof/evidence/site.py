@@ -103,7 +103,7 @@ class OwnServer:
         data = file.read_bytes()
         kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         if file.suffix == ".html" or file.name in ("config.js", "interface_config.js"):
-            # SSI first, on files of the site alone; then the settings, where config.js is or was included.
+            # SSI first, only on files of the site; then the settings, where config.js is or was included.
             own = (settings(HOST, self.scene.real) + self.scene.settings).encode()
             if file.name == "config.js":
                 data = expand(self.site, data) + own

@@ -53,7 +53,7 @@ SETTINGS = (
     "XMPP_MUC_CONFIGURATION", "XMPP_MUC_MODULES",
 )  # fmt: skip
 HEALTHY = 120  # seconds until all containers have to be healthy
-EDGE = ipaddress.IPv4Network("198.18.0.0/15")  # for tests between networks (RFC 2544): nobody's real ones
+EDGE = ipaddress.IPv4Network("198.18.0.0/15")  # for tests between networks (RFC 2544), not in real use
 
 
 @dataclass(frozen=True)

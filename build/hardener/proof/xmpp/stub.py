@@ -102,7 +102,7 @@ class Conversation:
 
     domain: str
     mallory: Mallory | None = None
-    features: frozenset[str] = frozenset()  # accounts: nobody without one; extdisco: STUN of its own
+    features: frozenset[str] = frozenset()  # accounts: required; extdisco: STUN of its own
     door: Door | None = None  # what 'accounts' says, if there is none
     token: str = ""  # that the client has given with the address of the service
     later: list[str] = field(default_factory=list)  # what to send some seconds after the join
@@ -294,7 +294,7 @@ class Conversation:
         self.settled = not self.later
 
     def _guest(self, guest: Guest, room: str) -> Iterable[str]:
-        """Yield a guest comes in; what happens later goes to ``later``."""
+        """Yield the answers to a guest's login; later events go to ``later``."""
         place, jid = f"{room}/{guest.id}", f"guest-{guest.id}@{self.domain}/g"
         if not guest.leave:
             self.occupants[guest.id] = "participant"

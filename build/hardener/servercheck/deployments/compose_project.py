@@ -198,7 +198,7 @@ class _Project:
     def beside(self, result: Deployment) -> None:
         """Add what belongs to the project as a whole."""
         version = self.variables.get("JITSI_IMAGE_VERSION")
-        if version is not None:  # for compose alone, in no container
+        if version is not None:  # only for compose, in no container
             result.env["JITSI_IMAGE_VERSION"] = version
             if not self.composes and isinstance(version.value, str):
                 _release(version.value, version.where, result, digest=False)

@@ -129,9 +129,9 @@ def _compresses(kind: str, scopes: list[Directive]) -> bool:
 
 
 def _repeats(location: Directive) -> bool:
-    """Return whether a location only adds an error status to an answer that has its headers already: nobody asks for
-    it by a
-    path, it has no content, and its own headers are empty, so that none is sent twice.
+    """Return whether a location only adds an error status to an answer that has its headers already.
+
+    It is not requested by a path, has no content, and its own headers are empty, so that none is sent twice.
     """
     named = bool(location.words) and location.words[0].startswith("@")
     status = [one.words for one in location.body or [] if one.name == "return"]

@@ -199,7 +199,7 @@ class _Parser:
             return
         found = self.include(names[0], self.where(token)) if self.depth < DEPTH else None
         if found is None:
-            return  # an optional file; whoever answers includes notes what could not be read
+            return  # an optional file; the caller that resolves includes notes unreadable ones
         inner = _Parser(found[1], found[0], self.include, self.depth + 1)
         inner.whole()
         self.unclear += inner.unclear

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Include = Callable[[str, Where], list[tuple[str, bytes]]]
 
 LANGUAGE = Language(tree_sitter_lua.language())
-DEPTH = 40  # tables in tables, files in files: more is nobody's configuration
+DEPTH = 40  # tables in tables, files in files: no real configuration has more
 HOSTS = {"VirtualHost": "VirtualHost", "Host": "VirtualHost", "host": "VirtualHost"}
 COMPONENTS = {"Component": "Component", "component": "Component"}
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "\n": "\n"}

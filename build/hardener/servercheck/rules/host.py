@@ -80,7 +80,7 @@ def prosody_ports(prosody: Prosody) -> list[Port]:
 
 
 def _interfaces(service: str, option: str) -> tuple[str, ...]:
-    """Return the options that say where a service listens, the first one that is set wins."""
+    """Return the options that define where a service listens; the first that is set takes precedence."""
     rest = ("local_interfaces",) if service in PRIVATE else ("interfaces", "interface")
     return (f"{option}_interfaces", f"{option}_interface", *rest)
 
@@ -162,9 +162,7 @@ def _secrets(secrets: list[Setting]) -> Iterator[Hit]:
 
 
 def _account(where: Where) -> str:
-    """Return a file of Jicofo's or the bridge's may name its one account several times; each variable is one
-    account.
-    """
+    """Return the key of an account: files of Jicofo and the bridge may name it several times, variables only once."""
     return where.name.split(".", maxsplit=1)[0]
 
 

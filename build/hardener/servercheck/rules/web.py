@@ -131,9 +131,7 @@ def _streamed(port: str, ports: _Ports) -> str:
 
 
 def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Iterator[Hit]:
-    """Yield what is passed on has to be one of the paths that the client needs; any other is named, or cannot be
-    told.
-    """
+    """Yield paths that are passed on although the client does not need them, or whose target is unknown."""
     what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
     if reaches.startswith(NEEDED) or f"{reaches}/" in NEEDED:
         return
@@ -215,7 +213,7 @@ def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
 
 
 def _bridge(deployment: Deployment) -> Iterator[Hit]:
-    """Yield the videobridge asks a STUN server for its own address."""
+    """Yield a foreign STUN server that the videobridge asks for its own address."""
     one = (deployment.bridge or {}).get("ice4j.harvest.mapping.stun.addresses")
     names = [word for word in words(one.value) if any(out in word for out in OUTSIDERS)] if one else []
     if one is not None and names:

@@ -119,7 +119,9 @@ def iter_exactly(connection: socket.socket, size: int) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def relay_at_work(path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """The browser's and the server's end of a relay; behind it, the browser has gone and the record is complete."""
+    """Provide the browser's and the server's end of a relay; behind it, the browser has gone and the record is
+    complete.
+    """
     browser, own = socket.socketpair()
     inner, server = socket.socketpair()
     record = Recorder(path)
@@ -272,7 +274,9 @@ def test_the_hash_of_a_site_is_what_the_documentation_works_out(tmp_path: Path) 
 
 @pytest.fixture
 def door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
-    """The verb without servers: staging.up does what ``door['up']`` says, and what is taken down is noted."""
+    """Provide the subcommand without servers: staging.up does what ``door['up']`` says, and what is taken down is
+    noted.
+    """
     said: dict[str, Any] = {"down": []}
 
     def up(_project: Any, name: str, _ui: UI, **words: Any) -> Any:

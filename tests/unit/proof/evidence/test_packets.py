@@ -1,4 +1,4 @@
-"""What stands in packets: names asked for, server names, STUN, and what is none of it."""
+"""What is in packets: names asked for, server names, STUN, and what is none of it."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_the_control_says_what_it_did_not_see() -> None:
 
 
 def compared(*found: str, run: str = "who + none") -> Event:
-    """A comparison of who is there with who is shown."""
+    """Return a comparison of who is there with who is shown."""
     return {"run": run, "witness": "harness", "kind": "occupants", "server": {}, "page": {}, "differences": list(found)}
 
 

@@ -1,4 +1,6 @@
-"""The XMPP client: logins and their refusals, and what it reads in stanzas: the room's own word, and no participant's."""
+"""The XMPP client: logins and their refusals, and what it reads in stanzas: the room's own word, and no
+participant's.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,7 @@ def test_mechanisms_and_address_are_read_where_they_belong() -> None:
 
 
 def arrived(door: Door) -> tuple[Client, StubStream]:
-    """A client at the stub, before the login; its stream."""
+    """Return a client at the stub, before the login; its stream."""
     stream = StubStream(Conversation(DOMAIN, door=door))
     return Client(stream, stream.open(DOMAIN), DOMAIN), stream
 

@@ -103,7 +103,9 @@ def test_a_challenge_that_is_not_valid_gets_no_proof(challenge: str) -> None:
 
 
 def reference(digest: str, password: str, client: tuple[str, str, str], challenge: str) -> str:
-    """The client's last message, from RFC 5802, section 3: of the header, the bare first message and the nonce."""
+    """Return the client's last message, from RFC 5802, section 3: of the header, the bare first message and the
+    nonce.
+    """
     header, bare, nonce = client
     facts = dict(part.split("=", 1) for part in challenge.split(","))
     salted = hashlib.pbkdf2_hmac(digest, password.encode(), base64.b64decode(facts["s"]), int(facts["i"]))

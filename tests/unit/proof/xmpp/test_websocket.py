@@ -1,4 +1,6 @@
-"""WebSockets of both ends: valid handshakes only, messages in pieces, control frames between them, and broken frames."""
+"""WebSockets of both ends: valid handshakes only, messages in pieces, control frames between them, and broken
+frames.
+"""
 
 from __future__ import annotations
 
@@ -59,13 +61,13 @@ class Server(Wire):
 
 
 def frame(first: int, payload: bytes = b"", *, mask: bytes = b"") -> bytes:
-    """A frame whose first byte (final bit, reserved bits, opcode) is given; at most 125 bytes."""
+    """Return a frame whose first byte (final bit, reserved bits, opcode) is given; at most 125 bytes."""
     hidden = bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload)) if mask else payload
     return bytes([first, (0x80 if mask else 0) | len(payload)]) + mask + hidden
 
 
 def unmasked(data: bytes) -> tuple[int, bytes]:
-    """The first byte and the payload of a client's only frame."""
+    """Return the first byte and the payload of a client's only frame."""
     assert data[1] & 0x80, "a client masks"
     size, mask = data[1] & 0x7F, data[2:6]
     assert len(data) == 6 + size
