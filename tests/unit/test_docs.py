@@ -18,6 +18,8 @@ from markdown_it import MarkdownIt
 
 from hardener.cli import main
 from hardener.errors import UsageError
+from hardener.series.apply import try_apply
+from support.fakes import FakeUpstream, lines, write_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,3 +221,40 @@ def test_the_reference_lists_every_subcommand() -> None:
     table = text[text.index("## Subcommands") : text.index("Options of every subcommand")]
 
     assert sorted(re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)) == SUBCOMMANDS
+
+
+AUDITOR = ("docs/auditor.md", "docs/auditor.de.md")
+
+
+def _block(path: str, begins: str) -> str:
+    """Return the block of commands that begins so."""
+    (found,) = (token.content for token in _tokens(path) if token.content.startswith(begins))
+    return found
+
+
+@pytest.mark.parametrize("path", AUDITOR)
+def test_the_commands_of_an_auditor_make_the_patched_commit(path: str, upstream: FakeUpstream, tmp_path: Path) -> None:
+    """Run the commands for following a change, with another upstream and another series."""
+    first, second = upstream.patch({"README.md": b"# Ours\n"}), upstream.patch({"src/app.js": lines(l9="nine")})
+    series = write_series(tmp_path / "patches" / "strophejs", {"a.patch": first, "b.patch": second})
+    commands = _block(path, "git clone https://github.com/jitsi/strophejs")
+    commands = commands.replace("https://github.com/jitsi/strophejs", f"{upstream.path} strophejs")
+    commands = re.sub(r"git checkout [0-9a-f]{40}", f"git checkout --quiet {upstream.head}", commands)
+    commands = commands.replace("HARDENER/", f"{tmp_path}/")
+
+    done = subprocess.run(["sh", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == try_apply("fake", upstream.path, upstream.head, series).commit
+
+
+@pytest.mark.parametrize("path", AUDITOR)
+def test_the_command_that_compares_two_archives_shows_a_difference(path: str, tmp_path: Path) -> None:
+    command = _block(path, "for a in mine theirs")
+    for archive, text in (("mine", "1"), ("theirs", "2")):
+        (tmp_path / "index.html").write_text(text, encoding="utf-8")
+        subprocess.run(["tar", "-czf", f"{archive}.tar.gz", "index.html"], cwd=tmp_path, check=True)
+
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, "mine/index.html theirs/index.html" in done.stdout) == (1, True), done.stderr

@@ -29,7 +29,7 @@ _MAGIC = b"SSHSIG"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a signature is worth: ``principal`` of ``allowed_signers`` if it is ``good``, else the reason in ``why``."""
+    """The value of a signature: ``principal`` of ``allowed_signers`` if it is ``good``, else the reason in ``why``."""
 
     good: bool
     principal: str = ""
