@@ -32,7 +32,13 @@ def user_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return folder
 
 
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> FakeUpstream:
+    """Make an upstream with one release, for copies: no test changes it."""
+    return FakeUpstream.with_release(tmp_path_factory.mktemp("released") / "upstream.git")
+
+
 @pytest.fixture
-def upstream(tmp_path_factory: pytest.TempPathFactory) -> FakeUpstream:
+def upstream(released: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> FakeUpstream:
     """Return an upstream with one release, tagged v1.0; it does not lie in the test's tmp_path."""
-    return FakeUpstream.with_release(tmp_path_factory.mktemp("upstream") / "upstream.git")
+    return released.copy(tmp_path_factory.mktemp("upstream") / "upstream.git")
