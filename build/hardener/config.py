@@ -154,7 +154,9 @@ class Project:
         name.
         """
         names = [folder.name for folder in self.extras]
-        return "".join(f".{name}" for name in (*names, *(f"substitute_{one.slug}" for one in self.substitutes)))
+        return "".join(
+            f".{name}" for name in (*names, *(f"substitute_{substitute.slug}" for substitute in self.substitutes))
+        )
 
     def component(self, name: str) -> Component:
         """Return the component of that name; raises UsageError."""

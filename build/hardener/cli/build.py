@@ -86,8 +86,9 @@ def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _warn(project: config.Project, ui: UI) -> None:
     """Warn about substituted packages at the start and the end of a build, also with --quiet."""
-    for one in project.substitutes:
-        what = f"{one.package} {one.lock_entry['version']} is a substitute: {one.file} ({one.lock_entry['integrity']})"
+    for substitute in project.substitutes:
+        version, integrity = substitute.lock_entry["version"], substitute.lock_entry["integrity"]
+        what = f"{substitute.package} {version} is a substitute: {substitute.file} ({integrity})"
         ui.problem(f"{what}. It has not been reviewed", "for a release, build without --substitute", word="SUBSTITUTE")
 
 

@@ -75,7 +75,7 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
         sources,
         work,
         provided=tuple(project.component(name).package for name in component.needs),
-        substitutes=tuple(one for one in project.substitutes if one.component == component.name),
+        substitutes=tuple(substitute for substitute in project.substitutes if substitute.component == component.name),
     )
 
 

@@ -58,7 +58,7 @@ def install(
         work.key,
         (component.recipe, component.roots, component.omit, component.tsconfig, toolchain),
         provided,
-        [(one.package, one.lock_entry) for one in substitutes],
+        [(substitute.package, substitute.lock_entry) for substitute in substitutes],
         node.recipes_digest(),
         stamps.file_digest_of(__file__),
     )
@@ -111,7 +111,7 @@ def _derive(
                 "roots": component.roots,
                 "provided": provided,
                 "omit": component.omit,
-                "substitutes": {one.package: one.lock_entry for one in substitutes},
+                "substitutes": {substitute.package: substitute.lock_entry for substitute in substitutes},
                 "types": bool(component.tsconfig),
             },
             error=InstallError,

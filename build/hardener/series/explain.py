@@ -219,7 +219,7 @@ def _in_sdks(asked: _Question, project: Project) -> Iterator[Find]:
     for name, (path, sdk) in {sdk.name: (path, sdk) for path, sdk in entries}.items():
         asked.known.add(name)
         theirs = [one for _, one in entries if one.name == name]
-        rules = [rule for one in theirs for rule in (*one.modules, *one.fingerprints) if asked.within(rule)]
+        rules = [rule for sdk in theirs for rule in (*sdk.modules, *sdk.fingerprints) if asked.within(rule)]
         rules += [trace.rule for trace in find_modules(modules, "", theirs)]
         if rules or asked.word.lower() == name:
             allowed = not (sdk.modules or sdk.fingerprints)

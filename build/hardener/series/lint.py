@@ -216,7 +216,7 @@ class _Judge:
         """The series backwards (but for what is required) has to give the same files."""
         backwards: list[Patch] = []
         for patch in reversed(series):
-            backwards += [one for one in (*needs[patch.name], patch) if one not in backwards]
+            backwards += [need for need in (*needs[patch.name], patch) if need not in backwards]
         trees = []
         for order in (series, backwards):
             with canon.index(series) as index:

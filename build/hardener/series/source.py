@@ -54,12 +54,12 @@ class Source:
     @property
     def paths(self) -> tuple[str, ...]:
         """Return files that are overlays of some layer."""
-        return tuple(sorted({path for one in self.layers for path in one.laid.paths}))
+        return tuple(sorted({path for layer in self.layers for path in layer.laid.paths}))
 
     @property
     def aliases(self) -> tuple[Alias, ...]:
         """Return the aliases of all layers."""
-        return tuple(alias for one in self.layers for alias in one.laid.aliases)
+        return tuple(alias for layer in self.layers for alias in layer.laid.aliases)
 
 
 def fetch_pinned(component: Component, sources: Mapping[str, str], ui: UI, *, wait: bool = True) -> Fetched:

@@ -189,7 +189,7 @@ def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Findi
     ):
         if getattr(deployment, name) is None:
             yield _finding(Hit(kind, place, what), deployment.form)
-    if not any(one.serves or one.front for one in deployment.sites):
+    if not any(site.serves or site.front for site in deployment.sites):
         what = "no nginx server here that serves the client"
         yield _finding(Hit("cannot-tell-minor", place, what), deployment.form)
 

@@ -153,7 +153,7 @@ class Prosody:
     def modules(self, section: Section) -> dict[str, Where]:
         """Return the modules in force, each with the line that turns it on (autoloaded ones: that of the section)."""
         enabled: dict[str, Where] = dict.fromkeys(AUTOLOADED, section.where)
-        enabled.update({one.value: one.where for one in strings(self.own(GLOBAL, "modules_enabled"))})
+        enabled.update({string.value: string.where for string in strings(self.own(GLOBAL, "modules_enabled"))})
         for off in strings(self.own(GLOBAL, "modules_disabled")):
             enabled.pop(off.value, None)
         if section.kind == "Component":
@@ -161,7 +161,7 @@ class Prosody:
             if section.module:
                 enabled[section.module] = section.where
         if section.kind != "global":
-            enabled.update({one.value: one.where for one in strings(section.settings.get("modules_enabled"))})
+            enabled.update({string.value: string.where for string in strings(section.settings.get("modules_enabled"))})
             for off in strings(section.settings.get("modules_disabled")):
                 enabled.pop(off.value, None)
         return enabled

@@ -108,13 +108,13 @@ def words(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, Table):
         yield from value.fields
-        for one in (*value.items, *value.fields.values()):
-            yield from words(one.value)
+        for item in (*value.items, *value.fields.values()):
+            yield from words(item.value)
 
 
 def outside(setting: Setting | None) -> bool:
     """Return whether a list of interfaces reaches beyond this machine; not set is everything."""
-    names = {one.value for one in strings(setting)}
+    names = {string.value for string in strings(setting)}
     return setting is None or not names or not names <= LOOPBACK
 
 
@@ -132,7 +132,7 @@ def main_host(prosody: Prosody) -> Section | None:
     for test in (
         lambda host: base is not None and host.name == base.value,
         lambda host: "main_muc" in host.settings and {"bosh", "websocket"} & set(prosody.modules(host)),
-        lambda host: {"bosh", "websocket"} & {one.value for one in strings(host.settings.get("modules_enabled"))},
+        lambda host: {"bosh", "websocket"} & {string.value for string in strings(host.settings.get("modules_enabled"))},
     ):
         found = next((host for host in prosody.hosts if test(host)), None)
         if found is not None:
@@ -146,10 +146,10 @@ def main_rooms(prosody: Prosody) -> list[Section]:
     """
     main = main_host(prosody)
     named = prosody.own(main, "main_muc") if main else None
-    mucs = [one for one in prosody.components if one.module == "muc"]
-    if named is not None and any(one.name == named.value for one in mucs):
-        return [one for one in mucs if one.name == named.value]
-    return [one for one in mucs if not one.name.startswith((*SERVICE_ROOMS, "lobby.", "breakout."))]
+    mucs = [component for component in prosody.components if component.module == "muc"]
+    if named is not None and any(muc.name == named.value for muc in mucs):
+        return [muc for muc in mucs if muc.name == named.value]
+    return [muc for muc in mucs if not muc.name.startswith((*SERVICE_ROOMS, "lobby.", "breakout."))]
 
 
 def all_rooms(prosody: Prosody) -> list[Section]:
@@ -158,9 +158,9 @@ def all_rooms(prosody: Prosody) -> list[Section]:
 
     Not those where the services meet, which only they may enter (the finding service-rooms-open).
     """
-    main = [one.name for one in main_rooms(prosody)]
-    mucs = [one for one in prosody.components if one.module == "muc"]
-    return [one for one in mucs if one.name in main or not one.name.startswith(SERVICE_ROOMS)]
+    main = [main_room.name for main_room in main_rooms(prosody)]
+    mucs = [component for component in prosody.components if component.module == "muc"]
+    return [muc for muc in mucs if muc.name in main or not muc.name.startswith(SERVICE_ROOMS)]
 
 
 def jicofo_authenticates(deployment: Deployment) -> bool | None:

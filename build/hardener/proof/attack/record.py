@@ -138,7 +138,7 @@ class Attacked:
 
     def of(self, verdict: Verdict) -> tuple[Attempt, ...]:
         """Return the attempts that ended so."""
-        return tuple(one for one in self.attempts if one.verdict == verdict)
+        return tuple(attempt for attempt in self.attempts if attempt.verdict == verdict)
 
     @property
     def clean(self) -> bool:
@@ -149,9 +149,9 @@ class Attacked:
     def areas(self) -> dict[str, dict[str, int]]:
         """Return how many attempts of each area ended how."""
         areas: dict[str, dict[str, int]] = {}
-        for one in self.attempts:
-            counts = areas.setdefault(one.area, {verdict.value: 0 for verdict in Verdict})
-            counts[one.verdict.value] += 1
+        for attempt in self.attempts:
+            counts = areas.setdefault(attempt.area, {verdict.value: 0 for verdict in Verdict})
+            counts[attempt.verdict.value] += 1
         return areas
 
     @property
@@ -168,9 +168,9 @@ class Attacked:
             **{verdict.value: len(self.of(verdict)) for verdict in Verdict},
             "areas": self.areas,
             "found": [
-                {key: value for key, value in asdict(one).items() if key not in {"sent", "said"}}
-                for one in self.attempts
-                if one.verdict != Verdict.REFUSED
+                {key: value for key, value in asdict(attempt).items() if key not in {"sent", "said"}}
+                for attempt in self.attempts
+                if attempt.verdict != Verdict.REFUSED
             ],
             "not_tried": [asdict(one) for one in self.not_tried],
             "seconds": round(self.seconds, 1),

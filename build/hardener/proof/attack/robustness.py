@@ -153,7 +153,7 @@ def _resume_logged_in(scene: Scene) -> Judgement:
     stream = scene.stream(f"token={scene.account.token}" if scene.account.token else "")
     client = Client(stream, stream.open(scene.target.domain), scene.target.domain)
     scene.log_in(client, scene.account)
-    if not any(_SM in one.tag for one in client.features):
+    if not any(_SM in feature.tag for feature in client.features):
         return refused("sessions cannot be resumed here at all")
     return _resume(client, secrets.token_urlsafe(18))
 

@@ -56,7 +56,7 @@ def libraries(rspack: Side, webpack: Side) -> Found:
     differences: list[Difference] = []
     for file, surfaces in webpack.libraries.items():
         where = f"{webpack.component}/{file}"
-        umd = next((one["target"] == "umd" for one in webpack.entries if one["file"] == file), False)
+        umd = next((entry["target"] == "umd" for entry in webpack.entries if entry["file"] == file), False)
         for surface, theirs in surfaces.items():
             ours = rspack.libraries.get(file, {}).get(surface, ())
             sides = (set(ours), set(theirs))
@@ -107,8 +107,8 @@ def limits(rspack: Side, webpack: Side) -> Found:
     differences: list[Difference] = []
     compared = 0
     for toolchain, side in zip(SIDES, (rspack, webpack), strict=True):
-        allowed = {one["file"]: min(one["limits"].values()) for one in side.entries if one["limits"]}
-        chunk = max((one["limits"]["asset"] for one in side.entries if one["limits"]), default=None)
+        allowed = {entry["file"]: min(entry["limits"].values()) for entry in side.entries if entry["limits"]}
+        chunk = max((entry["limits"]["asset"] for entry in side.entries if entry["limits"]), default=None)
         for name, facts in side.scripts.items():
             limit = chunk if name.startswith(_CHUNKS) else allowed.get(name)
             compared += limit is not None

@@ -52,12 +52,12 @@ MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in while one wat
 def two(visit: Visit) -> None:
     """Two see and hear each other, one writes, and both leave."""
     people = _meet(visit)
-    for one in people:
-        with one.step("sees and hears the other", must=True):
-            before = _received(one, 1, 1)
-            after = _received(one, before["frames"] + MORE_FRAMES, before["audio"] + MORE_AUDIO)
+    for person in people:
+        with person.step("sees and hears the other", must=True):
+            before = _received(person, 1, 1)
+            after = _received(person, before["frames"] + MORE_FRAMES, before["audio"] + MORE_AUDIO)
             grown = {kind: after[kind] - before[kind] for kind in ("frames", "audio", "video")}
-            one.record.add("harness", "received", who=one.name, state=after["state"], **grown)
+            person.record.add("harness", "received", who=person.name, state=after["state"], **grown)
     _chat(people)
     _part(people)
 

@@ -157,7 +157,7 @@ def _embedded(visit: Visit) -> None:
         visit.page.goto(f"https://{STAGE}/#{visit.room}", timeout=20000)
         visit.page.wait_for_selector("iframe", timeout=8000)
         for _attempt in range(50):
-            frames = [one for one in visit.page.frames if one.url.startswith(f"https://{HOST}/")]
+            frames = [frame for frame in visit.page.frames if frame.url.startswith(f"https://{HOST}/")]
             if frames:
                 visit.surface = frames[0]
                 break

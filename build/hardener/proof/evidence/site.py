@@ -135,7 +135,7 @@ class OwnServer:
             for kind, value in talk.heard[heard:]:
                 self.record.add("harness", "given-away", what=kind, value=value)
             heard = len(talk.heard)
-            if talk.joined and any("code='110'" in one for one in answers):
+            if talk.joined and any("code='110'" in answer for answer in answers):
                 scene.joins += 1
                 scene.talk = talk
             if talk.later:
@@ -146,8 +146,8 @@ class OwnServer:
     def _later(stream: websocket.WebSocket, stanzas: list[str]) -> None:
         with contextlib.suppress(OSError):
             time.sleep(LATER)
-            for one in stanzas:
-                stream.send(one)
+            for stanza in stanzas:
+                stream.send(stanza)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -170,7 +170,7 @@ class Visit:
         """Open the toolbar's menu and choose an entry."""
         self.page.mouse.move(600, 500)
         self.page.mouse.move(610, 510)
-        direct = ", ".join(f'[aria-label="{one}"]' for one in labels)
+        direct = ", ".join(f'[aria-label="{label}"]' for label in labels)
         if not self.surface.locator(direct).count():
             self.click(
                 "menu", '[aria-label="More actions"]', "#overflow-menu-button", '[aria-label="More actions menu"]'

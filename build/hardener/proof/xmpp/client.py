@@ -44,7 +44,7 @@ class Client:
 
     def offers(self, name: str) -> bool:
         """Return whether the features name something (``register``, say)."""
-        return any(local(one) == name for one in self.features)
+        return any(local(feature) == name for feature in self.features)
 
     def wait(self, *names: str, such: Callable[[Element], bool] = lambda _element: True) -> Element:
         """Return the next element of one of these names that is wanted; the others go to ``aside``."""

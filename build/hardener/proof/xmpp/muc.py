@@ -31,7 +31,7 @@ def codes(element: Element) -> frozenset[str]:
     """Return the room's status codes in a presence (XEP-0045, section 15.6)."""
     word = word_of_room(element)
     statuses = word.iterfind(f"{{{USER}}}status") if word is not None else ()
-    return frozenset(one.get("code", "") for one in statuses)
+    return frozenset(status.get("code", "") for status in statuses)
 
 
 def presence(to: str, inside: str = "", kind: str = "") -> str:

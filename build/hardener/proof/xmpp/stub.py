@@ -141,7 +141,7 @@ class Conversation:
     def _open(self, stanza: ET.Element) -> Iterable[str]:
         self._host = stanza.get("to") or self.domain
         yield f"<open xmlns='{FRAMING}' from='{self.domain}' id='{uuid.uuid4()}' version='1.0'/>"
-        if self._host not in {self.domain, *(one.split("@")[1] for one in self._accounts)}:
+        if self._host not in {self.domain, *(account.split("@")[1] for account in self._accounts)}:
             error = f"<host-unknown xmlns='{STREAM_ERRORS}'/>"
             yield f"<stream:error xmlns:stream='{STREAMS}'>{error}</stream:error>"
             yield f"<close xmlns='{FRAMING}'/>"
@@ -249,7 +249,7 @@ class Conversation:
         if to == self.domain and "extdisco" in self.features:
             features.append("urn:xmpp:extdisco:2")
         node = f" node={quoteattr(child.get('node') or '')}" if child.get("node") else ""
-        listed = "".join(f"<feature var='{one}'/>" for one in features)
+        listed = "".join(f"<feature var='{feature}'/>" for feature in features)
         return (
             f"<query xmlns='{space}'{node}><identity category='{kind[0]}' type='{kind[1]}' name='x'/>{listed}</query>"
         )

@@ -68,7 +68,7 @@ def prosody(folder: Folder, result: Deployment) -> None:
     if not starts:
         return
     if len(mains) > 1:
-        others = ", ".join(folder.name(one) for one in mains[1:])
+        others = ", ".join(folder.name(main) for main in mains[1:])
         result.doubt(
             Where(folder.name(mains[0])),
             f"several servers in one folder; check these on their own: {others}",
@@ -103,8 +103,8 @@ def prosody(folder: Folder, result: Deployment) -> None:
 
 def _judge(folder: Folder, start: Path, made: Prosody, result: Deployment) -> None:
     """Note what is missing, and take the secrets out of what was read."""
-    paths = {one.value for one in strings(made.get(GLOBAL, "plugin_paths"))}
-    if any(one.startswith(CONTAINER) for one in paths):
+    paths = {string.value for string in strings(made.get(GLOBAL, "plugin_paths"))}
+    if any(path.startswith(CONTAINER) for path in paths):
         result.form = "docker"
     if not made.hosts or not any(section.module == "muc" for section in made.components):
         missing = "Component for rooms" if made.hosts else "VirtualHost"

@@ -143,7 +143,11 @@ class Folder:
         line = text.rstrip(b"\r\n")
         if len(line) > LONGEST or b"/" not in line or re.search(rb"\s|[*?\[]", line):
             return None
-        found = [one for one in self.candidates(os.fsdecode(line), path.parent) if one != path and one.is_file()]
+        found = [
+            candidate
+            for candidate in self.candidates(os.fsdecode(line), path.parent)
+            if candidate != path and candidate.is_file()
+        ]
         return found[0] if found else None
 
     def candidates(self, pattern: str, beside: Path) -> list[Path]:
@@ -174,7 +178,7 @@ class Folder:
         return [] if WILDCARD.search(pattern) or beside != self.root else self._glob(beside, parts[-1])
 
     def _bases(self, beside: Path) -> list[Path]:
-        return [self.root, *(one for one in beside.parents if one.is_relative_to(self.root)), beside]
+        return [self.root, *(parent for parent in beside.parents if parent.is_relative_to(self.root)), beside]
 
     def _starts(self, parts: tuple[str, ...], end: int) -> range:
         """Return how many folders of an absolute path may be cut off: none if a copy of /etc lacks it."""

@@ -68,7 +68,7 @@ def read(folder: Folder, result: Deployment) -> None:
             text = folder.read(path)
             if text is not None:
                 proxies += _proxies(kind, text.decode("utf-8", "replace"), folder.name(path))
-        if files and (proxies or not any(one.serves for one in result.sites)):
+        if files and (proxies or not any(site.serves for site in result.sites)):
             place = Where(folder.name(files[0]))
             result.sites.append(Site(place, serves=False, front=kind.name, proxies=proxies))
             reason = f"{kind.name}'s configuration is read for the ports that it passes on, not for headers and logs"

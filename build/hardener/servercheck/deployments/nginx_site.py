@@ -30,8 +30,8 @@ def sites(directives: list[Directive]) -> list[Site]:
 
     A fragment that is meant to be included into a server counts as one.
     """
-    streams = [one for one in directives if one.name == "stream"]
-    web = [one for one in directives if one.name != "stream"]
+    streams = [directive for directive in directives if directive.name == "stream"]
+    web = [directive for directive in directives if directive.name != "stream"]
     servers = [one for one in _all(web) if one.name == "server" and one.body is not None]
     if not servers and web and not any(one.body is not None and one.name in {"http", "upstream"} for one in web):
         fragment = Directive("server", (), web[0].where, web)
@@ -88,7 +88,7 @@ def _serves(server: Directive) -> bool:
 def _facts(server: Directive, outer: list[Directive]) -> Site:
     body = server.body or []
     result = Site(server.where, serves=_serves(server))
-    result.proxies = [one for one in _proxies(server, outer) if result.serves or "_pass " not in one.target]
+    result.proxies = [proxy for proxy in _proxies(server, outer) if result.serves or "_pass " not in proxy.target]
     plain, away = _plain(server), _sends_away(server)
     result.redirects = plain and away
     if result.serves and plain and (not away or result.proxies):
@@ -106,9 +106,9 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
         if one.name == "proxy_hide_header" and one.words and one.words[0].lower() == "access-control-allow-origin":
             result.hides_cors = True
     scopes = [one for one in (*body, *outer) if one.body is None]
-    result.logs = [Setting(" ".join(one.words), one.where) for one in scopes if one.name == "access_log"][:1]
-    on = [one for one in scopes if one.name == "ssi"]
-    types = [one for one in scopes if one.name == "ssi_types"]
+    result.logs = [Setting(" ".join(scope.words), scope.where) for scope in scopes if scope.name == "access_log"][:1]
+    on = [scope for scope in scopes if scope.name == "ssi"]
+    types = [scope for scope in scopes if scope.name == "ssi_types"]
     if on and on[0].words[:1] == ("on",):
         words = types[0].words if types else ()
         place = types[0].where if types else on[0].where
@@ -123,8 +123,8 @@ def _compresses(kind: str, scopes: list[Directive]) -> bool:
     """Return whether scripts are compressed on the way; nginx compresses text/html alone unless it is told other
     types.
     """
-    on = next((one.words for one in scopes if one.name == kind), ())
-    types = next((one.words for one in scopes if one.name == f"{kind}_types"), ())
+    on = next((scope.words for scope in scopes if scope.name == kind), ())
+    types = next((scope.words for scope in scopes if scope.name == f"{kind}_types"), ())
     return on == ("on",) and bool({"*", "application/javascript", "text/javascript"} & set(types))
 
 
@@ -136,7 +136,7 @@ def _repeats(location: Directive) -> bool:
     named = bool(location.words) and location.words[0].startswith("@")
     status = [one.words for one in location.body or [] if one.name == "return"]
     errors = [words for words in status if len(words) == 1 and re.fullmatch(r"[45]\d\d", words[0])]
-    empty = all(one.value in {"", '""', "''"} for one in _headers(location.body or []).values())
+    empty = all(header.value in {"", '""', "''"} for header in _headers(location.body or []).values())
     return named and bool(errors) and status == errors and empty
 
 

@@ -134,7 +134,7 @@ def _members(node: Node, depth: int) -> Table:
         found = re.finditer(r"""['"]([^'"\n]*)['"]""", _text(node))
         return Table(tuple(Setting(one[1], Where("")) for one in found))
     values = [one for one in node.named_children if one.type != "comment"]
-    return Table(tuple(Setting(_value(one, depth + 1), Where("", one.start_point.row + 1)) for one in values))
+    return Table(tuple(Setting(_value(value, depth + 1), Where("", value.start_point.row + 1)) for value in values))
 
 
 def _text(node: Node) -> str:

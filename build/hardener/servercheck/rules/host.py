@@ -142,23 +142,27 @@ def _rest(deployment: Deployment) -> Iterator[Hit]:
 def _secrets(secrets: list[Setting]) -> Iterator[Hit]:
     """Passwords of service accounts. What they are is never said."""
     seen: dict[str, Where] = {}
-    for one in secrets:
-        if one.unknown:
-            yield Hit("cannot-tell", one.where, "a service's password comes from elsewhere")
+    for secret in secrets:
+        if secret.unknown:
+            yield Hit("cannot-tell", secret.where, "a service's password comes from elsewhere")
             continue
-        value = str(one.value)
+        value = str(secret.value)
         if not value:
-            if one.where.name.upper().startswith(("JICOFO", "JVB", "VIDEOBRIDGE")):
-                yield Hit("service-password-missing", one.where, "a service account has no password")
+            if secret.where.name.upper().startswith(("JICOFO", "JVB", "VIDEOBRIDGE")):
+                yield Hit("service-password-missing", secret.where, "a service account has no password")
         elif guessable(value) or len(value) < WEAK:
             yield Hit(
-                "service-password-weak", one.where, "a service account has a password that is known or quickly guessed"
+                "service-password-weak",
+                secret.where,
+                "a service account has a password that is known or quickly guessed",
             )
         elif len(value) < SHORT:
-            yield Hit("service-password-short", one.where, f"a service account's password has {len(value)} characters")
-        if value and value in seen and _account(seen[value]) != _account(one.where):
-            yield Hit("service-password-reused", one.where, f"the same password as at {seen[value]}")
-        seen.setdefault(value, one.where)
+            yield Hit(
+                "service-password-short", secret.where, f"a service account's password has {len(value)} characters"
+            )
+        if value and value in seen and _account(seen[value]) != _account(secret.where):
+            yield Hit("service-password-reused", secret.where, f"the same password as at {seen[value]}")
+        seen.setdefault(value, secret.where)
 
 
 def _account(where: Where) -> str:

@@ -218,7 +218,7 @@ def _plain(prosody: Prosody) -> Iterator[Hit]:
     groups: dict[object, list[Section]] = {}
     for host in hosts:
         disabled = prosody.get(host, "disable_sasl_mechanisms")
-        if (disabled is None or not disabled.unknown) and "PLAIN" not in {one.value for one in strings(disabled)}:
+        if (disabled is None or not disabled.unknown) and "PLAIN" not in {string.value for string in strings(disabled)}:
             groups.setdefault(disabled.where if disabled else None, []).append(host)
     for place, group in groups.items():
         where = group[0].where if place is None else prosody.get(group[0], "disable_sasl_mechanisms")
@@ -232,9 +232,9 @@ def _plain(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _visitors(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
-    for one in prosody.components:
-        if one.module == "visitors_component":
-            yield Hit("visitors", one.where, f"Component {one.name}")
+    for component in prosody.components:
+        if component.module == "visitors_component":
+            yield Hit("visitors", component.where, f"Component {component.name}")
             return
     for host in prosody.hosts:
         if "visitors" in (modules := prosody.modules(host)):

@@ -160,7 +160,7 @@ def _waiting(prosody: Prosody, room: Section, where: Where) -> Iterator[Hit]:
 
 
 def _admins(prosody: Prosody) -> Iterator[Hit]:
-    for one in [one for section in prosody.active for one in strings(section.settings.get("admins"))]:
+    for one in [string for section in prosody.active for string in strings(section.settings.get("admins"))]:
         if not SERVICES.match(one.value):
             yield Hit("person-is-admin", one.where, f"{one.value} is in admins: owner of every room")
 
@@ -169,11 +169,11 @@ def _unchecked(prosody: Prosody) -> Iterator[Hit]:
     """Accounts that mod_muc_known_stanzas lets say anything: those of machines, not of persons."""
     main = main_host(prosody)
     for section in prosody.active:
-        for one in strings(section.settings.get("known_stanzas_services")):
-            if SERVICES.match(one.value) or ("@" not in one.value and not (main and one.value == main.name)):
+        for string in strings(section.settings.get("known_stanzas_services")):
+            if SERVICES.match(string.value) or ("@" not in string.value and not (main and string.value == main.name)):
                 continue
-            what = f"{one.value} is in known_stanzas_services: what it sends is not checked"
-            yield Hit("stanzas-not-checked", one.where, what, {"host": section.name})
+            what = f"{string.value} is in known_stanzas_services: what it sends is not checked"
+            yield Hit("stanzas-not-checked", string.where, what, {"host": section.name})
 
 
 def _roles(prosody: Prosody) -> Iterator[Hit]:
@@ -196,8 +196,8 @@ def _roles(prosody: Prosody) -> Iterator[Hit]:
 
 def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
     """Yield hosts of service accounts, which a stream over BOSH or WebSocket may name like any other."""
-    targets = [one.settings.get("target_address") for one in prosody.components]
-    names = {str(one.value).rpartition("@")[2] for one in targets if one is not None and not one.unknown}
+    targets = [component.settings.get("target_address") for component in prosody.components]
+    names = {str(target.value).rpartition("@")[2] for target in targets if target is not None and not target.unknown}
     web = any({"bosh", "websocket"} & set(prosody.modules(host)) for host in prosody.hosts)
     for host in prosody.hosts:
         if host.name in names and web and "closed_to_web" not in prosody.modules(host) and modules_told(prosody, host):
@@ -207,13 +207,13 @@ def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
 
 def _brewery(prosody: Prosody) -> Iterator[Hit]:
     """Yield the rooms where bridges report to Jicofo."""
-    for one in prosody.components:
-        if one.module != "muc" or not one.name.startswith(SERVICE_ROOMS):
+    for component in prosody.components:
+        if component.module != "muc" or not component.name.startswith(SERVICE_ROOMS):
             continue
-        modules = prosody.modules(one)
-        if not modules_told(prosody, one):
+        modules = prosody.modules(component)
+        if not modules_told(prosody, component):
             continue
-        if "muc_filter_access" not in modules or prosody.get(one, "muc_filter_whitelist") is None:
-            what = f"Component {one.name} lets every account in"
-            domain = one.name.removeprefix("internal.").removeprefix("internal-muc.")
-            yield Hit("service-rooms-open", one.where, what, {"host": one.name, "domain": domain})
+        if "muc_filter_access" not in modules or prosody.get(component, "muc_filter_whitelist") is None:
+            what = f"Component {component.name} lets every account in"
+            domain = component.name.removeprefix("internal.").removeprefix("internal-muc.")
+            yield Hit("service-rooms-open", component.where, what, {"host": component.name, "domain": domain})

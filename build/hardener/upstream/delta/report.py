@@ -33,12 +33,16 @@ def summary(deltas: Sequence[ComponentDelta]) -> list[tuple[str, str]]:
     """Return one line for each kind that has something new: title and, for each component, how much."""
     lines = []
     for detector in DETECTORS:
-        counts = [(one.component, [fresh for fresh in one.fresh[detector.name] if fresh.unknown]) for one in deltas]
+        counts = [
+            (delta.component, [fresh for fresh in delta.fresh[detector.name] if fresh.unknown]) for delta in deltas
+        ]
         said = [f"{name} {len(found)}" for name, found in counts if found]
         if said:
             lines.append((detector.title, ", ".join(said)))
     for key, title in _PACKAGES.items():
-        said = [f"{one.component} {len(getattr(one.packages, key))}" for one in deltas if getattr(one.packages, key)]
+        said = [
+            f"{delta.component} {len(getattr(delta.packages, key))}" for delta in deltas if getattr(delta.packages, key)
+        ]
         if said:
             lines.append((f"Packages: {title[0].lower()}{title[1:]}", ", ".join(said)))
     return lines
@@ -48,12 +52,15 @@ def markdown(title: str, deltas: Sequence[ComponentDelta], site: SiteDelta | Non
     """Return the whole report."""
     lines = [f"# {title}", "", "What upstream brings, before anything is patched. Written by `hardener delta`.", ""]
     lines += [f"All {len(DETECTORS)} detectors found their planted controls in this run.", ""]
-    for one in deltas:
-        lines += [f"## {one.component}", ""]
-        lines += [f"{one.old[:12]} to {one.new[:12]}: {one.commits} commits, {one.files} files that differ.", ""]
+    for delta in deltas:
+        lines += [f"## {delta.component}", ""]
+        lines += [
+            f"{delta.old[:12]} to {delta.new[:12]}: {delta.commits} commits, {delta.files} files that differ.",
+            "",
+        ]
         for detector in DETECTORS:
-            lines += _section(detector.title, one.fresh[detector.name], one.gone[detector.name])
-        lines += _packages(one)
+            lines += _section(detector.title, delta.fresh[detector.name], delta.gone[detector.name])
+        lines += _packages(delta)
     if site:
         lines += ["## The built site", ""]
         for head, counts in (("Hosts named more often", site.hosts), ("Calls", site.calls)):
@@ -108,7 +115,7 @@ def as_json(deltas: Sequence[ComponentDelta], site: SiteDelta | None = None) -> 
     return {
         "schema": 1,
         "detectors": [detector.name for detector in DETECTORS],
-        "components": [asdict(one) for one in deltas],
+        "components": [asdict(delta) for delta in deltas],
         "site": asdict(site) if site else None,
     }
 

@@ -194,7 +194,7 @@ def _from_facts(facts: dict[str, Any]) -> Drift:
 
     def row(values: dict[str, Any]) -> Row:
         turns = {name: Turn(**values[name]) if values[name] else None for name in ("since", "broke")}
-        return Row(**(values | turns | {"cells": tuple(cell(one) for one in values["cells"])}))
+        return Row(**(values | turns | {"cells": tuple(cell(value) for value in values["cells"])}))
 
     return Drift(
         tuple(Release(**release) for release in facts["releases"]),

@@ -92,7 +92,7 @@ class Course:
 
     def _moving(self) -> list[Component]:
         """Return the components whose commit changes, at their old pins."""
-        pairs = ((self.before.component(one.name), one) for one in self.project.components)
+        pairs = ((self.before.component(component.name), component) for component in self.project.components)
         olds = [replace(one, commit=old.commit, release=old.release, ref=old.ref) for old, one in pairs]
         return [old for old in olds if old.commit != self.state.goal.target(old.name).commit]
 
