@@ -13,7 +13,8 @@ from hardener.servercheck.model import Setting, Unclear, Unknown, Where
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:]\s*(.*)", re.DOTALL)
+ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:](\s*)(.*)", re.DOTALL)
+ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$$"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OPERATOR = re.compile(r":?[-?+]")
 DEPTH = 20  # ${A:-${B:-${C}}}
@@ -44,7 +45,7 @@ def read(text: str, name: str, outer: dict[str, Setting] | None = None) -> tuple
             reason = "taken from the shell" if re.fullmatch(r"\s*(export\s+)?\w+\s*", line) else "not NAME=value"
             unclear.append(Unclear(Where(name, number), reason, vital=True))
             continue
-        key, raw = match[1], match[2]
+        key, space, raw = match.groups()
         where = Where(name, number, key)
         if raw[:1] in {"'", '"'} and not _closed(raw):
             closing = (number for number in range(at, len(lines)) if _end(lines[number], raw[0], 0) is not None)
@@ -55,7 +56,7 @@ def read(text: str, name: str, outer: dict[str, Setting] | None = None) -> tuple
             else:
                 raw = "\n".join([raw, *lines[at : last + 1]])
                 at = last + 1
-        settings[key] = Setting(_value(raw, lookup), where)
+        settings[key] = Setting(_value(raw, space, lookup), where)
         if settings[key].unknown:
             unclear.append(Unclear(where, settings[key].value.reason, vital=True))
     return settings, unclear
@@ -131,7 +132,7 @@ def _fill(found: Setting | None, operator: str, other: str | None) -> str | None
 
 def _end(text: str, quote: str, start: int) -> int | None:
     """Return where the quote is closed that is open at ``start``."""
-    found = re.compile(r"(?:\\.|[^\\\"])*+\"" if quote == '"' else r"[^']*+'", re.DOTALL).match(text, start)
+    found = re.compile(rf"(?:\\.|[^\\{quote}])*+{quote}", re.DOTALL).match(text, start)
     return found.end() if found else None
 
 
@@ -139,13 +140,14 @@ def _closed(raw: str) -> bool:
     return _end(raw, raw[0], 1) is not None
 
 
-def _value(raw: str, lookup: Callable[[str], Setting | None]) -> str | Unknown:
-    if raw[:1] == "'" and _closed(raw):
-        return raw[1 : raw.index("'", 1)]
+def _value(raw: str, space: str, lookup: Callable[[str], Setting | None]) -> str | Unknown:
+    if raw[:1] == "'" and (end := _end(raw, "'", 1)) is not None:
+        return raw[1 : end - 1].replace("\\'", "'")
     if raw[:1] == '"' and (end := _end(raw, '"', 1)) is not None:
-        return expand(re.sub(r'\\(["\\nrt$])', _escape, raw[1 : end - 1]), lookup)
-    return expand(re.split(r"(?:^|\s)#", raw, maxsplit=1)[0].strip(), lookup)
+        return expand(re.sub(r'\\(["\\$abfnrtv])', _escape, raw[1 : end - 1]), lookup)
+    # Only white space makes a comment of what follows: a secret may begin with '#'.
+    return expand(re.split(r"\s#", space + raw, maxsplit=1)[0].strip(), lookup)
 
 
 def _escape(match: re.Match[str]) -> str:
-    return {"n": "\n", "r": "\r", "t": "\t", "$": "$$"}.get(match[1], match[1])
+    return ESCAPES.get(match[1], match[1])

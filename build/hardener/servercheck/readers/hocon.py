@@ -41,7 +41,7 @@ class _Token:
     kind: str
     text: str
     line: int
-    spaced: bool  # white space before it
+    space: str  # white space before it
 
 
 def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], list[Unclear]]:
@@ -106,6 +106,8 @@ class _Parser:
             if not key:
                 self.doubt(self.take(), f"not valid HOCON at {token.text!r}")
                 continue
+            while self.peek().kind == "line":
+                self.take()
             full = f"{path}.{key}" if path else key
             self.member(full, token, depth)
 
@@ -113,7 +115,10 @@ class _Parser:
         parts: list[str] = []
         while self.peek().kind in {"word", "text"}:
             token = self.take()
-            parts.append((" " if token.spaced and parts else "") + (_unquote(token)))
+            part = _unquote(token)
+            if token.kind == "text" and "." in part:
+                part = f'"{part}"'  # a quoted dot does not part: "a.b" = 1 is not a.b = 1
+            parts.append((token.space if parts else "") + part)
         return "".join(parts)
 
     def member(self, path: str, start: _Token, depth: int) -> None:
@@ -160,7 +165,7 @@ class _Parser:
             return Unknown(f"taken from {next(part.text for part in parts if part.kind == 'hole')}")
         if len(parts) == 1 and parts[0].kind == "word":
             return _constant(parts[0].text)
-        return "".join((" " if part.spaced and number else "") + _unquote(part) for number, part in enumerate(parts))
+        return "".join((part.space if number else "") + _unquote(part) for number, part in enumerate(parts))
 
     def array(self, path: str, depth: int) -> Table | Unknown:
         start = self.take()
@@ -210,16 +215,16 @@ class _Parser:
 
 def _tokens(text: str) -> list[_Token]:
     tokens: list[_Token] = []
-    line, spaced = 1, False
+    line, space = 1, ""
     for match in TOKEN.finditer(text):
         kind = str(match.lastgroup)
         if kind in {"space", "comment"}:
-            spaced = True
+            space += match[0] if kind == "space" else ""
         else:
-            tokens.append(_Token(kind, match[0], line, spaced))
-            spaced = False
+            tokens.append(_Token(kind, match[0], line, space))
+            space = ""
         line += match[0].count("\n")
-    tokens.append(_Token("end", "", line, spaced))
+    tokens.append(_Token("end", "", line, space))
     return tokens
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEPTH = 40  # blocks in blocks, files in files
 LONGEST = 60  # characters of a name in a finding
+ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 # Quotes mean something only at the start of a word; a bare word ends at white space, a semicolon or an opening brace.
 TOKEN = re.compile(
     r"""(?P<space>\s+)|(?P<comment>\#[^\n]*)
@@ -77,7 +78,7 @@ class _Parser:
     def token(self, kind: str, text: str) -> None:
         if kind in {"word", "quoted"}:
             self.first = self.first if self.words else self.line
-            self.words.append(_unquote(text) if kind == "quoted" else text)
+            self.words.append(_unescape(text[1:-1] if kind == "quoted" else text))
         elif kind == "mark" and text == "}":
             if self.words or len(self.stack) == 1:
                 self.doubt("not valid nginx configuration near }")
@@ -85,6 +86,8 @@ class _Parser:
             del self.stack[max(1, len(self.stack) - 1) :]
         elif kind == "mark" and self.words:
             self.directive(opens=text == "{")
+        elif kind == "mark":
+            self.doubt(f"not valid nginx configuration near {text}")
         self.line += text.count("\n")
 
     def directive(self, *, opens: bool) -> None:
@@ -116,5 +119,6 @@ class _Parser:
                 self.unclear += doubts
 
 
-def _unquote(word: str) -> str:
-    return re.sub(r"\\([\"'\\])", r"\1", word[1:-1])
+def _unescape(word: str) -> str:
+    """Return a word as nginx reads it: quoted or not, these escapes and no others (ngx_conf_read_token)."""
+    return re.sub(r"\\([\"'\\trn])", lambda match: ESCAPES.get(match[1], match[1]), word)
