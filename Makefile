@@ -3,7 +3,7 @@ NOX = .venv/bin/nox --no-error-on-missing-interpreters -s
 PYTHON = python3
 UV_VERSION = 0.13.9
 
-.PHONY: help setup build check check-fast demo test lint e2e stack bench baseline doctor clean
+.PHONY: help setup build check check-fast demo test lint e2e serve stack bench baseline doctor clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ lint: setup ## check style and types
 
 e2e: setup ## run the browser tests
 	@$(NOX) e2e -- $(ARGS)
+
+serve: setup ## show the built site to the browsers of this machine
+	@$(NOX) serve -- $(ARGS)
 
 stack: setup ## run the bundle with an XMPP server in containers: make stack ARGS=up|down|logs|status
 	@$(NOX) stack -- $(ARGS)

@@ -188,6 +188,12 @@ def check_server(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def serve(session: nox.Session) -> None:
+    """Show the built site to the browsers of this machine, with the headers of build/nginx (-- --port N)."""
+    run(session, "hardener", "serve", *session.posargs)
+
+
+@nox.session(default=False)
 def stack(session: nox.Session) -> None:
     """Run the bundle with an XMPP server in containers: nox -s stack -- up|down|logs|status."""
     run(session, "hardener", "stack", *session.posargs)

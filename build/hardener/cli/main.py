@@ -30,7 +30,7 @@ MODULES = {
     "build": ("build", "scan", "ablate"),
     "series": ("check", "edit", "regen", "explain"),
     "evidence": ("evidence",),
-    "stack": ("stack",),
+    "stack": ("serve", "stack"),
     "upstream": ("drift", "outdated", "upstream"),
     "attack": ("attack",),
     "check_server": ("check-server", "nginx"),

@@ -1,8 +1,11 @@
-"""The subcommand of the test stack: ``hardener stack up | down | logs | status``."""
+"""The subcommands that run a built site: ``hardener serve`` and ``hardener stack up | down | logs | status``."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,8 @@ from hardener.errors import StackError, UsageError
 from hardener.git.sources import chosen_sources
 from hardener.proof import stack
 from hardener.proof.stack import staging
+from hardener.proof.web.server import serving
+from hardener.proof.web.site import Site
 from hardener.ui import write_out
 
 if TYPE_CHECKING:
@@ -23,7 +28,14 @@ if TYPE_CHECKING:
 
 
 def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _extra: Any) -> None:
-    """Add the subcommand to the command line; ``source`` is the parser of the option that it shares."""
+    """Add the subcommands to the command line; ``source`` is the parser of the option that ``stack`` shares."""
+    parser = subcommand(
+        "serve", _serve, "show the built site to the browsers of this machine, with the headers of build/nginx"
+    )
+    parser.add_argument(
+        "site", nargs="?", type=Path, metavar="DIR", help="folder with a site (default: what the last build made)"
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: a free one)")
     parser = subcommand(
         "stack", _stack, "run the site with an XMPP server in containers without internet access", source
     )
@@ -44,6 +56,23 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
         help="setting of Prosody, as in docker-jitsi-meet: " + ", ".join(stack.SETTINGS),
     )  # fmt: skip
+
+
+def _serve(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """Serve until an interrupt. Raises UsageError where there is no site, StackError where the port is taken."""
+    folder = given.site or project_of(given).work / "hardened" / "site"
+    if not (folder / "index.html").is_file():
+        raise UsageError(
+            f"{folder} holds no site: there is no index.html",
+            hint="hardener serve DIR, with an unpacked archive" if given.site else "hardener build",
+        )
+    site = Site(folder)
+    with contextlib.suppress(KeyboardInterrupt), serving(site.answer, site.refuse, given.port) as url:
+        ui.print(f"{url}  {folder}")
+        ui.print("for browsers of this machine; without an XMPP server (hardener stack up has one). Ctrl-C stops.")
+        threading.Event().wait()
+    ui.print("stopped")
+    return {"site": os.fspath(folder), "exit": 128 + signal.SIGINT}
 
 
 def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hardener.proof.compare.browser import PAGES, Seen
 from hardener.proof.compare.expected import judge, read
 from hardener.proof.compare.model import CHECKS, Difference, Found, Reviewed, Side
 from hardener.proof.compare.run import unlike
+from hardener.proof.web.messages import Request
 from hardener.system import node
 from hardener.system.process import run
 
@@ -162,11 +163,16 @@ def test_the_site_is_served_as_nginx_would(tmp_path: Path) -> None:
     (site / "index.html").write_text('<p><!--#include virtual="title.html" --></p>')
     (site / "title.html").write_text("title")
     (site / "libs/a.js").write_text("1")
-    assert serve.answer(site, "/AnyRoom?x=1") == (200, "text/html", b"<p>title</p>")
-    assert serve.answer(site, "/libs/b.js")[0] == 404
-    assert b"outside" not in serve.answer(site, "/../secret")[2]
-    assert serve.answer(site, "/libs/a.js") == (200, "text/javascript", b"1")
-    assert serve.STARTED.encode() in serve.answer(site, "/libs/a.js?started")[2]
+    answer = serve.answering(site)
+    room, missing, outside, script, marked = (
+        answer(Request("GET", target))
+        for target in ("/AnyRoom?x=1", "/libs/b.js", "/../secret", "/libs/a.js", "/libs/a.js?started")
+    )
+    assert (room.status, room.body) == (200, b"<p>title</p>")
+    assert missing.status == 404
+    assert b"outside" not in outside.body
+    assert (script.headers["Content-Type"].split(";")[0], script.body) == ("application/javascript", b"1")
+    assert serve.STARTED.encode() in marked.body
 
 
 # toolchains.toml

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import mimetypes
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from hardener.proof.includes import expand
+from hardener.proof.web.messages import Reply, Request
+from hardener.proof.web.server import serving
+from hardener.proof.web.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 STARTED = "hardener: started"
@@ -35,57 +35,27 @@ _FILES = {
     BROKEN_WORKER: (_SCRIPT, _BROKEN),
     BROKEN_WORKLET: (_SCRIPT, _BROKEN),
 }
-_SSI = (".html", ".js")  # of the top folder: the bundles in libs/ hold no includes, and are large
-_FOLDERS = {"libs", "css", "static", "images", "fonts", "lang", "sounds"}
 
 
-def answer(site: Path, address: str) -> tuple[int, str, bytes]:
-    """Return what a GET returns: status, content type, bytes. With ``?started`` a script says at its end that it got
-    there.
-    """
-    parts = urlsplit(address)
-    if parts.path in _FILES:
-        kind, data = _FILES[parts.path]
-    else:
-        name = unquote(parts.path).lstrip("/") or "index.html"
-        file = (site / name).resolve()
-        if not file.is_relative_to(site.resolve()) or not file.is_file():
-            if name.split("/")[0] in _FOLDERS:
-                return 404, "text/plain", b"404 Not Found\n"
-            file = site / "index.html"  # every other path is a meeting
-        data = file.read_bytes()
-        if file.parent == site and file.suffix in _SSI:
-            data = expand(site, data)
-        kind = _SCRIPT if file.suffix == ".js" else mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    if parts.query == "started":
-        data += f"\n;setTimeout(() => self.postMessage({STARTED!r}), 0);".encode()
-    return 200, kind, data
+def answering(site: Path) -> Callable[[Request], Reply]:
+    """Return what answers for a site. With ``?started`` a script says at its end that it got there."""
+    served = Site(site, headers=False)
+
+    def answer(request: Request) -> Reply:
+        path, _, query = request.target.partition("?")
+        if path in _FILES:
+            kind, data = _FILES[path]
+            return Reply(HTTPStatus.OK, {"Content-Type": kind}, data)
+        reply = served.answer(replace(request, headers={}))  # whole and not compressed
+        if query == "started":
+            reply.body += f"\n;setTimeout(() => self.postMessage({STARTED!r}), 0);".encode()
+        return reply
+
+    return answer
 
 
 @contextlib.contextmanager
 def serve(site: Path) -> Iterator[str]:
     """Serve a site on loopback; gives its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            status, kind, data = answer(site, self.path)
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_words: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(answering(site)) as address:
+        yield address

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import mimetypes
 import threading
 import time
 import xml.etree.ElementTree as ET
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from hardener.proof.evidence import canaries, namespaces, relay
-from hardener.proof.includes import expand
+from hardener.proof.web.messages import Reply, Request
+from hardener.proof.web.server import refused, send
+from hardener.proof.web.site import Site
 from hardener.proof.xmpp import websocket
 from hardener.proof.xmpp.stub import Conversation
 
 if TYPE_CHECKING:
     import socket
     import ssl
+    from pathlib import Path
 
     from hardener.proof.evidence.record import Recorder
     from hardener.proof.evidence.relay import Real
@@ -27,11 +29,8 @@ if TYPE_CHECKING:
 
 HOST = "meet.hardener.test"
 STAGE = "stage.hardener.test"  # where the embedding and opening pages of attackers live
-NOT_FOUND = 404, "text/plain", b"404 Not Found\n"  # without a text Chromium takes the answer for a broken connection
 BAIT = "/bait/"  # no page of ours asks for what lies below: who does has been told to by an attacker
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
-# Inside of an attribute, values are in single quotes.
-_TYPES = {".wasm": "application/wasm", ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json"}
 
 
 class Scene:
@@ -62,7 +61,9 @@ class OwnServer:
     def __init__(
         self, net: namespaces.SealedNetwork, site: Path, scene: Scene, record: Recorder, tls: ssl.SSLContext
     ) -> None:
-        self.site, self.scene, self.record, self.tls = site.resolve(), scene, record, tls
+        self.scene, self.record, self.tls = scene, record, tls
+        # What the page does must not hang on the headers that forbid it.
+        self._site = Site(site, headers=False, append=self._appended)
         self._listening = net.tcp(namespaces.OWN, 443)
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -83,35 +84,19 @@ class OwnServer:
                 handler = type("Bound", (_Handler,), {"owner": self})
                 handler(stream, peer, None)
 
-    def body(self, host: str, path: str) -> tuple[int, str, bytes]:
-        """Return what a GET returns: status, content type, bytes."""
+    def answer(self, host: str, target: str) -> Reply:
+        """Return the answer to a GET."""
+        path = urlsplit(target).path
         if host == STAGE:
-            return 200, "text/html; charset=utf-8", self.scene.page.encode()
-        name = PurePosixPath(unquote(path).lstrip("/") or "index.html")
-        if str(name) == "external_api.js":
-            name = PurePosixPath("libs/external_api.min.js")
+            return Reply(HTTPStatus.OK, {"Content-Type": "text/html; charset=utf-8"}, self.scene.page.encode())
         if path.startswith(canaries.FOLDER):
-            planted = canaries.body(name.name)
-            return (200, planted[0], planted[1].encode()) if planted else NOT_FOUND
-        if str(name).startswith("http-bind"):
-            return NOT_FOUND
-        file = (self.site / name).resolve()
-        if not file.is_relative_to(self.site) or not file.is_file():
-            if len(name.parts) > 1 and name.parts[0] in {"libs", "css", "static", "images", "fonts", "lang", "sounds"}:
-                return NOT_FOUND
-            file = self.site / "index.html"
-        data = file.read_bytes()
-        kind = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        if file.suffix == ".html" or file.name in ("config.js", "interface_config.js"):
-            # SSI first, only on files of the site; then the settings, where config.js is or was included.
-            own = (settings(HOST, self.scene.real) + self.scene.settings).encode()
-            if file.name == "config.js":
-                data = expand(self.site, data) + own
-            else:
-                config = self.site / "config.js"
-                data = data.replace(b'<!--#include virtual="/config.js" -->', b"\0CONFIG\0")
-                data = expand(self.site, data).replace(b"\0CONFIG\0", expand(self.site, config.read_bytes()) + own)
-        return 200, kind + ("; charset=utf-8" if kind.startswith("text/") else ""), data
+            planted = canaries.body(path.removeprefix(canaries.FOLDER))
+            return Reply(HTTPStatus.OK, {"Content-Type": planted[0]}, planted[1].encode()) if planted else refused(404)
+        return self._site.answer(Request("GET", target))
+
+    def _appended(self, name: str) -> bytes:
+        """Return what config.js says beyond the site's own."""
+        return (settings(HOST, self.scene.real) + self.scene.settings).encode() if name == "config.js" else b""
 
     def converse(self, stream: websocket.WebSocket) -> None:
         """Be the XMPP server of one client until it leaves."""
@@ -162,13 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if path.startswith(BAIT):
             self.owner.record.add("transport", "request", host=f"bait.{HOST}", request=f"GET {self.path[:300]}")
-        status, kind, data = self.owner.body(host, path)
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.send_header("Cache-Control", "no-cache")
-        self.end_headers()
-        self.wfile.write(data)
+        send(self, self.owner.answer(host, self.path))
 
     def _upgrade(self, path: str) -> None:
         owner, servers = self.owner, self.owner.scene.real

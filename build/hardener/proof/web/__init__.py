@@ -1,0 +1,1 @@
+"""The built site over HTTP without nginx: routed, filled in and sent as the snippets of build/nginx say."""
