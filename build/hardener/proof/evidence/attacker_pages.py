@@ -6,7 +6,10 @@ import base64
 import json
 from typing import Any
 
+from markupsafe import Markup
+
 from hardener.proof.evidence.site import HOST
+from hardener.system import templates
 
 EVIL = "evil.example"
 SEED = {
@@ -34,26 +37,23 @@ def token() -> str:
 
 
 def embedding(options: dict[str, Any], then: str = "", first: str = "") -> str:
-    """Return an embedding page that uses the IFrame API, and says what it is told."""
-    wanted = {"roomName": "ROOM", "width": 1200, "height": 760} | options
-    return f"""<!doctype html><meta charset=utf-8><title>Stage</title><body><div id=here></div>
-<script src="https://{HOST}/external_api.js"></script><script>
-addEventListener('message', event => {{ if (event.origin === 'https://{HOST}') {{
-    __hardenerWitness('message', JSON.stringify({{ text: JSON.stringify(event.data).slice(0, 200) }})); }} }});
-{first}
-const options = {json.dumps(wanted)}; options.parentNode = document.getElementById('here');
-options.roomName = location.hash.slice(1) || 'stage';
-const api = new JitsiMeetExternalAPI('{HOST}', options);
-api.on('videoConferenceJoined', () => {{ {then} }});
-</script>"""
+    """Return an embedding page that uses the IFrame API, and reports what it receives.
+
+    ``first`` and ``then`` are scripts of ours: they go into the page as they are.
+    """
+    return templates.render(
+        __package__,
+        "embedding.html",
+        host=HOST,
+        options={"roomName": "ROOM", "width": 1200, "height": 760} | options,
+        then=Markup(then),  # noqa: S704
+        first=Markup(first),  # noqa: S704
+    )
 
 
 def opening(then: str) -> str:
-    """Return a page that opens a room in a new window, and listens and talks to it as an embedding page would."""
-    return f"""<!doctype html><meta charset=utf-8><title>Stage</title><body><button id=go>go</button><script>
-let other;
-addEventListener('message', event => {{ if (event.origin === 'https://{HOST}') {{
-    __hardenerWitness('message', JSON.stringify({{ text: JSON.stringify(event.data).slice(0, 200) }})); {then} }} }});
-document.getElementById('go').onclick = () => {{ other = window.open('https://{HOST}/' + location.hash.slice(1)
-    + '#jitsi_meet_external_api_id=7&config.apiLogLevels=%5B%22info%22%2C%22warn%22%5D'); }};
-</script>"""
+    """Return a page that opens a room in a new window, and listens and talks to it as an embedding page would.
+
+    ``then`` is a script of ours: it goes into the page as it is.
+    """
+    return templates.render(__package__, "opening.html", host=HOST, then=Markup(then))  # noqa: S704

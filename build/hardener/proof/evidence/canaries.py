@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+
+from hardener.system import templates
 
 DOMAIN = "canary.example"
 ADDRESS = "192.0.2.77"  # a contact without a name
@@ -59,37 +60,12 @@ _SERVICE_WORKER = """
 self.addEventListener('install', event => { self.skipWaiting();
     event.waitUntil(fetch('https://service-worker.%s/').catch(() => 0)); });
 """
-_PAGE = """<!doctype html><meta charset=utf-8><title>Canaries</title><body><script>
-const D = %s;
-const put = (tag, facts) => document.body.appendChild(Object.assign(document.createElement(tag), facts));
-fetch('https://fetch.' + D + '/').catch(() => 0);
-put('img', { src: 'https://image.' + D + '/' });
-put('img', { src: 'https://%s/' });
-put('script', { src: 'https://script.' + D + '/' });
-put('iframe', { src: 'https://frame.' + D + '/' });
-put('link', { rel: 'preconnect', href: 'https://preconnect.' + D + '/' });
-put('link', { rel: 'dns-prefetch', href: 'https://dns-prefetch.' + D + '/' });
-new Worker('worker.js');
-new SharedWorker('shared-worker.js');
-window.open('https://window.' + D + '/');
-try { new WebTransport('https://webtransport.' + D + '/').ready.catch(() => 0); } catch (_) { /* not there */ }
-navigator.serviceWorker.register('service-worker.js').catch(error => document.title = error);
-new WebSocket('wss://websocket.' + D + '/');
-navigator.sendBeacon('https://beacon.' + D + '/', 'x');
-const peer = new RTCPeerConnection({ iceServers: [{ urls: 'stun:stun.' + D + ':3478' }] });
-peer.createDataChannel('x');
-peer.createOffer().then(offer => peer.setLocalDescription(offer));
-const late = new RTCPeerConnection();
-late.setConfiguration({ iceServers: [{ urls: ['stun:late-stun.' + D + ':3478'] }] });
-late.createDataChannel('x');
-late.createOffer().then(offer => late.setLocalDescription(offer));
-</script>"""
 
 
 def body(name: str) -> tuple[str, str] | None:
     """Content type and text of a file of the canary page; None where there is no such file."""
     return {
-        "page.html": ("text/html", _PAGE % (json.dumps(DOMAIN), ADDRESS)),
+        "page.html": ("text/html", templates.render(__package__, "canaries.html", domain=DOMAIN, address=ADDRESS)),
         "worker.js": ("text/javascript", _WORKER % (DOMAIN, DOMAIN)),
         "shared-worker.js": ("text/javascript", _SHARED_WORKER % DOMAIN),
         "service-worker.js": ("text/javascript", _SERVICE_WORKER % DOMAIN),
