@@ -255,6 +255,6 @@ def _in_build_order(path: Path, components: Mapping[str, Component]) -> tuple[Co
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise ConfigError(
-            f"{path}: components need each other in a circle: {circle}", hint="take one name out of a 'needs' list"
+            f"{path}: components need each other in a circle: {circle}", hint="remove a name from a 'needs' list"
         ) from error
     return tuple(components[name] for name in order)

@@ -34,7 +34,7 @@ def write(target: Path, embedders: Sequence[str]) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise UsageError(
                 f"{origin} is not an origin that may embed meetings",
-                hint="name scheme and host, and nothing behind: https://portal.example.org",
+                hint="write only scheme and host: https://portal.example.org",
             )
     files = {path.relative_to(NGINX).as_posix(): path.read_text("utf-8") for path in NGINX.rglob("*.conf")}
     if embedders:

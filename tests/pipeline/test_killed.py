@@ -249,7 +249,7 @@ def test_interrupt_ends_at_once_and_in_order(
         run = running.end()
     assert run.code == 130, run.stderr
     assert "Traceback" not in run.stderr
-    assert "the same command goes on" in run.stderr
+    assert "the same command resumes" in run.stderr
     heals(apart, reference)
 
 

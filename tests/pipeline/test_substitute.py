@@ -162,6 +162,6 @@ def test_a_wrong_substitute_is_refused_before_anything_is_built(leaving_out: Min
 def test_what_is_not_left_out_or_given_twice_or_for_a_control_is_refused(leaving_out: Minimeet) -> None:
     word = f"{PACKAGE}={archive(leaving_out.folder / 'a.tgz', '')}"
     twice = leaving_out.build("--substitute", word, "--substitute", word)
-    assert (twice.code, "there twice" in twice.answer["error"]) == (2, True)
+    assert (twice.code, "listed twice" in twice.answer["error"]) == (2, True)
     control = leaving_out.build("--unpatched", "--substitute", word)
     assert (control.code, "it is a control" in control.answer["error"]) == (2, True)

@@ -93,7 +93,7 @@ class Plant:
             other.write_text(other.read_text(encoding="utf-8") + self.more[1], encoding="utf-8")
         path = root / self.file
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        assert self.old in text, f"{self.old!r} is not in {self.file}: mend the test"
+        assert self.old in text, f"{self.old!r} is not in {self.file}: fix the test"
         start = text.index(self.old) if self.old else len(text)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text[:start] + self.new + text[start + len(self.old) :], encoding="utf-8")

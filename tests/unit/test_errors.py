@@ -32,6 +32,6 @@ def test_no_class_is_missing_from_the_table() -> None:
 
 
 def test_an_error_carries_message_hint_and_details() -> None:
-    error = errors.PatchError("does not fit", hint="mend it", details=("a.patch", "b.patch"))
-    assert (error.message, error.hint, error.details) == ("does not fit", "mend it", ("a.patch", "b.patch"))
+    error = errors.PatchError("does not fit", hint="fix it", details=("a.patch", "b.patch"))
+    assert (error.message, error.hint, error.details) == ("does not fit", "fix it", ("a.patch", "b.patch"))
     assert str(error) == "does not fit"

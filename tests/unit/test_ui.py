@@ -59,7 +59,7 @@ def test_a_step_that_fails_has_no_line_of_success() -> None:
 def test_without_a_terminal_there_are_no_codes() -> None:
     ui, out = screen()
     everything(ui)
-    ui.error(PatchError("bad", hint="mend it", details=("a",)))
+    ui.error(PatchError("bad", hint="fix it", details=("a",)))
     assert "\x1b" not in out.getvalue()
     assert "\r" not in out.getvalue()
     assert "no [sizes] yet" in out.getvalue()

@@ -73,10 +73,12 @@ def tell(result: Comparison, ui: UI) -> None:
     ui.print()
     for check in CHECKS:
         if lines := [str(one) for one in result.uncovered if one.check == check]:
-            ui.problem(f"{check} ({CHECKS[check]})", f"find out why; what does no harm goes into {NAME}", details=lines)
+            ui.problem(
+                f"{check} ({CHECKS[check]})", f"find the cause; add harmless differences to {NAME}", details=lines
+            )
     for line in result.stale:
         where = f'check = "{line.check}", where = "{line.where}", what = "{line.what}", only = "{line.only}"'
-        ui.problem(f"{NAME}: matches no difference any more: {where}", "remove or correct the line")
+        ui.problem(f"{NAME}: no longer matches a difference: {where}", "remove or correct the line")
     if result.left_out:
         ui.note(f"not compared: {', '.join(result.left_out)} (--twice; without --no-browser)")
     if not result.uncovered and not result.stale:

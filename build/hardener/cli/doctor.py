@@ -68,12 +68,12 @@ def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     if unfinished := edit.unsaved(project.work / edit.EDIT):
         raise UnfinishedError(
-            f"{unfinished[0]} holds work that is in no series",
+            f"{unfinished[0]} contains work that is in no series",
             hint=f"hardener regen, or throw it away: rm -r {unfinished[0]}",
         )
     if (project.work / "lift" / "state.json").exists():
         raise UnfinishedError(
-            "a lift is under way, and its work lies there", hint="hardener lift --continue, or --abort"
+            "a lift is in progress, and its work is there", hint="hardener lift --continue, or --abort"
         )
     removed = [project.work] + ([stamps.home()] if arguments.cache else [])
     with locks.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):

@@ -106,7 +106,7 @@ def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         first, *rest = edited.stopped
         ui.note(f"{first} does not fit: solve it there, git add, git am --continue (or: git am --skip drops it)")
         for name in rest:
-            ui.note(f"{name} waits behind it")
+            ui.note(f"{name} waits for it")
     ui.print(f"cd {edited.path} && git rebase -i hardener/base    # one commit a patch; Patch-Name: names its file")
     ui.print(f"then: hardener regen {component.name}")
     return asdict(edited) | {

@@ -63,7 +63,7 @@ def _serve(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     folder = given.site or project_of(given).work / "hardened" / "site"
     if not (folder / "index.html").is_file():
         raise UsageError(
-            f"{folder} holds no site: there is no index.html",
+            f"{folder} is not a site: there is no index.html",
             hint="hardener serve DIR, with an unpacked archive" if given.site else "hardener build",
         )
     site = Site(folder)

@@ -168,7 +168,7 @@ def _status(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str
         for name, value in standing.changes.items():
             ui.print(f"  {standing.patch}: {name}: {value}" + (" (not written)" if arguments.dry_run else ""))
     if not standings:
-        ui.print("no patch has been sent: Forwarded holds no address")
+        ui.print("no patch has been sent: no Forwarded field has an address")
     return {"patches": [vars(standing) for standing in standings]}
 
 

@@ -220,9 +220,7 @@ def _git_folder(where: Path) -> Path:
             f"{where} is no git repository", hint="--source NAME=WHERE: the folder of a clone (not of a work tree)"
         )
     if (folder / "shallow").exists():
-        raise PinError(
-            f"{where} is a shallow clone: it holds no history", hint=f"git -C {where} fetch --unshallow --tags"
-        )
+        raise PinError(f"{where} is a shallow clone, without history", hint=f"git -C {where} fetch --unshallow --tags")
     return folder.resolve()
 
 

@@ -101,7 +101,7 @@ def _run(
     if unused := result.get("unusedAliases"):
         raise BundleError(
             f"{component.name}: nothing imports {', '.join(unused)} any more",
-            hint="remove the [[alias]] from overlays.toml, or say which trees it is for: only = [...]",
+            hint="remove the [[alias]] from overlays.toml, or limit it to trees: only = [...]",
         )
     if stale := result.get("unusedDrops"):
         raise BundleError(

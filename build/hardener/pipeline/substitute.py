@@ -50,7 +50,7 @@ def extend(project: Project, words: Iterable[str]) -> Project:
                 hint=f"left out (omit = [...] in upstream.toml): {', '.join(omitted) or 'nothing'}",
             )
         if name in found:
-            raise UsageError(f"--substitute {word}: {name} is there twice", hint="leave one of them out")
+            raise UsageError(f"--substitute {word}: {name} is listed twice", hint="leave one of them out")
         found[name] = _read(name, owner.name, Path(file))
     components = tuple(_without_omission(component, found) for component in project.components)
     return replace(project, components=components, substitutes=tuple(found.values()))

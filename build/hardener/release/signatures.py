@@ -44,7 +44,7 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
     """
     content = _content(folder)
     if not key.is_file():
-        raise UsageError(f"there is no key {key}", hint="make one: ssh-keygen -t ed25519 -f KEY")
+        raise UsageError(f"there is no key {key}", hint="create a key: ssh-keygen -t ed25519 -f KEY")
     done = run(["ssh-keygen", "-q", "-Y", "sign", "-n", REBUILD if builder else RELEASE, "-f", key], stdin=content)
     if done.status:
         raise StackError(f"ssh-keygen does not sign with {key}: {done.complaint}", hint=f"ssh-keygen -y -f {key}")

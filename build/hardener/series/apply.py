@@ -150,7 +150,7 @@ def _read_all(folder: Path) -> list[Patch]:
         for name in patch.requires:
             if name.removesuffix(".patch") + ".patch" not in earlier:
                 raise ConfigError(
-                    f"{folder}/{patch.name}: requires {name}, which does not come before it in the series",
+                    f"{folder}/{patch.name}: requires {name}, which is not before it in the series",
                     hint=f"move it up in {folder}/series",
                 )
         earlier.add(patch.name)

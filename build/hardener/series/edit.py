@@ -170,7 +170,7 @@ class EditTree:
     def refuse_unfinished(self) -> None:
         """Raise UnfinishedError for a half-finished rebase, uncommitted changes, or another branch."""
         if found := self.half_done():
-            raise UnfinishedError(f"{self.path}: {found[0]} is half done", hint=f"cd {self.path} && {found[1]}")
+            raise UnfinishedError(f"{self.path}: {found[0]} is unfinished", hint=f"cd {self.path} && {found[1]}")
         if files := self.dirty():
             raise UnfinishedError(
                 f"{self.path}: {len(files)} file(s) with changes that are in no commit",
@@ -186,7 +186,7 @@ class EditTree:
             )
 
     def save(self) -> str:
-        """Keep all that a person did on a branch ``saved/N`` and stop what is half done; returns the branch's name."""
+        """Keep all that a person did on a branch ``saved/N`` and stop what is unfinished; returns the branch's name."""
         number = 1
         while self.repository.commit(f"refs/heads/saved/{number}"):
             number += 1
@@ -281,17 +281,15 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
 def _refuse_two_truths(tree: EditTree, state: State | None, base: str, files: dict[str, str]) -> None:
     hint = f"{tree.regen}, or begin again (your work is kept on a branch): {tree.edit} --restart"
     if state is None:
-        raise UnfinishedError(f"{tree.path}: what it was made from is not known any more", hint=hint)
+        raise UnfinishedError(f"{tree.path}: its origin is unknown", hint=hint)
     if tree.pristine():
         return
     if state.base != base:
-        raise UnfinishedError(
-            f"{tree.path}: there is work in it on {state.base[:12]}, the pin is {base[:12]} now", hint=hint
-        )
+        raise UnfinishedError(f"{tree.path}: it has work on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
     if files not in (state.files, state.target):
         changed = sorted(name for name in {*state.files, *files} if state.files.get(name) != files.get(name))
         raise UnfinishedError(
-            f"{tree.path}: there is work in it, and the series has changed too", hint=hint, details=tuple(changed)
+            f"{tree.path}: it has work, and the series has changed too", hint=hint, details=tuple(changed)
         )
 
 

@@ -50,7 +50,7 @@ def extend(project: Project, folders: Iterable[Path]) -> Project:
 
     Each has the project's layout: ``patches/COMPONENT/``, ``overlays/COMPONENT/``, ``hosts.toml`` if the site names
     more hosts, and ``sdks.toml`` for SDKs that are forbidden or allowed there. Raises UsageError for a folder that
-    has none of the first two, a name that cannot be in the archive's name or is there twice, and for a component
+    has none of the first two, a name that cannot be in the archive's name or is listed twice, and for a component
     that the project does not have.
     """
     extras: list[Path] = list(project.extras)
@@ -58,7 +58,7 @@ def extend(project: Project, folders: Iterable[Path]) -> Project:
         path = folder.resolve()
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", path.name):
             raise UsageError(
-                f"--extra {folder}: its name goes into the archive's name",
+                f"--extra {folder}: its name becomes part of the archive's name",
                 hint="call the folder by lower-case letters, digits and dashes",
             )
         if any(path.name == other.name for other in extras):

@@ -151,7 +151,7 @@ def _block(lines: tuple[str, ...], fields: dict[str, str]) -> Iterator[str]:
         match = _LINE.match(line)
         if match and match[1] in GRAMMAR:
             if match[1] in fields:
-                yield f"{match[1]} is there twice"
+                yield f"{match[1]} is listed twice"
             fields[match[1]] = (match[2] or "").strip()
         elif field := meant(line.partition(":")[0]):
             yield f"malformed field {line!r}: write '{field}: ...'"
@@ -204,7 +204,7 @@ def _requires(value: str, earlier: Mapping[str, int], place: int) -> Iterator[st
             guess = f"; did you mean {close[0].removesuffix('.patch')}?" if close else ""
             yield f"Requires names {name}, which the series does not have{guess}"
         elif other >= place:
-            yield f"Requires names {name}, which does not come before it in the series"
+            yield f"Requires names {name}, which is not before it in the series"
 
 
 def _date(value: str, today: dt.date) -> Iterator[str]:

@@ -127,7 +127,7 @@ class _Judge:
                 yield name
             else:
                 fix = f"git checkout -- {folder / name} (or remove the line from {SERIES})"
-                self.find(SERIES, "series", f"lists {name}, which is not there", fix, code)
+                self.find(SERIES, "series", f"lists {name}, which does not exist", fix, code)
         for name in sorted(present - set(names) - {SERIES, REMOVALS, "README.md"}):
             patch = name.endswith(".patch")
             fix = f"echo {name} >> {folder / SERIES} (or: rm {folder / name})" if patch else f"rm {folder / name}"
@@ -208,7 +208,7 @@ class _Judge:
         self.find(
             patch.name,
             "requires",
-            f"applies only behind {names}, which Requires does not say",
+            f"applies only after {names}, which Requires does not name",
             f"write 'Requires: {names}' into its header, then {self.command('regen')}",
         )
 

@@ -48,7 +48,7 @@ def judge_series(text: str) -> tuple[list[str], list[str]]:
     """Return the patch file names of a series, and everything that is wrong with its lines.
 
     >>> judge_series("a.patch\\na.patch\\nb.diff\\n")
-    (['a.patch'], ["line 2: 'a.patch' is there twice", "line 3: 'b.diff' is not a patch file name"])
+    (['a.patch'], ["line 2: 'a.patch' is listed twice", "line 3: 'b.diff' is not a patch file name"])
     """
     names: list[str] = []
     problems: list[str] = []
@@ -57,7 +57,7 @@ def judge_series(text: str) -> tuple[list[str], list[str]]:
         if name and not re.fullmatch(r"[\w+-][\w.+-]*\.patch", name):
             problems.append(f"line {number}: {name!r} is not a patch file name")
         elif name in names:
-            problems.append(f"line {number}: {name!r} is there twice")
+            problems.append(f"line {number}: {name!r} is listed twice")
         elif name:
             names.append(name)
     return names, problems
@@ -119,7 +119,7 @@ def parse_removals(text: str) -> list[Removal]:
         if not match or not safe_path(path.removesuffix("/")):
             raise ValueError(f"line {number}: {path!r} is not a path inside the tree")
         if any(path == other.path for other in removals):
-            raise ValueError(f"line {number}: {path!r} is there twice")
+            raise ValueError(f"line {number}: {path!r} is listed twice")
         removals.append(Removal(path, reason, tuple((match["only"] or "").split(",")) if match["only"] else ()))
     return removals
 

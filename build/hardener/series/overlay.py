@@ -124,7 +124,7 @@ def read(folder: Path, tree_names: tuple[str, ...]) -> Overlays:
     for name in sorted(listed - present):
         raise ConfigError(f"{path}: {name} is not in {folder}", hint="add the file or remove its [[file]]")
     for name in sorted(present - listed - {"README.md"}):
-        raise ConfigError(f"{path}: {folder / name} has no entry", hint="say what it does and why, or remove the file")
+        raise ConfigError(f"{path}: {folder / name} has no entry", hint="describe it with a reason, or remove the file")
     return Overlays(
         tuple(file for file in files if not file.only or set(file.only) & set(tree_names)),
         tuple(alias for alias in aliases if not alias.only or set(alias.only) & set(tree_names)),
@@ -237,7 +237,7 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)} is there twice")
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)} is listed twice")
     return members
 
 

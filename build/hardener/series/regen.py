@@ -95,17 +95,17 @@ def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
     """Return the state of a work tree that may be written back."""
     state = tree.state()
     if state and not state.head:
-        raise UnfinishedError(f"{tree.path}: the series was being put into it when that was killed", hint=tree.edit)
+        raise UnfinishedError(f"{tree.path}: an update with the series was interrupted", hint=tree.edit)
     tree.refuse_unfinished()
     hint = f"begin again (your work is kept on a branch, to cherry-pick from): {tree.edit} --restart"
     if state is None:
-        raise UnfinishedError(f"{tree.path}: what it was made from is not known any more", hint=hint)
+        raise UnfinishedError(f"{tree.path}: its origin is unknown", hint=hint)
     if state.base != base:
         raise UnfinishedError(f"{tree.path}: it is on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
     if tree.git("merge-base", "--is-ancestor", base, "HEAD").status:
         raise UnfinishedError(
-            f"{tree.path}: the branch does not be on the pin {base[:12]} any more",
-            hint=f"cd {tree.path} && git rebase --onto {base[:12]} UPSTREAM (what lies below your commits)",
+            f"{tree.path}: the branch is not based on the pin {base[:12]} any more",
+            hint=f"cd {tree.path} && git rebase --onto {base[:12]} UPSTREAM (the commits below yours)",
         )
     # What a killed regen has written already is ours, too.
     sides = [state.files, state.target] if state.target else [state.files]
@@ -113,7 +113,7 @@ def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
     changed = [name for name in names if files.get(name) not in [side.get(name) for side in sides]]
     if changed:
         raise UnfinishedError(
-            f"{tree.path}: the series changed beside it since it was opened", hint=hint, details=tuple(changed)
+            f"{tree.path}: the series has changed since it was opened", hint=hint, details=tuple(changed)
         )
     return state
 
@@ -199,7 +199,7 @@ def _canonical(canon: Canon, pin: str, series: Sequence[Patch]) -> list[Patch]:
             needed = canon.needed(patch, new, required)
             names = " ".join(other.name.removesuffix(".patch") for other in needed or ())
             problems.append(
-                f"{patch.name}: applies only behind others; write into its message 'Requires: {names}'"
+                f"{patch.name}: applies only after others; write into its message 'Requires: {names}'"
                 if names
                 else f"{patch.name}: does not apply on {canon.base[:12]}: {error}"
             )

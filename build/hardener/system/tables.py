@@ -153,7 +153,7 @@ class Document:
         seen: set[Any] = set()
         for table in tables:
             if unique and table[unique] in seen:
-                raise table.error(f"{table[unique]} is there twice", f"write one {title} for each {unique}", unique)
+                raise table.error(f"{table[unique]} is listed twice", f"write one {title} for each {unique}", unique)
             seen.add(table[unique] if unique else "")
         return tables
 

@@ -77,7 +77,7 @@ def resolve(
     chosen = dict(given or {})
     site = project.site
     if site.name in chosen:
-        raise UsageError(f"--at {site.name}=...: the site goes where --to says", hint="--at is for other components")
+        raise UsageError(f"--at {site.name}=...: --to sets the target of the site", hint="--at is for other components")
     fixed: Mapping[str, str] = {}
     if wanted == "pin":
         fixed = {component.name: component.commit for component in project.components}
@@ -95,13 +95,13 @@ def resolve(
             if pinned != target.commit:
                 raise PinError(
                     f"[tree.{wanted}] has {need.name} at {pinned[:12]}, but {target.how} is {target.commit[:12]}",
-                    hint=f"fix [tree.{wanted}] in upstream.toml, or say which: --at {need.name}=COMMIT",
+                    hint=f"fix [tree.{wanted}] in upstream.toml, or name it: --at {need.name}=COMMIT",
                 )
             earlier = found.setdefault(need.name, target)
             if earlier.commit != target.commit:
                 raise PinError(
                     f"{need.name}: {earlier.how} and {target.how} are different commits",
-                    hint=f"say which: --at {need.name}=COMMIT",
+                    hint=f"name it: --at {need.name}=COMMIT",
                 )
     targets = tuple(found.get(one.name) or _kept(one) for one in project.components)
     return Goal(targets, _node(project, histories[site.name], found[site.name].commit), tuple(notes))
@@ -196,7 +196,7 @@ def _dependency(component: Component, need: Component, history: History, commit:
     if "://" in value and unquote(resolved) != unquote(value):
         raise PinError(
             f"{component.name} {commit[:12]}: package.json has {need.package} at {value}, its lock at {resolved}",
-            hint=f"find out which one upstream means, and say: --at {need.name}=COMMIT",
+            hint=f"find out which commit upstream means, and name it: --at {need.name}=COMMIT",
         )
     return value
 

@@ -125,8 +125,8 @@ MALFORMED = {
     "count is true": (host("a.example", "count = true"), "count = True"),
     "negative count": (host("a.example", "count = -1\nmaps = 2"), "count = -1"),
     "expects nothing": (host("a.example", ""), "expects nothing"),
-    "twice": (host("a.example") * 2, "a.example is there twice"),
-    "twice in another case": (host("a.example") + host("A.example"), "is there twice"),
+    "twice": (host("a.example") * 2, "a.example is listed twice"),
+    "twice in another case": (host("a.example") + host("A.example"), "is listed twice"),
 }
 
 

@@ -125,7 +125,7 @@ MALFORMED = {
     "fingerprint with a quote": (entry("a", "fingerprints = ['say \"spy\"']"), "fingerprints"),
     "fingerprint that is not ASCII": (entry("a", 'fingerprints = ["spähend"]'), "fingerprints"),
     "one rule twice": (entry("a", 'modules = ["x", "x"]'), "modules"),
-    "twice": (entry("a") * 2, "a is there twice"),
+    "twice": (entry("a") * 2, "a is listed twice"),
 }
 
 

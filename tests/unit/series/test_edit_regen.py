@@ -225,7 +225,7 @@ def test_a_patch_that_needs_another_has_to_say_so(cycle: Cycle) -> None:
     cycle.change("src/app.js", lines(l9="nine", l10="ten", l27="far\nfarther", l28="close"), "-m", "Close\n\nWhy.")
     code, answer, _ = cycle.run("regen", "fake")
     assert code == 5
-    assert answer["details"] == ["close.patch: applies only behind others; write into its message 'Requires: far'"]
+    assert answer["details"] == ["close.patch: applies only after others; write into its message 'Requires: far'"]
     assert cycle.files() == before
     cycle.git("commit", "--quiet", "--amend", "-m", "Close\n\nWhy.\n\nRequires: far")
     cycle.ok("regen", "fake")
@@ -398,7 +398,7 @@ def test_clean_does_not_remove_work_that_is_in_no_series(cycle: Cycle) -> None:
     cycle.ok("edit", "fake")
     cycle.change("src/new.js", b"new\n", "-m", "Add\n\nWhy.")
     code, answer, _ = cycle.run("clean")
-    assert (code, "holds work that is in no series" in answer["error"]) == (5, True)
+    assert (code, "contains work that is in no series" in answer["error"]) == (5, True)
     cycle.ok("regen", "fake")
     cycle.ok("clean")
     assert not cycle.tree.exists()

@@ -74,7 +74,7 @@ def test_a_series_line_has_to_be_a_plain_patch_file_name(text: str) -> None:
 
 
 def test_a_patch_may_stand_in_the_series_once() -> None:
-    with pytest.raises(ValueError, match=r"line 3: 'a\.patch' is there twice"):
+    with pytest.raises(ValueError, match=r"line 3: 'a\.patch' is listed twice"):
         parse_series("a.patch\nb.patch\na.patch\n")
 
 
@@ -87,7 +87,7 @@ REMOVAL_MISTAKES = {
     "into .git": (".Git/config # why", "is not a path inside"),
     "no path": (" # why", "comment|not a path"),
     "whole tree": ("/ # why", "is not a path inside"),
-    "twice": ("a # x\na # y", "line 2: 'a' is there twice"),
+    "twice": ("a # x\na # y", "line 2: 'a' is listed twice"),
 }
 
 

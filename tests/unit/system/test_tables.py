@@ -89,7 +89,7 @@ def test_a_mistake_is_named_with_its_line_and_what_is_allowed(tmp_path: Path, na
 
 def test_a_value_that_has_to_be_unique_is_named_where_it_comes_again(tmp_path: Path) -> None:
     document = load(tmp_path, GOOD.replace('"b"', '"a"', 1))
-    with pytest.raises(ConfigError, match="a is there twice") as caught:
+    with pytest.raises(ConfigError, match="a is listed twice") as caught:
         document.tables("item", KEYS, unique="name")
     assert f"{document.path}:7: [[item]] 2" in caught.value.message
 

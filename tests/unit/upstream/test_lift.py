@@ -338,7 +338,7 @@ class TestResolving:
         world.git("cherry-pick", "--abort", cwd=world.tree())
         world.git("checkout", "--quiet", "--detach", world.site1, cwd=world.tree())
 
-        assert "does not go on from" in lift("--continue")[2]
+        assert "no longer continues from" in lift("--continue")[2]
 
     def test_drop_before_it_is_reached(self, world, lift):
         """A patch may be left out from the beginning."""

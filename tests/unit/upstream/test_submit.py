@@ -139,11 +139,11 @@ class TestBranch:
         done = export(project, "plain")
         assert export(project, "plain").commit == done.commit
         (done.tree / "src" / "app.js").write_text("mine\n", "utf-8")
-        with pytest.raises(UsageError, match="somebody has worked on") as caught:
+        with pytest.raises(UsageError, match="a person has worked on") as caught:
             export(project, "plain")
         assert "--force" in caught.value.hint
         run(["git", "-c", "user.name=a", "-c", "user.email=a@a.example", "commit", "-qam", "mine"], cwd=done.tree)
-        with pytest.raises(UsageError, match="somebody has worked on"):
+        with pytest.raises(UsageError, match="a person has worked on"):
             export(project, "plain")
         assert export(project, "plain", force=True).commit == done.commit
 
@@ -158,7 +158,7 @@ class TestRefusals:
     """What does not go out."""
 
     def test_security_relevant_ones_are_held_back_until_disclosed(self, project: config.Project) -> None:
-        with pytest.raises(UsageError, match="is held back") as caught:
+        with pytest.raises(UsageError, match="is not exported") as caught:
             export(project, "secret")
         assert "--disclosed" in caught.value.hint
         assert not (project.work / "upstream").exists()
@@ -169,7 +169,9 @@ class TestRefusals:
             export(project, "policy", disclosed=True)
 
     def test_one_that_needs_another_does_not_stand_alone(self, project: config.Project) -> None:
-        with pytest.raises(PatchError, match=r"does not stand alone .* conflict.* requires plain") as caught:
+        with pytest.raises(
+            PatchError, match=r"does not apply without the others .* conflict.* requires plain"
+        ) as caught:
             export(project, "stacked")
         assert caught.value.exit_code == 5
 
@@ -186,8 +188,8 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("field", "said"),
         [
-            ("Overlay: src/hardener/none.js", "no file that overlays.toml adds"),
-            ("Overlay: static/never.html", "no file that overlays.toml adds"),
+            ("Overlay: src/hardener/none.js", "which overlays.toml neither adds"),
+            ("Overlay: static/never.html", "which overlays.toml neither adds"),
         ],
     )
     def test_an_overlay_that_is_not_there(self, project: config.Project, field: str, said: str) -> None:

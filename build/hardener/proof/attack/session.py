@@ -101,7 +101,7 @@ class Scene:
         except Refused as error:
             raise ConfigError(
                 f"{client.domain} does not let the account {account.user or '(token)'} in: {error}",
-                hint="--user is the name without @domain; --password-file holds the password in its first line",
+                hint="--user is the name without @domain; --password-file has the password in its first line",
             ) from error
 
     def guest(self, host: str = "", query: str = "") -> Client:

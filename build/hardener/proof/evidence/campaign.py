@@ -84,7 +84,7 @@ def run(
     ``real`` are the servers for journeys that need them; without them those are skipped, and ``missing`` says why.
     """
     if not (site / "index.html").is_file():
-        raise UsageError(f"{site} holds no index.html", hint="give the folder of an unpacked site")
+        raise UsageError(f"{site} has no index.html", hint="give the folder of an unpacked site")
     pairs = plan(only)
     disk.remove(out / PICTURES)
     (out / PICTURES).mkdir(parents=True)

@@ -70,7 +70,7 @@ def base(tell: Callable[[str], None]) -> str:
 def _debootstrap(tell: Callable[[str], None], pulled: Completed) -> None:
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         raise NoDockerError(
-            f"{BASE} can be neither pulled nor made here",
+            f"{BASE} can be neither pulled nor built",
             hint=f"apt-get install debootstrap and run as root, or: docker load it, tagged {BASE}",
             details=tuple(pulled.complaint.splitlines()[-3:]),
         )

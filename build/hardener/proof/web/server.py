@@ -118,7 +118,7 @@ def serving(
     except (OSError, OverflowError) as error:
         raise StackError(
             f"cannot listen on {ADDRESS}:{port}: {getattr(error, 'strerror', None) or error}",
-            hint="name another port (--port N), or none: a free one is taken",
+            hint="name another port (--port N), or leave out --port: a free one is used",
         ) from error
     with server:
         server.daemon_threads = True

@@ -123,7 +123,7 @@ class _Builder:
                 found = value.items if isinstance(value, Seq) else [value]
                 merged += [one for one in found if isinstance(one, Map)]
             elif key.text in node.entries:
-                self.doubt(f"{key.text!r} is there twice: compose would not start", key.where.line)
+                self.doubt(f"{key.text!r} is listed twice: compose would not start", key.where.line)
                 node.entries[key.text] = value
             else:
                 node.entries[key.text] = value

@@ -112,7 +112,7 @@ def _take_back(project: Project, before: str, last: str) -> None:
     if head != last:
         raise UsageError(
             f"the project has commits on top of the lift's {last[:12]}",
-            hint=f"take them off first, or continue: hardener lift --continue (before the lift: {before[:12]})",
+            hint=f"remove them first, or continue: hardener lift --continue (before the lift: {before[:12]})",
         )
     snapshot.take_back(project, before)
 

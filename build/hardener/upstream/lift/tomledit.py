@@ -41,7 +41,7 @@ def overlay(
         )
         text, times = block.subn("", text, count=1)
         if not times:
-            raise ConfigError(f"{path}: the entry of {name} is not where it can be taken out", hint="remove it by hand")
+            raise ConfigError(f"{path}: the entry of {name} cannot be removed automatically", hint="remove it by hand")
         disk.write(path, text.encode())
         return
     document = tomlkit.parse(text)

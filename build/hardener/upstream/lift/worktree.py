@@ -48,7 +48,7 @@ def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
     strange = [path for code, path in entries if code == "??"]
     if strange:
         raise PatchError(
-            f"files that git does not know in {folder}: {', '.join(strange[:5])}",
+            f"untracked files in {folder}: {', '.join(strange[:5])}",
             hint="'git add' what belongs to the patch, remove the rest; then: " + _CONTINUE,
         )
     gone = [path for code, path in entries if code in ("DU", "UD", "AU", "UA", "DD")]
@@ -67,7 +67,7 @@ def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
     else:
         if _git(folder, "merge-base", "--is-ancestor", tip, head).status:
             raise PatchError(
-                f"the branch in {folder} does not continue from {tip[:12]} any more",
+                f"the branch in {folder} no longer continues from {tip[:12]}",
                 hint=f"git -C {folder} rebase --onto {tip[:12]} ..., or: hardener lift --restart",
             )
         if entries:

@@ -116,7 +116,7 @@ def _may_go_out(one: Patch, *, disclosed: bool) -> None:
         )
     if one.fields.get("Security") == "yes" and not disclosed:
         raise UsageError(
-            f"{one.name} is held back: it has Security: yes, so it says how upstream can be attacked",
+            f"{one.name} is not exported: it has Security: yes, so it reveals how upstream can be attacked",
             hint="report it by the way that upstream's SECURITY.md names; once upstream has agreed: --disclosed",
         )
 
@@ -149,8 +149,8 @@ def _change(
             status, detail = (Status.MERGED, "upstream has it") if merged else judge(one, present, done.complaint)
             needs = f"; it requires {', '.join(one.requires)}, which would have to go first" if one.requires else ""
             raise PatchError(
-                f"{one.name} does not be alone on {base[:12]}: {status.value}, {detail}{needs}",
-                hint="write it again against upstream's branch, or say which: --onto REF",
+                f"{one.name} does not apply without the others on {base[:12]}: {status.value}, {detail}{needs}",
+                hint="rewrite it for upstream's branch, or name the branch: --onto REF",
             )
         status = Status.OFFSET if "(offset " in done.complaint else Status.CLEAN
         _fold(index, project, component, one, {path: entry.blob for path, entry in listing.items()})
@@ -173,7 +173,7 @@ def _fold(index: Index, project: Project, component: Component, one: Patch, upst
         file = known.get(path)
         if file is None or file.action == "merge":
             raise OverlayError(
-                f"{one.name}: Overlay names {path}, which is no file that overlays.toml adds or replaces",
+                f"{one.name}: Overlay names {path}, which overlays.toml neither adds nor replaces",
                 hint="name files of overlays.toml and remove.list; texts of lang/ go to upstream by hand",
             )
         if file.action == "replace" and upstreams.get(path) not in file.replaces:

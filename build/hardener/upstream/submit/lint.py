@@ -168,7 +168,7 @@ def _eslint(tree: Path, files: Sequence[str], *more: str) -> Counter[str]:
     except json.JSONDecodeError as error:
         raise InstallError(
             f"upstream's eslint does not run: {_last(done.complaint)}",
-            hint="hardener upstream --verbose shows all it said",
+            hint="hardener upstream --verbose shows the complete output",
         ) from error
     return Counter(
         f"{os.path.relpath(report['filePath'], tree.resolve())}: {message['ruleId'] or 'error'}: {message['message']}"
@@ -185,7 +185,7 @@ def _tsc(tree: Path, tsconfig: str) -> Counter[str]:
     if done.status and not found:
         raise InstallError(
             f"upstream's tsc does not run: {_last(done.complaint)}",
-            hint="hardener upstream --verbose shows all it said",
+            hint="hardener upstream --verbose shows the complete output",
         )
     return found
 
