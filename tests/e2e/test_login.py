@@ -331,15 +331,39 @@ def test_a_directory_that_is_down_is_no_wrong_password(go: Callable[..., Visit],
     _says(seen, UNREACHABLE)
 
 
-@pytest.mark.parametrize("said", ["", "x", "v=none", "v=,"])
-def test_a_server_that_proves_nothing_is_refused(go: Callable[..., Visit], xmpp: Xmpp, said: str) -> None:
-    """A success without challenge and signature (RFC 5802, section 3): who knows no password can say as much."""
-    xmpp.door = Door(("SCRAM-SHA-256",), unproven=said)
+# A success without a signature, or with a wrong one (RFC 5802, section 3): a server that knows no password can say as much.
+SIGNATURES = ("", "x", "v=", "v=none", "v=,", "x,v=none", "e=other-error", f"v={base64.b64encode(bytes(20)).decode()}")
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256"])
+def test_a_server_that_proves_nothing_is_refused(go: Callable[..., Visit], xmpp: Xmpp, mechanism: str) -> None:
+    """Before a challenge and after one. The right signature, in the end, is accepted."""
     seen = go("hardened")
     seen.wait_for(LOGIN)
+    for said in SIGNATURES:
+        for lie in ({"unproven": said}, {"forged": said}):
+            xmpp.door = Door((mechanism,), **lie)
+            talks = len(xmpp.conversations)
+            sign_in(seen.page)
+            seen.wait_until(lambda talks=talks: len(xmpp.conversations) > talks, "another attempt")
+            seen.wait_for(PROBLEM)
+            assert not seen.page.locator(PREJOIN).count(), lie
+    xmpp.door = Door((mechanism,))
     sign_in(seen.page)
-    seen.wait_for('[data-testid="personal-login.problem"]:not(:empty)')
-    assert not seen.page.locator(PREJOIN).count()
+    seen.wait_for(PREJOIN)
+
+
+def test_the_nonce_of_a_login_is_random(go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext) -> None:
+    """A fixed Math.random() does not fix it, and it is another one at the next connection."""
+    context.add_init_script("Math.random = () => 0.5")
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    for password in ("wrong", PASSWORD):
+        sign_in(seen.page, password=password)
+        seen.wait_for(PROBLEM if password == "wrong" else PREJOIN)  # noqa: S105 (no password)
+    nonces = [talk.nonce for talk in xmpp.conversations]
+    assert len({*nonces}) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces)
 
 
 def test_a_server_without_personal_login_gets_no_password(go: Callable[..., Visit], xmpp: Xmpp) -> None:
