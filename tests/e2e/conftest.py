@@ -266,6 +266,8 @@ class Xmpp:
     conversations: list[Conversation] = field(default_factory=list)
     sockets: list[WebSocketRoute] = field(default_factory=list)
     down: bool = False  # takes no connection
+    slow: str = ""  # answers to what begins like this wait for let_go()
+    held: list[Callable[[], None]] = field(default_factory=list)
 
     def serve(self, socket: WebSocketRoute) -> None:
         """Answer one client until it leaves."""
@@ -279,10 +281,21 @@ class Xmpp:
         self.sockets.append(socket)
 
         def answer(message: str | bytes) -> None:
-            for one in talk.answer(str(message)):
-                socket.send(one)
+            for stanza in talk.answer(str(message)):
+                socket.send(stanza)
 
-        socket.on_message(answer)
+        def take(message: str | bytes) -> None:
+            if self.slow and str(message).startswith(self.slow):
+                self.held.append(lambda: answer(message))
+            else:
+                answer(message)
+
+        socket.on_message(take)
+
+    def let_go(self) -> None:
+        """Give the answers that were held back."""
+        while self.held:
+            self.held.pop(0)()
 
     def stop(self) -> None:
         """Break the connections and take no new one, as a server does that is stopped."""

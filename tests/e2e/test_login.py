@@ -36,6 +36,10 @@ CANARY = "Zaunkönig-7 & Söhne"
 JOINED = "() => APP.conference.isJoined()"
 WRONG = "User name or password is wrong."
 UNREACHABLE = "The conference server cannot be reached. Please try again later or contact your organisation."
+UNDECIDED = (
+    "The conference server is running, but its sign-in service does not answer: it may be slow or down."
+    " Please try again later or contact your organisation."
+)
 ENDED = "Your session has ended (for example because your account was changed). Please sign in again."
 GATEWAY = "https://gateway.invalid/login?state={state}&room={room}"
 
@@ -328,7 +332,40 @@ def test_a_directory_that_is_down_is_no_wrong_password(go: Callable[..., Visit],
     seen = go("hardened")
     seen.wait_for(LOGIN)
     sign_in(seen.page)
-    _says(seen, UNREACHABLE)
+    _says(seen, UNDECIDED)
+
+
+@pytest.mark.parametrize("step", ["<auth", "<response", "<iq"])
+def test_a_directory_that_is_slow_is_waited_for(go: Callable[..., Visit], xmpp: Xmpp, step: str) -> None:
+    """On one connection, up to some forty seconds, on the login page as for the meeting; then the page says what is slow."""
+    seen = go("hardened")
+    seen.wait_for(LOGIN)
+    seen.page.clock.install()
+    xmpp.slow = step
+    sign_in(seen.page)
+    seen.wait_until(lambda: bool(xmpp.held), f"the frame {step}")
+    seen.page.clock.fast_forward(7_000)
+    seen.page.clock.fast_forward(41_000)
+    _says(seen, UNDECIDED)
+    assert len(xmpp.conversations) == 1
+
+    xmpp.held.clear()
+    seen.page.get_by_role("button", name="Try again").click()
+    seen.wait_until(lambda: bool(xmpp.held), f"the frame {step}")
+    seen.page.clock.fast_forward(30_000)
+    xmpp.slow = ""
+    xmpp.let_go()
+    seen.wait_for(PREJOIN)
+
+    xmpp.slow = step
+    _joins(seen)
+    seen.wait_until(lambda: bool(xmpp.held), f"the frame {step} for the meeting")
+    seen.page.clock.fast_forward(30_000)
+    assert seen.page.evaluate("() => Boolean(APP.store.getState()['features/base/connection'].connecting)")
+    xmpp.slow = ""
+    xmpp.let_go()
+    seen.page.wait_for_function(JOINED)
+    assert len(xmpp.conversations) == 3
 
 
 # A success without a signature, or with a wrong one (RFC 5802, section 3): a server that knows no password can say as much.
@@ -360,7 +397,7 @@ def test_the_nonce_of_a_login_is_random(go: Callable[..., Visit], xmpp: Xmpp, co
     seen.wait_for(LOGIN)
     for password in ("wrong", PASSWORD):
         sign_in(seen.page, password=password)
-        seen.wait_for(PROBLEM if password == "wrong" else PREJOIN)  # noqa: S105 (no password)
+        seen.wait_for(PROBLEM if password == "wrong" else PREJOIN)
     nonces = [talk.nonce for talk in xmpp.conversations]
     assert len({*nonces}) == 2
     assert all(re.fullmatch("[0-9a-f]{32}", nonce) for nonce in nonces)

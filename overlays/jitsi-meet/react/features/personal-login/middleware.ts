@@ -25,7 +25,7 @@ import MiddlewareRegistry from '../base/redux/MiddlewareRegistry';
 import { askAndLogOut, endSession, keepOwnConnection } from './actions';
 import { forget, getLogin, getLoginMode } from './functions';
 import { isLeaving, openMedia, rejoin, setLeaving, startWaiting, stopWaiting } from './rejoin';
-import { toProblem } from './verify';
+import { PATIENCE_WITH_LOGIN, isAuthenticating, toProblem } from './verify';
 
 /** Whether the meeting has failed in a way that passes; upstream then leaves it and disconnects, before it loads the page anew. */
 let returning = false;
@@ -33,7 +33,7 @@ let returning = false;
 /** Whether upstream itself leaves the meeting, in the same task in which it has failed. Who leaves later, leaves for good. */
 let failing = false;
 
-/** Milliseconds until a connection that neither stands nor fails is given up. */
+/** Milliseconds until a connection that neither stands nor fails is given up, unless the server has the login. */
 const PATIENCE_WITH_CONNECTING = 15000;
 
 /** Milliseconds until a meeting that neither lets somebody in nor says why not counts as not ready. */
@@ -59,11 +59,22 @@ function connectAgain(connection: any) {
  * @param {Object} connection - The connection.
  * @param {string} name - The error.
  * @param {number} patience - Milliseconds.
+ * @param {number} more - Milliseconds beyond that, if the server then has the login.
  * @returns {void}
  */
-function failAfter({ dispatch }: IStore, connection: any, name: string, patience: number) {
+function failAfter({ dispatch }: IStore, connection: any, name: string, patience: number, more = 0) {
+    const fail = () => {
+        connection && dispatch(connectionFailed(connection, { name }));
+    };
+
     clearTimeout(timer);
-    timer = setTimeout(() => connection && dispatch(connectionFailed(connection, { name })), patience);
+    timer = setTimeout(() => {
+        if (more && isAuthenticating(connection)) {
+            timer = setTimeout(fail, more);
+        } else {
+            fail();
+        }
+    }, patience);
 }
 
 // A page that comes back with "Back" or "Forward" as it was left has the login of who left it in memory.
@@ -94,7 +105,8 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         break;
 
     case CONNECTION_WILL_CONNECT:
-        failAfter(store, action.connection, JitsiConnectionErrors.OTHER_ERROR, PATIENCE_WITH_CONNECTING);
+        failAfter(store, action.connection, JitsiConnectionErrors.OTHER_ERROR, PATIENCE_WITH_CONNECTING,
+            PATIENCE_WITH_LOGIN);
         break;
 
     case CONNECTION_ESTABLISHED:
@@ -124,7 +136,7 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
             break;
         }
         const passes = error.name === JitsiConnectionErrors.PASSWORD_REQUIRED
-            ? toProblem(connection, error.name, error.message) === 'unreachable' && startWaiting(JitsiConnectionErrors.OTHER_ERROR)
+            ? toProblem(connection, error.name, error.message) === 'undecided' && startWaiting(JitsiConnectionErrors.OTHER_ERROR)
             : startWaiting(error.name);
 
         if (passes) {

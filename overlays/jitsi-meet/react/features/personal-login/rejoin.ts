@@ -44,8 +44,8 @@ let _running = false;
 /** The longest time until the next attempt. It grows until the meeting is joined. */
 let _pause = FIRST_PAUSE;
 
-/** Ends the question to the server that is under way. */
-let _question = new AbortController();
+/** Ends the pause, or the question to the server, that is under way. */
+let _step = new AbortController();
 
 /** Whether the meeting was left without a return: neither to reconnect, nor for a breakout room. */
 let _leaving = false;
@@ -74,7 +74,7 @@ export function getWaiting(state: IReduxState): Waiting | undefined {
 export function stopWaiting() {
     _waiting = undefined;
     _pause = FIRST_PAUSE;
-    _question.abort();
+    _step.abort();
 }
 
 /**
@@ -118,9 +118,10 @@ export function startWaiting(error: string): boolean {
  * the same.
  *
  * @param {number} milliseconds - The longest time.
+ * @param {AbortSignal} signal - Ends it early.
  * @returns {Promise<void>}
  */
-function pause(milliseconds: number) {
+function pause(milliseconds: number, signal: AbortSignal) {
     return new Promise<void>(resolve => {
         const timer = setTimeout(done, milliseconds * (0.5 + (Math.random() / 2)));
 
@@ -135,6 +136,7 @@ function pause(milliseconds: number) {
             resolve();
         }
         window.addEventListener('online', done);
+        signal.addEventListener('abort', done);
     });
 }
 
@@ -192,14 +194,18 @@ export function openMedia() {
 export function rejoin(connection: { disconnect: Function; }, end: () => void) {
     return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
         // It may be about to resume by itself, and would stand in the room as a ghost.
-        disconnectForGood(connection);
+        const closed = disconnectForGood(connection);
 
         if (_running) {
             return;
         }
         _running = true;
         for (;;) {
-            await pause(_pause);
+            _step = new AbortController();
+            await Promise.all([ closed, pause(_pause, _step.signal) ]);
+            if (!_waiting) {
+                break;
+            }
             _pause = Math.min(_pause * 2, LONGEST_PAUSE);
 
             const { jwt } = getState()['features/base/jwt'];
@@ -220,13 +226,13 @@ export function rejoin(connection: { disconnect: Function; }, end: () => void) {
                 }
                 const { domain, id, password } = login;
 
-                _question = new AbortController();
+                _step = new AbortController();
                 const preferBosh = await verify(state, {
                     domain,
                     id,
                     password,
                     token: login.mode === 'token' ? state['features/base/jwt'].jwt : undefined
-                }, _question.signal);
+                }, _step.signal);
 
                 if (_waiting && !isPrejoinPageVisible(getState())) {
                     // As upstream does it on the way to another server: a track that was in one meeting sends nothing in the next.

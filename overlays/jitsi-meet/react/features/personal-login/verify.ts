@@ -8,9 +8,11 @@ import { fetchWithin } from './functions';
  * Why the server has not let somebody in. 'refused': name, password or token are wrong. 'unreachable': no answer, or one that
  * says nothing about the login. 'unsupported': the server has no personal login of this kind. 'passwordNotAllowed',
  * 'userNotAllowed': no server has such a password or account, so that none was asked. 'blocked': the server answers requests of the
- * page, but something on the way lets no connection through.
+ * page, but something on the way lets no connection through. 'undecided': the server has the login, and does not say yes or no: its
+ * directory is slow or down, for example.
  */
-export type Problem = 'blocked' | 'passwordNotAllowed' | 'refused' | 'unreachable' | 'unsupported' | 'userNotAllowed';
+export type Problem
+    = 'blocked' | 'passwordNotAllowed' | 'refused' | 'undecided' | 'unreachable' | 'unsupported' | 'userNotAllowed';
 
 /** What to log in with: an account, or a token. */
 interface ICredentials {
@@ -20,12 +22,14 @@ interface ICredentials {
     token?: string;
 }
 
-/** A connection that is being tried. */
-interface IAttempt {
-    close: () => void;
+/** How an attempt has ended. */
+interface IOutcome {
 
-    /** Whether the password or the token is on its way. */
-    isAuthenticating: () => boolean;
+    /** Whether the other way may be tried: the server has neither the login nor a reason to refuse it. */
+    open: boolean;
+
+    /** Why it has failed, if it has. */
+    problem?: Problem;
 }
 
 /** Milliseconds until a server that says nothing counts as unreachable. Upstream waits for 67 seconds. */
@@ -34,8 +38,14 @@ const PATIENCE = 12000;
 /** Milliseconds until a connection that has not come to the login is given up, where there is another way. */
 const PATIENCE_UNTIL_LOGIN = 6000;
 
-/** Milliseconds until a connection that has come to the login and no further is given up, where there is another way. */
-const PATIENCE_WITH_LOGIN = 10000;
+/**
+ * Milliseconds that a server gets beyond that to decide about a login. Directories take tens of seconds where one of their servers is
+ * down; web servers cut a connection on which nothing is said for 60.
+ */
+export const PATIENCE_WITH_LOGIN = 40000;
+
+/** Milliseconds until a connection that does not close counts as closed. */
+const PATIENCE_WITH_CLOSING = 2000;
 
 /** Milliseconds for the question whether the server answers at all. */
 const PATIENCE_WITH_PROBE = 2000;
@@ -62,7 +72,17 @@ export function toProblem(connection: any, name: string, message?: string): Prob
     const refusal = connection.xmpp.connection.getLastFailedMessage() ?? '';
 
     // Where nothing was refused, there was no way to log in.
-    return !refusal ? 'unsupported' : NOT_LOOKED_AT.test(refusal) ? 'unreachable' : 'refused';
+    return !refusal ? 'unsupported' : NOT_LOOKED_AT.test(refusal) ? 'undecided' : 'refused';
+}
+
+/**
+ * Return whether the password or the token is on its way to the server, or there.
+ *
+ * @param {Object} connection - The connection.
+ * @returns {boolean}
+ */
+export function isAuthenticating(connection: any): boolean {
+    return Boolean(connection.xmpp.connection._stropheConn._sasl_mechanism);
 }
 
 /**
@@ -70,67 +90,31 @@ export function toProblem(connection: any, name: string, message?: string): Prob
  * as the page is open. The rest of it goes by login-no-password-kept-in-the-connection.patch.
  *
  * @param {Object} connection - The connection.
- * @returns {void}
+ * @returns {Promise<void>} Resolves once the connection is closed, or does not close in time.
  */
-export function disconnectForGood(connection: any) {
-    Promise.resolve(connection.disconnect())
+export async function disconnectForGood(connection: any) {
+    const strophe = connection.xmpp.connection._stropheConn;
+    const { socket } = strophe._proto;
+
+    // Strophe is done as soon as it has asked the socket to close.
+    const closed = socket && new Promise(resolve => socket.addEventListener('close', resolve));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise(resolve => {
+        timer = setTimeout(resolve, PATIENCE_WITH_CLOSING);
+    });
+
+    // An offer of the server that is still on its way gets no login.
+    strophe.do_authentication = false;
+
+    const disconnected = Promise.resolve(connection.disconnect())
         .then(() => {
             // A function of the library that has the arguments of connect(), and is called with a change that will not come.
-            connection.xmpp.connection._stropheConn.connect_callback = undefined;
+            strophe.connect_callback = undefined;
         })
         .catch(() => undefined);
-}
 
-/**
- * Tries to log in on a connection of its own, which joins nothing.
- *
- * @param {Object} state - The redux state.
- * @param {boolean} preferBosh - Whether to connect with BOSH.
- * @param {Object} credentials - What to log in with.
- * @param {Function} settle - Called once, with nothing or with a Problem, and with whether that is the server's own answer.
- * @returns {Object}
- */
-function attempt(
-        state: IReduxState,
-        preferBosh: boolean,
-        { domain, id, password, token }: ICredentials,
-        settle: (problem?: Problem, answered?: boolean) => void): IAttempt {
-    const config = { ...state['features/base/config'],
-        preferBosh };
-    const options = { ...constructOptions({ ...state,
-        'features/base/config': config }),
-        enableWebsocketResume: false };
-    const connection = new JitsiMeetJS.JitsiConnection(options.appId, token ?? null, options);
-    const { CONNECTION_DISCONNECTED, CONNECTION_ESTABLISHED, CONNECTION_FAILED } = JitsiConnectionEvents;
-    let open = true;
-
-    const close = () => {
-        open = false;
-        disconnectForGood(connection);
-    };
-
-    // A refusal is followed by the loss of the connection: the first event counts.
-    const end = (problem?: Problem, answered?: boolean) => {
-        if (open) {
-            close();
-            settle(problem, answered);
-        }
-    };
-
-    connection.addEventListener(CONNECTION_ESTABLISHED, () =>
-        end(isOfDomain(connection.getJid(), domain) ? undefined : 'unsupported'));
-    connection.addEventListener(CONNECTION_DISCONNECTED, () => end('unreachable'));
-    connection.addEventListener(CONNECTION_FAILED, (name: string, message?: string) =>
-        end(toProblem(connection, name, message), name === JitsiConnectionErrors.PASSWORD_REQUIRED));
-
-    // Without the name of a room: no conference is asked for.
-    connection.connect({ id,
-        password });
-
-    return {
-        close,
-        isAuthenticating: () => Boolean(connection.xmpp.connection._stropheConn._sasl_mechanism)
-    };
+    await Promise.race([ Promise.all([ closed, disconnected ]), late ]);
+    clearTimeout(timer);
 }
 
 /**
@@ -153,8 +137,8 @@ async function explain(service?: string): Promise<Problem> {
 /**
  * Asks the server whether it accepts a login, on a connection of its own that is closed at once. Nothing of it reaches the
  * store, and no room is joined: the connection of the meeting starts the meeting as soon as it stands. Where WebSocket or BOSH
- * does not come about or stands still, the other one is tried, after the first one was closed: the password is never on two
- * connections, and a wrong one does not count double.
+ * does not come to the login, the other one is tried. Once the server has the login, it is waited for on that connection: the password
+ * is sent once, and a wrong one does not count double.
  *
  * @param {Object} state - The redux state.
  * @param {Object} credentials - What to log in with.
@@ -167,12 +151,13 @@ export async function verify(state: IReduxState, credentials: ICredentials, sign
     const ways = bosh && websocket ? [ first, !first ] : [ first ];
 
     for (const way of ways) {
-        const { answered, problem } = await tryWay(state, way, credentials, way === ways[ways.length - 1], signal);
+        const patience = way === ways[ways.length - 1] ? PATIENCE : PATIENCE_UNTIL_LOGIN;
+        const { open, problem } = await tryWay(state, way, credentials, patience, signal);
 
         if (!problem) {
             return way;
         }
-        if (answered || problem !== 'unreachable' || signal?.aborted) {
+        if (!open || signal?.aborted) {
             throw problem;
         }
     }
@@ -181,50 +166,61 @@ export async function verify(state: IReduxState, credentials: ICredentials, sign
 }
 
 /**
- * Tries one way, for as long as there is hope.
+ * Tries to log in one way, on a connection that joins nothing and is closed in the end.
  *
  * @param {Object} state - The redux state.
  * @param {boolean} preferBosh - Whether to connect with BOSH.
  * @param {Object} credentials - What to log in with.
- * @param {boolean} last - Whether there is no other way.
+ * @param {number} patience - Milliseconds until the connection has to have come to the login.
  * @param {AbortSignal} signal - Ends it early.
- * @returns {Promise<Object>} The Problem, if there was one, and whether it is the server's own answer.
+ * @returns {Promise<Object>} How it has ended.
  */
-function tryWay(
+async function tryWay(
         state: IReduxState,
         preferBosh: boolean,
-        credentials: ICredentials,
-        last: boolean,
-        signal?: AbortSignal) {
-    return new Promise<{ answered?: boolean; problem?: Problem; }>(resolve => {
-        const timers: Array<ReturnType<typeof setTimeout>> = [];
-        const settle = (problem?: Problem, answered?: boolean) => {
-            timers.forEach(clearTimeout);
-            signal?.removeEventListener('abort', giveUp);
-            resolve({ answered,
-                problem });
-        };
-        const { close, isAuthenticating } = attempt(state, preferBosh, credentials, settle);
+        { domain, id, password, token }: ICredentials,
+        patience: number,
+        signal?: AbortSignal): Promise<IOutcome> {
+    const config = { ...state['features/base/config'],
+        preferBosh };
+    const options = { ...constructOptions({ ...state,
+        'features/base/config': config }),
+        enableWebsocketResume: false };
+    const connection: any = new JitsiMeetJS.JitsiConnection(options.appId, token ?? null, options);
+    const { CONNECTION_DISCONNECTED, CONNECTION_ESTABLISHED, CONNECTION_FAILED } = JitsiConnectionEvents;
+    let timer: ReturnType<typeof setTimeout> | undefined;
 
-        /**
-         * Ends the attempt.
-         *
-         * @returns {void}
-         */
-        function giveUp() {
-            close();
-            settle('unreachable');
-        }
+    // A refusal is followed by the loss of the connection: the first event counts.
+    const outcome = await new Promise<IOutcome>(resolve => {
+        const end = (problem?: Problem) => resolve({
+            open: problem === 'unreachable' && !isAuthenticating(connection),
+            problem
+        });
 
-        signal?.addEventListener('abort', giveUp);
-        if (last) {
-            timers.push(setTimeout(giveUp, PATIENCE));
-        } else {
-            timers.push(
-                setTimeout(() => isAuthenticating() || giveUp(), PATIENCE_UNTIL_LOGIN),
-                setTimeout(giveUp, PATIENCE_WITH_LOGIN));
-        }
+        signal?.addEventListener('abort', () => end('unreachable'));
+        timer = setTimeout(() => {
+            if (isAuthenticating(connection)) {
+                timer = setTimeout(() => end('undecided'), PATIENCE_WITH_LOGIN);
+            } else {
+                end('unreachable');
+            }
+        }, patience);
+
+        connection.addEventListener(CONNECTION_ESTABLISHED, () =>
+            end(isOfDomain(connection.getJid(), domain) ? undefined : 'unsupported'));
+        connection.addEventListener(CONNECTION_DISCONNECTED, () => end('unreachable'));
+        connection.addEventListener(CONNECTION_FAILED, (name: string, message?: string) =>
+            end(toProblem(connection, name, message)));
+
+        // Without the name of a room: no conference is asked for.
+        connection.connect({ id,
+            password });
     });
+
+    clearTimeout(timer);
+    await disconnectForGood(connection);
+
+    return outcome;
 }
 
 /**

@@ -170,7 +170,7 @@ const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem, use
                 className = { buttonClass }
                 data-testid = 'personal-login.submit'
                 type = 'submit'>
-                { t(problem === 'unreachable' ? 'personalLogin.retry' : 'personalLogin.submit') }
+                { t(problem === 'unreachable' || problem === 'undecided' ? 'personalLogin.retry' : 'personalLogin.submit') }
             </button>
         </form>
     );

@@ -219,6 +219,7 @@ const LoginPage = () => {
                 passwordNotAllowed: 'passwordNotAllowed',
                 refused,
                 tokenUnusable: 'tokenUnusable',
+                undecided: 'undecided',
                 unreachable: 'unreachable',
                 unsupported: 'unsupportedServer',
                 userNotAllowed: 'userNotAllowed'
