@@ -155,7 +155,7 @@ def check_fast(session: nox.Session) -> None:
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
     """Run the browser tests on the built bundle (needs nginx and chromium; calls need Docker)."""
-    run(session, "pytest", "tests/e2e", *session.posargs)
+    run(session, *PYTEST, "tests/e2e", *session.posargs)
 
 
 @nox.session(default=False)
