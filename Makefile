@@ -29,7 +29,7 @@ demo: setup ## build the embedded demo upstream
 test: setup ## run lint, types and all tests
 	@$(NOX) lint test -- $(ARGS)
 
-check-fast: setup ## run lint, types and unit tests, in less than a minute
+check-fast: setup ## run lint, types and unit tests
 	@$(NOX) check-fast -- $(ARGS)
 
 lint: setup ## check style and types

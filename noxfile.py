@@ -147,7 +147,7 @@ def test(session: nox.Session) -> None:
 
 @nox.session(name="check-fast", default=False)
 def check_fast(session: nox.Session) -> None:
-    """Check style, types, imports and the unit tests: what a change needs again and again, in less than a minute."""
+    """Run lint and the unit tests, without servers and browsers."""
     lint(session)
     run(session, *PYTEST, "build/hardener", "tests/unit", *session.posargs)
 
