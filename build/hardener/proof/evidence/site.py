@@ -156,7 +156,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._switch()
             owner.record.add("harness", "own-websocket", path=self.path[:300])
         elif servers is None:
-            self._switch()
             owner.converse(self._switch())
         else:
             # Prosody first: where it refuses, so do we.

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener.proof.evidence import canaries
+from hardener.proof.evidence import canaries, site
 from hardener.proof.evidence.site import HOST, STAGE, OwnServer, Scene
+from hardener.proof.xmpp import websocket
+from hardener.proof.xmpp.stanzas import FRAMING, local, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> OwnServer:
-    site = tmp_path / "site"
-    (site / "static").mkdir(parents=True)
-    (site / "index.html").write_text(
+    folder = tmp_path / "site"
+    (folder / "static").mkdir(parents=True)
+    (folder / "index.html").write_text(
         '<!--#include virtual="head.html" --><script><!--#include virtual="/config.js" --></script>'
     )
-    (site / "head.html").write_text('<base href="/"><!--# echo var="x" default="d" -->')
-    (site / "config.js").write_text("var config = {};")
+    (folder / "head.html").write_text('<base href="/"><!--# echo var="x" default="d" -->')
+    (folder / "config.js").write_text("var config = {};")
     (tmp_path / "secret.txt").write_text("secret")
-    return OwnServer(SimpleNamespace(tcp=_no_socket), site, Scene(), None, None)
+    return OwnServer(SimpleNamespace(tcp=_no_socket), folder, Scene(), None, None)
 
 
 def _no_socket(*_address: object) -> object:
@@ -69,3 +75,76 @@ def test_the_stage_and_the_canaries(server: OwnServer) -> None:
     assert b"'https://fetch.' + D" in pages
     for one in canaries.CANARIES:
         assert one.kind.encode() in pages or one.host.encode() in pages
+
+
+class Notes:
+    """A record that keeps what is added."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+
+    def add(self, _witness: str, kind: str, **_facts: object) -> None:
+        self.kinds.append(kind)
+
+
+@contextlib.contextmanager
+def at_the_door(server: OwnServer) -> Iterator[socket.socket]:
+    """A browser's end of a connection to the server's handler, which has ended when the block has."""
+    browser, own = socket.socketpair()
+    browser.settimeout(30)
+    handler = type("Bound", (site._Handler,), {"owner": server})
+
+    def serve() -> None:
+        with contextlib.suppress(OSError, EOFError), own:
+            handler(own, ("browser", 0), None)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with browser:
+        yield browser
+    thread.join()
+
+
+def open_stream(browser: socket.socket) -> list[str]:
+    ready = websocket.connect(browser, HOST, "/xmpp-websocket", "xmpp")
+    ready.send(f"<open xmlns='{FRAMING}' to='{HOST}' version='1.0'/>")
+    return [local(parse(ready.receive())) for _answer in range(2)]
+
+
+def test_a_browser_that_opens_a_stream_is_answered_by_the_stub(server: OwnServer) -> None:
+    server.record = Notes()
+    with at_the_door(server) as browser:
+        assert open_stream(browser) == ["open", "features"]
+        browser.sendall(b"\x81\x01x")  # without a mask
+    assert server.record.kinds == ["xmpp", "stub-error"]
+
+
+def test_a_browser_that_opens_a_stream_is_connected_to_the_real_servers_where_there_are_some(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    server.record = Notes()
+    real = OwnServer(SimpleNamespace(tcp=_no_socket), tmp_path, Scene(), Notes(), None)
+    near, far = socket.socketpair()
+    server.scene.real = SimpleNamespace(
+        connect=lambda _query: websocket.connect(near, HOST, "/xmpp-websocket", "xmpp"), config=""
+    )
+    handler = type("Real", (site._Handler,), {"owner": real})
+
+    def serve() -> None:
+        with contextlib.suppress(OSError, EOFError), far:
+            handler(far, ("relay", 0), None)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with at_the_door(server) as browser:
+        assert open_stream(browser) == ["open", "features"]
+    thread.join()
+    assert (server.record.kinds, real.record.kinds) == (["xmpp"], ["xmpp"])
+
+
+def test_a_handshake_that_is_not_valid_gets_no_websocket(server: OwnServer) -> None:
+    server.record = Notes()
+    with at_the_door(server) as browser:
+        browser.sendall(f"GET /xmpp-websocket HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: websocket\r\n\r\n".encode())
+        assert browser.recv(100) == b""
+    assert server.record.kinds == []
