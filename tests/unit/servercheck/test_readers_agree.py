@@ -128,7 +128,15 @@ def our_nginx(text: str) -> tuple[list[Any], list[str]]:
     directives, unclear = nginx.parse(text, "x.conf", lambda *_: [])
 
     def plain(found: list[nginx.Directive]) -> list[Any]:
-        return [(one.name, one.words, one.where.line, None if one.body is None else plain(one.body)) for one in found]
+        return [
+            (
+                directive.name,
+                directive.words,
+                directive.where.line,
+                None if directive.body is None else plain(directive.body),
+            )
+            for directive in found
+        ]
 
     return plain(directives), [doubt.reason for doubt in unclear]
 
@@ -142,9 +150,14 @@ def their_nginx(folder: Path, text: str) -> list[Any]:
 
     def plain(found: list[dict[str, Any]]) -> list[Any]:
         return [
-            (one["directive"], tuple(one["args"]), one["line"], plain(one["block"]) if "block" in one else None)
-            for one in found
-            if one["directive"] != "#"  # comments in the middle of a directive
+            (
+                directive["directive"],
+                tuple(directive["args"]),
+                directive["line"],
+                plain(directive["block"]) if "block" in directive else None,
+            )
+            for directive in found
+            if directive["directive"] != "#"  # comments in the middle of a directive
         ]
 
     return plain(read["config"][0]["parsed"])
@@ -201,8 +214,8 @@ def test_what_nginx_does_not_start_with_is_told(text: str) -> None:
 def our_dotenv(text: str) -> tuple[dict[str, str], list[str]]:
     """Return the variables, and what could not be told."""
     settings, unclear = dotenv.read(text, ".env")
-    return {name: UNKNOWN if one.unknown else one.value for name, one in settings.items()}, [
-        one.reason for one in unclear
+    return {name: UNKNOWN if setting.unknown else setting.value for name, setting in settings.items()}, [
+        doubt.reason for doubt in unclear
     ]
 
 
