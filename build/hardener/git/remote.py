@@ -22,7 +22,7 @@ from hardener.errors import PinError, StackError, UnreachableError
 from hardener.git import leftovers
 from hardener.git.mirror import REMOTE
 from hardener.git.sources import VARIABLE, without_password
-from hardener.system import disk, locks
+from hardener.system import disk, locks, process
 
 try:
     import git
@@ -168,7 +168,10 @@ class Transfer:
             "maintenance.auto": "false",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = ["git", *options, verb, *words]
+        # GitPython passes on our whole environment; of git's own variables only the user's configuration counts here.
+        unwanted = (name for name in os.environ if name.startswith("GIT_") and not _counts_here(name))
+        drop = [word for name in sorted(unwanted) for word in ("-u", name)]
+        command = ["env", *drop, "git", *options, verb, *words]
         with tempfile.TemporaryFile() as file, self._git.custom_environment(**environment):
             file.write(stdin.encode())
             file.seek(0)
@@ -177,12 +180,12 @@ class Transfer:
             # It inherits our locks, as all programs do: it may outlive us, and no other process may write here until
             # then.
             with locks.spawning:
-                process = self._git.execute(command, istream=file, as_process=True, pass_fds=tuple(locks.held_locks))
+                running = self._git.execute(command, istream=file, as_process=True, pass_fds=tuple(locks.held_locks))
             progress = _Progress(self.tell)
             git.cmd.handle_process_output(
-                process, None, progress.new_message_handler(), finalizer=None, decode_streams=True
+                running, None, progress.new_message_handler(), finalizer=None, decode_streams=True
             )
-            process.wait(stderr="\n".join(progress.error_lines + progress.other_lines))
+            running.wait(stderr="\n".join(progress.error_lines + progress.other_lines))
             return ""
 
     def _unreachable(self, complaint: str) -> UnreachableError:
@@ -192,6 +195,10 @@ class Transfer:
             hint=f"name a mirror: {VARIABLE}=NAME=URL-or-path (or build the demo without upstream: make demo)",
             details=() if self.local else diagnose(self.where),
         )
+
+
+def _counts_here(name: str) -> bool:
+    return name.startswith("GIT_CONFIG_") or name == "GIT_TERMINAL_PROMPT" or process.is_passed(name)
 
 
 def _was_killed(error: git.GitCommandError, complaint: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import time
@@ -23,12 +24,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hardener.system.process")
 
-# Variables that would change what git, npm or node do without standing in our command lines. Those that only say how
-# to reach the network (proxies, certificate stores, a registry mirror) stay: content is checked by id and integrity.
-# npm reads its own variables in capitals, too, so names are compared without case.
-_DROPPED = frozenset(
-    "language git_dir git_work_tree git_index_file git_object_directory git_alternate_object_directories git_prefix"
-    " git_config_parameters git_config_count node_options node_env node_path npm_config_omit npm_config_include".split()
+# The variables that programs are given: how to find programs and folders, and how to reach the network (proxies,
+# certificate stores, a registry, credentials). Content is checked by id and integrity, so those cannot change a result.
+# Any other variable stays away: git, npm, node, Python and the dynamic linker know hundreds that change an answer
+# without a word in our command lines. npm and proxies read both cases, so names are compared in lower case.
+_PASSED = re.compile(
+    r"path|home|user|logname|shell|term|tmpdir|temp|tmp|xdg_\w+|hardener_\w+|no_color"
+    r"|(?:https?|all|ftp|no)_proxy"
+    r"|ssl_cert_(?:file|dir)|requests_ca_bundle|curl_ca_bundle|node_extra_ca_certs"
+    r"|git_(?:ssl_\w+|ssh|ssh_command|ssh_variant|askpass|proxy_command|http_proxy_authmethod|terminal_prompt)"
+    r"|ssh_(?:auth_sock|agent_pid|askpass|askpass_require)|display|docker_\w+"
+    r"|npm_token|node_auth_token|npm_config_(?://.*|.*:registry|registry|cache|ca|cafile|https?_proxy|proxy|noproxy"
+    r"|strict_ssl|userconfig|globalconfig|_auth\w*|fetch_\w+|maxsockets)"
 )
 # All that code of upstream and of its packages (bundler configuration, loaders, Makefile, linters) is given. Tokens and
 # passwords are none of its business, and what it could read unseen (SASS_PATH, MAKEFLAGS) would be in no step's key.
@@ -57,14 +64,19 @@ class Completed:
 
 
 def environment(extra: Mapping[str, str] | None = None, *, upstreams: bool = False) -> dict[str, str]:
-    """Return the environment for a child: ours, less what would change its behaviour unseen, in a fixed locale.
+    """Return the environment for a child: what it needs of ours (:data:`_PASSED`), in a fixed locale.
 
     A child that runs ``upstreams`` code gets a few variables of ours and nothing else.
     """
-    names = {name for name in os.environ if name.lower() not in _DROPPED}
+    names = {name for name in os.environ if is_passed(name)}
     env = {name: os.environ[name] for name in (names & _FOR_UPSTREAM if upstreams else names)}
     env |= {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
     return env | dict(extra or {})
+
+
+def is_passed(name: str) -> bool:
+    """Return whether programs are given a variable of this name."""
+    return _PASSED.fullmatch(name.lower()) is not None
 
 
 def run(
