@@ -131,7 +131,7 @@ def _wanted(repository: Repository, component: Component) -> list[str] | None:
     if repository.commit(component.commit) != component.commit or not repository.ends_at(component.commit):
         return None
     missing = repository.missing(component.commit)
-    entries = repository.entries(component.commit)
+    entries = repository.entries(component.commit, links=True)  # a checkout writes these as well
     return sorted({e.blob for path, e in entries.items() if e.blob in missing and not inside(path, component.exclude)})
 
 

@@ -28,7 +28,7 @@ PLAIN_ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
 }
 PLAIN_OPTIONS = ("-c", f"core.attributesFile={os.devnull}")
-REGULAR, EXECUTABLE = "100644", "100755"
+REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,14 @@ class Repository:
         """Return the committer date of a commit, in seconds since 1970."""
         return int(self.output("show", "-s", "--format=%ct", commit))
 
-    def entries(self, tree: str) -> dict[str, Entry]:
-        """Return all files of a tree or commit, by path (symbolic links and submodules are left out)."""
+    def entries(self, tree: str, *, links: bool = False) -> dict[str, Entry]:
+        """Return all files of a tree or commit, by path; submodules are left out, symbolic links unless ``links``."""
         found = {}
         for line in self.output("ls-tree", "-r", "-z", "--full-tree", tree).split("\0"):
             if line:
                 head, path = line.split("\t", 1)
                 mode, _, blob = head.split(" ")
-                if mode in (REGULAR, EXECUTABLE):
+                if mode in (REGULAR, EXECUTABLE) or (links and mode == LINK):
                     found[path] = Entry(mode, blob)
         return found
 

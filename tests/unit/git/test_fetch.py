@@ -11,7 +11,8 @@ from hardener.errors import PinError, UnreachableError, UsageError
 from hardener.git.fetch import fetch, mirror_of
 from hardener.git.repository import Repository
 from hardener.git.sources import chosen_sources, sources
-from support.fakes import FILES, FakeUpstream
+from hardener.pipeline.checkout import write_tree
+from support.fakes import FILES, SUBMODULE, SYMLINK, FakeUpstream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,37 @@ def test_what_is_excluded_no_more_is_fetched_then(upstream: FakeUpstream) -> Non
     fetched = fetch(upstream.component())
     assert fetched.objects == 2
     assert Repository(fetched.mirror).missing(upstream.head) == set()
+
+
+def test_a_tree_with_links_and_submodules_can_be_checked_out(upstream: FakeUpstream, tmp_path: Path) -> None:
+    """The content of a link is a blob of its own, which a checkout reads; a submodule's commit is not fetched."""
+    targets = {"link": b"README.md", "android/link": b"../README.md", "dangling": b"nowhere", "up": b"../../etc"}
+    modes = dict.fromkeys(targets, SYMLINK) | {"module": SUBMODULE}
+    upstream.commit({**targets, "module": upstream.head.encode()}, modes=modes)
+    component = upstream.component(exclude=("android",))
+    write_tree(component, fetch(component).mirror, upstream.head, tmp_path)
+    assert {name: str((tmp_path / name).readlink()) for name in ("link", "dangling", "up")} == {
+        "link": "README.md",
+        "dangling": "nowhere",
+        "up": "../../etc",
+    }
+    assert not (tmp_path / "android").exists()
+
+
+def test_variables_of_git_do_not_change_what_is_fetched(
+    upstream: FakeUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shallow").write_text(f"{'1' * 40}\n")
+    settings = {
+        "GIT_SHALLOW_FILE": tmp_path / "shallow",
+        "GIT_DIR": tmp_path,
+        "GIT_OBJECT_DIRECTORY": tmp_path / "none",
+    }
+    settings |= {"GIT_NAMESPACE": "x", "GIT_DEFAULT_REF_FORMAT": "x", "GIT_CEILING_DIRECTORIES": "/", "GIT_TRACE": "1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, str(value))
+    mirror = Repository(fetch(upstream.component(ref="refs/tags/v1.0")).mirror)
+    assert mirror.missing(upstream.head) == set()
 
 
 def test_only_the_pinned_commit_is_fetched_not_its_history(upstream: FakeUpstream) -> None:
