@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Repeatable by default; `pytest --hypothesis-profile explore` looks for new examples.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=60)
 hypothesis.settings.register_profile("explore", deadline=None, database=None, max_examples=2000)
+_EXAMPLES = int(os.environ.get("HARDENER_FUZZ_EXAMPLES", "20000"))
+hypothesis.settings.register_profile("fuzz", deadline=None, database=None, max_examples=_EXAMPLES)
 hypothesis.settings.load_profile("repeatable")
 
 

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardener.servercheck.check import check
-from hardener.servercheck.deployments import nginx_site
-from hardener.servercheck.model import GLOBAL, Prosody, Setting, Unknown, Where, strings
-from hardener.servercheck.readers import compose, dotenv, hocon, javascript, lua, nginx
+from hardener.servercheck.deployments import front_servers, java, nginx_site
+from hardener.servercheck.deployments.files import Folder
+from hardener.servercheck.model import GLOBAL, Deployment, Prosody, Setting, Unknown, Where, strings
+from hardener.servercheck.readers import compose, dotenv, hocon, javascript, lua, nginx, properties
+from hardener.servercheck.rules import web
+from support.server_fixtures import HERE
 
 
 def prosody(text: str) -> tuple[Prosody, list]:
@@ -156,6 +159,12 @@ def test_what_cannot_be_read_is_told(text: str):
     assert all(one.vital for one in doubts)
 
 
+def test_a_broken_line_does_not_tell_its_secret():
+    _, doubts = conf('password = ok\n"hunter2hunter2" "x"\n= "hunter2"\n[ "hunter2" = ]\n')
+    assert doubts
+    assert "hunter2" not in "".join(one.reason for one in doubts)
+
+
 # --- config.js
 
 
@@ -295,7 +304,21 @@ TEXTS = st.one_of(
 )
 
 
-@given(TEXTS)
+FILES = {path.name: path.read_text() for path in sorted(HERE.rglob("*")) if path.is_file()}
+
+
+@st.composite
+def mutated(draw: st.DrawFn, name: str) -> str:
+    """A file of a hardened server with pieces cut out, doubled and put in."""
+    text = FILES[name]
+    for _ in range(draw(st.integers(1, 4))):
+        start, end = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+        piece = draw(st.one_of(PIECES, st.sampled_from([text[start:end], "", text[start:end] * 3])))
+        text = text[:start] + piece + text[end if draw(st.booleans()) else start :]
+    return text[:20_000]
+
+
+@given(st.one_of(TEXTS, mutated("meet.example.org.cfg.lua")))
 def test_lua_of_any_kind(text: str):
     made = Prosody()
     lua.read(text.encode(), "x", made, lambda _pattern, _where: [("y", text.encode())] if len(text) < 20 else [])
@@ -304,23 +327,43 @@ def test_lua_of_any_kind(text: str):
         made.provider(section)
 
 
-@given(TEXTS)
+@given(st.one_of(TEXTS, mutated("jicofo.conf")))
 def test_hocon_of_any_kind(text: str):
     hocon.read(text, "x", lambda _name, _where: ("y", text))
 
 
-@given(TEXTS)
+@given(st.one_of(TEXTS, mutated("meet.example.org-config.js")))
 def test_javascript_of_any_kind(text: str):
     javascript.read(text.encode(), "x")
 
 
-@given(TEXTS)
+@given(st.one_of(TEXTS, mutated("meet.example.org.conf")))
 def test_nginx_of_any_kind(text: str):
     directives, _ = nginx.parse(text, "x", lambda _pattern, _where: [("y", text)] if len(text) < 20 else [])
     nginx_site.sites(directives)
 
 
-@given(TEXTS)
+@given(st.one_of(TEXTS, mutated("jicofo.conf")))
+def test_properties_and_options_of_any_kind(text: str):
+    found = [*properties.read(text, "x"), *properties.options(text, "x")]
+    java.old_jicofo(found, {}, Deployment("files"))
+    java.started(found, {}, ("jicofo.",), Deployment("files"))
+
+
+@given(
+    st.sampled_from(["Caddyfile", "haproxy.cfg", "apache2/x.conf", "envoy.yaml"]),
+    st.one_of(TEXTS, mutated("docker-compose.yml")),
+)
+def test_front_servers_of_any_kind(tmp_path_factory: pytest.TempPathFactory, name: str, text: str):
+    path = tmp_path_factory.mktemp("any") / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text.encode())
+    result = Deployment("files")
+    front_servers.read(Folder(path.parent.parent if "/" in name else path.parent, lambda _w, _r, _v: None), result)
+    list(web.check(result))
+
+
+@given(st.one_of(TEXTS, mutated(".env"), mutated("docker-compose.yml")))
 def test_env_and_compose_of_any_kind(text: str):
     settings, _ = dotenv.read(text, "x")
     project = compose.Project(settings, lambda _path, _where: text)

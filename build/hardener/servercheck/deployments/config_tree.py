@@ -220,6 +220,9 @@ def site(folder: Folder, result: Deployment) -> None:
                 more, unclear = nginx.parse(shown, folder.name(path), include)
                 directives += more
                 result.unclear += unclear
+        if nginx_site.too_many(directives):
+            reason = f"more than {nginx_site.MOST} servers: the others were not judged"
+            result.doubt(directives[0].where, reason, vital=True)
         found = nginx_site.sites(directives)
         result.sites = found if any(one.serves for one in found) else result.sites or found
         if any(one.serves for one in result.sites):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Doubt = Callable[[Where, str, bool], None]
 
-LARGEST = 500_000  # bytes; no configuration file is larger
-TOTAL = 10_000_000  # bytes of one deployment
+LARGEST = 250_000  # bytes; no configuration file is larger
+TOTAL = 3_000_000  # bytes of one deployment
 MOST = 20_000  # files and folders looked at
 INCLUDED = 1_000  # files that are included, by all Include lines together
 LONGEST = 1_000  # bytes of a path
@@ -64,6 +64,7 @@ class Folder:
         self.doubt = doubt
         self.read_files: list[str] = []
         self.size = 0
+        self.full = False
         self.included = 0
         self.unreadable: list[Path] = []
         self.live = os.fspath(self.root) == "/" or self.root.is_relative_to("/etc")
@@ -115,6 +116,9 @@ class Folder:
                 return None
             found = content(inside)
             if isinstance(found, bytes) and self.size + len(found) > TOTAL:
+                if self.full:
+                    return None
+                self.full = True
                 found = f"was not read: more than {TOTAL} bytes of configuration; name the deployment's own folder"
             if isinstance(found, str):
                 self.doubt(Where(self.name(path)), found, self.size + LARGEST > TOTAL)

@@ -21,6 +21,11 @@ ANSWERS = frozenset(
     "fastcgi_pass uwsgi_pass scgi_pass memcached_pass js_content perl content_by_lua content_by_lua_file"
     " content_by_lua_block".split()
 )
+MOST = 200  # servers that are judged
+# What a server has from around it.
+OUTER = frozenset(
+    "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static".split()
+)
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
 ACME = "/.well-known/acme-challenge"  # a client for certificates may answer there
 
@@ -37,11 +42,18 @@ def sites(directives: list[Directive]) -> list[Site]:
         fragment = Directive("server", (), web[0].where, web)
         servers = [fragment] if _serves(fragment) else []
     outer = [one for top in web for one in (top, *((top.body or []) if top.name == "http" else []))]
-    found = [_facts(server, outer) for server in servers]
+    outer = [directive for directive in outer if directive.name in OUTER]
+    found = [_facts(server, outer) for server in servers[:MOST]]
     streamed = [proxy for stream in streams for proxy in _streamed(stream)]
     if streamed:
         found.append(Site(streams[0].where, serves=False, streams=streamed))
     return found
+
+
+def too_many(directives: list[Directive]) -> bool:
+    """Return whether there are more servers than are judged."""
+    servers = (one for one in _all(directives) if one.name == "server" and one.body is not None)
+    return sum(1 for _ in servers) > MOST
 
 
 def passed_on(directives: list[Directive]) -> list[Proxy]:

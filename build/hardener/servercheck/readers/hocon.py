@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Include = Callable[[str, Where], tuple[str, str] | None]
 
 DEPTH = 60
+LONGEST = 200  # characters of a path or reason in a finding
 TOKEN = re.compile(
     r"""(?P<space>[ \t\r\f\v\ufeff\u00a0]+)
       | (?P<comment>(?://|\#)[^\n]*)
@@ -70,10 +71,10 @@ class _Parser:
         return token
 
     def where(self, token: _Token, path: str = "") -> Where:
-        return Where(self.name, token.line, path)
+        return Where(self.name, token.line, path[:LONGEST])
 
     def doubt(self, token: _Token, reason: str) -> None:
-        self.unclear.append(Unclear(self.where(token), reason, vital=True))
+        self.unclear.append(Unclear(self.where(token), reason[:LONGEST], vital=True))
 
     def whole(self) -> None:
         self.gap()
@@ -104,7 +105,7 @@ class _Parser:
                 continue
             key = self.key()
             if not key:
-                self.doubt(self.take(), f"not valid HOCON at {token.text!r}")
+                self.doubt(self.take(), f"not valid HOCON at {_shown(token)}")
                 continue
             while self.peek().kind == "line":
                 self.take()
@@ -134,7 +135,7 @@ class _Parser:
                 self.take()
             token = self.peek()
         elif not (token.kind == "mark" and token.text == "{"):
-            self.doubt(start, f"not valid HOCON: {path} without a value")
+            self.doubt(start, "not valid HOCON: a key without a value")
             return
         if depth > DEPTH:
             self.doubt(token, "nested too deeply to be read")
@@ -144,7 +145,7 @@ class _Parser:
             self.paths.settings.pop(path, None)
             self.members(path, depth + 1)
             if self.take().text != "}":
-                self.doubt(token, f"not valid HOCON: {path} is not closed")
+                self.doubt(token, "not valid HOCON: an object that is not closed")
         else:
             value = self.value(path, depth)
             self.paths.put(path, Setting(value, self.where(start, path)))
@@ -190,7 +191,7 @@ class _Parser:
             before = self.at
             items.append(Setting(self.value(path, depth + 1), self.where(token)))
             if self.at == before:
-                self.doubt(self.take(), f"not valid HOCON at {token.text!r} (array from line {start.line})")
+                self.doubt(self.take(), f"not valid HOCON at {_shown(token)} (array from line {start.line})")
 
     def includes(self, path: str) -> None:
         token = self.take()
@@ -226,6 +227,11 @@ def _tokens(text: str) -> list[_Token]:
         line += match[0].count("\n")
     tokens.append(_Token("end", "", line, space))
     return tokens
+
+
+def _shown(token: _Token) -> str:
+    """What may be said of a token: no text, which may be a secret."""
+    return repr(token.text) if token.kind in {"mark", "add"} else f"a {token.kind}"
 
 
 def _unquote(token: _Token) -> str:

@@ -10,9 +10,10 @@ import re
 from typing import Any
 
 import tree_sitter_javascript
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node
 
 from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
+from hardener.servercheck.readers import syntax
 from hardener.servercheck.readers.paths import Paths
 
 LANGUAGE = Language(tree_sitter_javascript.language())
@@ -24,7 +25,10 @@ CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
 def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Setting], list[Unclear]]:
     """Return all settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
     reader = _Reader(name, root)
-    reader.statements(Parser(LANGUAGE).parse(text).root_node, 0)
+    tree = syntax.parse(LANGUAGE, text)
+    if tree is None:
+        return {}, [Unclear(Where(name), "takes too long to be read: not the client's configuration")]
+    reader.statements(tree.root_node, 0)
     return reader.paths.settings, reader.unclear
 
 

@@ -12,9 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import tree_sitter_lua
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node
 
 from hardener.servercheck.model import GLOBAL, Prosody, Section, Setting, Table, Unclear, Unknown, Where
+from hardener.servercheck.readers import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,8 +52,11 @@ def read(text: bytes, name: str, into: Prosody, include: Include) -> list[Unclea
 def fragment(text: str, section: Section, into: Prosody, where: Where) -> list[Unclear]:
     """Read lines that an environment variable puts into ``section``; ``where`` is the variable's place."""
     reader = _Reader(into, lambda _pattern, _where: [])
-    tree = Parser(LANGUAGE).parse(text.encode())
-    _File(reader, where.file, 0, section, where).block(tree.root_node, 0)
+    tree = syntax.parse(LANGUAGE, text.encode())
+    if tree is None or tree.root_node.has_error:
+        reader.unclear.append(Unclear(where, "not valid Lua; Prosody would not start", vital=True))
+    if tree is not None:
+        _File(reader, where.file, 0, section, where).block(tree.root_node, 0)
     return reader.unclear
 
 
@@ -64,8 +68,14 @@ class _Reader:
 
     def file(self, text: bytes, name: str, depth: int) -> None:
         start = self.into.section("global", GLOBAL, Where(name))
-        tree = Parser(LANGUAGE).parse(text)
+        tree = syntax.parse(LANGUAGE, text)
+        if tree is None:
+            self.unclear.append(Unclear(Where(name), "takes too long to be read: not a configuration", vital=True))
+            return
+        known = len(self.unclear)
         _File(self, name, depth, start).block(tree.root_node, 0)
+        if tree.root_node.has_error and not any(doubt.vital for doubt in self.unclear[known:]):
+            self.unclear.append(Unclear(Where(name), "not valid Lua; Prosody would not start", vital=True))
 
 
 class _File:
