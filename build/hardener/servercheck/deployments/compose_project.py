@@ -341,9 +341,9 @@ class _Given:
                 self.doubt(f"{source} {whole}")
             else:
                 self.file(target, whole, os.fspath(source))
-        elif Path(os.path.normpath(source)).is_relative_to(os.path.normpath(self.base)):
-            self.doubt(f"{source} is not here: docker makes an empty folder", vital=False)
-        else:
+        elif not Path(os.path.normpath(source)).is_relative_to(
+            os.path.normpath(self.base)
+        ):  # docker makes those, empty
             self.doubt(f"{source} is not on this machine: what lies in it is not known")
 
     def file(self, name: str, text: bytes, shown: str) -> None:
