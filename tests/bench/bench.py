@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import building
 import patching
 import report
+import scanning
 import visiting
 import workplace
 
@@ -34,6 +35,7 @@ ROWS = {
     "warm": "rspack's cache: nothing changed, one line changed",
     "cold": "the whole build from an empty work area, again, and our own overhead in it",
     "first": "the first visit of a room on a slow line, against upstream's client and nginx settings",
+    "scan": "hosts in the built site, against ripgrep",
     "patch": "the patch step against git am, quilt, gbp pq and StGit",
 }
 TIMES = """\
@@ -122,6 +124,8 @@ def _measure(place: Workplace, wanted: Sequence[str]) -> list[Row]:
         rows += building.cold(place, upstream)
     if "first" in wanted:
         rows.append(visiting.first(place))
+    if "scan" in wanted:
+        rows.append(scanning.scan(place))
     if "patch" in wanted:
         rows += patching.rows(place)
     return rows

@@ -15,9 +15,10 @@ from hardener.pipeline import build
 from hardener.pipeline.results import Options
 from hardener.pipeline.scan import scan
 from hardener.policy import sdks
-from hardener.policy.addresses import MAP_SUFFIX, find_hosts
+from hardener.policy.addresses import MAP_SUFFIX
 from hardener.policy.hosts import NAME as HOSTS
 from hardener.policy.hosts import read_hosts
+from hardener.policy.reading import find_hosts
 from hardener.ui import UI
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hardener.pipeline import build, scan
 from hardener.pipeline.results import Options, Result
 from hardener.policy import sdks
 from hardener.policy.hosts import NAME as HOSTS
-from hardener.policy.hosts import read_hosts
+from hardener.policy.hosts import read_hosts, read_unread
 from hardener.proof import ablate as ablation
 from hardener.system import disk
 from hardener.ui import human, write_out
@@ -118,8 +118,9 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     root = project_of(arguments).root
     listed = root / HOSTS
     if arguments.propose:
-        scanned = scan.scan(arguments.site)
-        proposal = scan.propose(scanned, read_hosts(listed) if listed.exists() else ())
+        unread = read_unread(listed) if listed.exists() else ()
+        scanned = scan.scan(arguments.site, unread=unread)
+        proposal = scan.propose(scanned, read_hosts(listed) if listed.exists() else (), unread)
         if not arguments.json:
             write_out(proposal)
         return {"proposal": proposal}

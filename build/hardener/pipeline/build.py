@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.git.repository import Repository
@@ -22,7 +23,7 @@ from hardener.pipeline.install import Installed, install, provide
 from hardener.pipeline.package import pack, package, write_records
 from hardener.pipeline.results import Built, Options, Prepared, Result
 from hardener.pipeline.typecheck import typecheck
-from hardener.policy import addresses, hosts, sdks
+from hardener.policy import hosts, sdks
 from hardener.series.source import fetch_pinned, source
 from hardener.system import locks, node, stamps
 from hardener.system.workers import Beside
@@ -30,7 +31,6 @@ from hardener.system.workers import Beside
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
-    from pathlib import Path
 
     from hardener.config import Component, Project
     from hardener.ui import UI
@@ -175,8 +175,8 @@ def _scan(
     stamp = stamps.Stamp(area / "scan.json")
     listed = [(path.name, stamps.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
-    files = (scan.__file__, addresses.__file__, hosts.__file__, sdks.__file__, versions.__file__, compressed.__file__)
-    sources = [stamps.file_digest_of(file) for file in files]
+    files = (scan.__file__, versions.__file__, compressed.__file__)
+    sources = [*(stamps.file_digest_of(file) for file in files), stamps.folder_digest(Path(hosts.__file__).parent)]
     key = stamps.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)
     fresh = facts is None
@@ -189,7 +189,7 @@ def _scan(
         scanned = (
             scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more)
             if judged
-            else scan.scan(site.path)
+            else scan.scan(site.path, unread=hosts.read_unread(known))
         )
         counts = {host: list(counts) for host, counts in scanned.hosts.items()}
         facts = {"hosts": counts, "sdks": [sdk.name for sdk in forbidden]}

@@ -1,9 +1,9 @@
-"""Step 8: every host that is named anywhere in the built files, against ``hosts.toml``, and no SDK of ``sdks.toml``.
+"""Step 8: every host and scheme that the built files name, against ``hosts.toml``, and no SDK of ``sdks.toml``.
 
-Three spellings are looked for: addresses with a scheme (also JSON-escaped and percent-encoded), ICE servers
-(``stun:``, ``turn:``), and host names that are alone in a string, because a script may put the address together
-at run time. An unknown host fails, and so does an entry that matches nothing or another number of times than it says:
-the list cannot rot. What a script computes from pieces is out of reach here and is the browser evidence's to find.
+Each file is read as its consumer does (see policy/reading.py). An unknown host fails, and so does an entry that
+matches nothing or another number of times than it says: the list cannot rot. A file that is neither read nor on the
+list of unread files fails, too. What a script computes is out of reach where it takes more than joining constants,
+and is the browser evidence's to find.
 In the same pass fingerprints of SDKs are looked for in served files, and their modules in source maps (see
 policy/sdks.py).
 
@@ -25,26 +25,24 @@ from typing import TYPE_CHECKING
 from hardener.errors import ScanError, UsageError
 from hardener.pipeline import compressed, versions
 from hardener.policy import sdks as sdk
-from hardener.policy.addresses import MAP_SUFFIX, Find, find_hosts
-from hardener.policy.hosts import NAME, HostEntry, read_hosts
+from hardener.policy.addresses import MAP_SUFFIX, Find
+from hardener.policy.hosts import NAME, HostEntry, Unread, read_hosts, read_unread
+from hardener.policy.reading import Read, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hardener.policy.sdks import Sdk, Trace
 
-# Pictures, sounds, fonts and models hold compressed data; text in them is not reachable as an address by the client.
-_BINARY = frozenset(".png .jpg .jpeg .gif .ico .webp .mp3 .mp4 .wav .ogg .opus .m4a".split())
-_BINARY |= {".woff", ".woff2", ".ttf", ".otf", ".eot", ".tflite", ".bin", *compressed.SUFFIXES}
-
 _SHOWN = 3  # places that a message names
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """The searched data (``files``, ``size`` in bytes) and the finds: hosts, the entries they were compared with, SDKs.
+    """Report what was searched (``files``, ``size`` in bytes) and found: hosts, the entries for them, SDKs.
 
-    ``stale`` are versions and compressed copies that are not those of their file.
+    ``stale`` are versions and compressed copies that are not those of their file, ``unread`` files that could not be
+    read and are not on the list of those that need not be, ``unused`` the entries of that list that no file needs.
     """
 
     files: int
@@ -55,43 +53,75 @@ class Scanned:
     problems: tuple[str, ...] = ()
     with_maps: bool = True
     stale: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @functools.cached_property
     def hosts(self) -> dict[str, tuple[int, int]]:
-        """Return host -> how often in served files, how often in source maps."""
+        """Host, or scheme with its colon -> how often in served files, how often in source maps."""
         counts: dict[str, list[int]] = {}
         for find in self.finds:
             counts.setdefault(find.host, [0, 0])[find.in_map] += 1
         return {host: (served, maps) for host, (served, maps) in sorted(counts.items())}
 
 
-def _look_into(root: str, name: str, sdks: tuple[Sdk, ...]) -> tuple[list[Find], list[Trace]]:
+@dataclass(frozen=True)
+class _Looked:
+    """One file: what it names, which SDKs it shows, and which entry says that it is not read (by its index)."""
+
+    name: str
+    size: int
+    read: Read
+    traces: tuple[Trace, ...] = ()
+    skipped: int = -1
+
+
+def _look_into(root: str, name: str, sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> _Looked:
     content = (Path(root) / name).read_bytes()
+    skipped = next((index for index, entry in enumerate(unread) if entry.covers(name, content)), -1)
+    if skipped >= 0:
+        return _Looked(name, len(content), Read(()), skipped=skipped)
     if name.endswith(MAP_SUFFIX):
-        return find_hosts(content, name), sdk.find_modules(sdk.sources(content), name, sdks)
-    return find_hosts(content, name), sdk.find_fingerprints(content, name, sdks)
+        traces = sdk.find_modules(sdk.sources(content), name, sdks)
+    else:
+        traces = sdk.find_fingerprints(content, name, sdks)
+    return _Looked(name, len(content), read(content, name), tuple(traces))
 
 
-def scan(site: Path, sdks: tuple[Sdk, ...] = ()) -> Scanned:
-    """Look through all files below ``site``; nothing is judged yet. Raises UsageError when there is no such folder."""
+def scan(site: Path, sdks: tuple[Sdk, ...] = (), unread: tuple[Unread, ...] = ()) -> Scanned:
+    """Look through all files below ``site``; nothing is judged yet. Raises UsageError when there is no such folder.
+
+    Compressed copies are read where they are not what lies beside them.
+    """
     if not site.is_dir():
         raise UsageError(f"{site} is no folder", hint="name the unpacked site, or build one: hardener build")
-    sizes = {
-        path.relative_to(site).as_posix(): path.stat().st_size
-        for path in site.rglob("*")
-        if path.is_file() and path.suffix.lower() not in _BINARY
-    }
-    largest_first = sorted(sizes, key=lambda name: (-sizes[name], name))
+    sizes = {path.relative_to(site).as_posix(): path.stat().st_size for path in site.rglob("*") if path.is_file()}
+    copies = compressed.problems(site)
+    differing = {problem.partition(": ")[0] for problem in copies}
+    names = [name for name in sizes if Path(name).suffix not in compressed.SUFFIXES or name in differing]
+    largest_first = sorted(names, key=lambda name: (-sizes[name] * (3 if name.endswith(".js") else 1), name))
     # Not plain fork: the progress display runs in a thread of this process.
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["hardener.pipeline.scan"])
     with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
-        n = len(sizes)
-        found = list(pool.map(_look_into, [str(site)] * n, largest_first, [sdks] * n, chunksize=4))
-    finds = sorted((find for finds, _ in found for find in finds), key=lambda find: (find.file, find.offset))
-    traces = sorted((trace for _, traces in found for trace in traces), key=lambda trace: (trace.sdk, trace.where))
-    with_maps = any(name.endswith(MAP_SUFFIX) for name in sizes)
-    stale = (*versions.problems(site), *compressed.problems(site))
-    return Scanned(n, sum(sizes.values()), tuple(finds), tuple(traces), with_maps=with_maps, stale=stale)
+        n = len(names)
+        looks = pool.map(_look_into, [str(site)] * n, largest_first, [sdks] * n, [unread] * n)
+        stale = (*versions.problems(site), *copies)
+        looked = list(looks)
+    used = {look.skipped for look in looked}
+    looked = [look for look in looked if look.skipped < 0]
+    finds = sorted((find for look in looked for find in look.read.finds), key=lambda find: (find.file, find.offset))
+    traces = sorted((trace for look in looked for trace in look.traces), key=lambda trace: (trace.sdk, trace.where))
+    return Scanned(
+        len(looked),
+        sum(look.size for look in looked),
+        tuple(finds),
+        tuple(traces),
+        with_maps=any(name.endswith(MAP_SUFFIX) for name in names),
+        stale=stale,
+        unread=tuple(sorted(f"{look.name}: {look.read.unread}" for look in looked if look.read.unread)),
+        unused=tuple(entry.files for index, entry in enumerate(unread) if index not in used),
+    )
 
 
 def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
@@ -114,7 +144,8 @@ def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequ
         if entry is None and (served or exact):
             shown = "; ".join(map(str, places[:_SHOWN]))
             more = f"; and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
-            problems.append(f"unknown host {host} ({served} served, {maps} in maps): {shown}{more}")
+            kind = "scheme" if host.endswith(":") and places[0].is_scheme else "host"
+            problems.append(f"unknown {kind} {host} ({served} served, {maps} in maps): {shown}{more}")
         elif entry and exact and (served, maps) != (entry.count, entry.maps):
             problems.append(
                 f"{host}: found {served} times ({maps} in maps), {NAME} expects {entry.count} ({entry.maps}); "
@@ -124,6 +155,8 @@ def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequ
         problems += [
             f"{host}: in {NAME}, but nothing names it any more" for host in entries if host not in scanned.hosts
         ]
+        problems += [f"{files}: [[unread]] in {NAME}, but there is no such file any more" for files in scanned.unused]
+    problems += scanned.unread
     return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems))
 
 
@@ -140,7 +173,8 @@ def check(
 
     Raises ScanError that lists every host that does not fit, every trace of an SDK, and what is stale.
     """
-    judged = judge(scan(site, sdks), hosts, exact=exact, downstream=downstream)
+    unread = tuple(entry for path in (hosts, *downstream) for entry in read_unread(path))
+    judged = judge(scan(site, sdks, unread), hosts, exact=exact, downstream=downstream)
     traces = (*sdk.in_bundles(bundles or {}, sdks), *judged.traces)
     if not traces and not judged.problems and not judged.stale:
         return judged
@@ -152,8 +186,15 @@ def check(
             f"keep it out by a patch, an overlay or an alias; an operator's {sdk.NAME} (--extra) may allow it by name"
         )
     if judged.problems:
-        wrong.append(f"the bundle and {NAME} differ in {len(judged.problems)} host(s)")
-        hints.append(f"remove the host by a patch, or review it and list it: hardener scan {site} --propose")
+        named = len(judged.problems) - len(judged.unread)
+        if named:
+            wrong.append(f"the bundle and {NAME} differ in {named} host(s)")
+            hints.append(f"remove the host by a patch, or review it and list it: hardener scan {site} --propose")
+        if judged.unread:
+            wrong.append(f"{len(judged.unread)} file(s) cannot be read")
+            hints.append(
+                f"take the file out of the site, or review it and list it in {NAME} as [[unread]] with its magic"
+            )
     if judged.stale:
         wrong.append(f"{len(judged.stale)} version(s) or compressed copies are not those of their file")
         hints.append(
@@ -163,7 +204,7 @@ def check(
     raise ScanError("; ".join(wrong), hint="; ".join(hints), details=details)
 
 
-def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
+def propose(scanned: Scanned, entries: tuple[HostEntry, ...], unread: tuple[Unread, ...] = ()) -> str:
     """``hosts.toml`` as it would have to be for this site: counts fixed, unknown hosts with a class to fill in."""
     known = {entry.host: entry for entry in entries}
     blocks = []
@@ -171,14 +212,22 @@ def propose(scanned: Scanned, entries: tuple[HostEntry, ...]) -> str:
         entry = known.get(host)
         first = next(find for find in scanned.finds if find.host == host)
         kind, reason = (entry.kind, entry.reason) if entry else ("", "")
-        lines = ["[[host]]", f'host = "{host}"', f'class = "{kind}"', f"reason = {_toml(reason)}"]
+        if first.is_scheme:
+            lines = ["[[scheme]]", f'scheme = "{host[:-1]}"', f"reason = {_toml(reason)}"]
+        else:
+            lines = ["[[host]]", f"host = {_toml(host)}", f'class = "{kind}"', f"reason = {_toml(reason)}"]
         lines += [f"count = {served}"] if served else []
         lines += [f"maps = {maps}"] if maps else []
         lines += [] if entry else [f"# {first}"]
         blocks.append("\n".join(lines) + "\n")
+    for listed in unread:
+        if listed.files not in scanned.unused:
+            lines = ["[[unread]]", f"files = {_toml(listed.files)}", f"magic = {json.dumps(list(listed.magic))}"]
+            blocks.append("\n".join([*lines, f"reason = {_toml(listed.reason)}"]) + "\n")
+    blocks += [f"# not read, and not listed: {name}\n" for name in scanned.unread]
     return "\n".join(blocks)
 
 
 def _toml(text: str) -> str:
-    """Return a TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
+    """A TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hardener.errors import ConfigError, ScanError, UsageError
 from hardener.pipeline.scan import Scanned, check, judge, propose, scan
 from hardener.policy.addresses import Find
-from hardener.policy.hosts import CLASSES, HostEntry, read_hosts
+from hardener.policy.hosts import CLASSES, HostEntry, read_hosts, read_unread
 from support.fakes import write_files
 
 if TYPE_CHECKING:
@@ -114,6 +114,12 @@ def test_a_missing_hosts_toml_is_said(site: Path, tmp_path: Path) -> None:
 MALFORMED = {
     "malformed TOML": ("[[host]\n", "line 1"),
     "unknown table": ("[[hosts]]\n", "unknown key 'hosts'"),
+    "scheme with its colon": ('[[scheme]]\nscheme = "mailto:"\nreason = "x"\ncount = 1\n', "scheme = 'mailto:'"),
+    "scheme with a class": (
+        '[[scheme]]\nscheme = "mailto"\nclass = "link"\nreason = "x"\ncount = 1\n',
+        "unknown key 'class'",
+    ),
+    "scheme that is expected nowhere": ('[[scheme]]\nscheme = "mailto"\nreason = "x"\n', "mailto expects nothing"),
     "host is a number": ("host = 3\n", "host"),
     "host is a table": ('[host]\nhost = "a"\n', "not a table"),
     "unknown key": (host("a.example", "count = 1\nwhy = 1"), "unknown key 'why'"),
@@ -136,6 +142,44 @@ def test_a_malformed_hosts_toml_is_a_config_error(tmp_path: Path, text: str, nam
         read_hosts(hosts(tmp_path, text))
     assert caught.value.exit_code == 3
     assert caught.value.hint
+
+
+MALFORMED_UNREAD = {
+    "no magic": ('files = "*"\nreason = "x"', "'magic' is missing"),
+    "no reason": ('files = "*"\nmagic = ["89504e47"]', "'reason' is missing"),
+    "magic is a text": ('files = "*"\nmagic = "89504e47"\nreason = "x"', "magic = '89504e47'"),
+    "magic of any bytes": ('files = "*"\nmagic = ["........"]\nreason = "x"', "magic"),
+    "magic of one byte": ('files = "*"\nmagic = ["89"]\nreason = "x"', "magic"),
+    "unknown key": ('files = "*"\nmagic = ["89504e47"]\nreason = "x"\ncount = 1', "unknown key 'count'"),
+}
+
+
+@pytest.mark.parametrize(("text", "named"), MALFORMED_UNREAD.values(), ids=MALFORMED_UNREAD.keys())
+def test_a_malformed_list_of_unread_files_is_a_config_error(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named) as caught:
+        read_unread(hosts(tmp_path, f"[[unread]]\n{text}\n"))
+    assert caught.value.exit_code == 3
+
+
+SCHEME = '[[scheme]]\nscheme = "mailto"\nreason = "on click"\ncount = 1\n'
+PICTURES = '[[unread]]\nfiles = "*.png"\nmagic = ["89504e47"]\nreason = "drawn only"\n'
+
+
+def test_schemes_and_unread_files_are_held_against_their_lists(site: Path, tmp_path: Path) -> None:
+    listed = hosts(tmp_path, *GOOD, SCHEME, PICTURES)
+    write_files(site, {"c.js": b'f("mailto:"+x)', "p.png": b"\x89PNG" + bytes(range(200))})
+    judged = check(site, listed)
+    assert judged.hosts["mailto:"] == (1, 0)
+    text = propose(scan(site, unread=read_unread(listed)), read_hosts(listed), read_unread(listed))
+    again = write_files(tmp_path / "again", {"hosts.toml": text}) / "hosts.toml"
+    assert (set(read_hosts(again)), read_unread(again)) == (set(read_hosts(listed)), read_unread(listed))
+    write_files(site, {"d.js": b'f("tel:"+x)', "q.png": bytes(range(200))})
+    (site / "p.png").unlink()
+    with pytest.raises(ScanError, match=r"in 2 host\(s\); 1 file\(s\) cannot be read") as caught:
+        check(site, listed)
+    assert caught.value.exit_code == 7
+    assert [line.split(":")[0] for line in caught.value.details] == ["unknown scheme tel", "*.png", "q.png"]
+    assert "[[unread]]" in caught.value.hint
 
 
 def test_each_class_is_read(tmp_path: Path) -> None:
@@ -175,7 +219,7 @@ class TestPropose:
 
     @given(st.binary(max_size=50))
     def test_any_surroundings_give_valid_toml(self, noise: bytes) -> None:
-        from hardener.policy.addresses import find_hosts  # noqa: PLC0415
+        from hardener.policy.reading import find_hosts  # noqa: PLC0415
 
         finds = tuple(find_hosts(noise + b" https://a.example/ " + noise, "a.js"))
         assert "a.example" in {one["host"] for one in tomllib.loads(propose(Scanned(1, 1, finds), ()))["host"]}

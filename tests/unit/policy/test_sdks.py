@@ -65,7 +65,7 @@ def test_names_of_a_source_map_are_read(content: bytes, names: list[str]) -> Non
     ("name", "content", "place"),
     [
         ("libs/a.js", b"a();spy.collect(1)", "spy: fingerprint 'spy.collect' in libs/a.js:4: "),
-        ("libs/a.wasm", b"\0\xffspy.collect\0", "spy: fingerprint 'spy.collect' in libs/a.wasm:2: "),
+        ("libs/a.wasm", b"\0asm\xffspy.collect\0", "spy: fingerprint 'spy.collect' in libs/a.wasm:5: "),
         (
             "libs/a.js.map",
             b'{"sources":["webpack://a/./node_modules/@spy/x.js"]}',

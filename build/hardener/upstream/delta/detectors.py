@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.errors import ScanError
-from hardener.policy.addresses import find_hosts
+from hardener.policy.addresses import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,11 +84,13 @@ def _hosts(path: str, text: str) -> Iterator[Place]:
     if path.endswith(("package-lock.json", ".lock")):
         return  # lockfile.py
     content = text.encode("utf-8", "surrogateescape")
-    for found in find_hosts(content, path):
+    for found in names(content):
+        if found.is_scheme:
+            continue
         start = content.rfind(b"\n", 0, found.offset) + 1
         line = content[start : content.find(b"\n", start) if b"\n" in content[start:] else len(content)]
         number = content.count(b"\n", 0, start) + 1
-        yield Place(found.host, path, number, line.decode("utf-8", "replace").strip()[:_SHOWN])
+        yield Place(found.name, path, number, line.decode("utf-8", "replace").strip()[:_SHOWN])
 
 
 _KEY = re.compile(
