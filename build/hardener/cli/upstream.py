@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.cli.options import project_of
-from hardener.errors import BundleError, PatchError, UsageError
+from hardener.errors import BundleError, PatchError, PinError, UsageError
 from hardener.git.sources import chosen_sources, sources
 from hardener.system import disk
 from hardener.upstream.drift import report
@@ -155,8 +155,11 @@ def _outdated(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
     site = found[-1]
     if site.newer:
         ui.print(f"{site.component}: {', '.join(site.newer)} after {site.pinned}", "yellow")
+    elif site.note:
+        ui.print(f"{site.component}: cannot know whether there is a newer release", "yellow")
     # The other components follow the site, whose package.json names them.
-    return {"components": [vars(one) for one in found], "exit": NEWER if site.newer else 0}
+    code = NEWER if site.newer else PinError.exit_code if site.note else 0
+    return {"components": [vars(one) for one in found], "exit": code}
 
 
 def _status(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

@@ -41,7 +41,11 @@ def _compare(component: Component, sources: Sequence[str], forge: Forge | None) 
     kind = pattern(component.ref)
     refs = {ref for ref in _refs(component, sources, forge) if kind.fullmatch(ref)}
     newer = sorted((ref for ref in refs if version(ref) > version(component.ref)), key=version)
-    note = "" if refs else f"no tag like {short(component.ref)} there"
+    note = ""
+    if not refs:
+        note = f"no tag like {short(component.ref)} there"
+    elif component.ref not in refs:
+        note = f"{short(component.ref)} itself is not there: the source may be older than the pin"
     return Outdated(component.name, short(component.ref), tuple(short(ref) for ref in newer), note)
 
 

@@ -67,3 +67,17 @@ def test_exit_code_9_is_for_ci(
     capsys.readouterr()
     assert main.main(words) == 9
     assert json.loads(capsys.readouterr().out)["components"][0]["newer"] == ["stable/meet_91"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"), [((), 3), (("stable/meet_89",), 3), (("stable/meet_90",), 0), (("stable/meet_91",), 9)]
+)
+def test_the_exit_code_says_where_the_source_cannot_tell(
+    project: config.Project, tmp_path: Path, tags: tuple[str, ...], code: int
+) -> None:
+    """A mirror without such tags, or one that is older than the pin, is no answer; a newer release is, wherever it is."""
+    other = FakeUpstream.with_release(tmp_path / "other.git")
+    for tag in tags:
+        other.tag(tag)
+    argv = ["outdated", "--project", str(project.root), "--upstream", f"fake={other.path}"]
+    assert main.main(argv) == code
