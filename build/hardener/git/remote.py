@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import tempfile
 import time
@@ -40,6 +41,13 @@ _LOCAL_SERVER = "git -c uploadpack.allowFilter=true -c uploadpack.allowAnySHA1In
 _PERMANENT = re.compile(
     r"not found|does not exist|does not appear to be a git repository|authentication failed|permission denied"
     r"|could not read username|returned error: 40[0-9]",
+    re.IGNORECASE,
+)
+# How git reports that it may not write to a repository of ours.
+_UNWRITABLE = re.compile(
+    r"insufficient permission for adding an object"
+    r"|(?:unable to (?:create|open|write)|cannot (?:create|open|mkdir|lock)|could not (?:create|open|write)"
+    r"|failed to (?:create|write))[^:]*(?:: [^:]*)?: (?:permission denied|operation not permitted)",
     re.IGNORECASE,
 )
 # How git reports that a program of its own was killed; where it was killed itself, its exit status says so.
@@ -138,10 +146,12 @@ class Transfer:
         killed = False
         for pause in (*PAUSES, None):
             try:
-                return self._once(verb, words, stdin)
+                with disk.full_disk_explained():
+                    return self._once(verb, words, stdin)
             except git.GitCommandError as error:
                 complaint = " ".join(str(error.stderr).split()).removeprefix("stderr: ").strip("' ")
-                disk.refuse_full_disk(complaint, str(self.mirror))
+                disk.refuse_full_disk(complaint, str(self.mirror or self.where))
+                self._refuse_unwritable(complaint)
                 was_killed = _was_killed(error, complaint)
                 if was_killed and killed:
                     raise StackError(
@@ -187,6 +197,14 @@ class Transfer:
             )
             running.wait(stderr="\n".join(progress.error_lines + progress.other_lines))
             return ""
+
+    def _refuse_unwritable(self, complaint: str) -> None:
+        """Raise StackError where git may not write to the mirror. A host denies permission in the same words."""
+        if self.mirror and _UNWRITABLE.search(complaint):
+            raise StackError(
+                f"git cannot write to {self.mirror}: {complaint}",
+                hint=f"look at its owner and mode: ls -ld {shlex.quote(str(self.mirror))}",
+            )
 
     def _unreachable(self, complaint: str) -> UnreachableError:
         last = re.sub(r"^.*?(fatal|error|ERROR): ", "", complaint) or "no answer"

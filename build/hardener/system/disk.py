@@ -23,26 +23,37 @@ if TYPE_CHECKING:
 NO_SPACE = os.strerror(errno.ENOSPC)
 
 
+_REFUSALS = {
+    code: errno.errorcode[code] for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
+}
+_TOO_MANY = "raise the limit of open files (ulimit -n), or end other programs"
+
+
 def refuse_full_disk(said: str, where: Path | str) -> None:
-    """Raise StackError when a program's output says that it ran out of space while it wrote to ``where``."""
-    if NO_SPACE in said or "ENOSPC" in said:
-        with full_disk_explained():
-            raise OSError(errno.ENOSPC, NO_SPACE, str(where))
+    """Raise StackError when a program's output says that this machine let it write no more to ``where``: the disk is
+    full or read-only, a quota is used up, or too many files are open.
+    """
+    for code, name in _REFUSALS.items():
+        if os.strerror(code) in said or name in said:
+            with full_disk_explained():
+                raise OSError(code, os.strerror(code), str(where))
 
 
 @contextlib.contextmanager
 def full_disk_explained() -> Iterator[None]:
-    """Turn 'no space left', 'quota exceeded' and 'read-only' into an error that says what to do."""
+    """Turn 'no space left', 'quota exceeded', 'read-only' and 'too many open files' into an error with a hint."""
     try:
         yield
     except OSError as error:
         # shutil.Error collects what happened to single files, as text.
         collected = isinstance(error, shutil.Error) and NO_SPACE in str(error)
-        if collected or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if collected or error.errno in _REFUSALS:
             where = error.filename or "the work area"
             raise StackError(
                 f"cannot write {where}: {error.strerror or NO_SPACE}",
-                hint="free some space (a build needs about 4 GB), or: hardener clean --cache",
+                hint=_TOO_MANY
+                if error.errno in (errno.EMFILE, errno.ENFILE)
+                else "free some space (a build needs about 4 GB), or: hardener clean --cache",
             ) from error
         raise
 

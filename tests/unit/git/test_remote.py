@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
@@ -12,7 +13,7 @@ import git
 import pytest
 import requests
 
-from hardener.errors import UnreachableError
+from hardener.errors import StackError, UnreachableError
 from hardener.git import remote
 from hardener.git.fetch import fetch
 from hardener.git.remote import diagnose
@@ -190,3 +191,45 @@ def test_a_git_that_is_killed_at_its_first_question_is_an_error_with_a_hint() ->
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("git does not start: ")
     assert "the same command again" in done.stdout
+
+
+# What git prints on a machine that lets it write no more, beside what it then takes for a failure of the host.
+MACHINE = (
+    "fatal: write error: No space left on device\nfatal: index-pack failed",
+    "error: unable to write file objects/pack/tmp_pack_x: Disk quota exceeded",
+    "fatal: Unable to create temporary file '/cache/x': Read-only file system",
+    "fatal: cannot create pipe: Too many open files",
+    "error: cannot open FETCH_HEAD: Too many open files in system",
+    "error: insufficient permission for adding an object to repository database objects\nfatal: early EOF",
+    "fatal: Unable to create '/cache/mirrors/x.git/shallow.lock': Permission denied",
+    "fatal: unable to create temporary file '/cache/mirrors/x.git/objects/pack/tmp_pack_x': Operation not permitted",
+)
+
+
+@pytest.mark.parametrize("complaint", MACHINE)
+def test_what_this_machine_refuses_is_not_taken_for_the_network(
+    upstream: FakeUpstream, network: Network, complaint: str
+) -> None:
+    network.complaint = complaint
+    with pytest.raises(StackError) as caught:
+        fetch(upstream.component(repository=URL))
+    assert (caught.value.exit_code, network.pauses) == (8, [])
+
+
+@pytest.mark.parametrize("complaint", ["git@host: Permission denied (publickey).", "remote: Permission denied to bot"])
+def test_what_a_host_denies_is_still_the_hosts(upstream: FakeUpstream, network: Network, complaint: str) -> None:
+    network.complaint = complaint
+    with pytest.raises(UnreachableError):
+        fetch(upstream.component(repository=URL))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE])
+def test_a_full_folder_for_temporary_files_is_not_a_bug(
+    upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code), "/tmp/x")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(StackError, match="/tmp/x"):
+        fetch(upstream.component())
