@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ from hardener.series.table import catalogue
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from hardener.series.extras import Layer
     from hardener.ui import UI
@@ -92,6 +94,19 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     }
 
 
+def regen_command(component: str, project: Path | None, extra: Sequence[Path]) -> str:
+    """Return the command that writes back what was opened: of the same project, and with all the same layers.
+
+    It is right in the work tree as well.
+
+    >>> from pathlib import Path
+    >>> regen_command("minimeet", None, [Path("/srv/ministry"), Path("/srv/our site")])
+    "hardener regen minimeet --extra /srv/ministry --extra '/srv/our site'"
+    """
+    words = ["hardener", "regen", component, *(["--project", os.fspath(project.resolve())] if project else [])]
+    return shlex.join([*words, *(word for folder in extra for word in ("--extra", os.fspath(folder.resolve())))])
+
+
 def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     component = project.component(arguments.component)
@@ -108,7 +123,7 @@ def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         for name in rest:
             ui.note(f"{name} waits for it")
     ui.print(f"cd {edited.path} && git rebase -i hardener/base    # one commit a patch; Patch-Name: names its file")
-    ui.print(f"then: hardener regen {component.name}")
+    ui.print(f"then: {regen_command(component.name, arguments.project, arguments.extra)}")
     return asdict(edited) | {
         "path": os.fspath(edited.path),
         "base": base,

@@ -10,6 +10,7 @@ the work tree itself. ``hardener.json`` in its ``.git`` records what it was made
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,9 @@ class EditTree:
     def of(cls, area: Path, component: Component, layer: Layer) -> EditTree:
         """Return the work tree of a layer's series, below ``area``."""
         name = component.name + (f".{layer.name}" if layer.name else "")
-        return cls(area / name, component.name + (f" --extra {layer.root}" if layer.name else ""))
+        return cls(
+            area / name, component.name + (f" --extra {shlex.quote(os.fspath(layer.root))}" if layer.name else "")
+        )
 
     @property
     def exists(self) -> bool:
