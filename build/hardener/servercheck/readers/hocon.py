@@ -230,8 +230,8 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _shown(token: _Token) -> str:
-    """What may be said of a token: no text, which may be a secret."""
     """Describe a token without its text, which may be a secret."""
+    return repr(token.text) if token.kind in {"mark", "add"} else f"a {token.kind}"
 
 
 def _unquote(token: _Token) -> str:
