@@ -163,6 +163,11 @@ def test_a_link_that_a_copy_holds_as_text_is_followed(text: str, tmp_path: Path)
     assert any("guest-vhost" in line for line in found(check([root])))
 
 
+@pytest.mark.parametrize("text", ["/", "//", "./", "../", "/etc", "a/b", "/\n"])
+def test_a_path_that_leads_nowhere_is_no_link(text: str, tmp_path: Path):
+    assert check([write(clean("debian", tmp_path), {"caddy/Caddyfile": text, "prosody/conf.d/x.cfg.lua": text})]).open
+
+
 def pipe(path: Path):
     path.unlink()
     os.mkfifo(path)

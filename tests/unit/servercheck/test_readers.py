@@ -247,6 +247,15 @@ def test_what_comes_from_the_shell_is_told(line: str):
     assert [one.vital for one in doubts] == [True]
 
 
+def test_values_that_double_at_each_step_reach_a_limit():
+    lines = ["A0=0123456789", *(f"A{step + 1}=$A{step}$A{step}" for step in range(60))]
+    settings, doubts = dotenv.read("\n".join(lines), ".env")
+    assert settings["A60"].unknown
+    wide = dotenv.read("A=" + "x" * 100_000 + "\nB=" + "$A" * 50_000, ".env")[0]["B"]
+    assert wide.unknown
+    assert doubts
+
+
 def services(text: str, env: dict[str, Setting] | None = None) -> tuple[dict[str, compose.Service], list]:
     project = compose.Project(env or {}, lambda path, _where: textwrap.dedent(text) if path.name == "c.yml" else None)
     project.load(Path("c.yml"), Path())

@@ -167,6 +167,8 @@ class Folder:
         if self.live:
             return self._glob(Path("/"), os.fspath(path)[1:])
         parts = path.parts[1:]
+        if not parts:
+            return []
         bases = self._bases(beside)
         wild = next((number for number, part in enumerate(parts) if WILDCARD.search(part)), len(parts) - 1)
         for start in self._starts(parts, wild):

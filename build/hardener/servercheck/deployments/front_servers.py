@@ -48,10 +48,7 @@ FORMATS = (
 )
 APACHE = re.compile(r"(?im)^\s*(?:<(?:VirtualHost|Location|Proxy|IfModule)\b|(?:ProxyPass|DocumentRoot)\b)")
 # An address with a port; a port on a line of its own (Envoy, Traefik's labels).
-TARGET = re.compile(
-    r"(?:[a-z][\w+]*://)?(?:\[[0-9a-fA-F:]+\]|[\w.-]*[A-Za-z_][\w.-]*|\d+(?:\.\d+){3}):(\d{2,5})(?!\d)"
-    r"(/[^\s\"',;|)\]}]*)?"
-)
+TARGET = re.compile(r"(?<![\w.-])(?!\d+:)(?:\[[0-9a-fA-F:]{2,40}\]|[\w.-]{1,253}):(\d{2,5})(?!\d)(/[^\s\"',;|)\]}]*)?")
 LONE = re.compile(r"(?i)\b(?:port_value|port)\"?\s*[:=]\s*\"?(\d{2,5})\b")
 LISTENS = re.compile(
     r"(?i)^\s*(?:bind|listen|<VirtualHost|address|entrypoints?|frontend|server_name|\"?listen\"?:)\b|^\s*:\d+|^\S+\s*\{\s*$"

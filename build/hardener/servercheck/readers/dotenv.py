@@ -17,6 +17,7 @@ ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.]*)\s*[=:](\s*)
 ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "$": "$$"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OPERATOR = re.compile(r":?[-?+]")
+LONGEST = 250_000  # characters of a value
 DEPTH = 20  # ${A:-${B:-${C}}}
 
 
@@ -71,13 +72,16 @@ def expand(
     """
     pieces: list[str] = []
     at = 0
-    while (start := text.find("$", at)) >= 0:
+    size = len(text)
+    while (start := text.find("$", at)) >= 0 and size <= LONGEST:
         pieces.append(text[at:start])
         name, filled, at = _hole(text, start, lookup, unknown, depth)
         if filled is None and unknown is None:
             return Unknown(f"taken from ${name}, which is not set here")
         pieces.append(unknown or "" if filled is None else filled)
-    return "".join(pieces) + text[at:]
+        size += len(pieces[-1])
+    filled = "".join(pieces) + text[at:]
+    return filled if size <= LONGEST else Unknown(f"longer than {LONGEST} characters once it is filled in")
 
 
 def _hole(
