@@ -1,7 +1,7 @@
 """Read the strings of JavaScript, JSX and TypeScript, with escapes resolved and constants joined.
 
-Uses tree-sitter's grammars, as check-server does: they need neither Node nor a network, read on behind a mistake,
-and take half the time of acorn. What is joined: ``+``, templates, ``concat``, ``join``, ``atob`` and a few more of
+Uses tree-sitter's grammars, as check-server does: they need neither Node nor a network, and read on behind a mistake.
+What is joined: ``+``, templates, ``concat``, ``join``, ``atob`` and a few more of
 constants, also of variables, members of objects and elements of arrays that are assigned a constant. What is only
 known at run time is ``{}`` in the result. Conditions are not followed: a variable has the value that it is given at
 its declaration.
