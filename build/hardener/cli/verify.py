@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from dataclasses import asdict
@@ -15,7 +16,6 @@ from hardener.release.signatures import REBUILD, RELEASE, SIGNERS
 from hardener.release.verify import verify
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from hardener.ui import UI
@@ -33,8 +33,14 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
     sub.add_argument("path", type=Path, metavar="DIR|FILE", help="the folder, or one file in it")
     sub.add_argument("--signers", type=Path, metavar="FILE", help=f"the keys (default: {SIGNERS} of the project)")
     sub.add_argument(
-        "--threshold", type=int, default=0, metavar="N", help="how many builders must have signed the same sums"
+        "--threshold", type=_count, default=0, metavar="N", help="how many builders must have signed the same sums"
     )
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of builders")
+    return int(text)
 
 
 def _sign(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

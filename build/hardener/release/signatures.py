@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.errors import StackError, UsageError
-from hardener.system import disk
+from hardener.system import disk, sums
 from hardener.system.process import run
 from hardener.system.sums import SUMS
 
@@ -40,8 +40,10 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
     """Sign ``folder/SHA256SUMS`` with a private key, or one whose public half an agent or token knows.
 
     With ``builder`` it is the signature of a rebuild and goes to ``SHA256SUMS.d/<builder>.sig``. Returns its path.
-    Raises UsageError for a missing file or another kind of key than Ed25519, StackError where ssh-keygen fails.
+    Raises UsageError for a missing file, malformed sums or another kind of key than Ed25519, StackError where
+    ssh-keygen fails.
     """
+    sums.read(folder)  # what no verification would accept is not signed
     content = _content(folder)
     if not key.is_file():
         raise UsageError(f"there is no key {key}", hint="create a key: ssh-keygen -t ed25519 -f KEY")
@@ -92,7 +94,4 @@ def kind_of(signature: bytes) -> str:
 
 
 def _content(folder: Path) -> bytes:
-    sums = folder / SUMS
-    if not sums.is_file():
-        raise UsageError(f"there is no {sums}", hint="name the folder with the released files, such as dist/")
-    return sums.read_bytes()
+    return (folder / SUMS).read_bytes()

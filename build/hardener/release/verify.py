@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
 from hardener.release import signatures
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RECORDS = frozenset({SUMS, SIGNATURE, LOG})
+_LARGEST_MANIFEST = 10_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ def _files(folder: Path, listed: dict[str, str], only: str) -> Check:
     wrong = []
     for name in [only] if only else sorted(listed):
         path = folder / name
-        if not path.is_file():
-            wrong.append(f"{name} is not there")
+        if path.is_symlink():
+            wrong.append(f"{name} is a symbolic link, which can lead to another file tomorrow")
+        elif not path.is_file():
+            wrong.append(f"{name} is not there" if not path.exists() else f"{name} is not a file")
         elif stamps.file_digest(path) != listed[name]:
             wrong.append(f"{name} is another file than the one that was released")
     count = 1 if only else len(listed)
@@ -67,21 +70,30 @@ def _files(folder: Path, listed: dict[str, str], only: str) -> Check:
 
 
 def _unlisted(folder: Path, listed: dict[str, str]) -> Check:
-    names = {path.name for path in folder.iterdir() if path.is_file()}
-    strangers = sorted(names - _RECORDS - set(listed))
-    found = f"{len(strangers)} files are not in {SUMS}" if strangers else f"no file that is not in {SUMS}"
-    return Check("unlisted", not strangers, found, tuple(strangers))
+    """Name all that is in the folder besides released files: also folders, links and devices."""
+    names = {path.name for path in folder.iterdir()} - _RECORDS - set(listed)
+    builders = folder / BUILDERS
+    if BUILDERS in names and builders.is_dir() and not builders.is_symlink():
+        names.remove(BUILDERS)
+        names |= {f"{BUILDERS}/{path.name}" for path in builders.iterdir() if not _is_signature(path)}
+    strangers = tuple(name if name.isprintable() else ascii(name) for name in sorted(names))
+    found = f"{len(strangers)} files or folders are not in {SUMS}" if strangers else f"nothing that is not in {SUMS}"
+    return Check("unlisted", not strangers, found, strangers)
+
+
+def _is_signature(path: Path) -> bool:
+    return path.suffix == ".sig" and path.is_file() and not path.is_symlink()
 
 
 def _manifest(folder: Path, listed: dict[str, str]) -> Check:
     """The manifest is about these archives."""
-    manifest = disk.read_json(folder / MANIFEST)
-    archives = manifest.get("archives", []) if isinstance(manifest, dict) else []
-    wrong = [
-        f"{archive['file']} has another sum in {SUMS}"
-        for archive in archives
-        if listed.get(archive["file"]) != archive["sha256"]
-    ]
+    file = folder / MANIFEST
+    manifest: Any = disk.read_json(file) if file.stat().st_size <= _LARGEST_MANIFEST else None
+    try:
+        archives = [(str(archive["file"]), archive["sha256"]) for archive in manifest["archives"]]
+    except (TypeError, KeyError):
+        return Check("manifest", passed=False, found=f"{MANIFEST} is not a manifest of hardener")
+    wrong = [f"{name!r} has another sum in {SUMS}" for name, digest in archives if listed.get(name) != digest]
     found = f"{len(archives)} archives, as in {SUMS}" if archives and not wrong else "not about these archives"
     return Check("manifest", bool(archives) and not wrong, found, tuple(wrong))
 

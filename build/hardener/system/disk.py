@@ -118,7 +118,7 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; None when it is missing or damaged (then what it describes counts as not there)."""
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):  # also numbers of 5000 digits
         return None
 
 

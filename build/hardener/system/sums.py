@@ -12,22 +12,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUMS, MANIFEST, LOG = "SHA256SUMS", "build-manifest.json", "build-log.json"
-_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>(?!\.{1,2}$)[^/\0]+)")
+_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>(?!\.{1,2}$)[^/]+)")
+_LARGEST = 1_000_000  # bytes: more than 5000 files
 
 
 def read(folder: Path) -> dict[str, str]:
     """Return the sums of a folder's ``SHA256SUMS``: SHA-256 in hexadecimal by name of the file.
 
-    Raises UsageError where the file is missing or malformed, and for a name of another folder or one that is there
-    twice.
+    Raises UsageError where the file is missing, empty or malformed, and for a name of another folder or one that is
+    there twice.
     """
     path = folder / SUMS
     if not path.is_file():
         raise UsageError(f"there is no {path}", hint="name the folder with the released files, such as dist/")
+    if not 0 < (size := path.stat().st_size) <= _LARGEST:
+        raise UsageError(f"{path} has {size} bytes, which no list of released files has", hint="get the file again")
     sums: dict[str, str] = {}
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    # Only the line end of sha256sum ends a line: for that program any other one is a part of a name.
+    for number, line in enumerate(path.read_bytes().removesuffix(b"\n").decode("utf-8", "replace").split("\n"), 1):
         found = _LINE.fullmatch(line)
-        if found is None or found["name"] in sums:
+        if found is None or found["name"] in sums or not found["name"].isprintable():
             hint = "get the file again: each line is a SHA-256 and the name of a file beside it, each name once"
             raise UsageError(f"{path}:{number}: {line[:80]!r} is not a line of sha256sum", hint=hint)
         sums[found["name"]] = found["sha256"]

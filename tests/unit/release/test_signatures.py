@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,7 @@ from hardener.release.verify import verify
 from hardener.system import disk, sums
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
 ARCHIVE = "app-hardened-1.0+1.tar.gz"
@@ -136,6 +138,74 @@ def test_a_file_that_is_not_listed_is_named(release: Release) -> None:
     assert "extra.js" in release.failed()["unlisted"]
 
 
+def _link(release: Release) -> None:
+    archive = release.dist / ARCHIVE
+    archive.rename(release.dist.parent / "elsewhere")
+    archive.symlink_to(release.dist.parent / "elsewhere")
+
+
+def _folder(release: Release) -> None:
+    (release.dist / ARCHIVE).unlink()
+    (release.dist / ARCHIVE).mkdir()
+
+
+@pytest.mark.parametrize(("replace", "found"), [(_link, "is a symbolic link"), (_folder, "is not a file")])
+def test_a_listed_name_counts_only_for_a_file_of_the_folder(
+    release: Release, replace: Callable[[Release], None], found: str
+) -> None:
+    release.sign("maintainer")
+    replace(release)
+    assert f"{ARCHIVE} {found}" in release.failed()["sums"]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("folder", Path.mkdir),
+        ("link", lambda path: path.symlink_to("/nonexistent")),
+        ("queue", os.mkfifo),
+        (".hidden", Path.touch),
+        ("SHA256SUMS.d/extra.js", Path.touch),
+        ("SHA256SUMS.d/folder.sig", Path.mkdir),
+        ("SHA256SUMS.d/link.sig", lambda path: path.symlink_to("../SHA256SUMS.sig")),
+    ],
+)
+def test_all_that_is_not_listed_is_named_whatever_it_is(
+    release: Release, name: str, make: Callable[[Path], object]
+) -> None:
+    release.sign("maintainer")
+    release.sign("alice", "alice")
+    make(release.dist / name)
+    assert name in release.failed()["unlisted"]
+
+
+def test_a_name_cannot_forge_a_line_of_the_answer(release: Release) -> None:
+    release.sign("maintainer")
+    (release.dist / "x\n\x1b[2Kthese are the released files").touch()
+    assert "\\n\\x1b[2K" in release.failed()["unlisted"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"archives": [1]}',
+        b'{"archives": [{}]}',
+        b'{"archives": 5}',
+        b'{"archives": [{"file": [], "sha256": {}}]}',
+        b'{"archives": []}',
+        b"[]",
+        b"[" * 100_000,
+        b"9" * 5000,
+        b"\xff",
+    ],
+    ids=lambda content: content[:20].decode("latin-1"),
+)
+def test_a_manifest_that_is_none_fails_and_does_not_stop_the_other_checks(release: Release, content: bytes) -> None:
+    release.sign("maintainer")
+    (release.dist / "build-manifest.json").write_bytes(content)
+    assert set(release.failed()) == {"sums", "manifest"}
+
+
 def test_one_file_can_be_checked_where_the_others_are_not(release: Release) -> None:
     release.sign("maintainer")
     (release.dist / "build-manifest.json").unlink()
@@ -193,6 +263,37 @@ def test_malformed_sums_are_an_error_with_the_line(release: Release, line: str) 
         file.write(line + "\n")
     with pytest.raises(UsageError, match="SHA256SUMS:3"):
         verify(release.dist, release.signers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _content: b"",
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.replace(b"\n", b"\r\n"),
+        lambda content: content.replace(b"\n", "\u2028".encode()),
+        lambda content: content.replace(b"app-", b"\x1b[2K-"),
+        lambda content: content + b"\n",
+        lambda content: content + b"#" * 1_000_000,
+    ],
+    ids=["empty", "BOM", "CRLF", "line separator", "escape", "empty line", "large"],
+)
+def test_sums_that_sha256sum_reads_in_another_way_are_neither_signed_nor_verified(
+    release: Release, change: Callable[[bytes], bytes]
+) -> None:
+    path = release.dist / "SHA256SUMS"
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(UsageError, match="SHA256SUMS"):
+        release.sign("maintainer")
+    with pytest.raises(UsageError, match="SHA256SUMS"):
+        verify(release.dist, release.signers)
+
+
+@pytest.mark.parametrize("count", ["-1", "two", "1.5", ""])
+def test_a_threshold_is_a_number_of_builders(release: Release, count: str) -> None:
+    release.sign("maintainer")
+    words = ["verify", str(release.dist), "--signers", str(release.signers)]
+    assert main.main([*words, f"--threshold={count}"]) == 2
 
 
 @pytest.mark.parametrize(("damage", "code"), [(False, 0), (True, 7)])
