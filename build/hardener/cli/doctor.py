@@ -89,6 +89,7 @@ def examine(project: Project, *, online: bool) -> tuple[Finding, ...]:
     findings.append(_locale())
     findings += [_program("nginx", "page tests", "apt-get install nginx-light", optional=True)]
     findings += [_program("chromium", "page tests", "apt-get install chromium", optional=True)]
+    findings += [_program("ssh-keygen", "sign and verify", "apt-get install openssh-client", optional=True)]
     findings += [_program("quilt", "benchmarks", "apt-get install quilt", optional=True)]
     findings += [_program("docker", "calls in the test stack", "apt-get install docker.io debootstrap", optional=True)]
     if online:

@@ -10,21 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from hardener.errors import StackError, UsageError
 from hardener.system import disk, sums
 from hardener.system.process import run
 from hardener.system.sums import SUMS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 RELEASE, REBUILD = "hardener-release", "hardener-rebuild"
 SIGNATURE, BUILDERS, SIGNERS = f"{SUMS}.sig", f"{SUMS}.d", "allowed_signers"
 _KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 _MAGIC = b"SSHSIG"
+_LARGEST = 10_000  # bytes of a signature; one with Ed25519 has less than 500
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,18 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
     ssh-keygen fails.
     """
     sums.read(folder)  # what no verification would accept is not signed
-    content = _content(folder)
     if not key.is_file():
         raise UsageError(f"there is no key {key}", hint="create a key: ssh-keygen -t ed25519 -f KEY")
-    done = run(["ssh-keygen", "-q", "-Y", "sign", "-n", REBUILD if builder else RELEASE, "-f", key], stdin=content)
+    done = run(
+        ["ssh-keygen", "-q", "-Y", "sign", "-n", REBUILD if builder else RELEASE, "-f", key],
+        stdin=(folder / SUMS).read_bytes(),
+    )
     if done.status:
-        raise StackError(f"ssh-keygen does not sign with {key}: {done.complaint}", hint=f"ssh-keygen -y -f {key}")
-    if (kind := kind_of(done.stdout)) not in _KINDS:
+        raise StackError(
+            f"ssh-keygen does not sign with {key}: {done.complaint}",
+            hint=f"can it be read? ssh-keygen -y -f {key} (with a passphrase, use the agent: ssh-add {key})",
+        )
+    if (kind := _kind(_key(done.stdout))) not in _KINDS:
         raise UsageError(f"{key} is a key of the kind {kind}", hint="use Ed25519: ssh-keygen -t ed25519 -f KEY")
     path = folder / BUILDERS / f"{builder}.sig" if builder else folder / SIGNATURE
     disk.write(path, done.stdout)
@@ -58,40 +62,75 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
 
 
 def verify(folder: Path, signature: Path, namespace: str, signers: Path) -> Verdict:
-    """Check a signature over ``folder/SHA256SUMS`` in a namespace against ``allowed_signers``."""
+    """Check a signature over ``folder/SHA256SUMS`` in a namespace against ``allowed_signers``.
+
+    A key may have several lines, for two namespaces or after a change of its validity. ssh-keygen names only the first
+    one, so each line of the key is checked by itself. The first that permits the signature gives the principal, so a
+    key has only one. Certificates are refused: their holder has a new principal with each of them.
+    """
     if not signature.is_file():
         return Verdict(good=False, why=f"{signature.name} is not there")
     try:
-        kind_of(signature.read_bytes())
+        key = key_of(signature)
     except ValueError as error:
         return Verdict(good=False, why=f"{signature.name} is no signature of ssh-keygen: {error}")
+    if (kind := _kind(key)) not in _KINDS:
+        return Verdict(good=False, why=f"{signature.name} is of a key of the kind {kind!r}, not of Ed25519")
+    encoded = base64.b64encode(key)
+    verdict = Verdict(good=False, why=f"{signers.name} has no key for it that is valid today")
+    for line in signers.read_bytes().splitlines():
+        if encoded in line.split() and not line.lstrip().startswith(b"#"):
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(line + b"\n")
+                file.flush()
+                found = _verify_line(folder, signature, namespace, Path(file.name))
+            if found.good:
+                return found
+            verdict = found if found.why else verdict
+    return verdict
+
+
+def _verify_line(folder: Path, signature: Path, namespace: str, signers: Path) -> Verdict:
     words = ["ssh-keygen", "-Y"]
     found = run([*words, "find-principals", "-s", signature, "-f", signers])
     principal = found.text.partition("\n")[0]
     if found.status or not principal:
-        return Verdict(good=False, why=f"{signers.name} has no key for it that is valid today")
+        return Verdict(good=False)
     done = run(
         [*words, "verify", "-f", signers, "-I", principal, "-n", namespace, "-s", signature],
-        stdin=_content(folder),
+        stdin=(folder / SUMS).read_bytes(),
     )
     if done.status:
-        return Verdict(good=False, principal=principal, why=f"the key of {principal}: {done.complaint}")
+        complaint = done.complaint.removeprefix(f"{signers}:1: ")
+        return Verdict(good=False, principal=principal, why=f"the key of {principal}: {complaint}")
     return Verdict(good=True, principal=principal)
 
 
-def kind_of(signature: bytes) -> str:
-    """Return the kind of key that made a signature; raises ValueError for what is no signature."""
+def key_of(signature: Path) -> bytes:
+    """Return the public key in a signature; raises ValueError for what is no signature."""
+    if signature.stat().st_size > _LARGEST:
+        raise ValueError("it is too large")
+    return _key(signature.read_bytes())
+
+
+def _key(signature: bytes) -> bytes:
     lines = signature.decode("ascii", "replace").split()
     text = "".join(lines[3:-3])  # between BEGIN SSH SIGNATURE and END SSH SIGNATURE
     try:
         blob = base64.b64decode(text, validate=True)
         if not blob.startswith(_MAGIC):
             raise ValueError("it does not begin with SSHSIG")
-        (size,) = struct.unpack_from(">I", blob, len(_MAGIC) + 8)  # after the version and the key's own length
-        return blob[len(_MAGIC) + 12 :][:size].decode("ascii")
-    except (binascii.Error, struct.error, UnicodeDecodeError) as error:
+        (size,) = struct.unpack_from(">I", blob, len(_MAGIC) + 4)  # after the version
+        return blob[len(_MAGIC) + 8 :][:size]
+    except (binascii.Error, struct.error) as error:
         raise ValueError(str(error)) from error
 
 
-def _content(folder: Path) -> bytes:
-    return (folder / SUMS).read_bytes()
+def _kind(key: bytes) -> str:
+    """Return the kind of a public key: its first string (RFC 4253, 6.6).
+
+    >>> _kind(b"\\0\\0\\0\\x07ssh-rsa...")
+    'ssh-rsa'
+    """
+    size = int.from_bytes(key[:4], "big")
+    return key[4:][:size].decode("ascii", "replace")

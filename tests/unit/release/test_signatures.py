@@ -229,8 +229,50 @@ def test_no_key_counts_as_a_second_builder_but_another_builders(release: Release
     assert "1 builders" in release.failed(threshold=2)["builders"]
 
 
+def test_a_key_counts_for_each_namespace_of_its_lines(release: Release) -> None:
+    key = " ".join((release.keys / "maintainer.pub").read_text().split()[:2])
+    release.signers.write_text(
+        f'# old@example.org {key}\nold@example.org valid-before="20200101Z" {key}\n'
+        f'builder@example.org namespaces="hardener-rebuild" {key}\nother@example.org namespaces="hardener-rebuild" {key}\n'
+        f'maintainer@example.org namespaces="hardener-release" {key}\n'
+    )
+    release.sign("maintainer")
+    release.sign("maintainer", "first")
+    release.sign("maintainer", "second")
+    assert release.failed(threshold=1) == {}
+    assert "1 builders came to the same sums: builder@example.org" in release.failed(threshold=2)["builders"]
+
+
+def test_a_key_does_not_count_twice_with_two_certificates(release: Release, tmp_path: Path) -> None:
+    authority = make_key(tmp_path / "authority")
+    release.signers.write_text(f"*@example.org cert-authority {authority}\n")
+    (release.dist / "SHA256SUMS.d").mkdir()
+    for name in ("first", "second"):
+        key = tmp_path / name
+        shutil.copy(release.keys / "alice", key)
+        shutil.copy(release.keys / "alice.pub", f"{key}.pub")
+        words = ["-s", tmp_path / "authority", "-I", name, "-n", f"{name}@example.org"]
+        subprocess.run(["ssh-keygen", "-q", *words, f"{key}.pub"], check=True)
+        sums_file, signature = release.dist / "SHA256SUMS", release.dist / "SHA256SUMS.d" / f"{name}.sig"
+        _sign_with_openssh(Path(f"{key}-cert.pub"), sums_file, "hardener-rebuild", signature)
+    assert "0 builders" in release.failed(threshold=1)["builders"]
+
+
+def test_a_listed_key_of_another_kind_does_not_count(release: Release, tmp_path: Path) -> None:
+    release.signers.write_text(f"maintainer@example.org {make_key(tmp_path / 'rsa', 'rsa')}\n")
+    sums_file = release.dist / "SHA256SUMS"
+    _sign_with_openssh(tmp_path / "rsa", sums_file, "hardener-release", release.dist / "SHA256SUMS.sig")
+    assert "ssh-rsa" in release.failed()["signature"]
+
+
+def _sign_with_openssh(key: Path, path: Path, namespace: str, signature: Path) -> None:
+    words = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key]
+    signature.write_bytes(subprocess.run(words, input=path.read_bytes(), check=True, capture_output=True).stdout)
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"\0\xff", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"]
+    "content",
+    [b"x" * 10_000_000, b"", b"\0\xff", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"],
 )
 def test_a_damaged_signature_is_refused_and_explained(release: Release, content: bytes) -> None:
     (release.dist / "SHA256SUMS.sig").write_bytes(content)
