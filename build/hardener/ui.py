@@ -14,13 +14,33 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from rich.console import ConsoleOptions, RenderableType
+
     from hardener.errors import HardenerError
+
+
+# What a terminal obeys or hides, in a picture: names and contents of files of others are printed, too.
+_PICTURES = (
+    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
+    | dict.fromkeys((*range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F), 0xFFFD)
+    | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
+)
+
+
+class Screen(Console):
+    """A console on which no printed text can move the cursor, change colours or turn the order of letters."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render as rich does, with control characters of texts as pictures."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(_PICTURES), segment.style)
 
 
 class Line:
@@ -43,7 +63,7 @@ class UI:
     """The terminal. ``quiet`` leaves only errors."""
 
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self.console = console or Screen(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self.quiet = quiet
         self.times: dict[str, float] = {}
 

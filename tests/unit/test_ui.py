@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hardener.errors import PatchError
-from hardener.ui import UI, human
+from hardener.ui import UI, Screen, human
 
 
-def screen(*, quiet: bool = False, terminal: bool = False) -> tuple[UI, io.StringIO]:
+def screen(*, quiet: bool = False, terminal: bool = False, console: type[Console] = Console) -> tuple[UI, io.StringIO]:
     """Return a UI and what it wrote."""
     out = io.StringIO()
-    console = Console(
+    made = console(
         file=out,
         force_terminal=terminal,
         highlight=False,
         soft_wrap=True,
         color_system="standard" if terminal else None,
     )
-    return UI(quiet=quiet, console=console), out
+    return UI(quiet=quiet, console=made), out
 
 
 def everything(ui: UI) -> None:
@@ -142,3 +142,23 @@ def test_long_lines_are_not_broken() -> None:
 )
 def test_sizes_are_in_powers_of_1000(size: int, text: str) -> None:
     assert text == human(size)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("code", ["\x1b[2K", "\x1b]0;title\x07", "\r", "\b", "\x9b2J", "\x7f", "\u202e", "\u2066"])
+def test_no_printed_text_can_act_on_the_terminal(code: str, *, terminal: bool) -> None:
+    ui, out = screen(console=Screen, terminal=terminal)
+    hostile = f"a{code}b"
+    with ui.step(hostile, hostile) as line:
+        line.tell(hostile, 0.5)
+        line.say(hostile)
+    ui.note(hostile)
+    ui.print(hostile, "red")
+    ui.table(hostile, (hostile, hostile), [(hostile, hostile)])
+    ui.finding("ok", hostile, hostile, hostile)
+    ui.problem(hostile, hostile, details=(hostile,))
+    ui.rated("critical", hostile, hostile, hostile, [(hostile, hostile)])
+    ui.error(PatchError(hostile, hint=hostile, details=(hostile,)))
+    ui.console.print(hostile)
+    assert f"a{code}" not in out.getvalue()
+    assert "a" in out.getvalue()
