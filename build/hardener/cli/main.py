@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import json
 import logging
@@ -41,6 +42,8 @@ MODULES = {
     "release": ("sbom",),
     "verify": ("sign", "verify"),
 }
+# What a path leads to that a user named, and no bug of ours: no permission, a name too long, a circle of links.
+_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP})
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -78,6 +81,13 @@ def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
         return subcommand(arguments, ui)
     except ModuleNotFoundError as problem:
         raise _not_installed(problem) from problem
+    except OSError as problem:
+        if problem.errno not in _REFUSALS or not problem.filename:
+            raise
+        raise UsageError(
+            f"cannot read or write {problem.filename}: {problem.strerror}",
+            hint="look at the kind, owner and mode of it and of its folder: ls -ld",
+        ) from problem
 
 
 def _not_installed(problem: ModuleNotFoundError) -> StackError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import json
 import logging
@@ -194,6 +195,26 @@ class TestErrors:
         assert "[][1]" in err, "source lines are shown as they are"
         assert "IndexError" in err
         assert "bug in hardener" in err
+
+    @pytest.mark.parametrize("subcommand", [("verify",), ("sign",), ("check-server",), ("check", "--project")])
+    def test_a_path_that_the_system_refuses_is_code_2_with_the_path(
+        self, capsys: pytest.CaptureFixture[str], subcommand: tuple[str, ...]
+    ) -> None:
+        code, _, err = run(capsys, *subcommand, "x" * 5000)
+        assert code == 2
+        assert "File name too long" in err
+        assert "Traceback" not in err
+
+    def test_a_file_that_may_not_be_read_is_code_2(
+        self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_words: object) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied", "/srv/secret")
+
+        monkeypatch.setattr(build, "build", refuse)
+        code, _, err = run(capsys, "build", "--project", project)
+        assert code == 2
+        assert "/srv/secret: Permission denied" in err
 
     def test_an_interrupt_is_code_130(
         self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch
