@@ -1,8 +1,7 @@
 """Judge one layer's patch folder: lists complete, headers by the standard, each patch canonical and independent.
 
-Whether series and overlays fit the tree is the build's own question (series/apply.py, series/overlay.py); here is what
-a build does
-not need and the next maintainer does. Everything is found in one run, each finding with the command that fixes it.
+A build checks only that series and overlays fit the tree (series/apply.py, series/overlay.py). These rules keep the
+series maintainable. One run reports all findings, each with the command that fixes it.
 """
 
 from __future__ import annotations
