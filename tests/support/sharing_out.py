@@ -24,7 +24,7 @@ TOGETHER = {
     "reference": tuple(
         f"tests/pipeline/test_{name}.py"
         for name in (
-            "again", "compare", "demo", "extra", "failures", "git_host", "killed", "substitute", "upstream",
+            "again", "compare", "demo", "extra", "failures", "git_host", "killed", "substitute", "tree", "upstream",
         )
     ),
 }  # fmt: skip

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener import config
-from hardener.cli.options import project_of, sources_of
+from hardener.cli.options import project_of, sources_of, tree_of
 from hardener.errors import ScanError, UsageError
 from hardener.pipeline import build, scan
 from hardener.pipeline.results import Options, Result
@@ -15,6 +16,8 @@ from hardener.policy import sdks
 from hardener.policy.hosts import NAME as HOSTS
 from hardener.policy.hosts import read_hosts, read_unread
 from hardener.proof import ablate as ablation
+from hardener.series.apply import PIN
+from hardener.series.source import components_at
 from hardener.system import disk
 from hardener.ui import human, write_out
 
@@ -38,6 +41,9 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, ex
     )
     sub.add_argument(
         "--unpatched", action="store_true", help="build upstream as it is, into dist/unpatched/: for comparison"
+    )
+    sub.add_argument(
+        "--tree", default=PIN, help="build a [tree.NAME] of upstream.toml into dist/hardened-NAME/ (default: pin)"
     )
     sub.add_argument("--write-baseline", action="store_true", help="with --unpatched: write its sizes to baseline.json")
     sub.add_argument(
@@ -63,12 +69,14 @@ def _options(arguments: argparse.Namespace, project: config.Project) -> Options:
         toolchain=getattr(arguments, "toolchain", "rspack"),
         unpatched=getattr(arguments, "unpatched", False),
         wait=not getattr(arguments, "no_wait", False),
+        tree=tree_of(arguments, project),
     )
 
 
 def _build(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     options = _options(arguments, project)
+    project = replace(project, components=components_at(project, options.tree))
     ui.print(f"{project.label} ({options.variant}, Node {project.node})", "bold")
     if project.substitutes and options.unpatched:
         raise UsageError("the unpatched site takes no substitute: it is a control", hint="leave out --substitute")
@@ -119,7 +127,7 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     listed = root / HOSTS
     if arguments.propose:
         unread = read_unread(listed) if listed.exists() else ()
-        scanned = scan.scan(arguments.site, unread=unread)
+        scanned = scan.scan(arguments.site, unread=tuple(entry for entry in unread if not entry.tree))
         proposal = scan.propose(scanned, read_hosts(listed) if listed.exists() else (), unread)
         if not arguments.json:
             write_out(proposal)

@@ -9,6 +9,7 @@ from hardener import config
 from hardener.errors import UsageError
 from hardener.git.sources import chosen_sources
 from hardener.pipeline import substitute
+from hardener.series.apply import PIN
 from hardener.series.extras import extend
 
 if TYPE_CHECKING:
@@ -30,6 +31,14 @@ def project_of(arguments: argparse.Namespace) -> config.Project:
         f"there is no {config.NAME} in {here} or above",
         hint="change into a hardener project, or name one: --project DIR",
     )
+
+
+def tree_of(arguments: argparse.Namespace, project: config.Project) -> str:
+    """Return the tree that ``--tree`` names: ``pin``, or a ``[tree.NAME]`` of upstream.toml. Raises UsageError."""
+    tree = str(arguments.tree)
+    if tree != PIN and tree not in project.trees:
+        raise UsageError(f"there is no tree {tree!r}", hint=f"the trees are: {', '.join((PIN, *project.trees))}")
+    return tree
 
 
 def sources_of(arguments: argparse.Namespace, project: config.Project) -> dict[str, str]:

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hardener.cli.options import project_of, sources_of
+from hardener.cli.options import project_of, sources_of, tree_of
 from hardener.errors import PatchError, UsageError
 from hardener.series.check import check
 from hardener.series.edit import EDIT, edit
@@ -57,16 +57,13 @@ def today() -> dt.date:
 
 def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
-    if arguments.tree != "pin" and arguments.tree not in project.trees:
-        raise UsageError(
-            f"there is no tree {arguments.tree!r}", hint=f"the trees are: {', '.join(('pin', *project.trees))}"
-        )
+    tree = tree_of(arguments, project)
     if arguments.fix and catalogue(project).write():
         ui.note("patches/README.md: table written")
-    checked = check(project, arguments.tree, sources_of(arguments, project), today(), ui)
+    checked = check(project, tree, sources_of(arguments, project), today(), ui)
     lines = sum(one.upstream_lines for one in checked.applied)
     answer: dict[str, Any] = {
-        "tree": arguments.tree,
+        "tree": tree,
         "upstream_lines": lines,
         "components": [
             {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]}

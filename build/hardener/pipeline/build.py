@@ -24,6 +24,7 @@ from hardener.pipeline.package import pack, package, write_records
 from hardener.pipeline.results import Built, Options, Prepared, Result
 from hardener.pipeline.typecheck import typecheck
 from hardener.policy import hosts, sdks
+from hardener.series.apply import PIN
 from hardener.series.source import fetch_pinned, source
 from hardener.system import locks, node, stamps
 from hardener.system.workers import Beside
@@ -37,7 +38,11 @@ if TYPE_CHECKING:
 
 
 def build(project: Project, options: Options, ui: UI) -> Result:
-    """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before."""
+    """Build the project's archive into ``dist/``. Raises HardenerError; then ``dist/`` is as it was before.
+
+    The components are those of ``options.tree``. Another tree than the pin has a folder of its own in ``dist/``, and of
+    ``hosts.toml`` only the counts of entries for that tree have to be right.
+    """
     node.check_major(project.node)
     area = project.work / (options.variant + project.mark)
     waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
@@ -64,7 +69,7 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
     if options.unpatched:  # upstream as it is: what we leave out of its site is there
         component = replace(component, drop=(), site_without=())
     fetched = fetch_pinned(component, options.sources, ui, wait=options.wait)
-    sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched)
+    sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched, tree=options.tree)
     tree = sources.last.laid.tree
     with ui.step("checkout", component.name) as line:
         work = checkout(component, fetched.mirror, tree, area / component.name / "tree")
@@ -181,13 +186,13 @@ def _scan(
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
-        exact = options.toolchain == "rspack"
+        exact = options.toolchain == "rspack" and options.tree == PIN
         forbidden = sdks.in_force(ours, theirs) if judged else ()
         bundles = {
             f"{one.component.name}/{name}": paths for one in built for name, paths in one.bundled.modules.items()
         }
         scanned = (
-            scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more)
+            scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more, tree=options.tree)
             if judged
             else scan.scan(site.path, unread=hosts.read_unread(known))
         )

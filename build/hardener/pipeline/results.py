@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hardener.series.apply import PIN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,13 +33,14 @@ class Options:
     unpatched: bool = False
     judged: bool = True
     wait: bool = True
+    tree: str = PIN
 
     @property
     def variant(self) -> str:
         """Return the name of the work area: variants do not disturb each other."""
-        return ("unpatched" if self.unpatched else "hardened") + (
-            "" if self.toolchain == "rspack" else f"-{self.toolchain}"
-        )
+        name = "unpatched" if self.unpatched else "hardened"
+        toolchain = "" if self.toolchain == "rspack" else f"-{self.toolchain}"
+        return name + toolchain + ("" if self.tree == PIN else f"-{self.tree}")
 
 
 @dataclass(frozen=True)

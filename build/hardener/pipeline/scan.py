@@ -28,6 +28,7 @@ from hardener.policy import sdks as sdk
 from hardener.policy.addresses import MAP_SUFFIX, Find
 from hardener.policy.hosts import NAME, HostEntry, Unread, read_hosts, read_unread
 from hardener.policy.reading import Read, read
+from hardener.series.apply import PIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,15 +125,19 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = (), unread: tuple[Unread, ...] = ()
     )
 
 
-def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = ()) -> Scanned:
+def judge(
+    scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequence[Path] = (), tree: str = PIN
+) -> Scanned:
     """Compare the finds with ``hosts.toml``; deviations are in ``problems``.
+
+    An entry for another tree than ``tree`` counts for nothing. One for ``tree`` alone is always exact.
 
     An entry of a ``downstream`` list takes the place of ours for the same host.
 
     A site without source maps (an installed one, say) is compared with the counts of served files only. With
     ``exact=False`` only unknown hosts in served files are problems: the counts are those of the default toolchain.
     """
-    entries = {entry.host: entry for entry in read_hosts(hosts)}
+    entries = {entry.host: entry for entry in read_hosts(hosts) if entry.tree in {"", tree}}
     entries |= {entry.host: entry for path in downstream for entry in read_hosts(path, downstream=True)}
     entries = {host: entry for host, entry in entries.items() if entry.count or entry.maps}
     if not scanned.with_maps:
@@ -146,15 +151,17 @@ def judge(scanned: Scanned, hosts: Path, *, exact: bool = True, downstream: Sequ
             more = f"; and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""
             kind = "scheme" if host.endswith(":") and places[0].is_scheme else "host"
             problems.append(f"unknown {kind} {host} ({served} served, {maps} in maps): {shown}{more}")
-        elif entry and exact and (served, maps) != (entry.count, entry.maps):
+        elif entry and (exact or entry.tree) and (served, maps) != (entry.count, entry.maps):
             problems.append(
                 f"{host}: found {served} times ({maps} in maps), {NAME} expects {entry.count} ({entry.maps}); "
                 f"first at {places[0]}"
             )
+    problems += [
+        f"{host}: in {NAME}, but nothing names it any more"
+        for host, entry in entries.items()
+        if host not in scanned.hosts and (exact or entry.tree)
+    ]
     if exact:
-        problems += [
-            f"{host}: in {NAME}, but nothing names it any more" for host in entries if host not in scanned.hosts
-        ]
         problems += [f"{files}: [[unread]] in {NAME}, but there is no such file any more" for files in scanned.unused]
     problems += scanned.unread
     return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems))
@@ -168,13 +175,15 @@ def check(
     *,
     exact: bool = True,
     downstream: Sequence[Path] = (),
+    tree: str = PIN,
 ) -> Scanned:
     """:func:`scan` and :func:`judge`; ``sdks`` may be neither in the site nor among the modules of the ``bundles``.
 
     Raises ScanError that lists every host that does not fit, every trace of an SDK, and what is stale.
     """
-    unread = tuple(entry for path in (hosts, *downstream) for entry in read_unread(path))
-    judged = judge(scan(site, sdks, unread), hosts, exact=exact, downstream=downstream)
+    listed = (entry for path in (hosts, *downstream) for entry in read_unread(path))
+    unread = tuple(entry for entry in listed if entry.tree in {"", tree})
+    judged = judge(scan(site, sdks, unread), hosts, exact=exact, downstream=downstream, tree=tree)
     traces = (*sdk.in_bundles(bundles or {}, sdks), *judged.traces)
     if not traces and not judged.problems and not judged.stale:
         return judged
@@ -205,27 +214,42 @@ def check(
 
 
 def propose(scanned: Scanned, entries: tuple[HostEntry, ...], unread: tuple[Unread, ...] = ()) -> str:
-    """``hosts.toml`` as it would have to be for this site: counts fixed, unknown hosts with a class to fill in."""
-    known = {entry.host: entry for entry in entries}
+    """Return ``hosts.toml`` as it would have to be for this site of the pin: counts fixed, unknown hosts with a class
+    to fill in. Entries for other trees stay as they are.
+    """
+    known = {entry.host: entry for entry in entries if not entry.tree}
     blocks = []
     for host, (served, maps) in scanned.hosts.items():
         entry = known.get(host)
         first = next(find for find in scanned.finds if find.host == host)
-        kind, reason = (entry.kind, entry.reason) if entry else ("", "")
-        if first.is_scheme:
-            lines = ["[[scheme]]", f'scheme = "{host[:-1]}"', f"reason = {_toml(reason)}"]
-        else:
-            lines = ["[[host]]", f"host = {_toml(host)}", f'class = "{kind}"', f"reason = {_toml(reason)}"]
-        lines += [f"count = {served}"] if served else []
-        lines += [f"maps = {maps}"] if maps else []
-        lines += [] if entry else [f"# {first}"]
-        blocks.append("\n".join(lines) + "\n")
+        kind, reason = (entry.kind, entry.reason) if entry else ("scheme" if first.is_scheme else "", "")
+        lines = _block(HostEntry(host, kind, reason, served, maps))
+        blocks.append("\n".join([*lines, *([] if entry else [f"# {first}"])]) + "\n")
+    blocks += ["\n".join(_block(entry)) + "\n" for entry in entries if entry.tree]
     for listed in unread:
-        if listed.files not in scanned.unused:
+        if listed.tree or listed.files not in scanned.unused:
             lines = ["[[unread]]", f"files = {_toml(listed.files)}", f"magic = {json.dumps(list(listed.magic))}"]
-            blocks.append("\n".join([*lines, f"reason = {_toml(listed.reason)}"]) + "\n")
+            blocks.append("\n".join([*lines, f"reason = {_toml(listed.reason)}", *_tree(listed.tree)]) + "\n")
     blocks += [f"# not read, and not listed: {name}\n" for name in scanned.unread]
     return "\n".join(blocks)
+
+
+def _block(entry: HostEntry) -> list[str]:
+    if entry.kind == "scheme":
+        lines = ["[[scheme]]", f'scheme = "{entry.host[:-1]}"', f"reason = {_toml(entry.reason)}"]
+    else:
+        lines = [
+            "[[host]]",
+            f"host = {_toml(entry.host)}",
+            f'class = "{entry.kind}"',
+            f"reason = {_toml(entry.reason)}",
+        ]
+    counts = [f"{key} = {count}" for key, count in (("count", entry.count), ("maps", entry.maps)) if count]
+    return [*lines, *counts, *_tree(entry.tree)]
+
+
+def _tree(tree: str) -> list[str]:
+    return [f"tree = {_toml(tree)}"] if tree else []
 
 
 def _toml(text: str) -> str:

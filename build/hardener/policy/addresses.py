@@ -69,6 +69,8 @@ _AUTHORITY = re.compile(_COLON + _SLASH + _SLASH + rb"(?:" + _USER + rb"(" + _DO
 _SCHEME_END = re.compile(rb"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*[a-z0-9]\Z")
 _LONGEST_SCHEME = 40
 _BEGINNING = re.compile(rb"[\"'`(=][\x00-\x20]*([a-z][a-z0-9+.-]{0,40}[a-z0-9]):(?!\s)")
+# In a program what follows '(' or '=' is an expression: in 'a ? b=tg:c' a name, not the scheme of an address.
+_BEGINNING_IN_CODE = re.compile(_BEGINNING.pattern.replace(b"(=", b""))
 _PERSON = re.compile(rb"[\"'`(=][\x00-\x20]*(?:mailto|sips?|xmpp):[^\s\"'`<>?]{1,255}@(" + _DOTTED + rb")")
 # An attribute that holds an address, as a value in quotes.
 _ATTRIBUTE = re.compile(rb"\"[\x00-\x20]*[\\/]{2,}" + _USER + _HOST)
@@ -111,8 +113,10 @@ class Find:
         return f"{self.file}:{self.offset}: {self.excerpt}"
 
 
-def names(content: bytes, *, value: bool = False, attribute: bool = False) -> list[Name]:
+def names(content: bytes, *, value: bool = False, attribute: bool = False, code: bool = False) -> list[Name]:
     """Return the hosts and schemes that a text names, in order of offset, each place once.
+
+    ``code`` is the text of a program, in which an address begins behind a quote.
 
     A ``value`` is what a program has read from quotes; all forms count that a browser takes for an address. An
     ``attribute`` is a value that is an address from its beginning, such as that of ``href``.
@@ -128,7 +132,7 @@ def names(content: bytes, *, value: bool = False, attribute: bool = False) -> li
     low = b'"' + content.lower() + b'"' if quoted else content.lower()
     places: dict[tuple[int, bool], str] = {}
     lenient = _lenient(low, attribute=attribute) if quoted else ()
-    for offset, name, is_scheme in (*_hosts(low), *lenient, *_schemes(low, attribute=attribute)):
+    for offset, name, is_scheme in (*_hosts(low), *lenient, *_schemes(low, attribute=attribute, code=code)):
         places.setdefault((offset, is_scheme), name)
     return [Name(offset - quoted, name) for (offset, _), name in sorted(places.items()) if name]
 
@@ -152,7 +156,7 @@ def _lenient(low: bytes, *, attribute: bool) -> Iterator[tuple[int, str, bool]]:
         yield from _matches(pattern, low)
 
 
-def _schemes(low: bytes, *, attribute: bool) -> Iterator[tuple[int, str, bool]]:
+def _schemes(low: bytes, *, attribute: bool, code: bool) -> Iterator[tuple[int, str, bool]]:
     for match in _AUTHORITY.finditer(low):
         before = max(0, match.start() - _LONGEST_SCHEME)
         found = _SCHEME_END.search(low, before, match.start())
@@ -163,7 +167,7 @@ def _schemes(low: bytes, *, attribute: bool) -> Iterator[tuple[int, str, bool]]:
             yield found.start() + escaped, scheme + ":", True
             if match[1]:
                 yield match.start(1), canonical(_text(match[1])), False
-    for match in _BEGINNING.finditer(low):
+    for match in (_BEGINNING_IN_CODE if code else _BEGINNING).finditer(low):
         scheme = match[1].decode("ascii")
         at_start = attribute and low[: match.start(1)].strip(b'"').strip(_BLANKS) == b""
         person = scheme == "xmpp" and _PERSON.match(

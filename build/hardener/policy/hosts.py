@@ -19,6 +19,7 @@ NAME = "hosts.toml"
 # What a host is doing in the bundle. 'open' is a network target whose removal is still to be done: it is listed so that
 # nothing new slips in beside it.
 CLASSES = ("namespace", "licence", "link", "origin", "comment", "inert", "open")
+_TREE = {"tree": text("the name of a [tree.NAME] of upstream.toml", r"[\w.-]+")}
 _COUNTS = {
     "reason": text("a sentence", required=True),
     "count": whole("how often served files name it: a whole number", 0),
@@ -28,10 +29,12 @@ _KEYS = {
     "host": replace(text("a host name", required=True), convert=str.lower),
     "class": choice(CLASSES, required=True),
     **_COUNTS,
+    **_TREE,
 }
 _SCHEME = {
     "scheme": text("a scheme in lower case, without its colon", r"[a-z][a-z0-9+.-]*", required=True),
     **_COUNTS,
+    **_TREE,
 }
 _LONGEST_MAGIC = 32  # bytes
 _UNREAD = {
@@ -44,6 +47,7 @@ _UNREAD = {
         required=True,
     ),
     "reason": text("a sentence", required=True),
+    **_TREE,
 }
 
 
@@ -51,7 +55,8 @@ _UNREAD = {
 class HostEntry:
     """One ``[[host]]``: ``count`` is how often it is in served files, ``maps`` in source maps.
 
-    A ``[[scheme]]`` is one, too: its name ends with a colon, its class is ``scheme``.
+    A ``[[scheme]]`` is one, too: its name ends with a colon, its class is ``scheme``. With a ``tree`` it holds for the
+    build of that tree only.
     """
 
     host: str
@@ -59,18 +64,20 @@ class HostEntry:
     reason: str
     count: int = 0
     maps: int = 0
+    tree: str = ""
 
 
 @dataclass(frozen=True)
 class Unread:
     """One ``[[unread]]``: files that are not read, by their path and by the bytes that they begin with.
 
-    In ``magic`` two hexadecimal digits are a byte, and two dots are any byte.
+    In ``magic`` two hexadecimal digits are a byte, and two dots are any byte. ``tree`` is as for a host.
     """
 
     files: str
     magic: tuple[str, ...]
     reason: str
+    tree: str = ""
 
     def covers(self, name: str, content: bytes) -> bool:
         """Return whether a file of that path and content is one of these.
@@ -95,7 +102,9 @@ def read_hosts(path: Path, *, downstream: bool = False) -> tuple[HostEntry, ...]
     for key, keys in (("host", _KEYS), ("scheme", _SCHEME)):
         for table in document.tables(key, keys, unique=key):
             name, kind = (table["host"], table["class"]) if key == "host" else (table["scheme"] + ":", "scheme")
-            entry = HostEntry(name, kind, table["reason"], table.get("count", 0), table.get("maps", 0))
+            entry = HostEntry(
+                name, kind, table["reason"], table.get("count", 0), table.get("maps", 0), table.get("tree", "")
+            )
             if not (entry.count or entry.maps or downstream):
                 hint = "give count = N (served files), maps = N, or both"
                 raise table.error(f"{table[key]} expects nothing", hint=hint)

@@ -43,6 +43,7 @@ _KINDS = {
     "text": "txt md sh log csv yml yaml toml ini conf",
     "wasm": "wasm",
 }
+_CODE = frozenset({"javascript", "typescript", "tsx", "map"})
 _BY_ENDING = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
 # Media types of 'data:' addresses and what reads them.
 _BY_TYPE = {"html": "markup", "xml": "xml", "svg": "xml", "javascript": "javascript", "ecmascript": "javascript"}
@@ -173,7 +174,7 @@ def _with_runs(content: bytes, found: list[Name]) -> list[Name]:
 
 def in_document(content: bytes, kind: str, depth: int) -> list[Name]:
     """Return what a document of a kind names, in order of offset."""
-    found = _Found(names(content))
+    found = _Found(names(content, code=kind in _CODE))
     if depth <= _DEPTH:
         for value in _values(content, kind):
             found.add(value, _in_value(value, depth))
@@ -201,7 +202,7 @@ def _in_source(kind: str, text: bytes) -> tuple[str, ...]:
     """Return what a source of a map names beyond what its text shows: maps of several bundles hold the same sources."""
     if not _WORTH_PARSING.search(text.lower()):
         return ()
-    plain = Counter(name.name for name in names(text))
+    plain = Counter(name.name for name in names(text, code=kind in _CODE))
     return tuple((Counter(name.name for name in in_document(text, kind, 1)) - plain).elements())
 
 

@@ -74,13 +74,15 @@ def fetch_pinned(component: Component, sources: Mapping[str, str], ui: UI, *, wa
     return fetched
 
 
-def source(project: Project, component: Component, mirror: Path, ui: UI, *, unpatched: bool = False) -> Source:
-    """Apply and lay all layers of the project on the component's pinned commit.
+def source(
+    project: Project, component: Component, mirror: Path, ui: UI, *, unpatched: bool = False, tree: str = PIN
+) -> Source:
+    """Apply and lay all layers of the project on the component's commit, which is that of ``tree``.
 
     With ``unpatched`` only the aliases of packages that cannot be had are laid. Raises HardenerError where something
     does not fit, and ConfigError where a downstream layer uses a name of a layer before it.
     """
-    names = (PIN,)
+    names = (tree,)
     base = component.commit
     layers: list[Layered] = []
     for layer in layers_of(project, component)[: 1 if unpatched else None]:

@@ -52,6 +52,44 @@ def test_a_site_whose_hosts_are_all_listed_passes(site: Path, tmp_path: Path) ->
     assert {entry.host for entry in scanned.entries} == {"jitsi.example", "w3.example"}
 
 
+class TestAnotherTree:
+    """Entries with a tree hold for the build of that tree only."""
+
+    def test_an_entry_for_another_tree_does_not_count_at_the_pin(self, site: Path, tmp_path: Path) -> None:
+        listed = hosts(tmp_path, *GOOD, host("next.example", 'count = 1\ntree = "next"'))
+        assert check(site, listed).problems == ()
+
+    def test_it_does_not_allow_the_host_at_the_pin(self, site: Path, tmp_path: Path) -> None:
+        listed = hosts(tmp_path, GOOD[0], host("w3.example", 'count = 1\nmaps = 1\ntree = "next"'))
+        (problem,) = judge(scan(site), listed).problems
+        assert problem.startswith("unknown host w3.example")
+
+    def test_counts_of_the_pin_are_not_asked_of_another_tree(self, site: Path, tmp_path: Path) -> None:
+        listed = hosts(tmp_path, host("jitsi.example", "count = 9"), GOOD[1], host("gone.example"))
+        assert judge(scan(site), listed, exact=False, tree="next").problems == ()
+
+    def test_an_unknown_host_is_a_problem_there_too(self, site: Path, tmp_path: Path) -> None:
+        (problem,) = judge(scan(site), hosts(tmp_path, GOOD[0]), exact=False, tree="next").problems
+        assert problem.startswith("unknown host w3.example")
+
+    @pytest.mark.parametrize(("count", "right"), [(2, True), (3, False)])
+    def test_the_counts_of_its_own_entries_are(self, site: Path, tmp_path: Path, count: int, *, right: bool) -> None:
+        listed = hosts(tmp_path, host("jitsi.example", f'count = {count}\ntree = "next"'), GOOD[1])
+        assert (judge(scan(site), listed, exact=False, tree="next").problems == ()) is right
+
+    def test_its_own_entry_has_to_be_needed(self, site: Path, tmp_path: Path) -> None:
+        listed = hosts(tmp_path, *GOOD, host("gone.example", 'count = 1\ntree = "next"'))
+        (problem,) = judge(scan(site), listed, exact=False, tree="next").problems
+        assert problem.startswith("gone.example")
+
+    def test_a_proposal_keeps_its_entries(self, site: Path, tmp_path: Path) -> None:
+        listed = hosts(tmp_path, *GOOD, host("next.example", 'count = 1\ntree = "next"'))
+        proposal = tomllib.loads(propose(scan(site), read_hosts(listed)))
+        assert {"host": "next.example", "class": "link", "reason": "because", "count": 1, "tree": "next"} in proposal[
+            "host"
+        ]
+
+
 PROBLEMS = {
     "unknown": (GOOD[:1], "unknown host w3.example (1 served, 1 in maps): b.js:3: "),
     "stale": ((*GOOD, host("gone.example")), "gone.example: in hosts.toml, but nothing names it any more"),
