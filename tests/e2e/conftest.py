@@ -146,7 +146,7 @@ def nginx() -> str:
 def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Callable[[str], str]]:
     """Build, unpack and serve a variant; returns its address.
 
-    'hardened' and 'unpatched' are served plainly, 'headers' is the hardened one with build/nginx,
+    'hardened', 'unpatched' and 'master' are served plainly, 'headers' is the hardened one with build/nginx,
     'bare' is the same with an empty file of headers, and 'brotli' the same with nginx's static brotli module.
     """
     servers: list[subprocess.Popen[bytes]] = []
@@ -155,7 +155,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, nginx: str) -> Iterator[Calla
     def serve(variant: str) -> str:
         if variant not in addresses:
             folder = tmp_path_factory.mktemp(variant)
-            unpack(archive_of("unpatched" if variant == "unpatched" else "hardened"), folder / "site")
+            unpack(archive_of(variant if variant in {"unpatched", "master"} else "hardened"), folder / "site")
             http, outside = NGINX, ""
             if variant in {"headers", "bare", "brotli"}:
                 http = NGINX_WITH_SNIPPETS
