@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener.errors import StackError
@@ -107,6 +108,17 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Serves each connection in a thread, which ends with the program."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print what went wrong, except that a browser has gone: it does so whenever it leaves a page."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
 @contextlib.contextmanager
 def serving(
     answer: Callable[[Request], Reply], refuse: Callable[[int], Reply] = refused, port: int = 0
@@ -114,14 +126,13 @@ def serving(
     """Serve on loopback; yields the address. Raises StackError where the port is taken."""
     handler = type("Bound", (Handler,), {"answer": staticmethod(answer), "refuse": staticmethod(refuse)})
     try:
-        server = ThreadingHTTPServer((ADDRESS, port), handler)
+        server = Server((ADDRESS, port), handler)
     except (OSError, OverflowError) as error:
         raise StackError(
             f"cannot listen on {ADDRESS}:{port}: {getattr(error, 'strerror', None) or error}",
             hint="name another port (--port N), or leave out --port: a free one is used",
         ) from error
     with server:
-        server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
