@@ -228,5 +228,7 @@ def load(path: Path | Traversable) -> Document:
         raise UsageError(
             f"{path} does not exist", hint="run inside a hardener project, or name one: --project DIR"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path}: lists or tables are nested too deeply", hint="the keys need two levels") from error
+    except ValueError as error:  # also of a number with more digits than Python converts
         raise ConfigError(f"{path}: {error}", hint="the file must be valid TOML 1.0 in UTF-8") from error

@@ -126,3 +126,22 @@ def test_a_missing_table_is_named_with_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\[project\]: the table is missing") as caught:
         load(tmp_path, "").table("project", KEYS)
     assert "name, kind" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"x = \xff", "decode"),
+        (b"x = '", "line 1"),
+        (b"x = " + b"9" * 5000, "digits"),
+        (b"x = " + b"[" * 3000, "nested too deeply"),
+        (b"x = " + b"{a=" * 1000, "nested too deeply"),
+    ],
+    ids=["encoding", "syntax", "long number", "lists", "inline tables"],
+)
+def test_what_cannot_be_parsed_is_a_config_error_with_the_file(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "t.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=problem) as caught:
+        tables.load(path)
+    assert str(path) in caught.value.message
