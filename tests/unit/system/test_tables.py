@@ -132,7 +132,7 @@ def test_a_missing_table_is_named_with_what_it_holds(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (b"x = \xff", "decode"),
-        (b"x = '", "line 1"),
+        (b"x = = 1", "line 1"),
         (b"x = " + b"9" * 5000, "digits"),
         (b"x = " + b"[" * 3000, "nested too deeply"),
         (b"x = " + b"{a=" * 1000, "nested too deeply"),
