@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
-
-import tree_sitter_javascript
-from tree_sitter import Language, Node
+from typing import TYPE_CHECKING, Any
 
 from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
 from hardener.servercheck.readers import syntax
 from hardener.servercheck.readers.paths import Paths
 
-LANGUAGE = Language(tree_sitter_javascript.language())
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+GRAMMAR = "tree_sitter_javascript"
 DEPTH = 40
 LONGEST = 200  # characters of a name in a finding
 CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
@@ -25,7 +25,7 @@ CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
 def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Setting], list[Unclear]]:
     """Return all settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
     reader = _Reader(name, root)
-    tree = syntax.parse(LANGUAGE, text)
+    tree = syntax.parse(GRAMMAR, text)
     if tree is None:
         return {}, [Unclear(Where(name), "takes too long to be read: not the client's configuration")]
     reader.statements(tree.root_node, 0)

@@ -11,18 +11,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import tree_sitter_lua
-from tree_sitter import Language, Node
-
 from hardener.servercheck.model import GLOBAL, Prosody, Section, Setting, Table, Unclear, Unknown, Where
 from hardener.servercheck.readers import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tree_sitter import Node
+
     Include = Callable[[str, Where], list[tuple[str, bytes]]]
 
-LANGUAGE = Language(tree_sitter_lua.language())
+GRAMMAR = "tree_sitter_lua"
 DEPTH = 40  # tables in tables, files in files: no real configuration has more
 HOSTS = {"VirtualHost": "VirtualHost", "Host": "VirtualHost", "host": "VirtualHost"}
 COMPONENTS = {"Component": "Component", "component": "Component"}
@@ -52,7 +51,7 @@ def read(text: bytes, name: str, into: Prosody, include: Include) -> list[Unclea
 def fragment(text: str, section: Section, into: Prosody, where: Where) -> list[Unclear]:
     """Read lines that an environment variable puts into ``section``; ``where`` is the variable's place."""
     reader = _Reader(into, lambda _pattern, _where: [])
-    tree = syntax.parse(LANGUAGE, text.encode())
+    tree = syntax.parse(GRAMMAR, text.encode())
     if tree is None or tree.root_node.has_error:
         reader.unclear.append(Unclear(where, "not valid Lua; Prosody would not start", vital=True))
     if tree is not None:
@@ -68,7 +67,7 @@ class _Reader:
 
     def file(self, text: bytes, name: str, depth: int) -> None:
         start = self.into.section("global", GLOBAL, Where(name))
-        tree = syntax.parse(LANGUAGE, text)
+        tree = syntax.parse(GRAMMAR, text)
         if tree is None:
             self.unclear.append(Unclear(Where(name), "takes too long to be read: not a configuration", vital=True))
             return

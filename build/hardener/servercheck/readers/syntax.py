@@ -1,34 +1,54 @@
-"""Syntax trees by tree-sitter, within a limit of time: some broken texts take it as long as they are long, squared."""
+"""Syntax trees by tree-sitter, within a limit of time.
+
+Some broken texts take tree-sitter their length squared, and it asks in between too seldom whether to go on. So a text
+of some length is parsed in a process of its own first, which the system ends after its share of the processor.
+"""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+import functools
+import importlib
+import multiprocessing
+import resource
+from typing import TYPE_CHECKING
 
-from tree_sitter import Parser
+from tree_sitter import Language, Parser
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Tree
+    from tree_sitter import Tree
 
-SECONDS = 1.0  # of the processor
-SMALL = 10_000  # bytes that are never too slow
-CHUNK = 4_096
+SECONDS = 2  # of the processor
+SMALL = 2_000  # bytes that take less than that, whatever they are
 
 
-def parse(language: Language, text: bytes) -> Tree | None:
-    """Return the tree; None: it would take too long."""
-    parser: Any = Parser(language)
-    if len(text) > SMALL:
-        end = time.thread_time() + SECONDS
-        try:
-            # Only a source in pieces can be given up; only one in one piece has the text of its nodes.
-            parser.parse(
-                lambda offset, _point: text[offset : offset + CHUNK],
-                encoding="utf8",
-                progress_callback=lambda _offset, _error: time.thread_time() > end,
-            )
-        except ValueError:
-            return None
-        parser.reset()
-    tree: Tree = parser.parse(text)
-    return tree
+def parse(grammar: str, text: bytes) -> Tree | None:
+    """Return the tree of a text; None: it would take too long. ``grammar`` is the module, such as ``tree_sitter_lua``.
+
+    A process that cannot be started (OSError) is an error: without it there is no limit.
+    """
+    if len(text) > SMALL and not _in_time(grammar, text):
+        return None
+    return Parser(_language(grammar)).parse(text)
+
+
+@functools.cache
+def _language(grammar: str) -> Language:
+    return Language(importlib.import_module(grammar).language())
+
+
+def _in_time(grammar: str, text: bytes) -> bool:
+    context = multiprocessing.get_context("forkserver")  # not fork: the terminal's display has a thread
+    context.set_forkserver_preload([__name__])
+    trial = context.Process(target=_try, args=(grammar, text), daemon=True)
+    trial.start()
+    trial.join()
+    in_time = trial.exitcode == 0
+    trial.close()
+    return in_time
+
+
+def _try(grammar: str, text: bytes) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime) + SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    Parser(_language(grammar)).parse(text)
