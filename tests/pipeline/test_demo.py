@@ -115,11 +115,11 @@ def test_a_longer_list_of_sdks_gives_the_same_archive_and_another_record(minimee
 
 def test_what_the_site_goes_without_is_in_upstreams_own_alone(minimeet: Minimeet) -> None:
     """``site_without`` of upstream.toml: the hardened archive lacks it, the unpatched one, the control, has it."""
-    minimeet.edit("upstream.toml", "site_files =", 'site_without = ["sounds/*.wav"]\nsite_files =')
+    minimeet.edit("upstream.toml", "site_files =", 'site_without = ["static/ab*.html"]\nsite_files =')
     (name, _) = minimeet.build().sums
     (plain, _) = minimeet.build("--unpatched").sums
-    assert "sounds/joined.wav" not in unpack(minimeet.dist / name)
-    assert "sounds/joined.wav" in unpack(minimeet.dist / "unpatched" / plain)
+    assert "static/about.html" not in unpack(minimeet.dist / name)
+    assert "static/about.html" in unpack(minimeet.dist / "unpatched" / plain)
 
 
 def test_removed_page_is_not_shipped(demo: Demo) -> None:
