@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hardener.system.tables import Table
 
 NAME = "upstream.toml"
+PIN = "pin"  # the name of the tree that upstream.toml pins, beside each [tree.NAME]
 RECIPES = ("none", "rollup", "webpack")
 TOOLCHAINS = ("rspack", "webpack")
 

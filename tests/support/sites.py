@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from hardener import config
+from hardener.config import PIN
 from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
 from hardener.pipeline import build
 from hardener.pipeline.results import Options
 from hardener.proof.ablate import VARIABLE
-from hardener.series.apply import PIN
 from hardener.series.source import components_at
 from hardener.ui import UI
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import config
 from hardener.cli.options import project_of, sources_of, tree_of
+from hardener.config import PIN
 from hardener.errors import ScanError, UsageError
 from hardener.pipeline import build, scan
 from hardener.pipeline.results import Options, Result
@@ -16,7 +17,6 @@ from hardener.policy import sdks
 from hardener.policy.hosts import NAME as HOSTS
 from hardener.policy.hosts import read_hosts, read_unread
 from hardener.proof import ablate as ablation
-from hardener.series.apply import PIN
 from hardener.series.source import components_at
 from hardener.system import disk
 from hardener.ui import human, write_out

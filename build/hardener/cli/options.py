@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener import config
+from hardener.config import PIN
 from hardener.errors import UsageError
 from hardener.git.sources import chosen_sources
 from hardener.pipeline import substitute
-from hardener.series.apply import PIN
 from hardener.series.extras import extend
 
 if TYPE_CHECKING:

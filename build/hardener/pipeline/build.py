@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardener.config import PIN
 from hardener.git.repository import Repository
 from hardener.pipeline import compressed, manifest, scan, versions
 from hardener.pipeline.bundle import bundle, deliver
@@ -24,7 +25,6 @@ from hardener.pipeline.package import pack, package, write_records
 from hardener.pipeline.results import Built, Options, Prepared, Result
 from hardener.pipeline.typecheck import typecheck
 from hardener.policy import hosts, sdks
-from hardener.series.apply import PIN
 from hardener.series.source import fetch_pinned, source
 from hardener.system import locks, node, stamps
 from hardener.system.workers import Beside

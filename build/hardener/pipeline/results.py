@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardener.series.apply import PIN
+from hardener.config import PIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

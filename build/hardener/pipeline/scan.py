@@ -22,13 +22,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import ScanError, UsageError
 from hardener.pipeline import compressed, versions
 from hardener.policy import sdks as sdk
 from hardener.policy.addresses import MAP_SUFFIX, Find
 from hardener.policy.hosts import NAME, HostEntry, Unread, read_hosts, read_unread
 from hardener.policy.reading import Read, read
-from hardener.series.apply import PIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import ConfigError, PatchError
 from hardener.git.repository import Identity, Index, Repository
 from hardener.series import patch as patches
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from hardener.series.patch import Patch
 
 COMMITTER = ("hardener", "hardener@hardener.invalid")
-PIN = "pin"
 
 
 class Status(enum.Enum):

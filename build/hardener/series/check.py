@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import ConfigError, HardenerError
-from hardener.series.apply import PIN, Applied, apply
+from hardener.series.apply import Applied, apply
 from hardener.series.extras import layers_of
 from hardener.series.lint import Finding, Linted, Measure, lint
 from hardener.series.lists import read_removals

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import UsageError
 from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
@@ -20,7 +21,6 @@ from hardener.policy.sdks import NAME as SDKS
 from hardener.policy.sdks import find_modules, read_sdks
 from hardener.series import header, overlay
 from hardener.series import patch as patches
-from hardener.series.apply import PIN
 from hardener.series.extras import layers_of
 from hardener.series.lists import REMOVALS, read_removals, read_series
 from hardener.series.table import upstream_state

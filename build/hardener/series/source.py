@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import ConfigError
 from hardener.git.fetch import Fetched, fetch
 from hardener.series import overlay
-from hardener.series.apply import PIN, Applied, apply
+from hardener.series.apply import Applied, apply
 from hardener.series.extras import layers_of
 from hardener.series.lists import read_series
 from hardener.series.overlay import Laid, lay

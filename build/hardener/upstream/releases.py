@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import UsageError
-from hardener.series.apply import PIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

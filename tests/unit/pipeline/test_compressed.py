@@ -22,7 +22,7 @@ SITE: dict[str, str | bytes] = {
     "libs/app.js": "let x;" * 1000,
     "libs/chunks/1.js": "let y;" * 1000,
     "libs/olm.wasm": b"\0asm" * 1000,
-    "libs/random.wasm": random.Random(1).randbytes(4000),
+    "libs/random.wasm": b"\0asm" + random.Random(1).randbytes(4000),
     "libs/small.js": "let z;",
     "libs/app.js.map": "{}" * 1000,
     "css/all.css": "a{}" * 1000,

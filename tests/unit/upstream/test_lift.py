@@ -463,7 +463,7 @@ class TestLeaving:
         lift("--to", "102")
 
         assert main.main(["clean", "--project", str(world.root)]) == 5
-        assert "a lift is under way" in capsys.readouterr().err
+        assert "a lift is in progress" in capsys.readouterr().err
         assert (world.tree() / "src/b.js").exists()
 
     @pytest.mark.parametrize("words", [["--continue"], ["--abort"], ["--restart"]])

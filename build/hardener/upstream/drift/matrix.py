@@ -18,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hardener.config import PIN
 from hardener.errors import UsageError
 from hardener.git import history as histories_module
 from hardener.git.history import History, open_history
 from hardener.series import apply as applying
 from hardener.series import patch
-from hardener.series.apply import PIN, Status
+from hardener.series.apply import Status
 from hardener.series.lists import read_series
 from hardener.system import disk, stamps
 from hardener.upstream import releases

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.series import overlay
-from hardener.series.apply import PIN
 from hardener.series.lists import REMOVALS, Removal, read_removals
 from hardener.upstream.lift import tomledit
 

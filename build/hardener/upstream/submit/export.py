@@ -11,17 +11,18 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from hardener.config import PIN
 from hardener.errors import OverlayError, PatchError, StackError, UsageError
 from hardener.git.history import History, open_history
 from hardener.git.repository import PLAIN_ENVIRONMENT, REGULAR, Index, inside
 from hardener.series import overlay, patch
-from hardener.series.apply import PIN, Status, judge
+from hardener.series.apply import Status, judge
 from hardener.series.header import body
 from hardener.series.lists import read_removals, read_series
 from hardener.system import disk
 from hardener.system.process import run
 from hardener.upstream.submit.lint import Verdict, lint
-from hardener.upstream.submit.message import Exported, mend, pull_request
+from hardener.upstream.submit.message import Exported, fix, pull_request
 from hardener.upstream.submit.message import subject as derived_subject
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _mend_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> No
     came_from = {place: path for path, place in moved.items()}
     for path, (mode, blob) in entries.items():
         old = index.repository.blob(blob)
-        new = mend(old.decode("utf-8", "surrogateescape"), path, came_from.get(path, path), moved)
+        new = fix(old.decode("utf-8", "surrogateescape"), path, came_from.get(path, path), moved)
         if (content := new.encode("utf-8", "surrogateescape")) != old:
             index.put(path, mode, content)
 

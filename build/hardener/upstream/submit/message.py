@@ -67,7 +67,7 @@ def subject(history: History, one: Patch, base: str) -> str:
     return f"fix({scope}): {one.subject[:1].lower()}{one.subject[1:]}"
 
 
-def mend(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
+def fix(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
     """Return a module's text whose relative imports are right at ``path``, written at ``was``; ``moved``: old -> new
     path.
 
