@@ -9,6 +9,7 @@ import { getLogger } from '@jitsi/logger';
 
 import type XMPP from '../xmpp/xmpp';
 
+import { unlikeProperty } from './messages';
 import { isUnreadable, salvage } from './salvage';
 
 const logger = getLogger('hardener:stanzas');
@@ -78,17 +79,6 @@ interface ISender {
 
 const bare = (jid: string | null) => (jid ?? '').split('/')[0];
 const domain = (jid: string | null) => bare(jid).replace(/^[^@]*@/, '');
-
-/**
- * The library and the page index plain objects by participants' names, and each object has names of its own
- * (`constructor`, `__proto__`). Such a name gets a character in front that servers take away from an address
- * (U+200B, RFC 3454, table B.1): what is sent back reaches the participant.
- */
-const unlikeProperty = (jid: string) => {
-    const name = jid.slice(bare(jid).length + 1);
-
-    return name in {} ? `${bare(jid)}/\u200B${name}` : jid;
-};
 
 const child = (parent: Element, name: string, namespace: string): Element | undefined =>
     Array.from(parent.children).filter(one => one.localName === name && one.namespaceURI === namespace)
