@@ -15,6 +15,7 @@ import html
 import io
 import json
 import re
+import unicodedata
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -289,8 +290,6 @@ def _decoded(text: bytes) -> Iterator[bytes]:
 
 def _narrow(text: bytes) -> bytes:
     """Write full-width letters and the dots of East Asian scripts as browsers do in hosts."""
-    import unicodedata  # noqa: PLC0415
-
     return unicodedata.normalize("NFKC", text.decode("utf-8", "replace").replace("\u3002", ".")).encode(
         "utf-8", "replace"
     )
