@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.cli.options import project_of, sources_of
-from hardener.git.repository import Repository
 from hardener.pipeline import build
 from hardener.pipeline.package import add_file
 from hardener.pipeline.results import Options
@@ -36,10 +35,8 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, ex
 def _sbom(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     result = build.build(project, Options(sources=sources_of(arguments, project)), ui)
-    site = result.components[-1]
     found = packages(result.components, result.site.path)
-    epoch = Repository(site.fetched.mirror).committed(site.component.commit) + project.revision
-    content = sbom(project, result.components, found, result.packaged.site, epoch, arguments.spec)
+    content = sbom(project, result.components, found, result.packaged.site, result.mtime, arguments.spec)
     dist = result.packaged.site.path.parent
     path = arguments.out or dist / f"{project.label}.cdx.json"
     if arguments.out:

@@ -164,7 +164,7 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
     record = manifest.record(project, options, built, found, packaged, label)
     log = manifest.log(built, label, ui.times)
     write_records(dist, packaged, record, log)
-    return Result(built, site, packaged, record, log)
+    return Result(built, site, packaged, mtime, record, log)
 
 
 def _scan(

@@ -66,11 +66,12 @@ class Built(Prepared):
 
 @dataclass(frozen=True)
 class Result:
-    """A finished build."""
+    """A finished build; ``mtime`` is the time of all files in its archives, in seconds since 1970."""
 
     components: tuple[Built, ...]
     site: Deployed
     packaged: Packaged
+    mtime: int
     manifest: dict[str, Any]
     log: dict[str, Any]
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,19 +151,15 @@ def _package(tree: Path, folder: str, use: _Use, lock: Mapping[str, Any], patche
     )
 
 
-def _union(one: Package, other: Package) -> Package:
+def _union(known: Package, other: Package) -> Package:
     """Return a package that two components use: the same name and version, so the same archive."""
-    return Package(
-        one.name,
-        one.version,
-        one.integrity or other.integrity,
-        one.resolved or other.resolved,
-        one.licence,
-        one.author,
-        one.texts,
-        tuple(sorted({*one.bundles, *other.bundles})),
-        tuple(sorted({*one.files, *other.files})),
-        patched=one.patched or other.patched,
+    return replace(
+        known,
+        integrity=known.integrity or other.integrity,
+        resolved=known.resolved or other.resolved,
+        bundles=tuple(sorted({*known.bundles, *other.bundles})),
+        files=tuple(sorted({*known.files, *other.files})),
+        patched=known.patched or other.patched,
     )
 
 

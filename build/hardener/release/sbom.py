@@ -108,7 +108,7 @@ def _root(project: Project, archive: Archive) -> Component:
             HashType(alg=HashAlgorithm.SHA_256, content=archive.sha256),
             HashType(alg=HashAlgorithm.SHA_512, content=hashlib.sha512(archive.path.read_bytes()).hexdigest()),
         ],
-        properties=_bsi(archive.path.name, archive=True),
+        properties=_bsi(archive.path.name),
     )
 
 
@@ -186,7 +186,7 @@ def _package(package: Package) -> Component:
         external_references=[ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=Uri(package.resolved))]
         if package.resolved
         else None,
-        properties=[*bundles, *files, *_bsi(package.resolved.rpartition("/")[2], archive=True)],
+        properties=[*bundles, *files, *_bsi(package.resolved.rpartition("/")[2])],
     )
 
 
@@ -215,12 +215,12 @@ def _evidence(texts: Iterable[tuple[str, str]]) -> ComponentEvidence | None:
     return ComponentEvidence(licenses=found) if found else None
 
 
-def _bsi(filename: str, *, archive: bool) -> list[Property]:
+def _bsi(filename: str) -> list[Property]:
     """Return the properties that BSI TR-03183-2, 5.2.2 and 8.1.14, wants of a file that is delivered."""
     values = {
         "filename": filename,
         "executable": "non-executable",
-        "archive": "archive" if archive else "no archive",
+        "archive": "archive",
         "structured": "structured",
     }
     return [Property(name=f"bsi:component:{name}", value=value) for name, value in values.items()] if filename else []

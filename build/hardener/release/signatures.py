@@ -107,7 +107,7 @@ def _verify_line(folder: Path, signature: Path, namespace: str, signers: Path) -
 
 
 def key_of(signature: Path) -> bytes:
-    """Return the public key in a signature; raises ValueError for what is no signature."""
+    """Return the public key in a signature; raises ValueError if it is not a signature."""
     if signature.stat().st_size > _LARGEST:
         raise ValueError("it is too large")
     return _key(signature.read_bytes())
