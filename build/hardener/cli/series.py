@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hardener.cli.options import project_of, sources_of, tree_of
+from hardener.config import PIN
 from hardener.errors import PatchError, UsageError
 from hardener.series.check import check
 from hardener.series.edit import EDIT, edit
@@ -33,9 +34,7 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, ex
     sub = subcommand(
         "check", _check, "apply all series and overlays without building, and check every patch", source, extra
     )
-    sub.add_argument(
-        "--tree", default="pin", help="pin, or a [tree.NAME] of upstream.toml (checks only whether it fits)"
-    )
+    sub.add_argument("--tree", default=PIN, help="pin, or a [tree.NAME] of upstream.toml (checks only whether it fits)")
     sub.add_argument("--fix", action="store_true", help="write the table of patches/README.md first")
     sub = subcommand("edit", _edit, "open a work tree with one commit for each patch, to edit with git", source, extra)
     sub.add_argument("component", metavar="COMPONENT", help="a component of upstream.toml")

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hardener.config import PIN
 from hardener.errors import ConfigError, OverlayError
 from hardener.git.repository import EXECUTABLE, REGULAR, Entry, Identity, Repository
 from hardener.series.lists import safe_path
@@ -137,7 +138,7 @@ def lay(
     base: str,
     patched: str,
     folder: Path,
-    tree_names: tuple[str, ...] = ("pin",),
+    tree_names: tuple[str, ...] = (PIN,),
     *,
     only_aliases_of: tuple[str, ...] | None = None,
 ) -> Laid:

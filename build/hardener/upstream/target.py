@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from hardener.config import PIN
 from hardener.errors import PinError, UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def resolve(
     if site.name in chosen:
         raise UsageError(f"--at {site.name}=...: --to sets the target of the site", hint="--at is for other components")
     fixed: Mapping[str, str] = {}
-    if wanted == "pin":
+    if wanted == PIN:
         fixed = {component.name: component.commit for component in project.components}
     elif wanted in project.trees:
         fixed = {component.name: component.commit for component in project.components} | dict(project.trees[wanted])
