@@ -9,28 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.release import packages as module
+from support.fakes import standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LICENCE = "Permission is hereby granted"
 PATCH = """From: A Person <person@example.org>
 Date: Fri, 1 May 2026 12:00:00 +0000
-Subject: {name}
-
-Why.
-
-Reason: upstreamable
-Forwarded: no
-Upstream-Status: Pending
-Base: {base}
-{more}Evidence: tests/test_it.py::test_it
-Last-Update: 2026-05-01
----
- a.txt | 2 +-
- 1 file changed, 1 insertion(+), 1 deletion(-)
-
+Subject: {message}
 diff --git a/a.txt b/a.txt
 index 1111111..2222222 100644
 --- a/a.txt
@@ -71,7 +58,8 @@ class Miniature:
         patches.mkdir(parents=True)
         security = more.get("security", ())
         for patch in (*more.get("patches", ()), *security):
-            text = PATCH.format(name=patch, base="0" * 40, more="Security: yes\n" if patch in security else "")
+            message = standard(patch, "0" * 40, Security="yes" if patch in security else "")
+            text = PATCH.format(name=patch, message=message)
             (patches / f"{patch}.patch").write_text(text)
         results = [SimpleNamespace(name=f"{patch}.patch") for patch in (*more.get("patches", ()), *security)]
         layer = SimpleNamespace(
