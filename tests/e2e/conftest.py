@@ -40,6 +40,12 @@ SCREENSHOTS = ROOT / ".work" / "screenshots"
 ROOM = "/HardenerTestRoom"
 PREJOIN = '[data-testid="prejoin.joinMeeting"]'
 XMPP = "xmpp.invalid"
+# What config.js says of the server that the fixture xmpp is.
+SERVERS = {
+    "hosts": {"domain": "127.0.0.1", "muc": "conference.127.0.0.1", "anonymousdomain": None},
+    "websocket": "ws://127.0.0.1/xmpp-websocket",
+    "p2p": {"enabled": False},
+}
 
 # The shape of upstream's doc/debian/jitsi-meet/jitsi-meet.example: static folders, and every other path is a room.
 NGINX = """

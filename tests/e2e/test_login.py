@@ -18,7 +18,7 @@ import pytest
 
 from hardener.proof.xmpp.stub import PASSWORD, USER, Door
 
-from .conftest import LOGIN, SCREENSHOTS, Visit, Xmpp, enter, sign_in
+from .conftest import LOGIN, SCREENSHOTS, SERVERS, Visit, Xmpp, enter, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,12 +66,7 @@ def go(
     context.add_init_script(MEDIA)
 
     def open_page(variant: str, path: str = ROOM, **keys: Any) -> Visit:
-        servers = {
-            "hosts": {"domain": "127.0.0.1", "muc": "conference.127.0.0.1", "anonymousdomain": None},
-            "websocket": "ws://127.0.0.1/xmpp-websocket",
-            "p2p": {"enabled": False},
-        }
-        configure(**servers | keys)
+        configure(**SERVERS | keys)
         return visit(variant, path, login=False)
 
     return open_page

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import LOGIN, PREJOIN, Visit, Xmpp, join, sign_in
+from .conftest import LOGIN, PREJOIN, SERVERS, Visit, Xmpp, join, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,11 +15,6 @@ pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
 ROOM = "/HardenerTestRoom"
 PROBLEM = '[data-testid="personal-login.problem"]:not(:empty)'
-SERVERS = {
-    "hosts": {"domain": "127.0.0.1", "muc": "conference.127.0.0.1", "anonymousdomain": None},
-    "websocket": "ws://127.0.0.1/xmpp-websocket",
-    "p2p": {"enabled": False},
-}
 
 
 def test_only_a_person_with_a_login_gets_into_a_meeting_and_no_third_party_hears_of_it(
