@@ -116,10 +116,10 @@ def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, 
 def _tell(attacked: Attacked, out: Path, ui: UI) -> None:
     heads = ("", "attempts", *(verdict.value for verdict in Verdict), "not tried")
     ui.table("Ways in without a personal login", heads, campaign.rows(attacked))
-    for one in (*attacked.of(Verdict.SUCCEEDED), *attacked.of(Verdict.UNCLEAR)):
-        ui.print(f"{one.verdict}: {one.area}, {one.name} ({one.transport}): {one.why}", "red")
-    for reason in dict.fromkeys(one.reason for one in attacked.not_tried):
-        count = sum(one.reason == reason for one in attacked.not_tried)
+    for attempt in (*attacked.of(Verdict.SUCCEEDED), *attacked.of(Verdict.UNCLEAR)):
+        ui.print(f"{attempt.verdict}: {attempt.area}, {attempt.name} ({attempt.transport}): {attempt.why}", "red")
+    for reason in dict.fromkeys(skipped.reason for skipped in attacked.not_tried):
+        count = sum(skipped.reason == reason for skipped in attacked.not_tried)
         ui.note(f"{count} attempts not made: {reason}")
     words = "every attempt was refused" if attacked.clean else "attempts succeeded, or their answers are unclear"
     ui.print(f"{words}: {out / 'attempts.ndjson'}", "green" if attacked.clean else "red")

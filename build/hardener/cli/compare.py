@@ -39,11 +39,13 @@ def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     code = ScanError.exit_code if result.uncovered else ConfigError.exit_code if result.stale else 0
     return {
         "exit": code,
-        "checks": {one.check: {"compared": one.compared, "differences": len(one.differences)} for one in result.found},
+        "checks": {
+            found.check: {"compared": found.compared, "differences": len(found.differences)} for found in result.found
+        },
         "left_out": list(result.left_out),
-        "open": [asdict(one) for one in result.uncovered],
-        "reviewed": [asdict(one) | {"reason": line.reason} for one, line in result.covered],
-        "stale": [asdict(one) for one in result.stale],
+        "open": [asdict(difference) for difference in result.uncovered],
+        "reviewed": [asdict(difference) | {"reason": line.reason} for difference, line in result.covered],
+        "stale": [asdict(line) for line in result.stale],
         "scripts": [
             dict(zip(("script", "rspack", "webpack", "rspack_level", "webpack_level"), row, strict=True))
             for row in result.sizes
@@ -64,15 +66,15 @@ def tell(result: Comparison, ui: UI) -> None:
         ui.table(component, ("", "webpack", "Rspack", "change", "ES"), rows)
     ui.print()
     checks: list[tuple[str | int, ...]] = []
-    for one in result.found:
-        reviewed = sum(done.check == one.check for done, _ in result.covered)
-        differ = len(one.differences)
-        checks.append((one.check, one.compared, differ, reviewed, differ - reviewed))
+    for found in result.found:
+        reviewed = sum(done.check == found.check for done, _ in result.covered)
+        differ = len(found.differences)
+        checks.append((found.check, found.compared, differ, reviewed, differ - reviewed))
     checks += [(check, "left out", "", "", "") for check in result.left_out]
     ui.table("Rspack against webpack", ("", "compared", "differ", "reviewed", "open"), checks)
     ui.print()
     for check in CHECKS:
-        if lines := [str(one) for one in result.uncovered if one.check == check]:
+        if lines := [str(difference) for difference in result.uncovered if difference.check == check]:
             ui.problem(
                 f"{check} ({CHECKS[check]})", f"find the cause; add harmless differences to {NAME}", details=lines
             )

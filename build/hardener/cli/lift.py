@@ -59,7 +59,7 @@ def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     return {
         "targets": [asdict(target) for target in result.goal.targets],
         "node": result.goal.node,
-        "patches": {name: [asdict(one) for one in done] for name, done in result.patches.items()},
+        "patches": {name: [asdict(outcome) for outcome in done] for name, done in result.patches.items()},
         "commits": list(result.commits),
         "notes": list(result.notes),
     }
@@ -91,8 +91,8 @@ def _tell(project: Project, result: Result, ui: UI) -> None:
         return
     for name, done in result.patches.items():
         ui.print(name, "bold")
-        for one in done:
-            ui.print(f"  {one.kind:<8} {one.patch}" + (f": {one.detail}" if one.detail else ""))
+        for outcome in done:
+            ui.print(f"  {outcome.kind:<8} {outcome.patch}" + (f": {outcome.detail}" if outcome.detail else ""))
     for target in result.goal.targets:
         ui.print(f"{target.component}: {target.release} ({target.commit[:12]}), {target.how}")
     for note in result.notes:

@@ -60,13 +60,13 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if arguments.fix and catalogue(project).write():
         ui.note("patches/README.md: table written")
     checked = check(project, tree, sources_of(arguments, project), today(), ui)
-    lines = sum(one.upstream_lines for one in checked.applied)
+    lines = sum(applied.upstream_lines for applied in checked.applied)
     answer: dict[str, Any] = {
         "tree": tree,
         "upstream_lines": lines,
         "components": [
-            {"name": one.component, "base": one.base, "results": [str(result) for result in one.results]}
-            for one in checked.applied
+            {"name": applied.component, "base": applied.base, "results": [str(result) for result in applied.results]}
+            for applied in checked.applied
         ],
         "measures": [asdict(measure) for measure in checked.measures],
         "findings": [asdict(finding) | {"mend": finding.fix} for finding in checked.findings],  # its former name

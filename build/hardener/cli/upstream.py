@@ -147,11 +147,14 @@ def _outdated(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
     ui.table(
         "Releases",
         ("component", "pinned", "newest", "newer"),
-        [(one.component, one.pinned, one.newer[-1] if one.newer else "-", len(one.newer)) for one in found],
+        [
+            (release.component, release.pinned, release.newer[-1] if release.newer else "-", len(release.newer))
+            for release in found
+        ],
     )
-    for one in found:
-        if one.note:
-            ui.note(f"{one.component}: {one.note}")
+    for release in found:
+        if release.note:
+            ui.note(f"{release.component}: {release.note}")
     site = found[-1]
     if site.newer:
         ui.print(f"{site.component}: {', '.join(site.newer)} after {site.pinned}", "yellow")
@@ -159,7 +162,7 @@ def _outdated(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
         ui.print(f"{site.component}: cannot know whether there is a newer release", "yellow")
     # The other components follow the site, whose package.json names them.
     code = NEWER if site.newer else PinError.exit_code if site.note else 0
-    return {"components": [vars(one) for one in found], "exit": code}
+    return {"components": [vars(release) for release in found], "exit": code}
 
 
 def _status(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
