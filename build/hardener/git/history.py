@@ -61,7 +61,7 @@ class History(Repository):
     def absent(self, ids: Iterable[str], kind: str = "commit") -> set[str]:
         """Return those of these ids that no source has as a commit (or as another kind of object)."""
         wanted = sorted(set(ids))
-        done = self.git("cat-file", "--batch-check", stdin="".join(f"{one}\n" for one in wanted).encode())
+        done = self.git("cat-file", "--batch-check", stdin="".join(f"{object_id}\n" for object_id in wanted).encode())
         there = {words[0] for words in (line.split(" ") for line in done.text.splitlines()) if words[1:2] == [kind]}
         return set(wanted) - there
 
