@@ -51,16 +51,20 @@ def build(project: Project, options: Options, ui: UI) -> Result:
         Beside(threads=os.cpu_count() or 1) as installing,
         Beside(threads=1) as beside,
     ):
-        new = any(one.recipe != "none" and not (area / one.name).exists() for one in project.components)
+        new = any(
+            component.recipe != "none" and not (area / component.name).exists() for component in project.components
+        )
         # A recipe is sure to run then, and sources can be made without our tools.
         tools = installing.submit(node.tools) if new else None
         # All sources come first, so that a patch or overlay that does not fit is told before anything is installed.
         prepared = [_prepare(project, component, options, area, ui) for component in project.components]
         order = [prepared[-1], *prepared[:-1]]  # the site takes longest by far
-        packages = {one.component.name: installing.submit(_install, one, options, tools) for one in order}
+        packages = {ready.component.name: installing.submit(_install, ready, options, tools) for ready in order}
         built: dict[str, Built] = {}
-        for one in prepared:
-            built[one.component.name] = _bundle(one, packages[one.component.name], options, built, area, beside, ui)
+        for ready in prepared:
+            built[ready.component.name] = _bundle(
+                ready, packages[ready.component.name], options, built, area, beside, ui
+            )
         return _finish(project, options, tuple(built.values()), area, beside, ui)
 
 
@@ -84,14 +88,14 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
     )
 
 
-def _install(one: Prepared, options: Options, tools: Future[Path] | None) -> Installed:
+def _install(prepared: Prepared, options: Options, tools: Future[Path] | None) -> Installed:
     if tools:
         tools.result()  # where they cannot be had, that is the error, and they are not asked for once more
-    return install(one.component, one.work, options.toolchain, one.provided, one.substitutes)
+    return install(prepared.component, prepared.work, options.toolchain, prepared.provided, prepared.substitutes)
 
 
 def _bundle(
-    one: Prepared,
+    prepared: Prepared,
     packages: Future[Installed],
     options: Options,
     built: Mapping[str, Built],
@@ -99,11 +103,11 @@ def _bundle(
     beside: Beside,
     ui: UI,
 ) -> Built:
-    component, fetched, sources, work = one.component, one.fetched, one.source, one.work
+    component, fetched, sources, work = prepared.component, prepared.fetched, prepared.source, prepared.work
     with ui.step("install", component.name) as line:
         line.tell("npm packages")
         installed = packages.result()
-        if one.provided and component.recipe != "none":
+        if prepared.provided and component.recipe != "none":
             installed = provide(work, installed, _packages(component, built, area))
         line.say(f"{installed.packages} of {installed.of} packages" + ("" if installed.fresh else ", unchanged"))
     with ui.step("bundle", component.name) as line:
@@ -118,7 +122,7 @@ def _bundle(
             lambda folder: write_tree(component, fetched.mirror, component.commit, folder),
         )
         # An alias leads away from a package that is left out, and so not where there is a substitute for it.
-        brought = {substitute.package for substitute in one.substitutes}
+        brought = {substitute.package for substitute in prepared.substitutes}
         aliases = tuple(alias for alias in sources.aliases if alias.package not in brought)
         bundled = bundle(component, work, installed, aliases, options.toolchain, area / component.name)
         checked = checking.result()
@@ -127,7 +131,7 @@ def _bundle(
         line.say(text if bundled.fresh or checked.fresh else "unchanged")
     for warning in bundled.warnings if bundled.fresh else ():
         ui.note(warning)
-    return Built(**vars(one), installed=installed, bundled=bundled, checked=checked)
+    return Built(**vars(prepared), installed=installed, bundled=bundled, checked=checked)
 
 
 def _packages(component: Component, built: Mapping[str, Built], area: Path) -> dict[str, Path]:
@@ -182,14 +186,16 @@ def _scan(
     judged = options.judged and not options.unpatched
     files = (scan.__file__, versions.__file__, compressed.__file__)
     sources = [*(stamps.file_digest_of(file) for file in files), stamps.folder_digest(Path(hosts.__file__).parent)]
-    key = stamps.key(site.key, [one.bundled.key for one in built], listed, options.variant, judged, sources)
+    key = stamps.key(site.key, [finished.bundled.key for finished in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
         exact = options.toolchain == "rspack" and options.tree == PIN
         forbidden = sdks.in_force(ours, theirs) if judged else ()
         bundles = {
-            f"{one.component.name}/{name}": paths for one in built for name, paths in one.bundled.modules.items()
+            f"{finished.component.name}/{name}": paths
+            for finished in built
+            for name, paths in finished.bundled.modules.items()
         }
         scanned = (
             scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more, tree=options.tree)

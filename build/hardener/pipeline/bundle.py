@@ -114,10 +114,10 @@ def _run(
 def _facts(result: dict[str, Any]) -> dict[str, Any]:
     bundles = result["bundles"]
     return {
-        "sizes": {asset["name"]: asset["size"] for one in bundles for asset in one["assets"]},
-        "modules": {one["name"]: one["modules"] for one in bundles},
+        "sizes": {asset["name"]: asset["size"] for compiled in bundles for asset in compiled["assets"]},
+        "modules": {compiled["name"]: compiled["modules"] for compiled in bundles},
         "versions": result["versions"],
-        "warnings": [f"{one['name']}: {warning}" for one in bundles for warning in one["warnings"]],
+        "warnings": [f"{compiled['name']}: {warning}" for compiled in bundles for warning in compiled["warnings"]],
     }
 
 

@@ -118,10 +118,12 @@ def _derive(
             hint=f"the tree is {work.path}; what is left out of its package-lock.json is in upstream.toml",
         )
         files = {name: (Path(folder) / name).read_bytes() for name in ("package.json", "package-lock.json")}
-    for one in substitutes:
-        if one.package not in derived["roots"]:
-            raise InstallError(f"nothing of {component.name} imports {one.package}", hint="leave out its --substitute")
-        files[one.archive] = one.content
+    for substitute in substitutes:
+        if substitute.package not in derived["roots"]:
+            raise InstallError(
+                f"nothing of {component.name} imports {substitute.package}", hint="leave out its --substitute"
+            )
+        files[substitute.archive] = substitute.content
     files[".npmrc"] = node.npmrc(work.path)
     theirs = sorted((work.path / _UPSTREAMS_PATCHES).glob("*.patch"))
 

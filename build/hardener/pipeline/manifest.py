@@ -37,8 +37,8 @@ def record(
         "label": label,
         "variant": options.variant,
         "toolchain": {"name": options.toolchain, "node": node.node_version(), "recipes": node.recipes_digest()}
-        | {name: version for one in built for name, version in one.bundled.versions.items()},
-        "components": [_component(one) for one in built],
+        | {name: version for finished in built for name, version in finished.bundled.versions.items()},
+        "components": [_component(finished) for finished in built],
         "substitutions": _substitutions(project),
         "hosts": found["hosts"],
         "sdks_excluded": found["sdks"],
@@ -62,9 +62,9 @@ def _substitutions(project: Project) -> list[dict[str, str]]:
     return [substitute.record() for substitute in project.substitutes]
 
 
-def _component(one: Built) -> dict[str, Any]:
-    component = one.component
-    ours, *downstream = one.source.layers
+def _component(built: Built) -> dict[str, Any]:
+    component = built.component
+    ours, *downstream = built.source.layers
     return {
         "name": component.name,
         "repository": component.repository,
@@ -72,18 +72,18 @@ def _component(one: Built) -> dict[str, Any]:
         "release": component.release,
         "patched_commit": ours.applied.commit,
         "commit_with_overlays": ours.laid.commit,
-        "tree": one.source.last.laid.tree,
+        "tree": built.source.last.laid.tree,
         "downstream": [{"name": layer.layer.name, "commit": layer.laid.commit} | _layer(layer) for layer in downstream],
         "omitted": list(component.omit),
-        "packages": one.installed.packages,
-        "upstreams_own_patches": list(one.installed.patched),
-        "files_type_checked": one.checked.ours,
+        "packages": built.installed.packages,
+        "upstreams_own_patches": list(built.installed.patched),
+        "files_type_checked": built.checked.ours,
     } | _layer(ours)
 
 
-def _layer(one: Layered) -> dict[str, Any]:
+def _layer(layered: Layered) -> dict[str, Any]:
     """Return what one owner brought: ours, or a downstream layer."""
-    patches, overlays = one.layer.patches, one.layer.overlays
+    patches, overlays = layered.layer.patches, layered.layer.overlays
     return {
         "patches": [
             {
@@ -93,9 +93,9 @@ def _layer(one: Layered) -> dict[str, Any]:
                 "offsets": list(result.offsets),
             }
             | {"sha256": stamps.file_digest(patches / result.name)}
-            for result in one.applied.results
+            for result in layered.applied.results
         ],
-        "removed": list(one.applied.removed),
-        "overlays": [{"path": path, "sha256": stamps.file_digest(overlays / path)} for path in one.laid.paths],
-        "aliases": [asdict(alias) for alias in one.laid.aliases],
+        "removed": list(layered.applied.removed),
+        "overlays": [{"path": path, "sha256": stamps.file_digest(overlays / path)} for path in layered.laid.paths],
+        "aliases": [asdict(alias) for alias in layered.laid.aliases],
     }

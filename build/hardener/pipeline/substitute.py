@@ -83,9 +83,9 @@ def _read(name: str, component: str, file: Path) -> Substitute:
     if not isinstance(manifest.get("version"), str) or not all(isinstance(value, dict) for value in needs.values()):
         raise UsageError(f"{where}: its package.json has no version, or names its dependencies wrongly", hint=hint)
     integrity = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode()
-    one = Substitute(name, component, file, content, {})
-    entry = {"version": manifest["version"], "resolved": f"file:{one.archive}", "integrity": integrity} | needs
-    return replace(one, lock_entry=entry)
+    substitute = Substitute(name, component, file, content, {})
+    entry = {"version": manifest["version"], "resolved": f"file:{substitute.archive}", "integrity": integrity} | needs
+    return replace(substitute, lock_entry=entry)
 
 
 def _manifest(file: Path) -> dict[str, Any] | None:
