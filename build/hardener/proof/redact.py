@@ -41,7 +41,7 @@ def clean(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {key: HIDDEN if _SECRET_KEY.search(str(key)) and one else clean(one) for key, one in value.items()}
+        return {key: HIDDEN if _SECRET_KEY.search(str(key)) and inner else clean(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [clean(one) for one in value]
+        return [clean(inner) for inner in value]
     return value

@@ -210,8 +210,10 @@ def _focus_proxy(scene: Scene) -> Judgement:
     request = f"<conference xmlns='{_FOCUS}' room={quoteattr(scene.room)} machine-uid='{scene.mark}'/>"
     name = witness.ask("set", focus, request)
     witness.answer(name)
-    asked = (one for element in client.until_ping() for one in element.iterfind(f"{{{_FOCUS}}}conference"))
-    if any(scene.room in (one.get("room") or "") for one in asked):
+    asked = (
+        conference for element in client.until_ping() for conference in element.iterfind(f"{{{_FOCUS}}}conference")
+    )
+    if any(scene.room in (conference.get("room") or "") for conference in asked):
         return succeeded("another person's request for a conference arrives here")
     return refused("the request goes past us")
 

@@ -66,7 +66,7 @@ def run(
     not_tried = tuple(NotTried(way.name, way.area, _missing(way, target)) for way in chosen if _missing(way, target))
     attacked = Attacked(target, tuple(attempts), not_tried, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in attempts)
+    lines = "".join(json.dumps(asdict(tried), ensure_ascii=False) + "\n" for tried in attempts)
     disk.write(out / "attempts.ndjson", lines.encode("utf-8", "replace"))
     disk.write_json(out / "summary.json", attacked.summary)
     return attacked
@@ -162,7 +162,7 @@ def _rooms_host(target: Target, hosts: tuple[str, ...]) -> str:
 
 def rows(attacked: Attacked) -> list[tuple[Any, ...]]:
     """Return a table: area, attempts, refused, succeeded, unclear, not tried."""
-    skipped = [one.area for one in attacked.not_tried]
+    skipped = [way.area for way in attacked.not_tried]
     areas = dict.fromkeys([*attacked.areas, *skipped])
     none = {"refused": 0, "succeeded": 0, "unclear": 0}
     counts = {area: attacked.areas.get(area, none) for area in areas}

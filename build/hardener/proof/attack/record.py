@@ -172,6 +172,6 @@ class Attacked:
                 for attempt in self.attempts
                 if attempt.verdict != Verdict.REFUSED
             ],
-            "not_tried": [asdict(one) for one in self.not_tried],
+            "not_tried": [asdict(way) for way in self.not_tried],
             "seconds": round(self.seconds, 1),
         }

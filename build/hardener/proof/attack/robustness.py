@@ -109,7 +109,7 @@ def _huge_message(scene: Scene) -> Judgement:
     body = "x" * _HUGE
     sender.stream.send(f"<message xmlns='jabber:client' to='{receiver.jid}'><body>{body}</body></message>")
     sender.until_ping()
-    if any(stanzas.local(one) == "message" for one in receiver.until_ping()):
+    if any(stanzas.local(stanza) == "message" for stanza in receiver.until_ping()):
         return succeeded(f"a message of {_HUGE} bytes is delivered")
     return refused("the message does not arrive")
 

@@ -75,7 +75,7 @@ def rehearse(
         attacked = _attack(running, out / "closed", ui, only)
     with _running(project, "planted", _PLANTED, sources, ui, site) as running:
         control = _attack(running, out / "planted", ui, MUST_FIND)
-    found = {one.name for one in control.of(Verdict.SUCCEEDED)}
+    found = {attempt.name for attempt in control.of(Verdict.SUCCEEDED)}
     return Rehearsed(attacked, control, tuple(name for name in MUST_FIND if name not in found))
 
 

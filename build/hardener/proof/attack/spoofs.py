@@ -210,9 +210,9 @@ def _spoof(scene: Scene, name: str) -> Judgement:
         client.stream.send(_stanza(scene, spoof))
         client.until_ping()
     place = f"{scene.room}/{_MALLORY}"
-    arrived = [one for one in witness.until_ping() if one.get("from") == place]
+    arrived = [stanza for stanza in witness.until_ping() if stanza.get("from") == place]
     for element in arrived:
-        if found := sorted({local(one) for one in _spoofed(element, spoof)}):
+        if found := sorted({local(child) for child in _spoofed(element, spoof)}):
             return succeeded(f"{', '.join(found)} of a participant arrives at another one")
     return refused("it arrives without what a participant may not say" if arrived else "nothing of it arrives")
 

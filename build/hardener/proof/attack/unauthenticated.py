@@ -50,7 +50,7 @@ def ways(target: Target) -> Iterator[Way]:
     """Yield all of them, for one deployment."""
     yield from _mechanisms(target)
     for host in sorted(
-        {target.host(one) for one in (*_GUEST_HOSTS, *_SERVICE_HOSTS)} | {*_STOCK_HOSTS} - {target.domain}
+        {target.host(label) for label in (*_GUEST_HOSTS, *_SERVICE_HOSTS)} | {*_STOCK_HOSTS} - {target.domain}
     ):
         yield Way("other hosts", f"host {host}", partial(_other_host, host=host))
     yield Way("other hosts", "stream without a host", partial(_other_host, host=""))

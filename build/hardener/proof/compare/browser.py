@@ -163,8 +163,8 @@ def _answer_xmpp(context: BrowserContext) -> None:
         talk = Conversation(urlsplit(route.url).hostname or "", door=MEMBERS_ONLY)
 
         def answer(message: str | bytes) -> None:
-            for one in talk.answer(str(message)):
-                route.send(one)
+            for stanza in talk.answer(str(message)):
+                route.send(stanza)
 
         route.on_message(answer)
 

@@ -128,9 +128,11 @@ def licences(rspack: Side, webpack: Side) -> Found:
         kept.append(comments)
     ours, theirs = kept
     differences = [
-        one
+        difference
         for name in sorted(ours | theirs)
-        for one in _sets("licences", f"{rspack.component}/{name}", ours.get(name, set()), theirs.get(name, set()))
+        for difference in _sets(
+            "licences", f"{rspack.component}/{name}", ours.get(name, set()), theirs.get(name, set())
+        )
     ]
     return Found("licences", sum(map(len, theirs.values())), tuple(differences))
 
@@ -138,9 +140,9 @@ def licences(rspack: Side, webpack: Side) -> Found:
 def join(found: Iterable[Found]) -> tuple[Found, ...]:
     """Return one result a check, whatever components it was made of."""
     whole: dict[str, Found] = {}
-    for one in found:
-        before = whole.get(one.check, Found(one.check, 0, ()))
-        whole[one.check] = Found(one.check, before.compared + one.compared, before.differences + one.differences)
+    for part in found:
+        before = whole.get(part.check, Found(part.check, 0, ()))
+        whole[part.check] = Found(part.check, before.compared + part.compared, before.differences + part.differences)
     return tuple(whole.values())
 
 
@@ -156,7 +158,9 @@ def _sets(check: str, where: str, ours: Iterable[str], theirs: Iterable[str]) ->
 def _by_bundle(check: str, rspack: Side, webpack: Side, pick: Callable[[Iterable[str]], set[str]]) -> Found:
     names = sorted(rspack.modules.keys() | webpack.modules.keys())
     sides = {name: [pick(side.modules.get(name, ())) for side in (rspack, webpack)] for name in names}
-    differences = [one for name in names for one in _sets(check, f"{rspack.component}/{name}", *sides[name])]
+    differences = [
+        difference for name in names for difference in _sets(check, f"{rspack.component}/{name}", *sides[name])
+    ]
     return Found(check, sum(len(ours | theirs) for ours, theirs in sides.values()), tuple(differences))
 
 

@@ -56,7 +56,7 @@ def judge(
     covered: list[tuple[Difference, Reviewed]] = []
     uncovered: list[Difference] = []
     used: set[Reviewed] = set()
-    for difference in (one for check in found for one in check.differences):
+    for difference in (deviation for check in found for deviation in check.differences):
         lines = [line for line in reviewed if _concerns(line, difference)]
         used.update(lines)
         enough = next((line for line in lines if difference.percent <= line.within), None)
@@ -64,7 +64,7 @@ def judge(
             covered.append((difference, enough))
         else:
             uncovered.append(difference)
-    made = {one.check for one in found}
+    made = {part.check for part in found}
     stale = tuple(line for line in reviewed if line.check in made and line not in used)
     return tuple(covered), tuple(uncovered), stale
 

@@ -95,5 +95,5 @@ class Comparison:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Checks that were not made."""
-        made = {one.check for one in self.found}
+        made = {part.check for part in self.found}
         return tuple(check for check in CHECKS if check not in made)

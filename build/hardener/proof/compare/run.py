@@ -37,10 +37,10 @@ def compare(
     reviewed = read(project.root / NAME)
     built = {toolchain: _build(project, sources, toolchain, ui) for toolchain in SIDES}
     pairs = []
-    for one, other in zip(built["rspack"].components, built["webpack"].components, strict=True):
-        if one.component.recipe == "webpack":
-            with ui.step("inspect", one.component.name) as line:
-                pairs.append((_side(one), _side(other)))
+    for rspack, webpack in zip(built["rspack"].components, built["webpack"].components, strict=True):
+        if rspack.component.recipe == "webpack":
+            with ui.step("inspect", rspack.component.name) as line:
+                pairs.append((_side(rspack), _side(webpack)))
                 line.say(f"{len(pairs[-1][0].scripts)} scripts of Rspack, {len(pairs[-1][1].scripts)} of webpack")
     found = list(checks.join(check for pair in pairs for check in checks.inspect(*pair)))
     if pages:
@@ -57,12 +57,12 @@ def _build(project: Project, sources: Mapping[str, str], toolchain: str, ui: UI)
     return build.build(project, Options(sources=sources, toolchain=toolchain), ui)
 
 
-def _side(one: Built) -> Side:
-    out = one.work.path / one.component.out
-    seen = node.recipe("inspect.cjs", {"root": one.work.path, "out": out, "config": "webpack.config.js"})
+def _side(built: Built) -> Side:
+    out = built.work.path / built.component.out
+    seen = node.recipe("inspect.cjs", {"root": built.work.path, "out": out, "config": "webpack.config.js"})
     return Side(
-        component=one.component.name,
-        modules=one.bundled.modules,
+        component=built.component.name,
+        modules=built.bundled.modules,
         scripts=seen["scripts"],
         licences={name: tuple(comments) for name, comments in seen["licences"].items()},
         libraries={
@@ -111,11 +111,11 @@ def _twice(project: Project, sources: Mapping[str, str], built: Mapping[str, Res
     return Found("twice", compared, tuple(differences))
 
 
-def unlike(one: Path, other: Path) -> tuple[int, tuple[str, ...]]:
+def unlike(left: Path, right: Path) -> tuple[int, tuple[str, ...]]:
     """Return how many files two folders have, and which are not in both with the same bytes."""
     digests = [
         {path.relative_to(folder).as_posix(): stamps.file_digest(path) for path in folder.rglob("*") if path.is_file()}
-        for folder in (one, other)
+        for folder in (left, right)
     ]
     names = digests[0].keys() | digests[1].keys()
     return len(names), tuple(sorted(name for name in names if digests[0].get(name) != digests[1].get(name)))

@@ -36,8 +36,8 @@ class Attack:
 
     def address(self, path: str) -> str:
         """Return the link to a page of the site that carries this attack."""
-        values = [f"config.{key}={quote(json.dumps(one))}" for key, one in self.config.items()]
-        values += [f"interfaceConfig.{key}={quote(json.dumps(one))}" for key, one in self.interface.items()]
+        values = [f"config.{key}={quote(json.dumps(value))}" for key, value in self.config.items()]
+        values += [f"interfaceConfig.{key}={quote(json.dumps(value))}" for key, value in self.interface.items()]
         values += [self.fragment] if self.fragment else []
         return (
             f"https://{HOST}{path}"

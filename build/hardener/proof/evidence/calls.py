@@ -111,11 +111,11 @@ def _come(visit: Visit) -> None:
 
 def _meet(visit: Visit) -> list[Visit]:
     people = [visit, *visit.others]
-    for one in people:
-        _come(one)
-    for one in people:
-        with one.step("sees the others in the room", must=True):
-            one.page.wait_for_function(_OTHERS, arg=len(people) - 1, timeout=PATIENCE)
+    for person in people:
+        _come(person)
+    for person in people:
+        with person.step("sees the others in the room", must=True):
+            person.page.wait_for_function(_OTHERS, arg=len(people) - 1, timeout=PATIENCE)
     return people
 
 
@@ -129,11 +129,11 @@ def _chat(people: Sequence[Visit]) -> None:
         _open_chat(people[-1])
         people[-1].find(_INPUT).fill(text)
         people[-1].find(_INPUT).press("Enter")
-    for one in people[:-1]:
-        with one.step("reads what the other wrote", must=True):
-            _read(one, text)
-    for one in people:
-        one.photograph()
+    for person in people[:-1]:
+        with person.step("reads what the other wrote", must=True):
+            _read(person, text)
+    for person in people:
+        person.photograph()
 
 
 def _open_chat(visit: Visit) -> None:
@@ -149,10 +149,10 @@ def _read(visit: Visit, text: str) -> None:
 
 def _part(people: Sequence[Visit]) -> None:
     """All leave by the button, the last to come first; who stays sees that one is gone."""
-    for number, one in reversed(list(enumerate(people))):
-        with one.step("leaves", must=True):
-            one.find(_LEAVE).evaluate("button => button.click()")  # shown or not: the toolbar hides after a while
-            one.page.wait_for_function(_GONE, timeout=PATIENCE)
+    for number, person in reversed(list(enumerate(people))):
+        with person.step("leaves", must=True):
+            person.find(_LEAVE).evaluate("button => button.click()")  # shown or not: the toolbar hides after a while
+            person.page.wait_for_function(_GONE, timeout=PATIENCE)
         if number:
             with people[0].step("sees that one has left", must=True):
                 people[0].page.wait_for_function(_OTHERS, arg=number - 1, timeout=PATIENCE)

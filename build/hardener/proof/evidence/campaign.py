@@ -124,7 +124,7 @@ def run(
     summary["browser"] = version
     summary["targets"] = targets
     summary["keys_tried"] = sum(
-        len(one.config) + len(one.interface) for one in ATTACKS if one.name.startswith(("keys", "interface"))
+        len(tried.config) + len(tried.interface) for tried in ATTACKS if tried.name.startswith(("keys", "interface"))
     )
     summary["seconds"] = round(time.time() - started, 1)
     summary["date"] = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(started))
@@ -191,11 +191,11 @@ def _walk(
 
 def weak_control(summary: dict[str, Any]) -> list[str]:
     """Return what is wrong with a run on the unpatched site, where leaks must be found: nothing, or the reasons."""
-    reasons = [f"the control is void: {one}" for one in summary["void_because"]]
+    reasons = [f"the control is void: {reason}" for reason in summary["void_because"]]
     reasons += [
-        f"the control did not see what {one['attack']} does to upstream as it is: {', '.join(one['missing'])}"
-        for one in summary["control"]
-        if one["missing"]
+        f"the control did not see what {control['attack']} does to upstream as it is: {', '.join(control['missing'])}"
+        for control in summary["control"]
+        if control["missing"]
     ]
     if not summary["totals"]["contacts"]:
         reasons.append("the control found no contact at all")

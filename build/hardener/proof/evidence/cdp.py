@@ -39,16 +39,19 @@ class Listener:
         self._send("Target.setAutoAttach", _ATTACH, None)
 
     def _connection(self, net: SealedNetwork) -> Any:
-        one = net.connect_browser(self._port)
-        one.settimeout(None)
-        return one
+        connection = net.connect_browser(self._port)
+        connection.settimeout(None)
+        return connection
 
     def _path(self, net: SealedNetwork) -> str:
         for _attempt in range(40):
-            with contextlib.suppress(OSError, ValueError, KeyError, IndexError), net.connect_browser(self._port) as one:
-                one.sendall(b"GET /json/version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            with (
+                contextlib.suppress(OSError, ValueError, KeyError, IndexError),
+                net.connect_browser(self._port) as connection,
+            ):
+                connection.sendall(b"GET /json/version HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 answer = b""
-                while more := one.recv(4096):
+                while more := connection.recv(4096):
                     answer += more
                     if b"}" in answer:
                         break

@@ -204,8 +204,8 @@ class Journey:
 
 _PHONE = {"viewport": {"width": 412, "height": 860}, "is_mobile": True, "has_touch": True}
 JOURNEYS = {
-    one.name: one
-    for one in (
+    journey.name: journey
+    for journey in (
         Journey("welcome", "welcome page", _welcome),
         Journey("prejoin", "page before the call", _prejoin),
         Journey("call", "join and stay alone in the call", _call),

@@ -93,7 +93,7 @@ class Peer(Client):
         """
         focus = f"focus@auth.{self.domain}/"
         found = dict(self._occupants)
-        return {one: role for one, (jid, role) in found.items() if one != nick and not jid.startswith(focus)}
+        return {name: role for name, (jid, role) in found.items() if name != nick and not jid.startswith(focus)}
 
     def _note(self, presence: ET.Element) -> None:
         told, nick = muc.item(presence), (presence.get("from") or "").partition("/")[2]
@@ -129,7 +129,7 @@ def reply(request: ET.Element) -> str:
     inside = ""
     if query is not None:
         node = f" node={quoteattr(query.get('node') or '')}" if query.get("node") else ""
-        features = "".join(f"<feature var='{one}'/>" for one in _FEATURES)
+        features = "".join(f"<feature var='{feature}'/>" for feature in _FEATURES)
         inside = f"<query xmlns='{DISCO}'{node}><identity category='client' type='web'/>{features}</query>"
     address = f"id={quoteattr(request.get('id') or '')} to={quoteattr(request.get('from') or '')}"
     return f"<iq xmlns='jabber:client' type='result' {address}>{inside}</iq>"

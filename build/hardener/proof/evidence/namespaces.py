@@ -121,13 +121,13 @@ class SealedNetwork:
         """Return a listening TCP socket at the wire's end."""
 
         def make() -> socket.socket:
-            one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # One address and "any address" may then share a port; the closer one gets the connection.
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            one.bind((address, port))
-            one.listen(256)
-            return one
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind((address, port))
+            listener.listen(256)
+            return listener
 
         return self.within(self.wire, make)
 
@@ -135,9 +135,9 @@ class SealedNetwork:
         """Return a bound UDP socket at the wire's end."""
 
         def make() -> socket.socket:
-            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            one.bind((address, port))
-            return one
+            endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            endpoint.bind((address, port))
+            return endpoint
 
         return self.within(self.wire, make)
 
@@ -145,10 +145,10 @@ class SealedNetwork:
         """Return a raw socket that gets a copy of every packet on the cable."""
 
         def make() -> socket.socket:
-            one = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
-            one.bind((self.far, 0))
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
-            return one
+            endpoint = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
+            endpoint.bind((self.far, 0))
+            endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 23)
+            return endpoint
 
         return self.within(self.wire, make)
 

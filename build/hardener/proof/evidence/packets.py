@@ -60,9 +60,9 @@ def is_public(address: str) -> bool:
     >>> is_public("198.18.64.1"), is_public("224.0.0.251"), is_public("127.0.0.1"), is_public("169.254.3.4")
     (True, False, False, False)
     """
-    one = ipaddress.ip_address(address)
+    parsed = ipaddress.ip_address(address)
     broadcast = address == "255.255.255.255"
-    return not (one.is_multicast or one.is_loopback or one.is_link_local or one.is_unspecified or broadcast)
+    return not (parsed.is_multicast or parsed.is_loopback or parsed.is_link_local or parsed.is_unspecified or broadcast)
 
 
 def dns_question(data: bytes) -> tuple[str, str] | None:

@@ -67,12 +67,12 @@ def relay(browser: Readable, server: Readable, overheard: Callable[[bytes], None
         ready = [browser] if waiting else select.select([browser, server], [], [], PATIENCE)[0]
         if not ready:
             return
-        for one in ready:
-            data = one.recv(_AT_ONCE)
+        for end in ready:
+            data = end.recv(_AT_ONCE)
             if not data:
                 return
-            other[one].sendall(data)
-            if one is browser:
+            other[end].sendall(data)
+            if end is browser:
                 overheard(data)
 
 

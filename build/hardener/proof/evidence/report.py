@@ -87,8 +87,8 @@ def _timeline(walked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Rows of a table with the totals of two summaries side by side."""
 
-    def verdict(one: Mapping[str, Any], key: str) -> str:
-        return str(one["totals"][key])
+    def verdict(summary: Mapping[str, Any], key: str) -> str:
+        return str(summary["totals"][key])
 
     rows: list[tuple[str, ...]] = [("verdict", str(left["verdict"]), str(right["verdict"]))]
     names = (
@@ -96,9 +96,12 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
         " runs_with_mistaken".split()
     )
     rows += [(name.replace("_", " "), verdict(left, name), verdict(right, name)) for name in names]
-    rows.append(("different hosts", *(str(len(one["totals"]["hosts"])) for one in (left, right))))
+    rows.append(("different hosts", *(str(len(summary["totals"]["hosts"])) for summary in (left, right))))
     rows.append(
-        ("canaries seen", *(", ".join(f"{c['seen']}/{c['of']}" for c in one["canaries"]) for one in (left, right)))
+        (
+            "canaries seen",
+            *(", ".join(f"{c['seen']}/{c['of']}" for c in summary["canaries"]) for summary in (left, right)),
+        )
     )
     return rows
 
@@ -106,9 +109,9 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
 def contacts(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return two summaries side by side: each run in which either had contacts, and whom it talked to."""
     rows: list[tuple[str, ...]] = []
-    by_name = [{run["run"]: run for run in one["runs"]} for one in (left, right)]
+    by_name = [{run["run"]: run for run in summary["runs"]} for summary in (left, right)]
     for name in dict.fromkeys([*by_name[0], *by_name[1]]):
-        texts = [_hosts(one.get(name)) for one in by_name]
+        texts = [_hosts(run_of.get(name)) for run_of in by_name]
         if any(text not in ("", "-", "not run") for text in texts):
             rows.append((name or "(between runs)", *texts))
     return rows

@@ -61,25 +61,25 @@ class Sinkhole:
         for port in PORTS:
             self._serve(net.tcp("0.0.0.0", port), self._accept)  # noqa: S104 (in a sealed namespace)
 
-    def _serve(self, one: socket.socket, loop: Callable[[socket.socket], None]) -> None:
-        self._open.append(one)
+    def _serve(self, listener: socket.socket, loop: Callable[[socket.socket], None]) -> None:
+        self._open.append(listener)
 
         def guarded() -> None:
             with contextlib.suppress(OSError):
-                loop(one)
+                loop(listener)
 
         threading.Thread(target=guarded, daemon=True).start()
 
     def close(self) -> None:
         """Stop answering."""
-        for one in self._open:
+        for listener in self._open:
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
 
-    def _resolver(self, one: socket.socket) -> None:
+    def _resolver(self, listener: socket.socket) -> None:
         while True:
-            query, asker = one.recvfrom(4096)
+            query, asker = listener.recvfrom(4096)
             question = packets.dns_question(query)
             if question is None:
                 self.record.add("transport", "dns-garbage", size=len(query))
@@ -87,11 +87,11 @@ class Sinkhole:
             name, kind = question
             if name not in self.names.own:
                 self.record.add("transport", "dns", host=name, qtype=kind)
-            one.sendto(packets.dns_answer(query, self.names.address(name) if kind == "A" else None), asker)
+            listener.sendto(packets.dns_answer(query, self.names.address(name) if kind == "A" else None), asker)
 
-    def _tap(self, one: socket.socket) -> None:
+    def _tap(self, listener: socket.socket) -> None:
         while True:
-            data, origin = one.recvfrom(65535)
+            data, origin = listener.recvfrom(65535)
             if origin[2] == socket.PACKET_OUTGOING:
                 continue
             if origin[1] not in (0x0800, 0x0806):  # IPv4 is read below, ARP stays on the cable
@@ -118,9 +118,9 @@ class Sinkhole:
         self._seen.add(key)
         self.record.add("transport", kind, host=host, ip=packet.target, port=packet.port)
 
-    def _accept(self, one: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
-            connection, _peer = one.accept()
+            connection, _peer = listener.accept()
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:

@@ -115,8 +115,8 @@ class OwnServer:
                 self.record.add("harness", "stub-error", error=repr(error), stanza=text[:500])
                 continue
             self.record.add("harness", "xmpp", stanza=text[:300])
-            for one in answers:
-                stream.send(one)
+            for stanza in answers:
+                stream.send(stanza)
             for kind, value in talk.heard[heard:]:
                 self.record.add("harness", "given-away", what=kind, value=value)
             heard = len(talk.heard)

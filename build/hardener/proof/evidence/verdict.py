@@ -57,32 +57,32 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
     contacts = [contact for run in runs for contact in run["contacts"]]
     walked = [run for run in runs if run["run"]]
     touched = any(contacts) or any(run["messages"] for run in runs)
-    mistaken = [one for one in walked if one["mistaken"]]
+    mistaken = [run for run in walked if run["mistaken"]]
     return {
         "verdict": "void" if reasons else ("contacts" if touched else ("mistaken" if mistaken else "clean")),
         "void_because": reasons,
         "canaries": canaries,
         "runs": runs,
-        "unproven": [one["run"] for one in walked if not one["completed"]],
+        "unproven": [run["run"] for run in walked if not run["completed"]],
         "skipped": [{"run": event["run"], "reason": event["reason"]} for event in skipped],
         "control": [
             _control(name, hosts, runs) for name, hosts in sorted((expected or {}).items()) if name not in left_out
         ],
         "totals": {
             "runs": len(walked),
-            "journeys": len({one["journey"] for one in walked}),
-            "attacks": len({one["attack"] for one in walked} - {"none"}),
+            "journeys": len({run["journey"] for run in walked}),
+            "attacks": len({run["attack"] for run in walked} - {"none"}),
             "skipped": len(skipped),
-            "completed": sum(1 for one in walked if one["completed"]),
-            "runs_with_contacts": sum(1 for one in walked if one["contacts"] or one["messages"]),
+            "completed": sum(1 for run in walked if run["completed"]),
+            "runs_with_contacts": sum(1 for run in walked if run["contacts"] or run["messages"]),
             "contacts": len(contacts),
-            "hosts": sorted({one["host"] for one in contacts}),
-            "browser": sum(1 for one in contacts if one["browser"]),
-            "transport": sum(1 for one in contacts if one["transport"]),
-            "disagreements": sum(1 for one in contacts if not (one["browser"] and one["transport"])),
-            "compared": sum(1 for one in walked if one["compared"]),
+            "hosts": sorted({contact["host"] for contact in contacts}),
+            "browser": sum(1 for contact in contacts if contact["browser"]),
+            "transport": sum(1 for contact in contacts if contact["transport"]),
+            "disagreements": sum(1 for contact in contacts if not (contact["browser"] and contact["transport"])),
+            "compared": sum(1 for run in walked if run["compared"]),
             "runs_with_mistaken": len(mistaken),
-            "runs_with_messages": sum(1 for one in walked if one["messages"]),
+            "runs_with_messages": sum(1 for run in walked if run["messages"]),
             "events": len(events),
         },
     }
@@ -105,8 +105,8 @@ def _canary(name: str, events: Sequence[Event]) -> dict[str, Any]:
                 "browser": sorted(browser),
                 "transport": sorted(transport),
                 "missing": sorted(
-                    [f"browser:{one}" for one in canary.browser - browser]
-                    + [f"transport:{one}" for one in canary.transport - transport]
+                    [f"browser:{kind}" for kind in canary.browser - browser]
+                    + [f"transport:{kind}" for kind in canary.transport - transport]
                 ),
             }
         )
@@ -121,7 +121,7 @@ def _planted(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
-    seen: dict[str, dict[str, set[str]]] = defaultdict(lambda: {one: set() for one in WITNESSES})
+    seen: dict[str, dict[str, set[str]]] = defaultdict(lambda: {source: set() for source in WITNESSES})
     first: dict[str, float] = {}
     requests: dict[str, list[str]] = defaultdict(list)
     for event in events:
@@ -182,10 +182,10 @@ def _control(attack: str, expected: Sequence[str], runs: Sequence[Mapping[str, A
     "occupants": a person is not shown, or as what they are not).
     """
     its = [run for run in runs if attack in (run["attack"], run["run"])]
-    hosts = {contact["host"] for one in its for contact in one["contacts"]}
-    hosts |= {"message"} if any(one["messages"] for one in its) else set()
-    hosts |= {"occupants"} if any(one["mistaken"] for one in its) else set()
-    return {"attack": attack, "expected": list(expected), "missing": [one for one in expected if one not in hosts]}
+    hosts = {contact["host"] for run in its for contact in run["contacts"]}
+    hosts |= {"message"} if any(run["messages"] for run in its) else set()
+    hosts |= {"occupants"} if any(run["mistaken"] for run in its) else set()
+    return {"attack": attack, "expected": list(expected), "missing": [host for host in expected if host not in hosts]}
 
 
 def _browsers_own(host: str, seen: Mapping[str, set[str]], requests: Sequence[str]) -> bool:
@@ -200,10 +200,10 @@ def _void(
 ) -> list[str]:
     """Why the run proves nothing, should that be so. ``comparing``: attacks (or runs) that make a comparison."""
     reasons = [] if canaries else ["no canaries were planted"]
-    for one in canaries:
+    for canary in canaries:
         reasons += [
-            f"{one['run']}: {row['kind']} was not seen ({', '.join(row['missing'])})"
-            for row in one["rows"]
+            f"{canary['run']}: {row['kind']} was not seen ({', '.join(row['missing'])})"
+            for row in canary["rows"]
             if row["missing"]
         ]
     if not any(run["run"] for run in runs):
@@ -222,5 +222,7 @@ def _void(
     return reasons
 
 
-def _why(one: Mapping[str, Any]) -> str:
-    return one["because"] or ("missed: " + ", ".join(one["missed"]) if one["missed"] else "nothing of it is recorded")
+def _why(event: Mapping[str, Any]) -> str:
+    return event["because"] or (
+        "missed: " + ", ".join(event["missed"]) if event["missed"] else "nothing of it is recorded"
+    )

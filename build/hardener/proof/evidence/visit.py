@@ -82,7 +82,7 @@ class Visit:
     def photograph(self) -> None:
         """Store a screenshot for readers of the evidence; the journey does not depend on it."""
         if self.pictures:
-            title = "-".join(one for one in (self.record.run.replace(" + ", "-"), self.name) if one)
+            title = "-".join(part for part in (self.record.run.replace(" + ", "-"), self.name) if part)
             with self.step("screenshot"):
                 self.page.screenshot(path=self.pictures / f"{title}.png", timeout=1000 * self.patience)
 
@@ -95,7 +95,7 @@ class Visit:
         with self.step(f"open {path}", must=True):
             if self.attack.storage:
                 self.page.goto(f"https://{HOST}/robots.txt")
-                items = {key: json.dumps(one) for key, one in self.attack.storage.items()}
+                items = {key: json.dumps(value) for key, value in self.attack.storage.items()}
                 self.page.evaluate("items => Object.entries(items).forEach(one => localStorage.setItem(...one))", items)
             self.page.goto(self.attack.address(path), wait_until="load", timeout=1000 * max(20.0, self.patience))
 

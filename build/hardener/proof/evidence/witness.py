@@ -113,14 +113,16 @@ class Watched:
         listener = cdp.Listener(self._net, self.record, port)
 
         def watch(page: Page) -> None:
-            page.on("websocket", lambda one: listener.url("websocket", one.url, "playwright"))
+            page.on("websocket", lambda websocket: listener.url("websocket", websocket.url, "playwright"))
             page.on("pageerror", lambda error: self.record.add("harness", "page-error", text=str(error)[:300]))
 
         try:
             context.set_default_timeout(6000)
             context.expose_binding("__hardenerWitness", self._spied)
             context.add_init_script(path=Path(__file__).with_name("spy.js"))
-            context.on("request", lambda one: listener.url("request", one.url, "playwright", method=one.method))
+            context.on(
+                "request", lambda request: listener.url("request", request.url, "playwright", method=request.method)
+            )
             context.on("page", watch)
             yield context
         finally:

@@ -188,7 +188,7 @@ def _keep(folder: Path, state: dict[str, Any]) -> None:
 def read(folder: Path) -> Stack | None:
     """Return the stack that ``up`` left there, whether or not it still runs; it writes this down last."""
     told = disk.read_json(folder / "stack.json")
-    names = {one.name for one in fields(Stack)}
+    names = {attribute.name for attribute in fields(Stack)}
     return Stack(**told) if isinstance(told, dict) and set(told) == names else None
 
 

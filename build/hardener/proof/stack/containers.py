@@ -24,7 +24,7 @@ def health(name: str) -> dict[str, str]:
     """
     ids = containers(name)
     told = json.loads(docker.output("inspect", *ids.values())) if ids else []
-    return {one["Config"]["Labels"][SERVICE]: _state(one["State"]) for one in told}
+    return {container["Config"]["Labels"][SERVICE]: _state(container["State"]) for container in told}
 
 
 def _state(state: dict[str, Any]) -> str:

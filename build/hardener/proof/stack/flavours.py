@@ -30,8 +30,8 @@ class Flavour:
 
 
 FLAVOURS = {
-    one.name: one
-    for one in (
+    flavour.name: flavour
+    for flavour in (
         Flavour("local", frozenset({"web", "prosody", "jicofo"}), "/data/config/prosody.cfg.lua"),
         Flavour("official", frozenset({"web", "prosody", "jicofo", "jvb"}), "/config/prosody.cfg.lua"),
     )

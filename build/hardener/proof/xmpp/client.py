@@ -40,7 +40,9 @@ class Client:
     @property
     def mechanisms(self) -> tuple[str, ...]:
         """Return the SASL mechanisms on offer."""
-        return tuple((one.text or "").strip() for one in self.features.iterfind(f"{{{sasl.SASL}}}mechanisms/*"))
+        return tuple(
+            (mechanism.text or "").strip() for mechanism in self.features.iterfind(f"{{{sasl.SASL}}}mechanisms/*")
+        )
 
     def offers(self, name: str) -> bool:
         """Return whether the features name something (``register``, say)."""

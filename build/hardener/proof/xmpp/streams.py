@@ -348,4 +348,4 @@ def _hang_up() -> Iterator[None]:
         raise Closed from error
 
 
-TRANSPORTS: dict[str, type[Stream]] = {one.name: one for one in (WebSocketStream, BoshStream)}
+TRANSPORTS: dict[str, type[Stream]] = {stream.name: stream for stream in (WebSocketStream, BoshStream)}

@@ -278,8 +278,8 @@ class Conversation:
             yield self._occupant(mallory, jid, "", "none", "participant", self.mallory.first)
             self.later.extend(
                 f"<message xmlns='jabber:client' type='groupchat' from={quoteattr(mallory)} to={quoteattr(self._jid)}"
-                f" id='{uuid.uuid4()}'><body>{escape(one)}</body></message>"
-                for one in self.mallory.chat
+                f" id='{uuid.uuid4()}'><body>{escape(text)}</body></message>"
+                for text in self.mallory.chat
             )
             if self.mallory.presence_after:
                 extra = self.mallory.first + self.mallory.presence_after
@@ -331,8 +331,8 @@ def given_away(stanza: ET.Element) -> list[tuple[str, str]]:
     >>> given_away(parse("<presence xmlns='jabber:client'><stats-id>Ada-x</stats-id><nick>A</nick></presence>"))
     [('stats-id', 'Ada-x')]
     """
-    found = [("legacy password", one.text or "") for one in stanza.iter(f"{{{LEGACY}}}password")]
-    found += [("machine-uid", value) for one in stanza if (value := one.get("machine-uid"))]
+    found = [("legacy password", password.text or "") for password in stanza.iter(f"{{{LEGACY}}}password")]
+    found += [("machine-uid", value) for child in stanza if (value := child.get("machine-uid"))]
     if local(stanza) == "presence":
         told = {local(child): child.text or "" for child in stanza}
         found += [(tag, told[tag]) for tag in ("stats-id", "email", "avatar-url", "billingid") if tag in told]
