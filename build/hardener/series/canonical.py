@@ -50,8 +50,8 @@ class Canon:
         them, does not fit; ValueError when its message would not come back from the file as it is.
         """
         with self.index((*required, patch)) as index:
-            for one in required:
-                _apply(index, one)
+            for prerequisite in required:
+                _apply(index, prerequisite)
             before = self.repository.commit_tree(index.tree(), self.base, "before", _NOBODY, _NOBODY)
             _apply(index, patch)
             after = self.repository.commit_tree(index.tree(), before, patch.message, patch.author, _NOBODY)
@@ -71,9 +71,9 @@ class Canon:
         except ValueError:
             return None
         needed = list(before)
-        for one in reversed(before):  # what requires another goes before it
-            fewer = [other for other in needed if other is not one]
-            if one not in said and self._applies(patch, fewer):
+        for candidate in reversed(before):  # what requires another goes before it
+            fewer = [other for other in needed if other is not candidate]
+            if candidate not in said and self._applies(patch, fewer):
                 needed = fewer
         return needed
 

@@ -60,28 +60,28 @@ def check(project: Project, tree: str, sources: Mapping[str, str], today: dt.dat
             fit = _Fit(component, layer, tree)
             with ui.step("check", component.name) as line:
                 judged = lint(component, fetched.mirror, base, layer, today) if tree == PIN else Linted((), ())
-                one = fit.layered(fetched.mirror, base, before, readable=judged.readable)
-                line.say(_said(layer, one, tree) if one else f"{layer}does not fit {tree}")
+                layered = fit.layered(fetched.mirror, base, before, readable=judged.readable)
+                line.say(_said(layer, layered, tree) if layered else f"{layer}does not fit {tree}")
             # Of a patch that does not fit, series/apply.py knows more than series/lint.py.
             known = {(finding.where, finding.rule) for finding in fit.findings}
             findings += fit.findings
             findings += [finding for finding in judged.findings if (finding.where, finding.rule) not in known]
             measures += judged.measures
-            if one is None:
+            if layered is None:
                 break  # a layer above has no ground to be judged on
-            tell_offsets(one.applied, ui)
-            applied.append(one.applied)
-            before.append(one)
-            base = one.laid.commit
+            tell_offsets(layered.applied, ui)
+            applied.append(layered.applied)
+            before.append(layered)
+            base = layered.laid.commit
     if tree == PIN:
         findings += _table(project)
     return Checked(tuple(applied), tuple(findings), tuple(measures))
 
 
-def _said(layer: Layer, one: Layered, tree: str) -> str:
+def _said(layer: Layer, layered: Layered, tree: str) -> str:
     return (
-        f"{layer}{len(one.applied.results)} patches, {len(one.applied.removed)} removals, "
-        f"{len(one.laid.paths)} overlays fit {tree}"
+        f"{layer}{len(layered.applied.results)} patches, {len(layered.applied.removed)} removals, "
+        f"{len(layered.laid.paths)} overlays fit {tree}"
     )
 
 

@@ -77,14 +77,14 @@ def explain(project: Project, word: str, component: str = "") -> tuple[Find, ...
     asked = _Question(word.removesuffix(".patch"))
     components = [project.component(component)] if component else list(project.components)
     finds: list[Find] = []
-    for one in components:
-        for layer in layers_of(project, one):
-            finds += _in_patches(asked, project, one, layer)
-            finds += _in_removals(asked, project, one, layer)
-            finds += _in_overlays(asked, project, one, layer)
+    for searched in components:
+        for layer in layers_of(project, searched):
+            finds += _in_patches(asked, project, searched, layer)
+            finds += _in_removals(asked, project, searched, layer)
+            finds += _in_overlays(asked, project, searched, layer)
         if not component:
             found = {(find.kind, find.name) for find in finds}
-            finds += [find for find in _in_what_goes(asked, project, one) if (find.kind, find.name) not in found]
+            finds += [find for find in _in_what_goes(asked, project, searched) if (find.kind, find.name) not in found]
     if not component:
         finds += [*_in_hosts(asked, project), *_in_sdks(asked, project)]
     if component:
@@ -218,7 +218,7 @@ def _in_sdks(asked: _Question, project: Project) -> Iterator[Find]:
     # An operator's entry takes the place of ours of that name, and allows the SDK where it has no rule.
     for name, (path, sdk) in {sdk.name: (path, sdk) for path, sdk in entries}.items():
         asked.known.add(name)
-        theirs = [one for _, one in entries if one.name == name]
+        theirs = [entry for _, entry in entries if entry.name == name]
         rules = [rule for sdk in theirs for rule in (*sdk.modules, *sdk.fingerprints) if asked.within(rule)]
         rules += [trace.rule for trace in find_modules(modules, "", theirs)]
         if rules or asked.word.lower() == name:

@@ -203,7 +203,7 @@ class _Judge:
         if needed is None:
             self.find(patch.name, "fit", f"does not apply on {canon.base[:12]} ({said})", self.command("edit"))
             return
-        names = " ".join(one.name.removesuffix(".patch") for one in needed)
+        names = " ".join(prerequisite.name.removesuffix(".patch") for prerequisite in needed)
         self.find(
             patch.name,
             "requires",
@@ -221,7 +221,7 @@ class _Judge:
             with canon.index(series) as index:
                 for place, patch in enumerate(order):
                     if index.git(*APPLY, stdin=patch.content).status:
-                        before = ", ".join(one.name for one in order[:place] if _share_a_file(one, patch))
+                        before = ", ".join(earlier.name for earlier in order[:place] if _share_a_file(earlier, patch))
                         text = f"applies without the others, but not after {before}: they depend on their order"
                         fix = f"let one require the other, or set their hunks apart: {self.command('edit')}"
                         self.find(patch.name, "order", text, fix)
@@ -232,8 +232,8 @@ class _Judge:
             self.find(SERIES, "order", text, f"give it Requires, or more context: {self.command('edit')}")
 
 
-def _share_a_file(one: Patch, other: Patch) -> bool:
-    return bool({t.path for t in one.touches} & {t.path for t in other.touches})
+def _share_a_file(patch: Patch, other: Patch) -> bool:
+    return bool({t.path for t in patch.touches} & {t.path for t in other.touches})
 
 
 def _difference(ours: bytes, exported: bytes) -> str:

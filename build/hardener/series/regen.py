@@ -145,10 +145,10 @@ def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
         if _UNFOLDED.match(patch.subject):
             problems.append(f"{where}: not folded in yet: git rebase -i --autosquash hardener/base")
         wanted = re.findall(rf"^{NAME_FIELD}:[ \t]*(.*?)[ \t]*$", patch.description, re.MULTILINE)
-        taken = {one.name for one in found}
+        taken = {earlier.name for earlier in found}
         name = wanted[0] if wanted else by_subject.get(patch.subject, "")
         if name in taken or not name:
-            name = _name(patch.subject, taken | {one.name for one in old})
+            name = _name(patch.subject, taken | {previous.name for previous in old})
         elif judge_series(name)[0] != [name]:
             problems.append(f"{where}: {NAME_FIELD}: {name!r} is not a patch file name")
         text = re.sub(rf"^{NAME_FIELD}:.*\n?", "", patch.description, flags=re.MULTILINE).strip()
@@ -190,8 +190,8 @@ def _canonical(canon: Canon, pin: str, series: Sequence[Patch]) -> list[Patch]:
     """Return the series in canonical form, with the pin as Base."""
     new: list[Patch] = []
     problems: list[str] = []
-    for one in series:
-        patch = _with_field(one, "Base", pin)
+    for original in series:
+        patch = _with_field(original, "Base", pin)
         required = requirements([*new, patch])[patch.name]
         try:
             patch = replace(patch, content=canon.patch(patch, required))
@@ -226,8 +226,8 @@ def _dated(canon: Canon, new: Sequence[Patch], old: Sequence[Patch], today: dt.d
         if previous and _same(canon, patch, previous, required[previous.name]):
             # The later one: the commit still has what the file had when it was imported.
             value = max(previous.fields.get("Last-Update", ""), patch.fields.get("Last-Update", "")) or value
-        one = _with_field(patch, "Last-Update", value)
-        dated.append(replace(one, content=canon.patch(one, requirements([*dated, one])[one.name])))
+        stamped = _with_field(patch, "Last-Update", value)
+        dated.append(replace(stamped, content=canon.patch(stamped, requirements([*dated, stamped])[stamped.name])))
     return dated
 
 

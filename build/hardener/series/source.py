@@ -110,7 +110,7 @@ def ground(project: Project, component: Component, layer: Layer, mirror: Path, u
     """Return the commit that a layer's patches apply to: the pin for ours, for another what the layers below it
     make.
     """
-    below = project.extras[: [one.name for one in layers_of(project, component)].index(layer.name)]
+    below = project.extras[: [lower.name for lower in layers_of(project, component)].index(layer.name)]
     if not layer.name:
         return component.commit
     return source(replace(project, extras=below[:-1]), component, mirror, ui).last.laid.commit
@@ -122,16 +122,16 @@ def refuse_clashes(layer: Layer, before: list[Layered], names: tuple[str, ...]) 
         return
     patches = {path.name for path in read_series(layer.patches)}
     overlays = overlay.read(layer.overlays, names)
-    for one in before:
+    for layered in before:
         taken = (
-            [("patch", name) for name in sorted(patches & {result.name for result in one.applied.results})]
-            + [("overlay", file.path) for file in overlays.files if file.path in one.laid.paths]
-            + [("alias", a.module) for a in overlays.aliases if a.module in {b.module for b in one.laid.aliases}]
+            [("patch", name) for name in sorted(patches & {result.name for result in layered.applied.results})]
+            + [("overlay", file.path) for file in overlays.files if file.path in layered.laid.paths]
+            + [("alias", a.module) for a in overlays.aliases if a.module in {b.module for b in layered.laid.aliases}]
         )
         for kind, name in taken:
             fix = {"patch": "rename yours", "overlay": f"change ours by a patch in {layer.patches}"}
             raise ConfigError(
-                f"{layer.root}: {one.layer.owner} has the {kind} {name} already",
+                f"{layer.root}: {layered.layer.owner} has the {kind} {name} already",
                 hint=fix.get(kind, "remove yours: a module has one alias"),
             )
 
