@@ -102,7 +102,9 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
             raise UsageError(f"there is no {path}", hint="name a folder (/etc), an env file (.env) or a compose file")
     deployments = list(_deployments(list(paths)))
     findings: dict[Finding, None] = {}
-    unknown = {hit.names["module"] for one in deployments for hit in modules.check(one) if hit.id == UNKNOWN}
+    unknown = {
+        hit.names["module"] for deployment in deployments for hit in modules.check(deployment) if hit.id == UNKNOWN
+    }
     if idle := sorted(set(vouched) - unknown):
         raise UsageError(
             f"--vouch-for is not needed for {', '.join(idle)}",
@@ -110,9 +112,13 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
         )
     for deployment in deployments:
         findings.update(dict.fromkeys(_findings(deployment, frozenset(vouched))))
-    ordered = _few(sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.id, one.file, one.line)))
-    files = dict.fromkeys(name for one in deployments for name in one.files)
-    forms = dict.fromkeys(one.form for one in deployments)
+    ordered = _few(
+        sorted(
+            findings, key=lambda finding: (SEVERITIES.index(finding.severity), finding.id, finding.file, finding.line)
+        )
+    )
+    files = dict.fromkeys(name for deployment in deployments for name in deployment.files)
+    forms = dict.fromkeys(deployment.form for deployment in deployments)
     return Checked(tuple(ordered), tuple(files), tuple(forms), tuple(sorted(set(vouched))))
 
 
@@ -179,8 +185,10 @@ def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Findi
             if hit.id != UNKNOWN or hit.names["module"] not in vouched:
                 yield _finding(hit, deployment.form)
     yield from (_finding(hit, deployment.form) for hit in deployment.found)
-    for one in deployment.unclear:
-        yield _finding(Hit("cannot-tell" if one.vital else "cannot-tell-minor", one.where, one.reason), deployment.form)
+    for doubt in deployment.unclear:
+        yield _finding(
+            Hit("cannot-tell" if doubt.vital else "cannot-tell-minor", doubt.where, doubt.reason), deployment.form
+        )
     place = Where(deployment.environment or ", ".join(deployment.files[:1]) or "the folder")
     for name, kind, what in (
         ("prosody", "cannot-tell", "no configuration of Prosody here: who gets in is not known"),

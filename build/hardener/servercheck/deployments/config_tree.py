@@ -121,9 +121,9 @@ def _judge(folder: Folder, start: Path, made: Prosody, result: Deployment) -> No
 def jicofo(folder: Folder, result: Deployment) -> None:
     """jicofo.conf, and what was in its older file."""
     result.jicofo = _hocon(folder, result, "jicofo.conf")
-    for key, one in (result.jicofo or {}).items():
+    for key, setting in (result.jicofo or {}).items():
         if key.endswith(".password"):
-            result.secrets.append(one)
+            result.secrets.append(setting)
     made = dict(result.jicofo or {})
     for path in folder.find("sip-communicator.properties"):
         if path.parent.name not in {"videobridge", "jigasi", "jibri", "jvb"}:
@@ -144,9 +144,11 @@ def _options(folder: Folder, names: tuple[str, ...], result: Deployment) -> Iter
 def bridge(folder: Folder, result: Deployment) -> None:
     """jvb.conf, and the STUN servers of its older file."""
     made = _hocon(folder, result, "jvb.conf")
-    for key, one in (made or {}).items():
+    for key, setting in (made or {}).items():
         if key.lower().endswith(".password"):
-            result.secrets.append(Setting(one.value, Where(one.where.file, one.where.line, f"videobridge.{key}")))
+            result.secrets.append(
+                Setting(setting.value, Where(setting.where.file, setting.where.line, f"videobridge.{key}"))
+            )
     for path in folder.find("videobridge/sip-communicator.properties"):
         text = (folder.read(path) or b"").decode("utf-8", "replace")
         for number, line in enumerate(text.splitlines(), 1):
@@ -158,7 +160,7 @@ def bridge(folder: Folder, result: Deployment) -> None:
 
 
 def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting] | None:
-    found = [one for name in names for one in folder.find(name)]
+    found = [path for name in names for path in folder.find(name)]
     if not found:
         return None
 
@@ -178,7 +180,7 @@ def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting
 def web(folder: Folder, result: Deployment) -> None:
     """The config.js that is served."""
     found = folder.find("meet/*-config.js") or folder.find("config.js") or folder.find("*-config.js")
-    found = [one for one in found if not one.name.endswith("interface_config.js")]
+    found = [path for path in found if not path.name.endswith("interface_config.js")]
     if not found:
         return
     if len(found) > 1:
@@ -224,8 +226,8 @@ def site(folder: Folder, result: Deployment) -> None:
             reason = f"more than {nginx_site.MOST} servers: the others were not judged"
             result.doubt(directives[0].where, reason, vital=True)
         found = nginx_site.sites(directives)
-        result.sites = found if any(one.serves for one in found) else result.sites or found
-        if any(one.serves for one in result.sites):
+        result.sites = found if any(server.serves for server in found) else result.sites or found
+        if any(server.serves for server in result.sites):
             break
     _lost_links(folder, empty, result)
     front_servers.read(folder, result)

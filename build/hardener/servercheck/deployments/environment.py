@@ -22,32 +22,32 @@ class Environment:
         return Where(self.file, 0, f"{name} is not set")
 
     def where(self, name: str) -> Where:
-        one = self.settings.get(name)
-        return one.where if one else self.absent(name)
+        setting = self.settings.get(name)
+        return setting.where if setting else self.absent(name)
 
     def text(self, name: str, default: str = "") -> Setting:
         """Return a variable, or the image's default: as in sprig's ``default``, an empty one counts as unset."""
-        one = self.settings.get(name)
-        if one is not None and one.unknown:
-            self.doubts.append((one.where, one.value.reason))
-        elif one is not None and one.value != "":
-            return one
+        setting = self.settings.get(name)
+        if setting is not None and setting.unknown:
+            self.doubts.append((setting.where, setting.value.reason))
+        elif setting is not None and setting.value != "":
+            return setting
         return Setting(default, self.where(name))
 
     def flag(self, name: str, default: Any) -> Setting:
         """Return a switch as upstream's tpl reads it (https://github.com/jitsi/tpl, func.go): Go's ParseBool, no
         quotes.
         """
-        one = self.text(name)
+        setting = self.text(name)
         if (raw := self.settings.get(name)) is not None and raw.unknown:
             return raw
-        if one.value == "":
-            return Setting(default, one.where)
-        value = str(one.value).replace('"', "").replace("'", "")
+        if setting.value == "":
+            return Setting(default, setting.where)
+        value = str(setting.value).replace('"', "").replace("'", "")
         if value in TRUE | FALSE:
-            return Setting(value in TRUE, one.where)
-        self.doubts.append((one.where, f"{value!r} is neither 1 nor 0: the container would not start"))
-        return Setting(Unknown("neither 1 nor 0"), one.where)
+            return Setting(value in TRUE, setting.where)
+        self.doubts.append((setting.where, f"{value!r} is neither 1 nor 0: the container would not start"))
+        return Setting(Unknown("neither 1 nor 0"), setting.where)
 
     def on(self, name: str, default: bool = False) -> bool:
         """Return a switch; what cannot be told counts as unset, and is in ``doubts``."""
@@ -56,5 +56,7 @@ class Environment:
 
     def words(self, name: str) -> list[Setting]:
         """Return a list with commas."""
-        one = self.text(name)
-        return [] if one.unknown else [Setting(word, one.where) for word in str(one.value).split(",") if word]
+        setting = self.text(name)
+        return (
+            [] if setting.unknown else [Setting(word, setting.where) for word in str(setting.value).split(",") if word]
+        )

@@ -210,10 +210,10 @@ class Folder:
         try:
             found = sorted(base.glob(pattern)) if WILDCARD.search(pattern) else [base / pattern]
             return [
-                one
-                for one in found
-                if (one.is_symlink() or (one.exists() and not one.is_dir()))
-                and Path(os.path.normpath(one)).is_relative_to(self.root)
+                path
+                for path in found
+                if (path.is_symlink() or (path.exists() and not path.is_dir()))
+                and Path(os.path.normpath(path)).is_relative_to(self.root)
             ]
         except (ValueError, OSError, NotImplementedError, IndexError, re.error, RecursionError):
             return []
@@ -227,8 +227,8 @@ class Folder:
         beside = self._beside(where.file)
         bases = [beside]
         if main and not Path(pattern).is_absolute():
-            above = [one for one in (beside, *beside.parents) if one.is_relative_to(self.root)]
-            bases = [one for one in above if (one / main).is_file()][:1] or above[:2]
+            above = [folder for folder in (beside, *beside.parents) if folder.is_relative_to(self.root)]
+            bases = [folder for folder in above if (folder / main).is_file()][:1] or above[:2]
         found = next((files for base in bases if (files := self.candidates(pattern, base))), [])
         if not found and WILDCARD.search(pattern) and not any(self.covers(pattern, base) for base in bases):
             self.doubt(where, f"includes {pattern}, whose folder is not here", True)

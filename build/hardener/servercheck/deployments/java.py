@@ -67,7 +67,7 @@ def started(
         if key in {"config.resource", "config.url"}:
             result.doubt(setting.where, f"the start option -D{key} names another configuration", vital=True)
         elif key == "config.file":
-            read = {one.where.file for one in (made or {}).values()}
+            read = {entry.where.file for entry in (made or {}).values()}
             if setting.unknown or not _names_one_of(str(setting.value), read):
                 result.doubt(setting.where, "the start option -Dconfig.file names a file that was not read", vital=True)
         elif key.startswith(OLD):

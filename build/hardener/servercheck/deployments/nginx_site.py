@@ -37,11 +37,15 @@ def sites(directives: list[Directive]) -> list[Site]:
     """
     streams = [directive for directive in directives if directive.name == "stream"]
     web = [directive for directive in directives if directive.name != "stream"]
-    servers = [one for one in _all(web) if one.name == "server" and one.body is not None]
-    if not servers and web and not any(one.body is not None and one.name in {"http", "upstream"} for one in web):
+    servers = [directive for directive in _all(web) if directive.name == "server" and directive.body is not None]
+    if (
+        not servers
+        and web
+        and not any(directive.body is not None and directive.name in {"http", "upstream"} for directive in web)
+    ):
         fragment = Directive("server", (), web[0].where, web)
         servers = [fragment] if _serves(fragment) else []
-    outer = [one for top in web for one in (top, *((top.body or []) if top.name == "http" else []))]
+    outer = [directive for top in web for directive in (top, *((top.body or []) if top.name == "http" else []))]
     outer = [directive for directive in outer if directive.name in OUTER]
     found = [_facts(server, outer) for server in servers[:MOST]]
     streamed = [proxy for stream in streams for proxy in _streamed(stream)]
@@ -52,7 +56,7 @@ def sites(directives: list[Directive]) -> list[Site]:
 
 def too_many(directives: list[Directive]) -> bool:
     """Return whether there are more servers than are judged."""
-    servers = (one for one in _all(directives) if one.name == "server" and one.body is not None)
+    servers = (directive for directive in _all(directives) if directive.name == "server" and directive.body is not None)
     return sum(1 for _ in servers) > MOST
 
 
@@ -72,17 +76,19 @@ def _all(directives: Iterable[Directive]) -> Iterator[Directive]:
 
 def _plain(server: Directive) -> bool:
     """Return a server that listens without TLS on something that others reach."""
-    listens = [one.words for one in server.body or [] if one.name == "listen"]
+    listens = [directive.words for directive in server.body or [] if directive.name == "listen"]
     return any("ssl" not in words and "quic" not in words and not _local(words[0]) for words in listens if words)
 
 
 def _sends_away(server: Directive) -> bool:
     """Return a server that sends people to https."""
-    rest = [one for one in server.body or [] if one.name == "location" and one.words == ("/",)] + [server]
+    rest = [
+        directive for directive in server.body or [] if directive.name == "location" and directive.words == ("/",)
+    ] + [server]
     return any(
-        one.name == "return" and any(word.startswith("https://") for word in one.words)
+        directive.name == "return" and any(word.startswith("https://") for word in directive.words)
         for place in rest
-        for one in place.body or []
+        for directive in place.body or []
     )
 
 
@@ -92,8 +98,9 @@ def _local(address: str) -> bool:
 
 def _serves(server: Directive) -> bool:
     return any(
-        one.name in {"root", "alias", "location", "proxy_pass"} and any(mark in " ".join(one.words) for mark in SERVES)
-        for one in server.inside()
+        directive.name in {"root", "alias", "location", "proxy_pass"}
+        and any(mark in " ".join(directive.words) for mark in SERVES)
+        for directive in server.inside()
     )
 
 
@@ -107,17 +114,25 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
         result.cleartext = server.where
     own = _headers(body) or _headers(outer)
     result.headers = own
-    for one in server.inside():
-        if one.name == "location" and one.body is not None:
-            here = _headers(one.body)
+    for directive in server.inside():
+        if directive.name == "location" and directive.body is not None:
+            here = _headers(directive.body)
             lacks = "content-security-policy" in own and "content-security-policy" not in here
-            if here and lacks and not _repeats(one):
-                result.dropped.append(one.where)
-        if one.name == "add_header" and len(one.words) > 1 and one.words[0].lower() == "access-control-allow-origin":
-            result.foreign.append(Setting(one.words[1], one.where))
-        if one.name == "proxy_hide_header" and one.words and one.words[0].lower() == "access-control-allow-origin":
+            if here and lacks and not _repeats(directive):
+                result.dropped.append(directive.where)
+        if (
+            directive.name == "add_header"
+            and len(directive.words) > 1
+            and directive.words[0].lower() == "access-control-allow-origin"
+        ):
+            result.foreign.append(Setting(directive.words[1], directive.where))
+        if (
+            directive.name == "proxy_hide_header"
+            and directive.words
+            and directive.words[0].lower() == "access-control-allow-origin"
+        ):
             result.hides_cors = True
-    scopes = [one for one in (*body, *outer) if one.body is None]
+    scopes = [directive for directive in (*body, *outer) if directive.body is None]
     result.logs = [Setting(" ".join(scope.words), scope.where) for scope in scopes if scope.name == "access_log"][:1]
     on = [scope for scope in scopes if scope.name == "ssi"]
     types = [scope for scope in scopes if scope.name == "ssi_types"]
@@ -126,7 +141,8 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
         place = types[0].where if types else on[0].where
         result.ssi = Setting(Table(tuple(Setting(word, place) for word in words)), place)
     result.compresses = any(_compresses(kind, scopes) for kind in ("gzip", "brotli")) or any(
-        one.name in {"gzip_static", "brotli_static"} and one.words != ("off",) for one in (*server.inside(), *scopes)
+        directive.name in {"gzip_static", "brotli_static"} and directive.words != ("off",)
+        for directive in (*server.inside(), *scopes)
     )
     return result
 
@@ -146,7 +162,7 @@ def _repeats(location: Directive) -> bool:
     It is not requested by a path, has no content, and its own headers are empty, so that none is sent twice.
     """
     named = bool(location.words) and location.words[0].startswith("@")
-    status = [one.words for one in location.body or [] if one.name == "return"]
+    status = [directive.words for directive in location.body or [] if directive.name == "return"]
     errors = [words for words in status if len(words) == 1 and re.fullmatch(r"[45]\d\d", words[0])]
     empty = all(header.value in {"", '""', "''"} for header in _headers(location.body or []).values())
     return named and bool(errors) and status == errors and empty
@@ -154,9 +170,9 @@ def _repeats(location: Directive) -> bool:
 
 def _headers(body: list[Directive]) -> dict[str, Setting]:
     return {
-        one.words[0].lower(): Setting(" ".join(one.words[1:]), one.where)
-        for one in body
-        if one.name == "add_header" and one.words
+        directive.words[0].lower(): Setting(" ".join(directive.words[1:]), directive.where)
+        for directive in body
+        if directive.name == "add_header" and directive.words
     }
 
 
@@ -166,41 +182,41 @@ def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
     """
     values = _variables(server)
     behind = {
-        one.words[0]: [inner.words[0] for inner in one.body if inner.name == "server" and inner.words]
-        for one in outer
-        if one.name == "upstream" and one.words and one.body is not None
+        block.words[0]: [inner.words[0] for inner in block.body if inner.name == "server" and inner.words]
+        for block in outer
+        if block.name == "upstream" and block.words and block.body is not None
     }
     for location in server.inside():
         if location.name != "location":
             continue
         own = list(_own(location))
-        rewritten = any(one.name == "rewrite" for one in own)
+        rewritten = any(directive.name == "rewrite" for directive in own)
         path = " ".join(location.words)
         if path.split(" ")[-1].startswith(ACME):
             continue
-        for one in own:
-            if one.name in ANSWERS:
-                yield Proxy(path, f"{one.name} {' '.join(one.words)}".strip(), one.where)
-            elif one.name in PASSES and one.words:
-                target = _filled(one.words[0], values)
+        for directive in own:
+            if directive.name in ANSWERS:
+                yield Proxy(path, f"{directive.name} {' '.join(directive.words)}".strip(), directive.where)
+            elif directive.name in PASSES and directive.words:
+                target = _filled(directive.words[0], values)
                 ports, uri = _split(target, behind)
                 reaches = None if rewritten or "$request_uri" in target or ".." in target else _reaches(location, uri)
-                yield Proxy(path, target, one.where, reaches, ports)
+                yield Proxy(path, target, directive.where, reaches, ports)
 
 
 def _own(location: Directive) -> Iterator[Directive]:
-    for one in location.body or ():
-        if one.name != "location":
-            yield one
-            yield from _own(one)
+    for directive in location.body or ():
+        if directive.name != "location":
+            yield directive
+            yield from _own(directive)
 
 
 def _variables(server: Directive) -> dict[str, str]:
     """Variables that the server sets to one text and no other."""
     found: dict[str, set[str]] = {}
-    for one in server.inside():
-        if one.name == "set" and len(one.words) == 2:  # noqa: PLR2004 (name and value)
-            found.setdefault(one.words[0], set()).add(one.words[1])
+    for directive in server.inside():
+        if directive.name == "set" and len(directive.words) == 2:  # noqa: PLR2004 (name and value)
+            found.setdefault(directive.words[0], set()).add(directive.words[1])
     return {name: next(iter(texts)) for name, texts in found.items() if len(texts) == 1}
 
 
@@ -224,7 +240,7 @@ def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], s
     if host.startswith("unix:") or "$" in host.rpartition(":")[2]:
         return frozenset(), uri
     hosts = behind.get(host, [host])
-    return frozenset(found[1] if (found := re.search(r":(\d+)$", one)) else "80" for one in hosts), uri
+    return frozenset(found[1] if (found := re.search(r":(\d+)$", address)) else "80" for address in hosts), uri
 
 
 def _reaches(location: Directive, uri: str | None) -> str | None:
@@ -253,8 +269,8 @@ def _alternatives(pattern: str) -> bool:
 
 def _streamed(stream: Directive) -> Iterator[tuple[str, Where]]:
     """Ports that TCP connections are passed on to."""
-    for one in stream.inside():
-        if one.name == "proxy_pass" or (one.name == "server" and one.body is None):
-            for word in one.words[:1]:
+    for directive in stream.inside():
+        if directive.name == "proxy_pass" or (directive.name == "server" and directive.body is None):
+            for word in directive.words[:1]:
                 if found := re.search(r":(\d+)$", word):
-                    yield found[1], one.where
+                    yield found[1], directive.where

@@ -179,8 +179,8 @@ def _list(section: Section, key: str, words: list[str], where: Where) -> None:
 
 def _raw(made: Prosody, section: Section, env: Environment, name: str, separator: str, result: Deployment) -> None:
     """Lines of configuration that a variable carries into Prosody's file as they are."""
-    one = env.text(name)
-    if one.unknown or not one.value:
+    setting = env.text(name)
+    if setting.unknown or not setting.value:
         return
-    lines = "\n".join(word for word in str(one.value).split(separator) if word)
-    result.unclear += lua.fragment(lines, section, made, one.where)
+    lines = "\n".join(word for word in str(setting.value).split(separator) if word)
+    result.unclear += lua.fragment(lines, section, made, setting.where)

@@ -121,7 +121,9 @@ def _value(node: Node, depth: int) -> Any:
         return CONSTANTS[node.type]
     if node.type == "string":
         return re.sub(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", _escape, text[1:-1], flags=re.DOTALL)
-    if node.type == "template_string" and not any(one.type == "template_substitution" for one in node.named_children):
+    if node.type == "template_string" and not any(
+        child.type == "template_substitution" for child in node.named_children
+    ):
         return text[1:-1]
     if node.type == "number" and re.fullmatch(r"\d+(\.\d+)?", text):
         return json.loads(text) if not text.startswith("0") or text[1:2] in {"", "."} else Unknown("not a plain number")
@@ -136,8 +138,8 @@ def _members(node: Node, depth: int) -> Table:
     """
     if node.type == "object":
         found = re.finditer(r"""['"]([^'"\n]*)['"]""", _text(node))
-        return Table(tuple(Setting(one[1], Where("")) for one in found))
-    values = [one for one in node.named_children if one.type != "comment"]
+        return Table(tuple(Setting(match[1], Where("")) for match in found))
+    values = [child for child in node.named_children if child.type != "comment"]
     return Table(tuple(Setting(_value(value, depth + 1), Where("", value.start_point.row + 1)) for value in values))
 
 

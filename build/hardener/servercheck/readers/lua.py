@@ -163,7 +163,7 @@ class _File:
         words: list[Node] = []
         while node.type == "function_call":
             arguments = node.child_by_field_name("arguments")
-            words[:0] = [one for one in arguments.named_children if one.type != "comment"] if arguments else []
+            words[:0] = [child for child in arguments.named_children if child.type != "comment"] if arguments else []
             node = node.child_by_field_name("name") or node.named_children[0]
         function = _text(node)
         first = self.value(words[0], 0) if words else None
@@ -279,7 +279,7 @@ def _pair(node: Node) -> tuple[list[Node], list[Node]]:
     sides: dict[str, list[Node]] = {"variable_list": [], "expression_list": []}
     for child in node.named_children:
         if child.type in sides:
-            sides[child.type] = [one for one in child.named_children if one.type not in {"comment", "attribute"}]
+            sides[child.type] = [part for part in child.named_children if part.type not in {"comment", "attribute"}]
     return sides["variable_list"], sides["expression_list"]
 
 

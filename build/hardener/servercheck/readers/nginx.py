@@ -40,9 +40,9 @@ class Directive:
 
     def inside(self) -> Iterator[Directive]:
         """Yield all directives of the body, at any depth."""
-        for one in self.body or ():
-            yield one
-            yield from one.inside()
+        for directive in self.body or ():
+            yield directive
+            yield from directive.inside()
 
 
 def parse(

@@ -121,7 +121,7 @@ class _Builder:
                 self.doubt("a key that is not a text", key.where.line)
             elif key.text == "<<" and not key.tag:
                 found = value.items if isinstance(value, Seq) else [value]
-                merged += [one for one in found if isinstance(one, Map)]
+                merged += [item for item in found if isinstance(item, Map)]
             elif key.text in node.entries:
                 self.doubt(f"{key.text!r} is listed twice: compose would not start", key.where.line)
                 node.entries[key.text] = value

@@ -61,7 +61,7 @@ def prosody_ports(prosody: Prosody) -> list[Port]:
     loaded = {name for section in prosody.active for name in prosody.modules(section)}
     for service, option, modules, number in LISTENING:
         interfaces = next(
-            (one for key in _interfaces(service, option) if (one := prosody.get(GLOBAL, key)) is not None),
+            (setting for key in _interfaces(service, option) if (setting := prosody.get(GLOBAL, key)) is not None),
             None,
         )
         ports = prosody.get(GLOBAL, f"{option}_ports")
@@ -134,9 +134,9 @@ def _rest(deployment: Deployment) -> Iterator[Hit]:
         ("jicofo.rest.host", "jicofo-rest-open", deployment.jicofo),
         ("videobridge.http-servers.private.host", "bridge-rest-open", deployment.bridge),
     ):
-        one = (made or {}).get(key)
-        if one is not None and outside(one):
-            yield Hit(kind, one.where, f"{key} is {one.value if not one.unknown else 'not told'}")
+        setting = (made or {}).get(key)
+        if setting is not None and outside(setting):
+            yield Hit(kind, setting.where, f"{key} is {setting.value if not setting.unknown else 'not told'}")
 
 
 def _secrets(secrets: list[Setting]) -> Iterator[Hit]:
@@ -205,8 +205,10 @@ def _ldap(env: dict[str, Setting]) -> Iterator[Hit]:
     if not tls:
         yield Hit("ldap-cleartext", url.where, "the directory is asked without encryption")
     elif not (_on(env.get("LDAP_TLS_CHECK_PEER")) and _on(env.get("LDAP_USE_TLS"))):
-        one = env.get("LDAP_TLS_CHECK_PEER")
-        yield Hit("ldap-not-verified", one.where if one else url.where, "the directory's certificate is not checked")
+        setting = env.get("LDAP_TLS_CHECK_PEER")
+        yield Hit(
+            "ldap-not-verified", setting.where if setting else url.where, "the directory's certificate is not checked"
+        )
 
 
 def _on(setting: Setting | None) -> bool:

@@ -57,13 +57,15 @@ def check(deployment: Deployment) -> Iterator[Hit]:
 
 def _jicofo(deployment: Deployment, jicofo: dict[str, Setting]) -> Iterator[Hit]:
     for key in SWITCHES:
-        one = jicofo.get(key)
-        if one is not None and not one.unknown and one.value is not None and hocon_switch(jicofo, key) is None:
-            yield Hit("cannot-tell", one.where, f"{key} is neither on nor off")
+        switch = jicofo.get(key)
+        if switch is not None and not switch.unknown and switch.value is not None and hocon_switch(jicofo, key) is None:
+            yield Hit("cannot-tell", switch.where, f"{key} is neither on nor off")
     authenticates = jicofo_authenticates(deployment)
     owner = jicofo.get(OWNER)
     enabled = jicofo.get(AUTH + "enabled")
-    file = Where(next((one.where.file for one in jicofo.values()), "jicofo.conf"), 0, "enable-auto-owner is not set")
+    file = Where(
+        next((setting.where.file for setting in jicofo.values()), "jicofo.conf"), 0, "enable-auto-owner is not set"
+    )
     where = owner.where if owner else file
     # jicofo's reference.conf: enable-auto-owner = true
     in_force = hocon_switch(jicofo, OWNER) is not False
@@ -160,9 +162,9 @@ def _waiting(prosody: Prosody, room: Section, where: Where) -> Iterator[Hit]:
 
 
 def _admins(prosody: Prosody) -> Iterator[Hit]:
-    for one in [string for section in prosody.active for string in strings(section.settings.get("admins"))]:
-        if not SERVICES.match(one.value):
-            yield Hit("person-is-admin", one.where, f"{one.value} is in admins: owner of every room")
+    for admin in [string for section in prosody.active for string in strings(section.settings.get("admins"))]:
+        if not SERVICES.match(admin.value):
+            yield Hit("person-is-admin", admin.where, f"{admin.value} is in admins: owner of every room")
 
 
 def _unchecked(prosody: Prosody) -> Iterator[Hit]:
@@ -180,18 +182,24 @@ def _roles(prosody: Prosody) -> Iterator[Hit]:
     """Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave a person are in its data, not here."""
     for section in prosody.active:
         for key in ROLES:
-            one = section.settings.get(key)
-            if one is None or one.unknown or one.value is None or one.value in HARMLESS:
+            setting = section.settings.get(key)
+            if setting is None or setting.unknown or setting.value is None or setting.value in HARMLESS:
                 continue
-            kind = "role-for-everybody" if one.value in HIGH else "cannot-tell"
-            yield Hit(kind, one.where, f"{section.kind} {section.name}: {key} is {one.value}", {"host": section.name})
+            kind = "role-for-everybody" if setting.value in HIGH else "cannot-tell"
+            yield Hit(
+                kind, setting.where, f"{section.kind} {section.name}: {key} is {setting.value}", {"host": section.name}
+            )
         for key in PERMISSIONS:
-            one = section.settings.get(key)
-            if one is not None and not one.unknown and any(True for _ in words(one.value)):
-                yield Hit("cannot-tell", one.where, f"{section.kind} {section.name}: {key} changes what roles may do")
-        one = section.settings.get("authorization")
-        if one is not None and not one.unknown and one.value != "internal":
-            yield Hit("cannot-tell", one.where, f"authorization {one.value!r} is not known here: it says who is admin")
+            setting = section.settings.get(key)
+            if setting is not None and not setting.unknown and any(True for _ in words(setting.value)):
+                yield Hit(
+                    "cannot-tell", setting.where, f"{section.kind} {section.name}: {key} changes what roles may do"
+                )
+        setting = section.settings.get("authorization")
+        if setting is not None and not setting.unknown and setting.value != "internal":
+            yield Hit(
+                "cannot-tell", setting.where, f"authorization {setting.value!r} is not known here: it says who is admin"
+            )
 
 
 def _service_hosts(prosody: Prosody) -> Iterator[Hit]:

@@ -90,9 +90,9 @@ def _headers(site: Site) -> Iterator[Hit]:
             yield Hit("header-missing", site.where, f"{name} is not sent: {means}", {"header": name})
     if "x-frame-options" not in site.headers and "frame-ancestors" not in str(policy.value if policy else ""):
         yield Hit("embedding-any-page", site.where, "neither X-Frame-Options nor frame-ancestors is sent")
-    for one in site.foreign:
-        if one.value == "*":
-            yield Hit("cors-any-origin", one.where, "Access-Control-Allow-Origin: *")
+    for origin in site.foreign:
+        if origin.value == "*":
+            yield Hit("cors-any-origin", origin.where, "Access-Control-Allow-Origin: *")
 
 
 @dataclass(frozen=True)
@@ -130,34 +130,34 @@ def _streamed(port: str, ports: _Ports) -> str:
     return STREAMED.get(port, "cannot-tell" if port in ports.servers - {"9090"} else "cannot-tell-minor")
 
 
-def _proxy(deployment: Deployment, site: Site, one: Proxy, ports: _Ports) -> Iterator[Hit]:
+def _proxy(deployment: Deployment, site: Site, proxy: Proxy, ports: _Ports) -> Iterator[Hit]:
     """Yield paths that are passed on although the client does not need them, or whose target is unknown."""
-    what, reaches = f"{one.path} goes to {one.target}", one.reaches or ""
+    what, reaches = f"{proxy.path} goes to {proxy.target}", proxy.reaches or ""
     if reaches.startswith(NEEDED) or f"{reaches}/" in NEEDED:
         return
     if reaches.startswith("/conference-request"):
         # With its authentication on, Jicofo opens no room for a caller without login.
         kind = "conference-request-guarded" if jicofo_authenticates(deployment) else "conference-request-open"
-        yield Hit(kind, one.where, what)
-    elif ports.jicofo & one.ports:
-        yield Hit("jicofo-rest-on-web", one.where, what)
-    elif ports.bridge & one.ports:
-        yield Hit("bridge-rest-on-web", one.where, what)
+        yield Hit(kind, proxy.where, what)
+    elif ports.jicofo & proxy.ports:
+        yield Hit("jicofo-rest-on-web", proxy.where, what)
+    elif ports.bridge & proxy.ports:
+        yield Hit("bridge-rest-on-web", proxy.where, what)
     elif reaches.startswith(("/room-info", "/_api/room-info")):
-        yield Hit("room-info", one.where, what)
-    elif not site.serves and one.ports and not ports.servers & one.ports:
+        yield Hit("room-info", proxy.where, what)
+    elif not site.serves and proxy.ports and not ports.servers & proxy.ports:
         return  # another site's
-    elif not ports.servers & one.ports and (kind := _other(one)):
-        yield Hit(kind, one.where, what)
+    elif not ports.servers & proxy.ports and (kind := _other(proxy)):
+        yield Hit(kind, proxy.where, what)
     else:
-        kind = "cannot-tell" if site.serves or one.ports else "cannot-tell-minor"
-        yield Hit(kind, one.where, f"{what}: not a path that the client needs, or it cannot be told which")
+        kind = "cannot-tell" if site.serves or proxy.ports else "cannot-tell-minor"
+        yield Hit(kind, proxy.where, f"{what}: not a path that the client needs, or it cannot be told which")
 
 
-def _other(one: Proxy) -> str:
+def _other(proxy: Proxy) -> str:
     """Return the finding for a service that is known by its path; critical if the answering server is unknown."""
-    kind = next((kind for mark, kind in OTHERS if mark in one.path), "")
-    return "" if kind == "foreign-service" and not one.ports else kind
+    kind = next((kind for mark, kind in OTHERS if mark in proxy.path), "")
+    return "" if kind == "foreign-service" and not proxy.ports else kind
 
 
 def _served(site: Site) -> Iterator[Hit]:
@@ -175,7 +175,7 @@ def _served(site: Site) -> Iterator[Hit]:
 
 def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
     """Yield how the client logs people in, and what it shows them."""
-    file = next((one.where.file for one in web.values()), "config.js")
+    file = next((setting.where.file for setting in web.values()), "config.js")
     guest = web.get("hosts.anonymousdomain")
     if guest is not None and guest.value:
         yield Hit("guests-in-client", guest.where, f"hosts.anonymousdomain is {_shown(guest)}")
@@ -188,8 +188,10 @@ def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
             "token-url-missing", where, f"VirtualHost {main.name} requires tokens, and no setting says where to get one"
         )
     linking = [web.get(key) for key in ("deeplinking.disabled", "disableDeepLinking")]
-    if not any(is_true(one) for one in linking):
-        where = next((one.where for one in linking if one), Where(file, 0, "deeplinking.disabled is not set"))
+    if not any(is_true(setting) for setting in linking):
+        where = next(
+            (setting.where for setting in linking if setting), Where(file, 0, "deeplinking.disabled is not set")
+        )
         yield Hit("deep-linking", where, "phones are sent to an app or its store")
     logs = web.get("enableSaveLogs")
     if logs is not None and logs.value:
@@ -201,9 +203,9 @@ def _config(deployment: Deployment, web: dict[str, Setting]) -> Iterator[Hit]:
 def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
     """Find the hosts that the client would contact, and the pages that may embed it."""
     for key in FOREIGN:
-        one = web.get(key)
-        if one is not None and one.value not in {None, False, ""}:
-            yield Hit("foreign-service", one.where, f"{key} is set")
+        setting = web.get(key)
+        if setting is not None and setting.value not in {None, False, ""}:
+            yield Hit("foreign-service", setting.where, f"{key} is set")
     stun = web.get("p2p.stunServers")
     if stun is not None and (names := [word for word in words(stun.value) if any(out in word for out in OUTSIDERS)]):
         yield Hit("foreign-stun", stun.where, f"p2p.stunServers has {', '.join(names)}")
@@ -214,10 +216,10 @@ def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
 
 def _bridge(deployment: Deployment) -> Iterator[Hit]:
     """Yield a foreign STUN server that the videobridge asks for its own address."""
-    one = (deployment.bridge or {}).get("ice4j.harvest.mapping.stun.addresses")
-    names = [word for word in words(one.value) if any(out in word for out in OUTSIDERS)] if one else []
-    if one is not None and names:
-        yield Hit("bridge-foreign-stun", one.where, f"the bridge asks {', '.join(names)}")
+    setting = (deployment.bridge or {}).get("ice4j.harvest.mapping.stun.addresses")
+    names = [word for word in words(setting.value) if any(out in word for out in OUTSIDERS)] if setting else []
+    if setting is not None and names:
+        yield Hit("bridge-foreign-stun", setting.where, f"the bridge asks {', '.join(names)}")
 
 
 def _shown(setting: Setting) -> str:
