@@ -65,7 +65,7 @@ class Forge:
         path = f"/repos/{match[1]}/{match[2]}/git/matching-refs/{prefix.removeprefix('refs/')}?per_page=100"
         for page in range(1, _PAGES + 1):
             said = self._get(f"{path}&page={page}")
-            more = {str(one["ref"]): str(one["object"]["sha"]) for one in said}
+            more = {str(tag["ref"]): str(tag["object"]["sha"]) for tag in said}
             if not more.keys() - found.keys():
                 break
             found |= more

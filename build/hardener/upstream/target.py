@@ -104,7 +104,7 @@ def resolve(
                     f"{need.name}: {earlier.how} and {target.how} are different commits",
                     hint=f"name it: --at {need.name}=COMMIT",
                 )
-    targets = tuple(found.get(one.name) or _kept(one) for one in project.components)
+    targets = tuple(found.get(part.name) or _kept(part) for part in project.components)
     return Goal(targets, _node(project, histories[site.name], found[site.name].commit), tuple(notes))
 
 
@@ -122,8 +122,8 @@ def _site(site: Component, history: History, name: str, how: str) -> Target:
     names = [name]
     if number:
         names += [before_ref + name, before_ref + name.removeprefix(before_release)]
-    for one in names:
-        for full in (one, _TAGS + one, _HEADS + one):
+    for short_name in names:
+        for full in (short_name, _TAGS + short_name, _HEADS + short_name):
             if full in history.refs and (commit := history.resolve(full)):
                 return Target(site.name, commit, _label(site, full, commit), _ref(full), f"{how}: {full}")
     commit = history.resolve(name)

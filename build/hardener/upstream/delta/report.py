@@ -74,9 +74,9 @@ def _section(title: str, fresh: Sequence[Fresh], gone: Sequence[str]) -> list[st
         return []
     lines = [f"### {title}", ""]
     unknown: dict[str, list[Fresh]] = {}
-    for one in fresh:
-        if one.unknown:
-            unknown.setdefault(one.place.value, []).append(one)
+    for addition in fresh:
+        if addition.unknown:
+            unknown.setdefault(addition.place.value, []).append(addition)
     for value, places in unknown.items():
         first = places[0].place
         mark = " (comment)" if first.in_comment else ""
@@ -84,7 +84,7 @@ def _section(title: str, fresh: Sequence[Fresh], gone: Sequence[str]) -> list[st
         # Where the line itself is what is compared, it is not said twice.
         name = "" if value == "".join(first.text.split())[: len(value)] else f"**{_plain(value)}**: "
         lines.append(f"- {name}`{_plain(first.text)}`{mark} {first.path}:{first.line}{more}")
-    again = sorted({one.place.value for one in fresh if not one.unknown})
+    again = sorted({addition.place.value for addition in fresh if not addition.unknown})
     if again and title == "Hosts":
         lines.append(f"- known, at further places: {', '.join(again)}")
     if gone:
@@ -95,11 +95,18 @@ def _section(title: str, fresh: Sequence[Fresh], gone: Sequence[str]) -> list[st
     return [*lines, ""]
 
 
-def _packages(one: ComponentDelta) -> list[str]:
-    found = {title: getattr(one.packages, key) for key, title in _PACKAGES.items() if getattr(one.packages, key)}
-    if not found and not one.packages.changed:
+def _packages(component: ComponentDelta) -> list[str]:
+    found = {
+        title: getattr(component.packages, key) for key, title in _PACKAGES.items() if getattr(component.packages, key)
+    }
+    if not found and not component.packages.changed:
         return []
-    lines = ["### npm packages", "", f"{one.packages.changed} in another version, {len(one.packages.gone)} gone.", ""]
+    lines = [
+        "### npm packages",
+        "",
+        f"{component.packages.changed} in another version, {len(component.packages.gone)} gone.",
+        "",
+    ]
     for title, entries in found.items():
         lines += [f"{title} ({len(entries)}):", "", *(f"- `{entry}`" for entry in entries), ""]
     return lines

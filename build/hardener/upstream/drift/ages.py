@@ -45,7 +45,12 @@ def half_life_of(line: Sequence[tuple[int, bool]]) -> tuple[float, bool]:
 
 
 def turns(
-    engine: Engine, one: Patch, found: Sequence[Release], commits: Sequence[str], line: Sequence[Cell | None], pin: str
+    engine: Engine,
+    patch: Patch,
+    found: Sequence[Release],
+    commits: Sequence[str],
+    line: Sequence[Cell | None],
+    pin: str,
 ) -> tuple[Turn | None, Turn | None]:
     """Since which release a patch has fitted without a gap up to the pin, and the first one after it that broke it."""
     there = [number for number, cell in enumerate(line) if cell]
@@ -57,29 +62,29 @@ def turns(
     low = start
     while low > 0 and there[low - 1] in fitting:
         low -= 1
-    commit = _turning(engine, one, commits[there[low - 1]], commits[there[low]], fits=True) if low else ""
+    commit = _turning(engine, patch, commits[there[low - 1]], commits[there[low]], fits=True) if low else ""
     since = Turn(found[there[low]].label, commit, engine.history.subject(commit) if commit else "")
     high = next((n for n in range(start + 1, len(there)) if there[n] not in fitting), None)
     if high is None:
         return since, None
-    commit = _turning(engine, one, commits[there[high - 1]], commits[there[high]], fits=False)
+    commit = _turning(engine, patch, commits[there[high - 1]], commits[there[high]], fits=False)
     return since, Turn(found[there[high]].label, commit, engine.history.subject(commit) if commit else "")
 
 
-def _turning(engine: Engine, one: Patch, before: str, after: str, *, fits: bool) -> str:
+def _turning(engine: Engine, patch: Patch, before: str, after: str, *, fits: bool) -> str:
     """Return the upstream commit between two trees from which on the patch fits (or does not); "" where history does
     not say.
 
     Halving over the commits that touch the patch's files, and those of the patches it builds on; then the commit's
     parent is asked, so that an answer is a proof: with the commit the cell is so, without it it is not.
     """
-    chain = engine.chain(one)
-    paths = sorted({path for patch in chain for path in touched(patch)})
+    chain = engine.chain(patch)
+    paths = sorted({path for member in chain for path in touched(member)})
     candidates = engine.history.touching(before, after, paths)
     engine.trees.read(candidates)
 
     def is_so(commit: str) -> bool:
-        return engine.fill([commit], chain)[commit][one.name].fits is fits
+        return engine.fill([commit], chain)[commit][patch.name].fits is fits
 
     low, high = 0, len(candidates)
     while low < high:

@@ -23,7 +23,7 @@ from hardener.errors import UsageError
 from hardener.git import history as histories_module
 from hardener.git.history import History, open_history
 from hardener.series import apply as applying
-from hardener.series import patch
+from hardener.series import patch as patches
 from hardener.series.apply import Status
 from hardener.series.lists import read_series
 from hardener.system import disk, stamps
@@ -49,7 +49,7 @@ _CODE = (
     cells.__file__,
     releases.__file__,
     histories_module.__file__,
-    patch.__file__,
+    patches.__file__,
 )
 
 
@@ -164,7 +164,7 @@ def drift(
     rows: list[Row] = []
     engines = []
     for name, history in histories.items():
-        if series := [patch.read(path) for path in files[name]]:
+        if series := [patches.read(path) for path in files[name]]:
             tell(f"{len(series)} patches of {name}", None)
             engine = Engine(history, series, _load(history))
             rows += _rows(name, engine, found, project.component(name).commit)
@@ -212,20 +212,20 @@ def _rows(component: str, engine: Engine, found: Sequence[Release], pin: str) ->
     matrix = engine.fill(commit for commit in commits if commit)
     engine.distinct = len(engine.keys)
     newest = next((commit for commit in reversed(commits) if commit), "")
-    files = sorted({path for one in engine.series for path in touched(one)})
+    files = sorted({path for patch in engine.series for path in touched(patch)})
     newest_date = engine.history.committed(newest) if newest else 0
     since = newest_date - CHURN_YEARS * 365 * DAY
     churn = engine.history.churn(newest, since, files) if newest else dict.fromkeys(files, 0)
 
-    def row(one: Patch) -> Row:
-        line = tuple(matrix[commit][one.name] if commit else None for commit in commits)
+    def row(patch: Patch) -> Row:
+        line = tuple(matrix[commit][patch.name] if commit else None for commit in commits)
         half_life, lasting = half_life_of([(r.when, c.fits) for r, c in zip(found, line, strict=True) if c])
-        first, broke = turns(engine, one, found, commits, line, pin)
-        yearly = [((t.added + t.removed), churn.get(t.old or t.path, 0) / CHURN_YEARS) for t in one.touches]
+        first, broke = turns(engine, patch, found, commits, line, pin)
+        yearly = [((t.added + t.removed), churn.get(t.old or t.path, 0) / CHURN_YEARS) for t in patch.touches]
         return Row(
             component=component,
-            patch=one.name,
-            subject=one.subject,
+            patch=patch.name,
+            subject=patch.subject,
             cells=line,
             since=first,
             broke=broke,

@@ -60,11 +60,11 @@ def half_life(days: float, *, lasting: bool) -> str:
     return f"over {text}" if lasting else text
 
 
-def turn(one: Turn | None) -> str:
+def turn(change: Turn | None) -> str:
     """Return a release and the commit that did it, in words; a dash where there is none."""
-    if one is None:
+    if change is None:
         return "-"
-    return one.release + (f" ({one.commit[:10]} {one.subject})" if one.commit else "")
+    return change.release + (f" ({change.commit[:10]} {change.subject})" if change.commit else "")
 
 
 def html(drift: Drift, title: str) -> str:

@@ -98,9 +98,9 @@ def _bring(between: Between, paths: Sequence[str]) -> None:
     """Have the files of all commits in between here: a partial clone holds commits and folders only."""
     blobs = set()
     for commit in between.touching(paths):
-        for one in (commit, commit + "^"):
-            if between.history.commit(one):
-                blobs |= {entry.blob for entry in between.history.slice(one, paths).values()}
+        for revision in (commit, commit + "^"):
+            if between.history.commit(revision):
+                blobs |= {entry.blob for entry in between.history.slice(revision, paths).values()}
     between.history.bring(blobs)
 
 
@@ -119,6 +119,6 @@ def _parse(text: str) -> list[Hunk]:
     return found
 
 
-def _meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
+def _meet(span: tuple[int, int], other: tuple[int, int]) -> bool:
     # Neighbours count: git lets two changes conflict when no line lies between them.
-    return one[0] <= other[1] + 1 and other[0] <= one[1] + 1
+    return span[0] <= other[1] + 1 and other[0] <= span[1] + 1

@@ -55,25 +55,29 @@ def series(repository: Repository, component: Component, folder: Path, lifted: S
 
     ``Base`` follows the pin, ``Last-Update`` where a patch's lines are others.
     """
-    chained = {one.patch: export(repository, one.commit, one.patch) for one in lifted if one.kind != "dropped"}
+    chained = {
+        outcome.patch: export(repository, outcome.commit, outcome.patch)
+        for outcome in lifted
+        if outcome.kind != "dropped"
+    }
     needed = requirements(list(chained.values()))
     canon = Canon(repository, component.commit)
     files: dict[str, bytes | None] = {}
     notes: list[str] = []
-    for one in lifted:
-        if one.kind == "dropped":
-            files[one.patch] = None
+    for outcome in lifted:
+        if outcome.kind == "dropped":
+            files[outcome.patch] = None
             continue
-        before = patches.read(folder / one.patch)
-        after, note = _canonical(canon, chained[one.patch], needed[one.patch])
+        before = patches.read(folder / outcome.patch)
+        after, note = _canonical(canon, chained[outcome.patch], needed[outcome.patch])
         notes += [note] if note else []
         header = body(after.description).with_field("Base", component.commit)
-        if not one.routine:
+        if not outcome.routine:
             header = header.with_field("Last-Update", today)
         content = after.content.replace(after.description.encode(), str(header).encode(), 1)
         if content != before.content:
-            files[one.patch] = content
-    if dropped := [one.patch for one in lifted if one.kind == "dropped"]:
+            files[outcome.patch] = content
+    if dropped := [outcome.patch for outcome in lifted if outcome.kind == "dropped"]:
         text = (folder / SERIES).read_bytes().decode("utf-8")
         files[SERIES] = tomledit.series(text, dropped).encode()
     return Written(files, tuple(notes))
@@ -91,20 +95,20 @@ def _canonical(canon: Canon, patch: Patch, required: Sequence[Patch]) -> tuple[P
 def orphans(folders: Iterable[Path], going: Iterable[str]) -> dict[str, str]:
     """Patches that require one that goes and that stay themselves, and so on: name -> what they would lack."""
     gone, found = set(going), {}
-    for one in (read(path) for folder in folders for path in read_series(folder)):
-        lost = [name for name in one.requires if name.removesuffix(".patch") + ".patch" in gone]
-        if lost and one.name not in gone:
-            found[one.name] = lost[0]
-            gone.add(one.name)
+    for patch in (read(path) for folder in folders for path in read_series(folder)):
+        lost = [name for name in patch.requires if name.removesuffix(".patch") + ".patch" in gone]
+        if lost and patch.name not in gone:
+            found[patch.name] = lost[0]
+            gone.add(patch.name)
     return found
 
 
 def group(name: str, lifted: Sequence[Lifted]) -> str:
     """Return which of a lift's commits a file of the series belongs to."""
-    one = next((one for one in lifted if one.patch == name), None)
-    if one is None or one.kind == "dropped":
+    found = next((outcome for outcome in lifted if outcome.patch == name), None)
+    if found is None or found.kind == "dropped":
         return "dropped"
-    return "routine" if one.routine else "by-hand"
+    return "routine" if found.routine else "by-hand"
 
 
 def pins(project: Project, before: Project, state: State) -> dict[Path, bytes]:

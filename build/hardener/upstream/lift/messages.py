@@ -46,14 +46,14 @@ def proof(patch: Patch, commits: Sequence[str]) -> list[str]:
     ]
 
 
-def conflict(repository: Repository, merged: Merged, one: Conflict, commits: Sequence[str]) -> list[str]:
+def conflict(repository: Repository, merged: Merged, clash: Conflict, commits: Sequence[str]) -> list[str]:
     """Return a conflict in one file: the upstream commits behind it, and its sides region by region."""
-    lines = [one.path, *(f"  upstream: {commit}" for commit in commits)]
-    if not one.upstream:
+    lines = [clash.path, *(f"  upstream: {commit}" for commit in commits)]
+    if not clash.upstream:
         return [*lines, "  upstream removed it; the patch changes it"]
-    if not one.patch:
+    if not clash.patch:
         return [*lines, "  upstream changed it; the patch removes it"]
-    entry = repository.entries(merged.tree).get(one.path)
+    entry = repository.entries(merged.tree).get(clash.path)
     text = repository.blob(entry.blob).decode("utf-8", "replace") if entry else ""
     for match in _REGION.finditer(text):
         base = (match["base"] or "").splitlines()
@@ -89,10 +89,10 @@ def message(project: Project, before: Project, state: State, group: str) -> str:
                 body.append(f"{old.name} {old.release} ({old.commit[:12]}) -> {target.release} ({target.commit[:12]})")
         body += ["", "Each patch takes and adds the same lines as before:"]
     for name, done in state.done.items():
-        for one in done:
-            mine = "dropped" if one.kind == "dropped" else "routine" if one.routine else "by-hand"
+        for outcome in done:
+            mine = "dropped" if outcome.kind == "dropped" else "routine" if outcome.routine else "by-hand"
             if mine == group:
-                body += _line(name, one)
+                body += _line(name, outcome)
     edited = [path for path in state.groups[group] if not path.endswith((".patch", "/series")) and "/" in path]
     body += ["", *edited] if edited else []
     if group == "routine":
@@ -102,6 +102,9 @@ def message(project: Project, before: Project, state: State, group: str) -> str:
     )
 
 
-def _line(component: str, one: Lifted) -> list[str]:
-    detail = f" ({one.detail})" if one.detail else ""
-    return [f"{component} {one.patch}: {one.kind}{detail}", *(f"    upstream {cause}" for cause in one.causes)]
+def _line(component: str, outcome: Lifted) -> list[str]:
+    detail = f" ({outcome.detail})" if outcome.detail else ""
+    return [
+        f"{component} {outcome.patch}: {outcome.kind}{detail}",
+        *(f"    upstream {cause}" for cause in outcome.causes),
+    ]

@@ -93,7 +93,7 @@ class Course:
     def _moving(self) -> list[Component]:
         """Return the components whose commit changes, at their old pins."""
         pairs = ((self.before.component(component.name), component) for component in self.project.components)
-        olds = [replace(one, commit=old.commit, release=old.release, ref=old.ref) for old, one in pairs]
+        olds = [replace(component, commit=old.commit, release=old.release, ref=old.ref) for old, component in pairs]
         return [old for old in olds if old.commit != self.state.goal.target(old.name).commit]
 
     def _between(self, component: Component) -> Between:
@@ -102,9 +102,9 @@ class Course:
     def _repository(self, component: Component) -> Repository:
         """Return the lift's repository of a component, with both pins' files at hand."""
         if component.name not in self._repositories:
-            for one in (component, self.state.goal.apply(component)):
+            for pinned in (component, self.state.goal.apply(component)):
                 # Only by commit: target.py has checked the tag.
-                mirror = fetch(replace(one, ref=""), self.options.sources.get(component.name, "")).mirror
+                mirror = fetch(replace(pinned, ref=""), self.options.sources.get(component.name, "")).mirror
             history = self.histories[component.name]
             self._repositories[component.name] = rebase.open_repository(self._tree(component), history, mirror)
         return self._repositories[component.name]
@@ -123,7 +123,10 @@ class Course:
             for component in self._moving():
                 if not any(path.name == file for path in read_series(self._patches(component))):
                     continue
-                if any(one.patch == file and one.kind != "dropped" for one in self.state.done.get(component.name, ())):
+                if any(
+                    outcome.patch == file and outcome.kind != "dropped"
+                    for outcome in self.state.done.get(component.name, ())
+                ):
                     raise UsageError(f"{file} is lifted already", hint=f"hardener lift --restart --drop {file}")
                 self.state.drop.append(file)
         if orphans := export.orphans(map(self._patches, self._moving()), self.state.drop):
@@ -151,7 +154,7 @@ class Course:
                 done.append(self._one(component, repository, name, old[name]))
                 self.state.stop = None
                 self.state.save()
-            kinds = [one.kind for one in done]
+            kinds = [outcome.kind for outcome in done]
             line.say(", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)))
 
     def _one(self, component: Component, repository: Repository, name: str, old: str) -> Lifted:
@@ -226,7 +229,7 @@ class Course:
         found: list[overlays.Finding] = []
         settled: set[str] = set()
         for component in self._moving():
-            one = overlays.Lists(
+            lists = overlays.Lists(
                 self.project,
                 self.state.goal.apply(component),
                 self._repository(component),
@@ -234,14 +237,14 @@ class Course:
             )
             if first:
                 untouched = not snapshot.edited(self.project, self.folder / "before", component.name)
-                self.state.refreshed += [f"{component.name} {change}" for change in one.refresh()]
+                self.state.refreshed += [f"{component.name} {change}" for change in lists.refresh()]
                 changed = snapshot.edited(self.project, self.folder / "before", component.name) if untouched else []
                 self.state.routine |= {name: snapshot.digest(self.project, name) for name in changed}
-            settled |= {path for path in self.options.confirm if one.confirm(path)}
-            settled |= {name for name in self.options.drop if one.drop(name)}
+            settled |= {path for path in self.options.confirm if lists.confirm(path)}
+            settled |= {name for name in self.options.drop if lists.drop(name)}
             # The same command again, after a kill, finds what it dropped gone.
             settled |= set(self.options.drop) & overlays.names(self.before, component)
-            found += one.findings(self.state.tip(component.name))
+            found += lists.findings(self.state.tip(component.name))
         self.state.phase = "lists"
         self.state.save()
         if unknown := sorted(set(self.options.confirm) - settled):
@@ -267,12 +270,12 @@ class Course:
             new, repository = self.state.goal.apply(component), self._repository(component)
             done = self.state.done[component.name]
             with self.ui.step("prove", component.name) as line:
-                one = export.series(repository, new, self._patches(component), done, self.state.today)
+                written = export.series(repository, new, self._patches(component), done, self.state.today)
                 trial = export.Trial(self._patches(component), self.project.patches(component), self.folder / "staged")
-                tree = export.prove(repository, new, trial, self.project.overlays(component), one, self.state)
-                line.say(f"{len(one.files)} files written again; they give tree {tree[:12]}")
-            self.notes += one.notes
-            for name, content in one.files.items():
+                tree = export.prove(repository, new, trial, self.project.overlays(component), written, self.state)
+                line.say(f"{len(written.files)} files written again; they give tree {tree[:12]}")
+            self.notes += written.notes
+            for name, content in written.files.items():
                 path = self.project.patches(component) / name
                 contents[path] = content
                 groups[export.group(name, done)].append(path.relative_to(self.project.root).as_posix())

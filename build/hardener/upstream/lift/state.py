@@ -104,7 +104,7 @@ def load(project: Project) -> State:
         path=file,
         goal=Goal(tuple(Target(**target) for target in goal["targets"]), goal["node"], tuple(goal["notes"])),
         done={
-            name: [Lifted(**(one | {"causes": tuple(one["causes"])})) for one in lifted]
+            name: [Lifted(**(outcome | {"causes": tuple(outcome["causes"])})) for outcome in lifted]
             for name, lifted in value["done"].items()
         },
         **{

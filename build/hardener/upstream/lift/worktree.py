@@ -77,8 +77,8 @@ def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
             )
         tree = repository.tree_of(head)
         _refuse_markers(folder, repository.changed(tip, head))
-        one = _git(folder, "rev-parse", head + "^").text == tip
-        message = repository.output("show", "-s", "--format=%B", head) if one else ""
+        single = _git(folder, "rev-parse", head + "^").text == tip
+        message = repository.output("show", "-s", "--format=%B", head) if single else ""
     if tree == repository.tree_of(tip):
         raise PatchError(
             "nothing is left of the patch",

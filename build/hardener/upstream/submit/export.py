@@ -15,7 +15,8 @@ from hardener.config import PIN
 from hardener.errors import OverlayError, PatchError, StackError, UsageError
 from hardener.git.history import History, open_history
 from hardener.git.repository import PLAIN_ENVIRONMENT, REGULAR, Index, inside
-from hardener.series import overlay, patch
+from hardener.series import overlay
+from hardener.series import patch as patches
 from hardener.series.apply import Status, judge
 from hardener.series.header import body
 from hardener.series.lists import read_removals, read_series
@@ -47,7 +48,7 @@ def find(project: Project, name: str) -> tuple[Component, Patch]:
             f"there is no patch {wanted}", hint=f"did you mean {near[0]}?" if near else "see patches/*/series"
         )
     component, path = known[wanted]
-    return component, patch.read(path)
+    return component, patches.read(path)
 
 
 def upstream(
@@ -70,8 +71,8 @@ def upstream(
     ``Security: yes`` unless ``disclosed``, and for a branch that a person has worked on (unless ``force``); PatchError
     if it does not fit without the others; OverlayError for a file of ours that does not fit.
     """
-    component, one = find(project, name)
-    _may_go_out(one, disclosed=disclosed)
+    component, patch = find(project, name)
+    _may_go_out(patch, disclosed=disclosed)
     tell("history", None)
     history = open_history(component, sources.get(component.name, ()), fetch=fetch, tell=tell)
     base = history.resolve(onto or history.default_branch)
@@ -79,14 +80,14 @@ def upstream(
         raise UsageError(
             f"{onto or 'a default branch'} is not in {component.name}'s history", hint="--onto REF, or more: --source"
         )
-    home = project.work / "upstream" / component.name / one.name.removesuffix(".patch")
-    branch = f"hardener/{one.name.removesuffix('.patch')}"
+    home = project.work / "upstream" / component.name / patch.name.removesuffix(".patch")
+    branch = f"hardener/{patch.name.removesuffix('.patch')}"
     if not force:
         _spare_work(history, home, branch)
-    status, tree, files = _change(history, project, component, one, base)
-    line = subject or derived_subject(history, one, base)
-    message = f"{line}\n\n{body(one.description).prose}\n"
-    commit = history.commit_tree(tree, base, message, one.author, one.author)
+    status, tree, files = _change(history, project, component, patch, base)
+    line = subject or derived_subject(history, patch, base)
+    message = f"{line}\n\n{body(patch.description).prose}\n"
+    commit = history.commit_tree(tree, base, message, patch.author, patch.author)
     tell("writing the work tree", None)
     _write_tree(history, component, branch, base, commit, home / "tree")
     disk.write_json(home / STATE, {"commit": commit})
@@ -99,25 +100,25 @@ def upstream(
             _git(home / "tree", "checkout", "--quiet", branch if to == commit else to)
 
         verdicts, missing = lint(home / "tree", files, component.tsconfig, switch, base, commit, fix=fix)
-        commit = _amended(home / "tree", one) or commit
+        commit = _amended(home / "tree", patch) or commit
         disk.write_json(home / STATE, {"commit": commit})
     exported = Exported(
-        component.name, one.name, base, commit, branch, line, status, files, home, home / "tree", verdicts, missing
+        component.name, patch.name, base, commit, branch, line, status, files, home, home / "tree", verdicts, missing
     )
-    _write_beside(history, one, exported)
+    _write_beside(history, patch, exported)
     return exported
 
 
-def _may_go_out(one: Patch, *, disclosed: bool) -> None:
-    reason = one.fields.get("Reason", "")
+def _may_go_out(patch: Patch, *, disclosed: bool) -> None:
+    reason = patch.fields.get("Reason", "")
     if reason != "upstreamable":
         raise UsageError(
-            f"{one.name} is not for upstream (Reason: {reason or 'missing'})",
+            f"{patch.name} is not for upstream (Reason: {reason or 'missing'})",
             hint="where that has changed, write Reason: upstreamable into its header first",
         )
-    if one.fields.get("Security") == "yes" and not disclosed:
+    if patch.fields.get("Security") == "yes" and not disclosed:
         raise UsageError(
-            f"{one.name} is not exported: it has Security: yes, so it reveals how upstream can be attacked",
+            f"{patch.name} is not exported: it has Security: yes, so it reveals how upstream can be attacked",
             hint="report it by the way that upstream's SECURITY.md names; once upstream has agreed: --disclosed",
         )
 
@@ -135,57 +136,57 @@ def _spare_work(history: History, home: Path, branch: str) -> None:
 
 
 def _change(
-    history: History, project: Project, component: Component, one: Patch, base: str
+    history: History, project: Project, component: Component, patch: Patch, base: str
 ) -> tuple[Status, str, tuple[str, ...]]:
     """Return the tree of ``base`` with the patch and its overlay files; how the patch fitted, and which files
     differ.
     """
     listing = history.entries(base)
-    history.bring(listing[t.old].blob for t in one.touches if t.old in listing)
+    history.bring(listing[t.old].blob for t in patch.touches if t.old in listing)
     with history.index(base) as index:
-        done = index.git("apply", "--cached", "--verbose", "--whitespace=nowarn", "-", stdin=one.content)
+        done = index.git("apply", "--cached", "--verbose", "--whitespace=nowarn", "-", stdin=patch.content)
         if done.status:
-            merged = index.git("apply", "--cached", "--check", "--reverse", "-", stdin=one.content).status == 0
+            merged = index.git("apply", "--cached", "--check", "--reverse", "-", stdin=patch.content).status == 0
             present = {path: entry.blob for path, entry in listing.items()}
-            status, detail = (Status.MERGED, "upstream has it") if merged else judge(one, present, done.complaint)
-            needs = f"; it requires {', '.join(one.requires)}, which would have to go first" if one.requires else ""
+            status, detail = (Status.MERGED, "upstream has it") if merged else judge(patch, present, done.complaint)
+            needs = f"; it requires {', '.join(patch.requires)}, which would have to go first" if patch.requires else ""
             raise PatchError(
-                f"{one.name} does not apply without the others on {base[:12]}: {status.value}, {detail}{needs}",
+                f"{patch.name} does not apply without the others on {base[:12]}: {status.value}, {detail}{needs}",
                 hint="rewrite it for upstream's branch, or name the branch: --onto REF",
             )
         status = Status.OFFSET if "(offset " in done.complaint else Status.CLEAN
-        _fold(index, project, component, one, {path: entry.blob for path, entry in listing.items()})
+        _fold(index, project, component, patch, {path: entry.blob for path, entry in listing.items()})
         tree = index.tree()
     return status, tree, tuple(history.changed(base, tree))
 
 
-def _fold(index: Index, project: Project, component: Component, one: Patch, upstreams: Mapping[str, str]) -> None:
+def _fold(index: Index, project: Project, component: Component, patch: Patch, upstreams: Mapping[str, str]) -> None:
     folder = project.overlays(component)
     known = {file.path: file for file in overlay.read(folder, (PIN, *project.trees)).files}
     gone = {removal.path for removal in read_removals(project.patches(component))}
-    for path, place in one.overlay.items():
+    for path, place in patch.overlay.items():
         if path in gone:
             if path not in upstreams:
                 raise OverlayError(
-                    f"{one.name}: Overlay names {path}, which upstream no longer has", hint="leave it out"
+                    f"{patch.name}: Overlay names {path}, which upstream no longer has", hint="leave it out"
                 )
             index.drop([path])
             continue
         file = known.get(path)
         if file is None or file.action == "merge":
             raise OverlayError(
-                f"{one.name}: Overlay names {path}, which overlays.toml neither adds nor replaces",
+                f"{patch.name}: Overlay names {path}, which overlays.toml neither adds nor replaces",
                 hint="name files of overlays.toml and remove.list; texts of lang/ go to upstream by hand",
             )
         if file.action == "replace" and upstreams.get(path) not in file.replaces:
             raise OverlayError(
-                f"{one.name}: {path} was written against another version of upstream's file",
+                f"{patch.name}: {path} was written against another version of upstream's file",
                 hint=f"carry it over, then add {upstreams.get(path, 'its blob id')} to its 'replaces'",
             )
         index.put(place, REGULAR, (folder / path).read_bytes())
-    moved = {path: place for path, place in one.overlay.items() if path != place and path not in gone}
+    moved = {path: place for path, place in patch.overlay.items() if path != place and path not in gone}
     if moved:
-        _mend_imports(index, {t.new for t in one.touches if t.new} | set(moved.values()), moved)
+        _mend_imports(index, {t.new for t in patch.touches if t.new} | set(moved.values()), moved)
 
 
 def _mend_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> None:
@@ -219,14 +220,14 @@ def _write_tree(history: History, component: Component, branch: str, base: str, 
     _git(tree, "checkout", "--quiet", branch)
 
 
-def _amended(tree: Path, one: Patch) -> str:
+def _amended(tree: Path, patch: Patch) -> str:
     """Return the commit with what eslint changed in the tree; "" where it changed nothing."""
     if not _git(tree, "status", "--porcelain"):
         return ""
     who = {
-        "GIT_COMMITTER_NAME": one.author.name,
-        "GIT_COMMITTER_EMAIL": one.author.email,
-        "GIT_COMMITTER_DATE": one.author.date,
+        "GIT_COMMITTER_NAME": patch.author.name,
+        "GIT_COMMITTER_EMAIL": patch.author.email,
+        "GIT_COMMITTER_DATE": patch.author.date,
     }
     _git(tree, "commit", "--quiet", "--amend", "--no-edit", "--no-verify", "--all", env=who)
     return _git(tree, "rev-parse", "HEAD")
@@ -240,11 +241,11 @@ def _git(tree: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
     return done.text
 
 
-def _write_beside(history: History, one: Patch, exported: Exported) -> None:
-    name = one.name.removesuffix(".patch")
+def _write_beside(history: History, patch: Patch, exported: Exported) -> None:
+    name = patch.name.removesuffix(".patch")
     words = ("--stdout", "-1", "--full-index", "--no-signature")
     mail = history.git("format-patch", *words, exported.commit)
     disk.write(exported.folder / f"{name}.mbox", mail.stdout)
     bundle = exported.folder / f"{name}.bundle"
     history.output("bundle", "create", "--quiet", bundle, f"refs/heads/{exported.branch}", f"^{exported.base}")
-    disk.write(exported.folder / "pull-request.md", pull_request(one, exported).encode())
+    disk.write(exported.folder / "pull-request.md", pull_request(patch, exported).encode())

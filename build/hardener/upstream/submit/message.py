@@ -52,19 +52,19 @@ class Exported:
         return all(verdict.green for verdict in self.verdicts)
 
 
-def subject(history: History, one: Patch, base: str) -> str:
+def subject(history: History, patch: Patch, base: str) -> str:
     """Return the patch's subject in upstream's convention: with the scope that upstream gives to changes of these
     files.
 
     That is the most frequent one among those that name a folder on the way to them, else the innermost folder.
     """
-    paths = sorted({touch.old or touch.path for touch in one.touches})
+    paths = sorted({touch.old or touch.path for touch in patch.touches})
     folders = [part for path in paths for part in path.split("/")[:-1] if part not in _VAGUE]
     log = history.output("log", "-200", "--format=%s", base, "--", *paths).splitlines()
     said = Counter(match[1] for match in map(_CONVENTION.match, log) if match)
     scopes = [scope for scope, _ in said.most_common() if set(scope.lower().split("/")) <= {f.lower() for f in folders}]
     scope = scopes[0] if scopes else (folders or ["all"])[-1]
-    return f"fix({scope}): {one.subject[:1].lower()}{one.subject[1:]}"
+    return f"fix({scope}): {patch.subject[:1].lower()}{patch.subject[1:]}"
 
 
 def fix(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
@@ -94,7 +94,7 @@ def fix(text: str, path: str, was: str, moved: Mapping[str, str]) -> str:
     return _IMPORT.sub(follow, text)
 
 
-def pull_request(one: Patch, exported: Exported) -> str:
+def pull_request(patch: Patch, exported: Exported) -> str:
     """Return the text of the pull request: what, why, how tested, and what upstream asks of contributors."""
     tested = [f"- {verdict}" for verdict in exported.verdicts] or ["- upstream's linter and type checker: not run yet"]
     for verdict in exported.verdicts:
@@ -102,7 +102,7 @@ def pull_request(one: Patch, exported: Exported) -> str:
     if exported.missing:
         tested.append(f"- without these packages, which no registry serves: {', '.join(exported.missing)}")
     tested.append("- not run: `tsc` for the mobile apps, upstream's end-to-end tests")
-    if evidence := one.fields.get("Evidence"):
+    if evidence := patch.fields.get("Evidence"):
         tested.append(f"- a browser test that is red without the change (`{evidence}`)")
     return "\n".join(
         [
@@ -110,7 +110,7 @@ def pull_request(one: Patch, exported: Exported) -> str:
             "",
             "## What and why",
             "",
-            body(one.description).prose,
+            body(patch.description).prose,
             "",
             "## Files",
             "",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.errors import PatchError
-from hardener.series import patch
+from hardener.series import patch as patches
 from hardener.series.header import body
 from hardener.series.lists import read_series
 from hardener.system import disk
@@ -47,15 +47,17 @@ def status(
     no header has been changed.
     """
     sent = [
-        (c, path, one) for c, path, one in _sent(project, names) if one.fields.get("Forwarded", "").startswith("http")
+        (c, path, patch)
+        for c, path, patch in _sent(project, names)
+        if patch.fields.get("Forwarded", "").startswith("http")
     ]
-    answers = [(c, path, one, forge.pull_request(one.fields["Forwarded"])) for c, path, one in sent]
+    answers = [(c, path, patch, forge.pull_request(patch.fields["Forwarded"])) for c, path, patch in sent]
     standings, files = [], {}
-    for component, path, one, request in answers:
-        changes = _changes(one, request, today)
+    for component, path, patch, request in answers:
+        changes = _changes(patch, request, today)
         if changes:
-            files[path] = with_fields(one, changes)
-        standings.append(Standing(component, one.name, request.url, request.state, changes))
+            files[path] = with_fields(patch, changes)
+        standings.append(Standing(component, patch.name, request.url, request.state, changes))
     if write and files:
         disk.write_all(files)
     return tuple(standings)
@@ -64,40 +66,40 @@ def status(
 def _sent(project: Project, names: Sequence[str]) -> Iterator[tuple[str, Path, Patch]]:
     if names:
         for name in names:
-            component, one = find(project, name)
-            yield component.name, project.patches(component) / one.name, one
+            component, patch = find(project, name)
+            yield component.name, project.patches(component) / patch.name, patch
     else:
         for component in project.components:
             for path in read_series(project.patches(component)):
-                yield component.name, path, patch.read(path)
+                yield component.name, path, patches.read(path)
 
 
-def _changes(one: Patch, request: PullRequest, today: dt.date) -> dict[str, str]:
+def _changes(patch: Patch, request: PullRequest, today: dt.date) -> dict[str, str]:
     wanted = {}
-    said = one.fields.get("Upstream-Status", "")
+    said = patch.fields.get("Upstream-Status", "")
     if request.state == "merged":
         wanted = {"Upstream-Status": f"Backport {request.commit}", "Applied-Upstream": request.commit}
         # A release that a person has written is more precise than the forge's answer.
-        if one.fields.get("Applied-Upstream"):
+        if patch.fields.get("Applied-Upstream"):
             wanted.pop("Applied-Upstream")
     elif request.state == "open":
         wanted = {"Upstream-Status": f"Submitted {request.url}"}
     elif request.state == "closed" and not said.startswith("Denied"):
         wanted = {"Upstream-Status": "Denied closed without a merge"}
-    changed = {name: value for name, value in wanted.items() if one.fields.get(name) != value}
+    changed = {name: value for name, value in wanted.items() if patch.fields.get(name) != value}
     return changed | {"Last-Update": today.isoformat()} if changed else {}
 
 
-def with_fields(one: Patch, fields: Mapping[str, str]) -> bytes:
+def with_fields(patch: Patch, fields: Mapping[str, str]) -> bytes:
     """Return the patch's bytes with these header fields set; everything else stays as it is. Raises PatchError."""
-    block = body(one.description)
+    block = body(patch.description)
     for name, value in fields.items():
         block = block.with_field(name, value)
-    before = one.description.encode()
-    head, found, rest = one.content.partition(before)
+    before = patch.description.encode()
+    head, found, rest = patch.content.partition(before)
     if not found or b"\ndiff --git " in head:
         raise PatchError(
-            f"{one.name}: its header cannot be changed in place",
+            f"{patch.name}: its header cannot be changed in place",
             hint="bring it into canonical form first: hardener regen",
         )
     return head + str(block).encode() + rest
