@@ -121,7 +121,7 @@ def heard(sender: Person, receiver: Person, stanza: str, name: str) -> list[ET.E
     sender.client.until_ping()
     place = f"{sender.room}/{sender.user}"
     got = receiver.client.until_ping()
-    return [one for one in got if one.tag == f"{{{CLIENT}}}{name}" and one.get("from") == place]
+    return [element for element in got if element.tag == f"{{{CLIENT}}}{name}" and element.get("from") == place]
 
 
 def update(sender: Person, receiver: Person, inside: str, kind: str = "") -> list[ET.Element]:
@@ -141,24 +141,24 @@ def write(sender: Person, receiver: Person, inside: str, kind: str, to: str = ""
 def names(element: ET.Element) -> list[str]:
     """Return the direct children, but for what Prosody itself adds."""
     added = {f"{{{USER}}}x", "{urn:xmpp:occupant-id:0}occupant-id"}
-    return [one.tag.rpartition("}")[2] for one in element if one.tag not in added]
+    return [child.tag.rpartition("}")[2] for child in element if child.tag not in added]
 
 
 def items(element: ET.Element) -> list[str]:
     """Whose address each item anywhere in a stanza names."""
-    return [one.get("jid", "") for one in element.iter(f"{{{USER}}}item")]
+    return [item.get("jid", "") for item in element.iter(f"{{{USER}}}item")]
 
 
-def same(one: ET.Element, other: ET.Element) -> bool:
+def same(left: ET.Element, right: ET.Element) -> bool:
     """Equal but for prefixes and the order of attributes."""
-    return ET.canonicalize(ET.tostring(one)) == ET.canonicalize(ET.tostring(other))
+    return ET.canonicalize(ET.tostring(left)) == ET.canonicalize(ET.tostring(right))
 
 
 def clean(got: ET.Element, expected: tuple[str, ...], jid: str) -> bool:
     """These children and no others, flat but for lists of features; one word of the room, about whom it is."""
-    inner = [child for one in got if one.tag != f"{{{USER}}}x" for child in one]
+    inner = [child for part in got if part.tag != f"{{{USER}}}x" for child in part]
     flat = all(child.tag == f"{{{CLIENT}}}feature" and not len(child) for child in inner)
-    codes = [one.get("code") for one in got.iter(f"{{{CLIENT}}}status") if one.get("code")]
+    codes = [status.get("code") for status in got.iter(f"{{{CLIENT}}}status") if status.get("code")]
     return names(got) == list(expected) and items(got) == [jid] and flat and not codes
 
 
@@ -187,7 +187,9 @@ def test_the_reported_presences_come_out_as_the_room_says_and_without_the_module
             inside = f"<x xmlns='{MUC}'/><z xmlns='urn:z'><x xmlns='{USER}'>{item}</x></z>"
             (got,) = update(bob, alice, inside)
             first = next(got.iter(f"{{{USER}}}x"))
-            assert [one.get("jid") == bob.client.jid for one in first] == ([True] if right else [False] * bool(item))
+            assert [child.get("jid") == bob.client.jid for child in first] == (
+                [True] if right else [False] * bool(item)
+            )
 
 
 def test_what_a_client_sends_arrives_unchanged(strict) -> None:
@@ -195,8 +197,8 @@ def test_what_a_client_sends_arrives_unchanged(strict) -> None:
     inside, expected = PRESENCES["what a client sends"]
     (got,) = update(bob, alice, inside)
     sent = ET.fromstring(f"<presence xmlns='{CLIENT}'>{inside}</presence>")
-    kept = [one for one in got if one.tag.rpartition("}")[2] in expected]
-    assert all(same(one, other) for one, other in zip(kept, sent, strict=True))
+    kept = [child for child in got if child.tag.rpartition("}")[2] in expected]
+    assert all(same(child, other) for child, other in zip(kept, sent, strict=True))
 
 
 def test_whoever_comes_in_is_seen_as_the_room_says_from_the_first_presence_on(prosody) -> None:
@@ -210,7 +212,7 @@ def test_whoever_comes_in_is_seen_as_the_room_says_from_the_first_presence_on(pr
         (got,) = heard(bob, alice, stanza, "presence")
         assert clean(got, (), bob.client.jid)
         bob.leave()
-        (gone,) = (one for one in alice.client.until_ping() if one.get("type") == "unavailable")
+        (gone,) = (element for element in alice.client.until_ping() if element.get("type") == "unavailable")
         assert names(gone) == []
 
 
@@ -229,7 +231,7 @@ def test_of_a_message_only_known_children_arrive(strict, name, private) -> None:
     (got,) = write(bob, alice, inside, "chat", "alice") if private else write(bob, alice, inside, "groupchat")
     assert names(got) == list(expected)
     assert items(got) == []
-    assert not any(len(child) for one in got for child in one)
+    assert not any(len(child) for part in got for child in part)
 
 
 def test_control_without_the_module_a_body_carries_a_subject_and_another_time(lax) -> None:
@@ -243,7 +245,7 @@ def test_the_subject_is_changed_by_moderators_alone(strict) -> None:
     assert write(bob, alice, "<subject>from Bob</subject>", "groupchat") == []
     assert write(bob, alice, "<subject>from Bob</subject>", "chat", "alice")[0].find(f"{{{CLIENT}}}subject") is None
     (got,) = write(alice, bob, f"<subject>from Alice{ITEM}</subject><z xmlns='urn:z'/>", "groupchat")
-    assert [one.text for one in got] == ["from Alice"]
+    assert [stanza.text for stanza in got] == ["from Alice"]
 
 
 def test_an_error_says_its_condition_and_no_word_more(strict) -> None:
@@ -256,7 +258,7 @@ def test_an_error_says_its_condition_and_no_word_more(strict) -> None:
     )
     (got,) = write(bob, alice, inside, "error", "alice")
     assert names(got) == ["error"]
-    assert [one.tag.rpartition("}")[2] for one in got[0]] == ["not-allowed"]
+    assert [child.tag.rpartition("}")[2] for child in got[0]] == ["not-allowed"]
 
 
 def test_an_invitation_holds_the_invitation_and_nothing_else(prosody) -> None:
@@ -269,8 +271,8 @@ def test_an_invitation_holds_the_invitation_and_nothing_else(prosody) -> None:
         invite = f"<message xmlns='{CLIENT}' to='{alice.room}'>{x}{JSON}<body>The server says</body></message>"
         alice.client.stream.send(invite)
         alice.client.until_ping()
-        (got,) = (one for one in carol.client.until_ping() if one.get("from") == alice.room)
-        assert [one.get("from") for one in got.iter(f"{{{USER}}}invite")] == [alice.client.jid]
+        (got,) = (stanza for stanza in carol.client.until_ping() if stanza.get("from") == alice.room)
+        assert [child.get("from") for child in got.iter(f"{{{USER}}}invite")] == [alice.client.jid]
         assert (items(got), got.find(f"{{{USER}}}x/{{{USER}}}password")) == ([], None)
         assert "The server says" not in ET.tostring(got, "unicode")
         assert "json-message" not in names(got)
@@ -300,7 +302,7 @@ def test_participants_ask_each_other_for_features_and_calls_alone(strict, payloa
     alice, bob = strict
     ask = f"<iq xmlns='{CLIENT}' type='set' id='q' to='{bob.room}/alice'>{payload}</iq>"
     got = heard(bob, alice, ask, "iq")
-    assert [len(one) for one in got] == ([1] if arrives else [])
+    assert [len(stanza) for stanza in got] == ([1] if arrives else [])
 
 
 def test_a_call_arrives_without_what_belongs_to_room_or_focus(strict) -> None:
@@ -376,7 +378,7 @@ def test_a_leave_holds_its_reason_and_cannot_be_made_ignored(prosody) -> None:
         inside += f"<z xmlns='urn:z'><x xmlns='{USER}'><status code='307'/><destroy/></x></z>"
         (got,) = update(bob, alice, inside, "unavailable")
         assert names(got) == ["status"]
-        assert [one.get("code") for one in got.iter() if one.get("code")] == []
+        assert [element.get("code") for element in got.iter() if element.get("code")] == []
         assert got.findtext(f"{{{CLIENT}}}status") == "switch_room"
 
 
@@ -396,8 +398,8 @@ def test_no_moderator_keeps_from_participants_who_is_there(prosody, field, value
             assert alice.client.iq("set", alice.room, query).get("type") == "result"
             bob.client.until_ping()
             carol.join()
-            seen = [one for one in bob.client.until_ping() if one.get("from") == f"{bob.room}/carol"]
-            told[name] = [items(one) for one in seen]
+            seen = [stanza for stanza in bob.client.until_ping() if stanza.get("from") == f"{bob.room}/carol"]
+            told[name] = [items(stanza) for stanza in seen]
             jid = carol.client.jid
         assert told[name] == ([[jid]] if name == "strict" else [[""]] if field == "whois" else [])
 
@@ -412,6 +414,6 @@ def test_nobody_takes_a_name_that_pages_give_to_things_of_their_own(prosody) -> 
             alice.join()
             came = {nick: carol.client.join(carol.room, nick) for nick in (*names, "abcdef01", *names)}
             taken[name] = {nick for nick, told in came.items() if told is not None and told.get("type") != "error"}
-            seen = {one.get("from", "").partition("/")[2] for one in alice.client.until_ping()}
+            seen = {stanza.get("from", "").partition("/")[2] for stanza in alice.client.until_ping()}
             assert seen & {*names, "abcdef01"} == taken[name]
     assert taken == {"strict": {"abcdef01"}, "lax": {*names, "abcdef01"}}

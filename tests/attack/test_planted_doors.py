@@ -41,15 +41,19 @@ def attack(server: Server, out: Path, *only: str, **facts: object) -> Attacked:
 def found(attacked: Attacked) -> dict[str, set[str]]:
     """Return names of what succeeded, and over which transports."""
     names: dict[str, set[str]] = {}
-    for one in attacked.of(Verdict.SUCCEEDED):
-        names.setdefault(one.name, set()).add(one.transport)
+    for attempt in attacked.of(Verdict.SUCCEEDED):
+        names.setdefault(attempt.name, set()).add(attempt.transport)
     return names
 
 
 @pytest.mark.slow
 def test_nothing_is_found_where_all_is_closed(closed, tmp_path: Path) -> None:
     attacked = attack(closed, tmp_path)
-    open_doors = {(one.area, one.name, one.transport) for one in attacked.attempts if one.verdict != Verdict.REFUSED}
+    open_doors = {
+        (attempt.area, attempt.name, attempt.transport)
+        for attempt in attacked.attempts
+        if attempt.verdict != Verdict.REFUSED
+    }
     assert open_doors <= BARE
     assert not attacked.not_tried
     assert len(attacked.attempts) > 400
@@ -120,10 +124,10 @@ def test_each_spoofed_stanza_is_found_where_the_server_passes_on_what_participan
     prosody, tmp_path: Path
 ) -> None:
     attacked = attack(prosody(CLOSED.but(muc_modules=())), tmp_path / "out", spoofs.AREA)
-    tried = {(one.name, one.transport) for one in attacked.attempts if one.area == spoofs.AREA}
+    tried = {(attempt.name, attempt.transport) for attempt in attacked.attempts if attempt.area == spoofs.AREA}
     stripped = {"a word of the room", "an item, in the join's own element"}  # by Prosody itself
-    seen = {(one.name, one.transport) for one in attacked.of(Verdict.SUCCEEDED)}
-    assert seen == {one for one in tried if one[0] not in stripped}
+    seen = {(attempt.name, attempt.transport) for attempt in attacked.of(Verdict.SUCCEEDED)}
+    assert seen == {way for way in tried if way[0] not in stripped}
     assert len({name for name, _transport in tried}) == len(spoofs.spoofs(attacked.target))
 
 
@@ -141,7 +145,7 @@ def test_open_to_anybody_is_found_without_an_account(prosody, tmp_path: Path) ->
     setup = CLOSED.but(authentication="anonymous")
     attacked = attack(prosody(setup), tmp_path / "out", "logins: ANONYMOUS", "roles", account=None)
     assert found(attacked) == {"ANONYMOUS": BOTH, "ANONYMOUS with a trace": BOTH}
-    assert {one.area for one in attacked.not_tried} == {"roles"}
+    assert {attempt.area for attempt in attacked.not_tried} == {"roles"}
 
 
 def test_a_server_that_takes_any_token_is_found_by_each_carrier(prosody, tmp_path: Path) -> None:
@@ -156,6 +160,6 @@ def test_a_server_that_takes_any_token_is_found_by_each_carrier(prosody, tmp_pat
 def test_a_registered_account_is_taken_away_again(prosody, tmp_path: Path) -> None:
     server = prosody(REGISTRATION)
     attacked = attack(server, tmp_path / "out", "register before login", account=None)
-    assert {one.why.partition("; ")[2] for one in attacked.of(Verdict.SUCCEEDED)} == {"it is gone again"}
+    assert {attempt.why.partition("; ")[2] for attempt in attacked.of(Verdict.SUCCEEDED)} == {"it is gone again"}
     accounts = {path.stem for path in (server.folder / "data").glob("*/accounts/*.dat")}
     assert accounts == {"alice", "bob", "carol"}

@@ -155,14 +155,14 @@ def _compare(place: Workplace, case: Case) -> Row:
     # The peak memory inside of the benchmark's process says nothing; that of the same work in a process of its own
     # does.
     ours.samples = [
-        replace(one, peak=whole.peak, peak_all=whole.peak_all, floored=whole.floored)
-        for one, whole in zip(ours.samples, process.samples, strict=True)
+        replace(sample, peak=whole.peak, peak_all=whole.peak_all, floored=whole.floored)
+        for sample, whole in zip(ours.samples, process.samples, strict=True)
     ]
     return Row(f"Patch step: {case.title}", [am, *others.values()], ours, notes)
 
 
 def _brief(side: Side) -> str:
-    return ", ".join(f"{one.wall:.2f} s wall and {one.cpu:.2f} s CPU" for one in side.samples)
+    return ", ".join(f"{sample.wall:.2f} s wall and {sample.cpu:.2f} s CPU" for sample in side.samples)
 
 
 def _ours(place: Workplace, case: Case, inside: list[Sample], process: list[Sample]) -> str:
@@ -248,6 +248,6 @@ def _changed(clone: Path) -> list[str]:
 
 def _same_files(case: Case, clone: Path, tree: Path, who: str) -> None:
     for path in _changed(clone):
-        one, other = clone / path, tree / path
-        if one.exists() != other.exists() or (one.exists() and one.read_bytes() != other.read_bytes()):
+        expected, made = clone / path, tree / path
+        if expected.exists() != made.exists() or (expected.exists() and expected.read_bytes() != made.read_bytes()):
             raise BenchError(f"{case.title}: git am and {who} do not make the same {path}")

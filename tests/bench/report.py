@@ -68,9 +68,11 @@ def as_json(rows: Sequence[Row], facts: dict[str, str], repeat: int) -> dict[str
 
 def as_markdown(rows: Sequence[Row], facts: dict[str, str], repeat: int) -> str:
     """Return the report as it is read."""
-    samples = [one for row in rows for side in _sides(row) for one in side.samples]
+    samples = [sample for row in rows for side in _sides(row) for sample in side.samples]
     share = (
-        sum(one.others + one.steal for one in samples) / max(1e-9, sum(one.wall for one in samples)) if samples else 0.0
+        sum(sample.others + sample.steal for sample in samples) / max(1e-9, sum(sample.wall for sample in samples))
+        if samples
+        else 0.0
     )
     head = [
         "# Benchmark: ours against upstream's own way",
@@ -122,13 +124,13 @@ def _row(row: Row) -> list[str]:
 def _cells(side: Side) -> str:
     if not side.samples:
         return f"not measured: {side.missing} | | |"
-    mark = "≤ " if any(one.floored for one in side.samples) else ""
+    mark = "≤ " if any(sample.floored for sample in side.samples) else ""
     return " | ".join(
         (
-            _spread([one.wall for one in side.samples]),
-            _spread([one.cpu for one in side.samples]),
-            _megabytes(side.samples, lambda one: one.peak, mark),
-            _megabytes(side.samples, lambda one: one.peak_all),
+            _spread([sample.wall for sample in side.samples]),
+            _spread([sample.cpu for sample in side.samples]),
+            _megabytes(side.samples, lambda sample: sample.peak, mark),
+            _megabytes(side.samples, lambda sample: sample.peak_all),
         )
     )
 
@@ -140,18 +142,23 @@ def _spread(values: list[float]) -> str:
 
 
 def _megabytes(samples: list[Sample], value: Callable[[Sample], int], mark: str = "") -> str:
-    found = median(value(one) for one in samples)
+    found = median(value(sample) for sample in samples)
     return f"{mark}{found / 1e6:.0f}" if found else "-"
 
 
 def _ratio(ours: Side, theirs: Side, name: str) -> str:
     def cell(value: Callable[[Sample], float]) -> str:
-        above, below = (median(value(one) for one in side.samples) for side in (ours, theirs))
+        above, below = (median(value(sample) for sample in side.samples) for side in (ours, theirs))
         if not above or not below:
             return "-"
         return f"{above / below:.3f} ({below / above:.1f}x less)" if above < below else f"{above / below:.2f}"
 
-    floored = any(one.floored for side in (ours, theirs) for one in side.samples)
-    peak = "-" if floored else cell(lambda one: one.peak)
-    cells = (cell(lambda one: one.wall), cell(lambda one: one.cpu), peak, cell(lambda one: one.peak_all))
+    floored = any(sample.floored for side in (ours, theirs) for sample in side.samples)
+    peak = "-" if floored else cell(lambda sample: sample.peak)
+    cells = (
+        cell(lambda sample: sample.wall),
+        cell(lambda sample: sample.cpu),
+        peak,
+        cell(lambda sample: sample.peak_all),
+    )
     return f"| **ours / {name}** | " + " | ".join(cells) + " |"

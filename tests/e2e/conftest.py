@@ -241,8 +241,8 @@ def browsers(launch_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
     """Browsers that were started so far: each participant of a call has a browser process of their own."""
     found: list[Browser] = []
     yield found
-    for one in found:
-        one.close()
+    for browser in found:
+        browser.close()
 
 
 @pytest.fixture
@@ -259,8 +259,8 @@ def participant(
         return Participant(contexts[-1].new_page(), stack.url, name)
 
     yield enter
-    for one in contexts:
-        one.close()
+    for context in contexts:
+        context.close()
 
 
 @dataclass
@@ -306,8 +306,8 @@ class Xmpp:
     def stop(self) -> None:
         """Break the connections and take no new one, as a server does that is stopped."""
         self.down = True
-        for one in self.sockets:
-            one.close(code=1012)
+        for socket in self.sockets:
+            socket.close(code=1012)
         self.sockets.clear()
 
     @property
@@ -367,14 +367,14 @@ def visit(
         page = context.new_page()
         seen = Visit(page)
 
-        def route(one: Any) -> None:
-            url = one.request.url
+        def route(asked: Any) -> None:
+            url = asked.request.url
             seen.requests.append(url)
             if url.startswith((address, "data:", "blob:")):
-                one.continue_()
+                asked.continue_()
             else:
                 seen.foreign.append(url)
-                one.abort()
+                asked.abort()
 
         page.route("**/*", route)
         page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)

@@ -26,27 +26,27 @@ def _meet(stack: Stack, participant: Callable[[str], Participant], names: tuple[
     room = ROOM + secrets.token_hex(4)
     people = []
     for name in names:
-        one = participant(name.title())
-        one.join(room, name, stack.users[name])
-        people.append(one)
-    for one in people:
-        one.wait_for_others(len(names) - 1)
+        person = participant(name.title())
+        person.join(room, name, stack.users[name])
+        people.append(person)
+    for person in people:
+        person.wait_for_others(len(names) - 1)
     return people
 
 
 def test_two_see_and_hear_each_other(stack: Stack, participant: Callable[[str], Participant]) -> None:
     people = _meet(stack, participant, ("alice", "bob"))
-    for one in people:
-        before = one.wait_until_received(frames=1, audio=1)
-        after = one.wait_until_received(frames=before["frames"] + 30, audio=before["audio"] + 3000)
+    for person in people:
+        before = person.wait_until_received(frames=1, audio=1)
+        after = person.wait_until_received(frames=before["frames"] + 30, audio=before["audio"] + 3000)
         assert after["state"] == "connected"
-        one.wait_until_shown()
-        one.photograph(SCREENSHOTS / f"call-{one.name}.png")
+        person.wait_until_shown()
+        person.photograph(SCREENSHOTS / f"call-{person.name}.png")
 
 
 def test_three_are_in_a_room_and_read_what_one_writes(stack: Stack, participant: Callable[[str], Participant]) -> None:
     alice, bob, carol = _meet(stack, participant, ("alice", "bob", "carol"))
     text = f"hello {secrets.token_hex(4)}"
     bob.say(text)
-    for one in (alice, carol):
-        one.read(text)
+    for listener in (alice, carol):
+        listener.read(text)

@@ -166,7 +166,7 @@ def test_page_has_nothing_inline(site: Callable[[str], str], path: str) -> None:
 
 def test_inline_scripts_of_upstream_are_found(site: Callable[[str], str]) -> None:
     """The control of the test above: two scripts and two configurations, and a handler."""
-    assert [one.split()[0] for one in _inline(site("unpatched"), "/")] == ["script"] * 4
+    assert [source.split()[0] for source in _inline(site("unpatched"), "/")] == ["script"] * 4
     assert _inline(site("unpatched"), "/static/404.html") == ["a onclick"]
 
 
@@ -284,7 +284,7 @@ def test_planted_violation_is_blocked(watched: Callable[[str, str], tuple[Visit,
     done, blocked = {}, {}
     for variant in ("bare", "headers"):
         seen, _ = watched(variant, "/static/404.html")
-        seen.page.on("websocket", lambda one, seen=seen: seen.foreign.append(one.url))
+        seen.page.on("websocket", lambda websocket, seen=seen: seen.foreign.append(websocket.url))
         seen.page.evaluate(ADD)
         # In a timer: what Playwright itself evaluates is not subject to the policy's rule about eval.
         seen.page.evaluate(f"() => {{ setTimeout(() => {{ {code} }}) }}")

@@ -127,14 +127,18 @@ def test_what_has_a_version_is_kept_and_nothing_else(site: Callable[[str], str])
     """The version is the beginning of the file's SHA-256: with another byte it is another address."""
     address = site("headers")
     pages = ("/", "/SomeRoom", "/static/dialInInfo.html", "/static/close.html", "/static/404.html", "/css/all.css")
-    named = {one.replace("../", "", 1) for path in pages for one in VERSIONED.findall(ask(address, path)[2].decode())}
-    assert {"app.bundle.min.js", "lib-jitsi-meet.min.js", "all.css", "index.js", "flags.png"} <= {
-        re.split(r"[/?]", one)[-2] for one in named
+    named = {
+        reference.replace("../", "", 1)
+        for path in pages
+        for reference in VERSIONED.findall(ask(address, path)[2].decode())
     }
-    for one in named:
-        status, headers, body = ask(address, f"/{one}")
-        assert (one, status, headers["Cache-Control"]) == (one, 200, KEPT)
-        assert hashlib.sha256(body).hexdigest()[:16] == one.partition("?v=")[2]
+    assert {"app.bundle.min.js", "lib-jitsi-meet.min.js", "all.css", "index.js", "flags.png"} <= {
+        re.split(r"[/?]", reference)[-2] for reference in named
+    }
+    for reference in named:
+        status, headers, body = ask(address, f"/{reference}")
+        assert (reference, status, headers["Cache-Control"]) == (reference, 200, KEPT)
+        assert hashlib.sha256(body).hexdigest()[:16] == reference.partition("?v=")[2]
     plain = [path for path, copied in ENCODED.items() if path.startswith(("/libs/", "/css/", "/lang/", "/sounds/"))]
     for path in (*plain, *(f"{path}?v=139" for path in plain), "/external_api.js"):
         status, headers, _ = ask(address, path)
@@ -220,16 +224,16 @@ def test_sounds_and_olm_are_loaded_after_the_login(visit: Callable[..., Visit]) 
     """And then all of them, and the meeting can be encrypted. Upstream, the control, loads both before anything."""
     control = visit("unpatched", ROOM)
     control.wait_for(PREJOIN)
-    control.wait_until(lambda: any("/olm.wasm" in one for one in control.requests), "olm.wasm")
+    control.wait_until(lambda: any("/olm.wasm" in request for request in control.requests), "olm.wasm")
     sounds = control.page.wait_for_function(LOADED_SOUNDS).json_value()
-    assert any("/sounds/" in one for one in control.requests)
+    assert any("/sounds/" in request for request in control.requests)
 
     early = {}
     for path in ("/", ROOM):
         seen = visit("hardened", path, login=False)
         seen.wait_for("#enter_room_field" if path == "/" else LOGIN)
         seen.come_to_rest()
-        early[path] = [one for one in seen.requests if MEETINGS_FILE.search(one)]
+        early[path] = [request for request in seen.requests if MEETINGS_FILE.search(request)]
     assert early == {"/": [], ROOM: []}
 
     sign_in(seen.page)

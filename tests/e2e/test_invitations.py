@@ -80,7 +80,7 @@ class Invitations:
     @property
     def body(self) -> str:
         """Return the text of the one mail."""
-        (mail,) = (one for one in self.mails if one.startswith("mailto:"))
+        (mail,) = (sent for sent in self.mails if sent.startswith("mailto:"))
         return unquote(mail.split("body=", 1)[1])
 
 
@@ -131,8 +131,9 @@ def test_every_invitation_carries_the_notes(meet: Callable[[str, str], Page], la
         link, text = found.copied
         assert text == found.body
         assert link in text
-        assert len(next(one for one in found.mails if one.startswith("mailto:"))) < 2000  # mail programs cut more off
-        has[variant] = [texts[one] in text for one in NOTES]
+        # Mail programs cut more off.
+        assert len(next(mail for mail in found.mails if mail.startswith("mailto:"))) < 2000
+        has[variant] = [texts[note] in text for note in NOTES]
         # The hardened page proposes the account's name before the meeting, so a person invites by name.
         first = "inviteURLFirstPartPersonal" if variant == "hardened" else "inviteURLFirstPartGeneral"
         assert theirs(page, language)["info"][first].replace("{{name}}", USER) in text
@@ -147,8 +148,8 @@ def test_password_note_is_plain_where_the_room_is_locked(meet: Callable[[str, st
     page.evaluate(LOCK, PASSWORD)
     after = invite(page).body
 
-    assert [texts[one] in before for one in ("passwordNote", "passwordNoteIfSet")] == [False, True]
-    assert [texts[one] in after for one in ("passwordNote", "passwordNoteIfSet")] == [True, False]
+    assert [texts[note] in before for note in ("passwordNote", "passwordNoteIfSet")] == [False, True]
+    assert [texts[note] in after for note in ("passwordNote", "passwordNoteIfSet")] == [True, False]
 
 
 @pytest.mark.browser_context_args(user_agent=IPHONE)
@@ -157,7 +158,7 @@ def test_mail_on_an_iphone_has_the_notes_and_no_line_breaks(meet: Callable[[str,
     for variant in VARIANTS:
         body = invite(meet(variant, "en")).body
         assert "\n" not in body
-        has[variant] = [ours("en")[one] in body for one in NOTES]
+        has[variant] = [ours("en")[note] in body for note in NOTES]
 
     assert has == {"unpatched": [False] * 3, "hardened": [True] * 3}
 
@@ -180,7 +181,7 @@ def test_every_function_that_makes_an_invitation_adds_the_notes() -> None:
 
 def together(texts: Iterable[str], link: str) -> list[str]:
     """Return those texts in which the link and the password are, written as they are or encoded for an address."""
-    words = [(one, quote(one, safe="")) for one in (link, PASSWORD)]
+    words = [(word, quote(word, safe="")) for word in (link, PASSWORD)]
     return [text for text in texts if all(any(form in text for form in forms) for forms in words)]
 
 
@@ -240,7 +241,7 @@ def test_dialog_has_no_webmail_button(meet: Callable[[str, str], Page]) -> None:
     hosts = {}
     for variant in VARIANTS:
         mails = invite(meet(variant, "en")).mails
-        hosts[variant] = {one.split(":", 1)[0] if one.startswith("mailto:") else one.split("/")[2] for one in mails}
+        hosts[variant] = {mail.split(":", 1)[0] if mail.startswith("mailto:") else mail.split("/")[2] for mail in mails}
 
     assert hosts == {
         "unpatched": {"mailto", "mail.google.com", "outlook.office.com", "compose.mail.yahoo.com"},
@@ -261,8 +262,10 @@ def test_no_dial_in_number_unless_the_operator_has_configured_one(
         assert NUMBER["formattedNumber"] not in invite(page).body
     configure(dialInNumbersUrl="/dial-in/dialInNumbersUrl", dialInConfCodeUrl="/dial-in/dialInConfCodeUrl")
     page = meet("hardened", "en")
-    page.route(re.compile("/dial-in/dialInNumbersUrl"), lambda one: one.fulfill(json=[NUMBER]))
-    page.route(re.compile("/dial-in/dialInConfCodeUrl"), lambda one: one.fulfill(json={"conference": "x", "id": 4711}))
+    page.route(re.compile("/dial-in/dialInNumbersUrl"), lambda route: route.fulfill(json=[NUMBER]))
+    page.route(
+        re.compile("/dial-in/dialInConfCodeUrl"), lambda route: route.fulfill(json={"conference": "x", "id": 4711})
+    )
     page.evaluate("APP.store.dispatch({ type: 'BEGIN_ADD_PEOPLE' })")
     page.wait_for_function("() => APP.store.getState()['features/invite'].conferenceID")
     assert NUMBER["formattedNumber"] in invite(page).body

@@ -79,7 +79,10 @@ def test_the_page_speaks_the_readers_language(
     reader: Callable[..., Page], browser: Browser, site: Callable[[str], str]
 ) -> None:
     """Of several, the first that there is; a region or a script where there is one, the base language otherwise."""
-    assert [spoken(reader("unpatched", "/", *one.split(","))) for one in ("de-DE", "de-DE,en")] == ["en", "en"]
+    assert [spoken(reader("unpatched", "/", *languages.split(","))) for languages in ("de-DE", "de-DE,en")] == [
+        "en",
+        "en",
+    ]
 
     heard = {}
     with browser.new_context() as context:  # one cache for all: nothing else is kept from one reader to the next

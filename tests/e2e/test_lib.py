@@ -184,8 +184,8 @@ def test_ids_last_as_long_as_the_page(library: Callable[[str], Visit]) -> None:
         first = library(variant).page.evaluate(IDS)
         again = library(variant).page.evaluate(IDS)
         assert all(first["ids"] + again["ids"])
-        same[variant] = [one == other for one, other in zip(first["ids"], again["ids"], strict=True)]
-        stored[variant] = [one in again["stored"] for one in again["ids"]]
+        same[variant] = [before == after for before, after in zip(first["ids"], again["ids"], strict=True)]
+        stored[variant] = [identifier in again["stored"] for identifier in again["ids"]]
 
     assert same == {"unpatched": [True, True], "hardened": [False, False]}
     assert stored == {"unpatched": [True, True], "hardened": [False, False]}
@@ -490,7 +490,7 @@ def test_no_host_name_of_another_participant_is_looked_up(library: Callable[[str
     names = {"name.invalid", "printer.local", "foundation.invalid", "blank.invalid", "127.2", "0x7f.1"}
     trick = _candidate("127.0.0.2", foundation="1 1 udp 1 foundation.invalid 9 typ host x")
     blank = _candidate("blank.invalid", priority="1 ")  # in an offer, Chromium refuses it, and the offer with it
-    plain = "".join(_candidate(one) for one in sorted((fit | names) - {"foundation.invalid", "blank.invalid"}))
+    plain = "".join(_candidate(host) for host in sorted((fit | names) - {"foundation.invalid", "blank.invalid"}))
     last = _candidate("127.0.0.3")
     given: dict[str, list[set[str]]] = {}
     for variant in VARIANTS:

@@ -792,7 +792,9 @@ def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp, context: 
         requested: list[str] = []
         context.on("console", lambda message, said=said: said.append(message.text))
         seen = go(variant, f"{ROOM}#jwt={token}")
-        seen.page.on("request", lambda one, requested=requested: requested.append(one.url + str(one.post_data or "")))
+        seen.page.on(
+            "request", lambda request, requested=requested: requested.append(request.url + str(request.post_data or ""))
+        )
         if variant == "unpatched":
             _joins(seen)
             seen.wait_for(DIALOG)
@@ -1077,7 +1079,7 @@ def test_a_links_token_is_nobodys_where_people_have_passwords(
         places = seen.page.evaluate(FIND, ["Dr. Boss", "boss@example.org"])
         tokens = {talk.token for talk in xmpp.conversations}
         # The address that was opened has it; nothing reads it there.
-        kept = [one for one in seen.page.evaluate(FIND, [BOSS]) if "locationURL" not in one]
+        kept = [place for place in seen.page.evaluate(FIND, [BOSS]) if "locationURL" not in place]
         found[variant] = (places, tokens, set(asked), kept)
         asked.clear()
         xmpp.conversations.clear()

@@ -92,8 +92,8 @@ def go(
     visit: Callable[..., Visit], configure: Callable[..., None], site: Callable[[str], str], context: BrowserContext
 ) -> Callable[..., Visit]:
     """Open a room without logging in, with these paths for WebSocket and BOSH."""
-    context.route_web_socket(re.compile("/accepted-and-closed"), lambda one: one.close(code=1011))
-    context.route_web_socket(re.compile("/accepted-and-silent"), lambda one: one.on_message(lambda _message: None))
+    context.route_web_socket(re.compile("/accepted-and-closed"), lambda route: route.close(code=1011))
+    context.route_web_socket(re.compile("/accepted-and-silent"), lambda route: route.on_message(lambda _message: None))
 
     def open_page(variant: str, websocket: str | None, bosh: str | None = "http-bind") -> Visit:
         address = site(variant)

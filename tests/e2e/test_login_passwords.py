@@ -93,7 +93,9 @@ def prosody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[prosody_server
     """Provide a server with an account for each password and each name; the password of the latter is "secret"."""
     setup = Setup(everywhere='disable_sasl_mechanisms = { "PLAIN" }')
     for server in prosody_server.serve(tmp_path_factory.mktemp("passwords"), setup):
-        server.register({f"p{number}@{DOMAIN}": one for number, (one, _typed) in enumerate(PASSWORDS.values())})
+        server.register(
+            {f"p{number}@{DOMAIN}": password for number, (password, _typed) in enumerate(PASSWORDS.values())}
+        )
         server.register({f"{user}@{DOMAIN}": "secret" for user, _typed in USERS.values()})
         yield server
 

@@ -51,13 +51,13 @@ def test_wrong_password_unknown_user_and_then_the_right_one(
 def test_two_people_with_an_account_each_meet(stack: Stack, participant: Callable[[str], Participant]) -> None:
     room, people = _room(), []
     for name, (user, password) in zip(("Ada", "Bob"), stack.users.items(), strict=False):
-        one = participant(name)
-        one.join(room, user, password)
-        people.append((one, user))
-    for one, user in people:
-        one.wait_for_others(1)
-        assert one.page.evaluate("APP.conference._room.connection.getJid()").startswith(f"{user}@{stack.domain}/")
-        assert not one.page.query_selector(DIALOG)
+        person = participant(name)
+        person.join(room, user, password)
+        people.append((person, user))
+    for person, user in people:
+        person.wait_for_others(1)
+        assert person.page.evaluate("APP.conference._room.connection.getJid()").startswith(f"{user}@{stack.domain}/")
+        assert not person.page.query_selector(DIALOG)
 
 
 def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
@@ -77,8 +77,8 @@ def test_logging_out_and_a_reload_ask_again(stack: Stack, participant: Callable[
 def test_a_connection_that_breaks_is_taken_up_again(stack: Stack, participant: Callable[[str], Participant]) -> None:
     """It has to log in again for that, without asking the user; before and after, its objects hold no password."""
     room, ada, bob = _room(), participant("Ada"), participant("Bob")
-    for one, account in zip((ada, bob), stack.users.items(), strict=False):
-        one.join(room, *account)
+    for person, account in zip((ada, bob), stack.users.items(), strict=False):
+        person.join(room, *account)
     ada.wait_until_answered()
     connection = "APP.conference._room.connection._xmpp.connection"
     jid = ada.page.evaluate(f"{connection}.jid")
@@ -97,29 +97,29 @@ def test_prosody_restarts_and_everybody_is_back(stack: Stack, participant: Calla
     """Two people, in the same meeting, under the same names, who see each other; without a login."""
     room, people = _room(), []
     for name, (user, password) in zip(("Ada", "Bob"), stack.users.items(), strict=False):
-        one = participant(name)
-        one.join(room, user, password)
-        people.append(one)
+        person = participant(name)
+        person.join(room, user, password)
+        people.append(person)
     people[0].wait_until_answered()
-    for one in people:
-        one.wait_until_received(frames=1, audio=1)
-    connections = [one.page.evaluate_handle("APP.connection") for one in people]
+    for person in people:
+        person.wait_until_received(frames=1, audio=1)
+    connections = [person.page.evaluate_handle("APP.connection") for person in people]
     docker.output("restart", containers(stack.name)["prosody"])
-    for one, before in zip(people, connections, strict=True):
+    for person, before in zip(people, connections, strict=True):
         # The old stream cannot be resumed: the server has forgotten it.
-        one.page.wait_for_function("before => APP.connection !== before", arg=before, timeout=120_000)
-        one.wait_until_joined()
-    for one, other in zip(people, ("Bob", "Ada"), strict=True):
-        one.page.wait_for_function(
+        person.page.wait_for_function("before => APP.connection !== before", arg=before, timeout=120_000)
+        person.wait_until_joined()
+    for person, other in zip(people, ("Bob", "Ada"), strict=True):
+        person.page.wait_for_function(
             "name => APP.conference._room.getParticipants().some(one => one.getDisplayName() === name)",
             arg=other,
             timeout=60_000,
         )
-        expect(one.page.get_by_test_id("personal-login.waiting")).to_have_count(0)
-        expect(one.page.get_by_test_id("personal-login")).to_have_count(0)
-    for one in people:
-        frames = one.received()["frames"]
-        one.wait_until_received(frames=frames + 10, audio=1)
+        expect(person.page.get_by_test_id("personal-login.waiting")).to_have_count(0)
+        expect(person.page.get_by_test_id("personal-login")).to_have_count(0)
+    for person in people:
+        frames = person.received()["frames"]
+        person.wait_until_received(frames=frames + 10, audio=1)
 
 
 def test_a_focus_that_is_stopped_is_waited_for(stack: Stack, participant: Callable[[str], Participant]) -> None:

@@ -131,11 +131,11 @@ def test_the_browser_comes_first(landing: Callable[..., Page], agent: str, langu
             )
             note = ours(language)["storeNoteAndroid" if agent == "android" else "storeNoteBrowser"]
             assert note in text
-            assert [ours(language)[one] in text for one in ("fDroid", "openApp")] == [agent == "android"] * 2
+            assert [ours(language)[name] in text for name in ("fDroid", "openApp")] == [agent == "android"] * 2
 
-    assert any(STORES.search(one) for one in links["unpatched"])
+    assert any(STORES.search(link) for link in links["unpatched"])
     assert first == {"unpatched": "link", "hardened": "button"}
-    assert not any(STORES.search(one) for one in links["hardened"])
+    assert not any(STORES.search(link) for link in links["hardened"])
     assert links["hardened"][:1] == ([F_DROID] if agent == "android" else [])
     assert len(links["hardened"]) == (2 if agent == "android" else 0)
 
@@ -162,7 +162,7 @@ def test_an_app_that_is_missing_leads_to_fdroid(landing: Callable[..., Page]) ->
     planted = f"?jwt=secret.token#Intent;scheme=https;S.browser_fallback_url={PLAY};end&config.startSilent=true"
     intents = {}
     for variant in VARIANTS:
-        (intents[variant],) = (one for one in landing(variant, planted).evaluate(LINKS) if one.startswith("intent:"))
+        (intents[variant],) = (link for link in landing(variant, planted).evaluate(LINKS) if link.startswith("intent:"))
 
     assert [word in intents["unpatched"] for word in ("secret.token", PLAY)] == [True, True]
     head, fallback = intents["hardened"].removesuffix(";end").split(";S.browser_fallback_url=")
@@ -208,7 +208,7 @@ def test_no_link_to_a_store_where_one_is_configured(
     configure_interface(MOBILE_APP_PROMO=promo)
     page = landing("hardened")
 
-    assert not any(STORES.search(one) for one in page.evaluate(LINKS))
+    assert not any(STORES.search(link) for link in page.evaluate(LINKS))
     page.get_by_test_id("hardener.joinInBrowser").wait_for()
     if not promo:
         landing("unpatched", wait=".no-mobile-app")
@@ -227,7 +227,7 @@ def test_apps_come_from_fdroid_or_not_at_all(
         badges[variant] = _badges(visit(variant, "/"))
     configure(deeplinking={"android": {"fDroidUrl": ""}})
     for variant in VARIANTS:
-        links[variant] = [one for one in landing(variant).evaluate(LINKS) if one.startswith("intent:")]
+        links[variant] = [link for link in landing(variant).evaluate(LINKS) if link.startswith("intent:")]
     off = _badges(visit("hardened", "/"))
 
     assert badges == {"unpatched": ["app-store", "google-play", "f-droid"], "hardened": ["f-droid"]}
@@ -253,7 +253,7 @@ def _stores(files: Iterator[tuple[str, str]]) -> set[str]:
         for name, text in files
         if STORES.search(name)
         or STORES.search(text)
-        or any("S.browser_fallback_url=" not in one for one in INTENT.findall(text))
+        or any("S.browser_fallback_url=" not in link for link in INTENT.findall(text))
     }
 
 
@@ -292,7 +292,7 @@ def test_what_we_say_about_store_apps_was_checked_at_this_pin() -> None:
         (ROOT / "docs/privacy.md").read_text("utf-8"),
         re.MULTILINE,
     )
-    (component,) = (one for one in config.load(ROOT).components if one.name == "jitsi-meet")
+    (component,) = (part for part in config.load(ROOT).components if part.name == "jitsi-meet")
     mirror = mirror_of(component)
     if not mirror.exists() or Repository(mirror).commit(component.commit) is None:
         pytest.skip(f"{mirror} does not hold the pin: run 'make build'")

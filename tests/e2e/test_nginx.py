@@ -46,18 +46,18 @@ class Behind:
     def _serve(self) -> None:
         while True:
             try:
-                one, _ = self.socket.accept()
+                connection, _ = self.socket.accept()
             except OSError:
                 return
-            request = one.recv(65536)
+            request = connection.recv(65536)
             self.requests.append(request)
             self.lines.append(request.split(b"\r\n")[0])
             self.arrived.release()
             if self.hold:
-                self.waiting.append(one)
+                self.waiting.append(connection)
                 continue
-            one.sendall(self.answer)
-            one.close()
+            connection.sendall(self.answer)
+            connection.close()
 
 
 @pytest.fixture
@@ -155,8 +155,8 @@ def test_too_many_connections_of_one_address_are_refused(served: Callable[..., t
         assert behind.arrived.acquire(timeout=60)
     assert answer(ask(port, "/xmpp-websocket"))[0] == 429
     assert len(behind.lines) == 200
-    for one in (*first, *behind.waiting):
-        one.close()
+    for connection in (*first, *behind.waiting):
+        connection.close()
 
 
 def test_without_the_limits_nothing_is_refused(served: Callable[..., tuple[int, Behind]]) -> None:
@@ -310,7 +310,9 @@ def test_every_answer_has_every_header_once(served: Callable[..., tuple[int, Beh
     """Whatever is wrong with a request: path, method, range, condition, length or form."""
     port, _ = served()
     requests = [(path, method, ()) for path in FILES for method in ("GET", "HEAD", "OPTIONS", "POST", "TRACE")]
-    requests += [(path, method, (one,)) for path in FILES for method in ("GET", "HEAD") for one in CONDITIONS]
+    requests += [
+        (path, method, (condition,)) for path in FILES for method in ("GET", "HEAD") for condition in CONDITIONS
+    ]
     answers = {
         (path[:40], method, *more): head(ask(port, path, *more, method=method)) for path, method, more in requests
     }

@@ -239,7 +239,7 @@ LINKS = {
 def test_branding_hides_no_foreign_address(visit: Callable[..., Visit], configure: Callable[..., None]) -> None:
     """Each trick in a style, a picture or a link; what is of our own origin stays. The control takes all as it is."""
     own = visit("hardened", "/", login=False).page.evaluate("location.origin")
-    kept = [one.format(own) for one in KEPT]
+    kept = [pattern.format(own) for pattern in KEPT]
     tricks = list(TRICKS)  # 'https:host' without slashes is foreign as long as the test's own page is http
     state = """() => {
         const branding = APP.store.getState()['features/dynamic-branding'];

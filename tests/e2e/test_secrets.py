@@ -91,7 +91,7 @@ def test_the_two_loggers_are_the_same() -> None:
     there = ROOT / "overlays/lib-jitsi-meet/modules/hardener"
     here = ROOT / "overlays/jitsi-meet/react/features/hardener"
     for name in ("redact.ts", "logger.ts"):
-        one, other = ((folder / name).read_text(encoding="utf-8").splitlines() for folder in (there, here))
-        assert [line for line in one if "The same file is in" not in line] == [
+        original, other = ((folder / name).read_text(encoding="utf-8").splitlines() for folder in (there, here))
+        assert [line for line in original if "The same file is in" not in line] == [
             line for line in other if "The same file is in" not in line
         ]

@@ -101,8 +101,8 @@ def test_containers_are_locked_down_and_published_on_loopback_alone(stack: Stack
         assert host["CapDrop"] == ["ALL"], service
         assert host["SecurityOpt"] == ["no-new-privileges:true"], service
         assert told["Config"]["User"] not in {"", "root", "0"}, service
-        published += [one for many in told["NetworkSettings"]["Ports"].values() for one in many or ()]
-    assert [one["HostIp"] for one in published] == ["127.0.0.1"]
+        published += [binding for many in told["NetworkSettings"]["Ports"].values() for binding in many or ()]
+    assert [binding["HostIp"] for binding in published] == ["127.0.0.1"]
     assert f"http://127.0.0.1:{published[0]['HostPort']}" == stack.url
 
 
@@ -125,8 +125,8 @@ def test_compose_files_of_each_flavour_are_well_formed(stack: Stack, flavour: st
     assert done.status == 0, done.complaint
     told = json.loads(done.stdout)
     assert set(told["services"]) == stack_module.FLAVOURS[flavour].services
-    assert [name for name, one in told["services"].items() if one.get("ports")] == ["web"]
-    outside = {name: set(one["networks"]) - {"meet.jitsi"} for name, one in told["services"].items()}
+    assert [name for name, container in told["services"].items() if container.get("ports")] == ["web"]
+    outside = {name: set(container["networks"]) - {"meet.jitsi"} for name, container in told["services"].items()}
     assert {name: nets for name, nets in outside.items() if nets} == {"web": {"edge"}}
     assert told["networks"]["meet.jitsi"]["internal"] is True
 

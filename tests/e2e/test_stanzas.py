@@ -329,7 +329,7 @@ def test_a_presence_that_cannot_be_written_again_is_shown(entrance: Callable[...
         + "]" * 60_000
         + "}}</SourceInfo>",
     }
-    found = entrance("hardened", [[_presence(one)] for one in odd.values()])
+    found = entrance("hardened", [[_presence(inside)] for inside in odd.values()])
 
     assert {name: _mistaken(seen) for name, seen in zip(odd, found, strict=True)} == {name: {} for name in odd}
 
@@ -342,7 +342,7 @@ def test_a_participant_of_the_focus_name_is_shown(entrance: Callable[..., list[d
     lists = [[gone, comes], [gone, comes, _presence("", sender=FOCUS, kind="unavailable")], [gone, comes, mute]]
     found = {variant: entrance(variant, lists) for variant in VARIANTS}
 
-    people = {variant: [one["people"] for one in found[variant]] for variant in VARIANTS}
+    people = {variant: [seen["people"] for seen in found[variant]] for variant in VARIANTS}
     muted = {variant: any("muted_by_focus" in said for said in found[variant][2]["heard"]) for variant in VARIANTS}
     assert people == {"unpatched": [[], [], []], "hardened": [["focus"], [], ["focus"]]}
     assert muted == {"unpatched": True, "hardened": False}
@@ -611,7 +611,7 @@ def test_no_stanza_ends_the_connection(entrance: Callable[..., list[dict[str, An
         "iq": _iq(f"<z xmlns='urn:z'>{error}</z>"),
     }[stanza]
     own = "<stream:error xmlns:stream='http://etherx.jabber.org/streams'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
-    connected = {variant: [one["connected"] for one in entrance(variant, [[inside], [own]])] for variant in VARIANTS}
+    connected = {variant: [seen["connected"] for seen in entrance(variant, [[inside], [own]])] for variant in VARIANTS}
 
     assert connected == {"unpatched": [False, False], "hardened": [True, False]}
 

@@ -42,14 +42,14 @@ def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
 
 def hosts(summary: dict[str, Any]) -> dict[str, tuple[bool, bool]]:
     """Return who was contacted, and whether the browser and the transport saw it."""
-    contacts = [contact for one in summary["runs"] for contact in one["contacts"]]
-    return {one["host"]: (bool(one["browser"]), bool(one["transport"])) for one in contacts}
+    contacts = [contact for walked in summary["runs"] for contact in walked["contacts"]]
+    return {contact["host"]: (bool(contact["browser"]), bool(contact["transport"])) for contact in contacts}
 
 
 def test_mallorys_avatar_and_stun_are_seen_by_both(tmp_path: Path) -> None:
     summary = run("unpatched", tmp_path / "out", "mallory-avatar")
     assert not summary["void_because"]
-    assert [(one["seen"], one["of"]) for one in summary["canaries"]] == [(len(CANARIES), len(CANARIES))] * 2
+    assert [(canary["seen"], canary["of"]) for canary in summary["canaries"]] == [(len(CANARIES), len(CANARIES))] * 2
     assert hosts(summary) == {"tracker.evil.example": (True, True), "meet-jit-si-turnrelay.jitsi.net": (True, True)}
     assert summary["verdict"] == "contacts"
     assert not campaign.weak_control(summary)
@@ -97,8 +97,8 @@ def test_journeys_into_the_hardened_site_log_in_first(tmp_path: Path) -> None:
 
 def test_whoever_is_not_shown_as_what_the_server_says_is_seen_and_so_is_a_planted_occupant(tmp_path: Path) -> None:
     summary = run("unpatched", tmp_path / "out", "who+spoofed-first")
-    (one,) = summary["runs"]
-    assert {"a0000001 is not shown", "a0000002 is shown as moderator and is participant"} <= set(one["mistaken"])
+    (walked,) = summary["runs"]
+    assert {"a0000001 is not shown", "a0000002 is shown as moderator and is participant"} <= set(walked["mistaken"])
     rows = [("canary 1", len(CANARIES)), (occupants.CANARY, 1), ("canary 2", len(CANARIES))]
     assert [(row["run"], row["seen"]) for row in summary["canaries"]] == rows
     assert not campaign.weak_control(summary)
@@ -106,8 +106,8 @@ def test_whoever_is_not_shown_as_what_the_server_says_is_seen_and_so_is_a_plante
 
 def test_everybody_is_shown_as_what_the_server_says_whatever_they_claim(tmp_path: Path) -> None:
     summary = run("hardened", tmp_path / "out", "who+spoofed-first")
-    (one,) = summary["runs"]
-    assert (summary["verdict"], one["compared"], one["mistaken"]) == ("clean", True, [])
+    (walked,) = summary["runs"]
+    assert (summary["verdict"], walked["compared"], walked["mistaken"]) == ("clean", True, [])
 
 
 def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_people_in_a_call_on_real_servers_and_a_hostile_one(tmp_path: Path) -> N
         pytest.skip(f"no stack: {error.message} ({error.hint})")
     hardened, unpatched = answer["site"], answer["control"]
     assert (hardened["verdict"], hardened["totals"]["completed"], hosts(hardened)) == ("clean", 3, {})
-    media = [told for one in hardened["runs"] for told in one["media"]]
+    media = [told for walked in hardened["runs"] for told in walked["media"]]
     assert [told["who"] for told in media] == ["alice", "bob"]
     assert min(told["frames"] for told in media) >= 60
     assert hosts(unpatched)["tracker.evil.example"] == (True, True)

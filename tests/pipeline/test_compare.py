@@ -22,7 +22,8 @@ LINE = (
 def lines(differences: list[dict[str, Any]]) -> str:
     """toolchains.toml for what a comparison found open."""
     return "".join(
-        LINE.format(**one) + (f"within = {one['percent']}\n" if one["check"] == "sizes" else "") for one in differences
+        LINE.format(**difference) + (f"within = {difference['percent']}\n" if difference["check"] == "sizes" else "")
+        for difference in differences
     )
 
 
@@ -34,12 +35,12 @@ def test_both_toolchains_are_built_and_held_together(minimeet: Minimeet, referen
     first = minimeet.run("compare", "--no-browser")
     assert first.answer.get("error") is None, first.stderr
     assert first.answer["left_out"] == ["starts", "console", "twice"]
-    nothing = {check for check, one in first.answer["checks"].items() if not one["compared"]}
+    nothing = {check for check, count in first.answer["checks"].items() if not count["compared"]}
     assert nothing == {"licences"}, "minimeet has no such comments, and all else to compare"
     assert (first.code == 7) == bool(first.answer["open"])
-    assert not [one for one in first.answer["open"] if one["check"] in ("libraries", "packages")]
+    assert not [difference for difference in first.answer["open"] if difference["check"] in ("libraries", "packages")]
     assert first.answer["checks"]["libraries"]["compared"] == 3
-    assert {one["script"] for one in first.answer["scripts"]} >= {"minimeet/app.bundle.min.js"}
+    assert {entry["script"] for entry in first.answer["scripts"]} >= {"minimeet/app.bundle.min.js"}
 
     minimeet.write("toolchains.toml", lines(first.answer["open"]))
     reviewed = minimeet.run("compare", "--no-browser")
@@ -57,7 +58,7 @@ def test_both_toolchains_are_built_and_held_together(minimeet: Minimeet, referen
     script.write_text("var MinimeetExternalAPI = class { dispose() {} async *newer() { this.a ??= 1n; } };")
     fourth = minimeet.run("compare", "--no-browser")
     assert fourth.code == 7
-    found = {(one["check"], one["only"]) for one in fourth.answer["open"]}
+    found = {(difference["check"], difference["only"]) for difference in fourth.answer["open"]}
     assert {("libraries", "rspack"), ("levels", "rspack"), ("sizes", "webpack")} <= found
     assert "nothing is exported: commonjs, where the other side has" in fourth.stderr
 
@@ -70,7 +71,7 @@ def test_two_builds_of_each_side_have_the_same_bytes(minimeet: Minimeet, referen
     (minimeet.root / ".work/hardened-webpack/site/planted.txt").write_text("by hand")
     run = minimeet.run("compare", "--no-browser", "--twice", "--quiet")
     assert run.answer["checks"]["twice"] == {"compared": 2 * 23 + 1, "differences": 1}, run.stderr
-    (difference,) = (one for one in run.answer["open"] if one["check"] == "twice")
+    (difference,) = (entry for entry in run.answer["open"] if entry["check"] == "twice")
     assert (difference["what"], difference["only"]) == ("planted.txt", "webpack")
     assert not (minimeet.root / ".work/again").exists()
 

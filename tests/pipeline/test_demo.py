@@ -301,6 +301,6 @@ def test_the_summary_compares_with_upstream(demo: Demo) -> None:
 
 def test_patched_commit_is_a_function_of_pin_and_series(demo: Demo, apart: Minimeet) -> None:
     """Another mirror in another place gives the same commit ids and tree."""
-    answers = [one.answer["components"][0] for one in (demo.run, apart.build())]
+    answers = [built.answer["components"][0] for built in (demo.run, apart.build())]
     first, second = ([answer[key] for key in ("patched_commit", "commit_with_overlays", "tree")] for answer in answers)
     assert first == second

@@ -35,11 +35,11 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     started: list[GitHost] = []
 
     def make(**words: object) -> GitHost:
-        one = GitHost(tmp_path / "served", tmp_path, **words)
-        started.append(one)
-        for name, value in one.environment.items():
+        host = GitHost(tmp_path / "served", tmp_path, **words)
+        started.append(host)
+        for name, value in host.environment.items():
             monkeypatch.setenv(name, value)
-        return one
+        return host
 
     monkeypatch.setattr(remote, "PAUSES", (0.0, 0.0, 0.0))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -47,8 +47,8 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     for proxy in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(proxy, raising=False)
     yield make
-    for one in started:
-        one.close()
+    for host in started:
+        host.close()
 
 
 @pytest.fixture
@@ -117,7 +117,8 @@ def test_a_repository_that_is_not_there_is_no_passing_failure(
     assert caught.value.exit_code == 4
     assert "HARDENER_UPSTREAM" in caught.value.hint
     assert caught.value.details == ("a plain request is answered with HTTP 404 Not Found",)
-    assert len([one for one in host.asked if one.startswith("GET /other.git")]) == 2  # git's, and the one that explains
+    # git's, and the one that explains
+    assert len([request for request in host.asked if request.startswith("GET /other.git")]) == 2
 
 
 def test_a_certificate_that_nobody_trusts_is_named(
@@ -129,7 +130,7 @@ def test_a_certificate_that_nobody_trusts_is_named(
     with pytest.raises(UnreachableError) as caught:
         fetch(pinned(upstream, host))
     assert "REQUESTS_CA_BUNDLE and GIT_SSL_CAINFO" in caught.value.details[0]
-    assert not any("upload-pack" in one for one in host.asked)
+    assert not any("upload-pack" in request for request in host.asked)
 
 
 def test_a_tag_that_moved_is_refused_over_https_too(upstream: FakeUpstream, make_host: Callable[..., GitHost]) -> None:

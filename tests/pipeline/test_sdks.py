@@ -53,9 +53,9 @@ def results(developers_cache: Path) -> dict[str, Result]:
 def bundles(result: Result) -> dict[str, tuple[str, ...]]:
     """Return the modules of all bundles of all components."""
     return {
-        f"{one.component.name}/{name}": paths
-        for one in result.components
-        for name, paths in one.bundled.modules.items()
+        f"{component.component.name}/{name}": paths
+        for component in result.components
+        for name, paths in component.bundled.modules.items()
     }
 
 
@@ -105,13 +105,13 @@ def test_source_maps_hold_the_source_and_what_they_lack_is_as_clean(results: dic
         for name, text in zip(sdks.sources(content), json.loads(content)["sourcesContent"], strict=True):
             texts.setdefault(name, set()).add(text.encode())
     mapped, rest = 0, {}
-    for one in results["hardened"].components:
-        for path in {path for paths in one.bundled.modules.values() for path in paths}:
-            file = one.work.path / path.split("?")[0]
+    for component in results["hardened"].components:
+        for path in {path for paths in component.bundled.modules.values() for path in paths}:
+            file = component.work.path / path.split("?")[0]
             if (content := file.read_bytes()) in texts.get(path, ()):
                 mapped += 1
             else:
-                rest[f"{one.component.name}/{path}"] = content
+                rest[f"{component.component.name}/{path}"] = content
     assert mapped > len(rest) > 0
     assert {"strophejs/src/core.js", "lib-jitsi-meet/modules/e2ee/Worker.ts"} <= rest.keys()
     listed = {entry.host for entry in read_hosts(ROOT / HOSTS)}

@@ -58,7 +58,7 @@ def leaving_out(minimeet: Minimeet) -> Minimeet:
     minimeet.write(f"overlays/minimeet/{STUB}", EXPORTS.format(OURS))
     overlays = minimeet.root / "overlays/minimeet/overlays.toml"
     overlays.write_text(overlays.read_text("utf-8") + OVERLAY, "utf-8")
-    hosts = [one | COUNTS.get(one["host"], {}) for one in scan_hosts(minimeet) if one["host"] not in GONE]
+    hosts = [entry | COUNTS.get(entry["host"], {}) for entry in scan_hosts(minimeet) if entry["host"] not in GONE]
     written = (minimeet.root / "hosts.toml").read_text("utf-8")
     others = written[written.index("[[scheme]]") :]
     minimeet.write("hosts.toml", "".join(map(host_table, hosts)) + others)

@@ -75,23 +75,25 @@ def applied(project: Project, tree: str) -> tuple[Applied, ...]:
 def test_series_and_overlays_fit(project: Project, tree: str) -> None:
     """All patches, removals and overlays of all components fit, and there are some."""
     results = applied(project, tree)
-    assert [one.component for one in results] == ["strophejs", "lib-jitsi-meet", "jitsi-meet"]
-    assert all(one.fits for one in results)
-    for one, component in zip(results, project.components, strict=True):
-        assert len(one.results) == len(list(project.patches(component).glob("*.patch")))
-    assert sum(len(one.results) for one in results) > 0
+    assert [result.component for result in results] == ["strophejs", "lib-jitsi-meet", "jitsi-meet"]
+    assert all(result.fits for result in results)
+    for result, component in zip(results, project.components, strict=True):
+        assert len(result.results) == len(list(project.patches(component).glob("*.patch")))
+    assert sum(len(result.results) for result in results) > 0
 
 
 @pytest.mark.parametrize("tree", TREES)
 def test_patched_commits_are_the_same_on_two_runs(project: Project, tree: str) -> None:
     """The patched commit is a function of pin and series."""
-    first, second = ([(one.component, one.commit, one.tree) for one in applied(project, tree)] for _ in range(2))
+    first, second = (
+        [(result.component, result.commit, result.tree) for result in applied(project, tree)] for _ in range(2)
+    )
     assert first == second
 
 
 def test_pin_and_master_are_two_trees(project: Project) -> None:
     """The control of the tests above: they look at different commits."""
-    pin, master = ({one.component: one.base for one in applied(project, tree)} for tree in TREES)
+    pin, master = ({result.component: result.base for result in applied(project, tree)} for tree in TREES)
     assert pin["jitsi-meet"] != master["jitsi-meet"]
     assert pin["lib-jitsi-meet"] != master["lib-jitsi-meet"]
 

@@ -22,10 +22,10 @@ def events(*more: Event, without: str = "", run: str = "call + none", ok: bool =
                 if without != f"{canary.kind}:{witness}"
             ]
     found.append({"run": run, "witness": "browser", "kind": "request", "host": HOST, "url": f"https://{HOST}/"})
-    found += [{"run": run} | one for one in more]
+    found += [{"run": run} | event for event in more]
     found.append({"run": run, "witness": "harness", "kind": "end", "ok": ok})
     times = itertools.count()
-    return [{"t": float(next(times))} | one for one in found]
+    return [{"t": float(next(times))} | event for event in found]
 
 
 def seen(witness: str, kind: str, host: str = "tracker.example", **more: Any) -> Event:

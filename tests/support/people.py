@@ -58,7 +58,9 @@ class Person:
         return (
             answer.get("type", "")
             if answer.get("type") == "result"
-            else next(one.tag.rpartition("}")[2] for error in answer if error.tag.endswith("error") for one in error)
+            else next(
+                child.tag.rpartition("}")[2] for error in answer if error.tag.endswith("error") for child in error
+            )
         )
 
     def leave(self) -> None:

@@ -53,7 +53,7 @@ class Setup:
         """Return the configuration file."""
 
         def names(modules: tuple[str, ...]) -> str:
-            return "{ " + " ".join(f'"{one}";' for one in modules) + " }"
+            return "{ " + " ".join(f'"{module}";' for module in modules) + " }"
 
         paths = ", ".join(f'"{path}"' for path in PLUGINS)
         common = ("roster", "saslauth", "tls", "disco", "ping", "posix", *self.modules)
@@ -211,9 +211,9 @@ def serve(folder: Path, setup: Setup) -> Iterator[Server]:
 
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _number in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
     return ports
 
 

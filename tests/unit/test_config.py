@@ -73,7 +73,7 @@ def test_components_stand_in_build_order_and_the_site_is_last(tmp_path: Path) ->
 
     text = PROJECT + component("top", '"middle", "base"') + component("middle", '"base"') + component("base", "")
     project = load(tmp_path, text)
-    assert [one.name for one in project.components] == ["base", "middle", "top"]
+    assert [part.name for part in project.components] == ["base", "middle", "top"]
     assert project.site.name == "top"
 
 

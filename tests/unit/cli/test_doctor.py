@@ -57,7 +57,7 @@ def test_on_a_complete_machine_all_is_well(project: Project) -> None:
 def test_a_missing_program_is_named_with_its_package(
     project: Project, monkeypatch: pytest.MonkeyPatch, name: str, state: str
 ) -> None:
-    monkeypatch.setattr(shutil, "which", lambda one: None if one == name else "/x")
+    monkeypatch.setattr(shutil, "which", lambda program: None if program == name else "/x")
     finding = found(project, name)
     assert (finding.state, "apt-get install" in finding.remedy) == (state, True)
 

@@ -73,11 +73,11 @@ def far_away(
 def test_a_failure_that_passes_is_no_failure(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     real, pauses, failures = remote.Transfer._once, [], [2]
 
-    def once(one: remote.Transfer, verb: str, words: tuple[str, ...], stdin: str) -> str:
+    def once(transfer: remote.Transfer, verb: str, words: tuple[str, ...], stdin: str) -> str:
         if failures[0]:
             failures[0] -= 1
             raise git.GitCommandError(["git", verb], 128, stderr="fatal: the remote end hung up unexpectedly")
-        return real(one, verb, words, stdin)
+        return real(transfer, verb, words, stdin)
 
     monkeypatch.setattr(remote.Transfer, "_once", once)
     monkeypatch.setattr("time.sleep", pauses.append)

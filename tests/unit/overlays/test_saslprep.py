@@ -68,41 +68,41 @@ def allowed(text: str) -> bool:
         any(map(stringprep.in_table_d2, text))
         or not (stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1]))
     )
-    return bool(text) and not mixed and not any(table(one) for table in PROHIBITED for one in text)
+    return bool(text) and not mixed and not any(table(sign) for table in PROHIBITED for sign in text)
 
 
 def saslprep(text: str) -> str | None:
     """RFC 4013; spaces first, so that U+200B, which is in both tables, is a space, as it is for servers."""
-    mapped = "".join(" " if stringprep.in_table_c12(one) else one for one in text)
-    prepared = normalized("".join(one for one in mapped if not stringprep.in_table_b1(one)))
+    mapped = "".join(" " if stringprep.in_table_c12(sign) else sign for sign in text)
+    prepared = normalized("".join(sign for sign in mapped if not stringprep.in_table_b1(sign)))
     return prepared if allowed(prepared) else None
 
 
 def test_every_code_point_is_prepared_as_rfc_4013_says(overlay: Callable[..., list[Any]]) -> None:
     found = overlay("preparePassword", EVERYTHING)
-    expected = [saslprep(one) for one in EVERYTHING]
-    assert [ascii(one) for one, got, want in zip(EVERYTHING, found, expected, strict=True) if got != want] == []
+    expected = [saslprep(sign) for sign in EVERYTHING]
+    assert [ascii(sign) for sign, got, want in zip(EVERYTHING, found, expected, strict=True) if got != want] == []
     assert (found.count(None) > 100_000, found[0xB2], found[0xAD]) == (True, "2", None)
 
 
 @pytest.mark.parametrize("frame", ["a{}b", "\u0627{}\u0627", "\u0627{}"], ids=["left to right", "right to left", "end"])
 def test_every_code_point_beside_others(overlay: Callable[..., list[Any]], frame: str) -> None:
     """Direction of writing, and what is nothing by itself."""
-    texts = [frame.format(one) for one in IN_USE]
+    texts = [frame.format(sign) for sign in IN_USE]
     found = overlay("preparePassword", texts)
-    assert [ascii(one) for one, got in zip(texts, found, strict=True) if got != saslprep(one)] == []
+    assert [ascii(text) for text, got in zip(texts, found, strict=True) if got != saslprep(text)] == []
 
 
 def test_every_code_point_of_a_user_name_is_normalized(overlay: Callable[..., list[Any]]) -> None:
     """What is nothing for a name is nothing first: a zero-width space, pasted along with it, is no space."""
-    texts = [f"a{one}b" for one in IN_USE]
+    texts = [f"a{sign}b" for sign in IN_USE]
 
     def expected(text: str) -> str:
-        mapped = "".join(one for one in text if not stringprep.in_table_b1(one))
-        return normalized("".join(" " if stringprep.in_table_c12(one) else one for one in mapped)).strip(" ")
+        mapped = "".join(sign for sign in text if not stringprep.in_table_b1(sign))
+        return normalized("".join(" " if stringprep.in_table_c12(sign) else sign for sign in mapped)).strip(" ")
 
     found = overlay("normalizeUserName", texts)
-    assert [ascii(one) for one, got in zip(texts, found, strict=True) if got != expected(one)] == []
+    assert [ascii(name) for name, got in zip(texts, found, strict=True) if got != expected(name)] == []
     assert found[0x200B] == "ab"
 
 
@@ -122,4 +122,4 @@ def test_words_are_prepared_as_rfc_4013_says(overlay: Callable[..., list[Any]]) 
 
     collect()
     found = overlay("preparePassword", texts)
-    assert [ascii(one) for one, got in zip(texts, found, strict=True) if got != saslprep(one)] == []
+    assert [ascii(text) for text, got in zip(texts, found, strict=True) if got != saslprep(text)] == []

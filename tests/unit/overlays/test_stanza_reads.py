@@ -48,7 +48,7 @@ def test_every_read_of_a_stanza_has_a_verdict(
     name: str, developers_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
-    component = next(one for one in config.load(ROOT).components if one.name == name)
+    component = next(part for part in config.load(ROOT).components if part.name == name)
     if not mirror_of(component).exists() or Repository(mirror_of(component)).commit(component.commit) is None:
         pytest.skip(f"the cache does not hold {name} at its pin: run 'make build'")
 

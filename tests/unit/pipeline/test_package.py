@@ -63,9 +63,9 @@ def test_two_trees_made_differently_give_the_same_bytes(area: Path, tmp_path_fac
     (other / "site" / "a/x").chmod(0o700)
     for path in (other / "site").rglob("*"):
         os.utime(path, (1, 1))
-    one, two = pack(area), pack(other)
-    assert one.site.path.read_bytes() == two.site.path.read_bytes()
-    assert one.maps.path.read_bytes() == two.maps.path.read_bytes()
+    first, second = pack(area), pack(other)
+    assert first.site.path.read_bytes() == second.site.path.read_bytes()
+    assert first.maps.path.read_bytes() == second.maps.path.read_bytes()
 
 
 def test_owners_times_and_modes_say_nothing_about_the_machine(area: Path) -> None:

@@ -260,4 +260,4 @@ class TestPropose:
         from hardener.policy.reading import find_hosts  # noqa: PLC0415
 
         finds = tuple(find_hosts(noise + b" https://a.example/ " + noise, "a.js"))
-        assert "a.example" in {one["host"] for one in tomllib.loads(propose(Scanned(1, 1, finds), ()))["host"]}
+        assert "a.example" in {entry["host"] for entry in tomllib.loads(propose(Scanned(1, 1, finds), ()))["host"]}

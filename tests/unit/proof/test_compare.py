@@ -75,14 +75,14 @@ PLANTS: dict[str, tuple[str, Callable[[], Side], str, str]] = {
 
 def found(check: str, rspack: Side, webpack: Side) -> set[tuple[str, str]]:
     """Return what a check finds: what, and on which side."""
-    (one,) = (one for one in checks.inspect(rspack, webpack) if one.check == check)
-    return {(difference.what, difference.only) for difference in one.differences}
+    (result,) = (part for part in checks.inspect(rspack, webpack) if part.check == check)
+    return {(difference.what, difference.only) for difference in result.differences}
 
 
 def test_equal_sides_differ_in_nothing_and_each_check_has_something_to_compare() -> None:
-    for one in checks.inspect(SIDE, TWIN):
-        assert one.differences == (), one.check
-        assert one.compared, one.check
+    for part in checks.inspect(SIDE, TWIN):
+        assert part.differences == (), part.check
+        assert part.compared, part.check
 
 
 @pytest.mark.parametrize("name", PLANTS)
@@ -122,13 +122,14 @@ SEEN = Seen({"libs/w.js": (), "libs/t.js": ("registers T", "gives sound")}, dict
 def test_a_worker_or_worklet_that_does_not_start_is_found(starts: Any, what: str, only: str) -> None:
     assert browser.starts(SEEN, SEEN).differences == ()
     assert (what, only) in {
-        (one.what, one.only) for one in browser.starts(replace(SEEN, starts=starts), SEEN).differences
+        (difference.what, difference.only)
+        for difference in browser.starts(replace(SEEN, starts=starts), SEEN).differences
     }
 
 
 def test_a_worker_that_starts_on_neither_side_is_found() -> None:
     broken = replace(SEEN, starts={"libs/w.js": ("error: x",)})
-    assert {one.only for one in browser.starts(broken, broken).differences} == {"rspack", "webpack"}
+    assert {difference.only for difference in browser.starts(broken, broken).differences} == {"rspack", "webpack"}
 
 
 def test_a_control_that_was_not_noticed_makes_the_run_fail() -> None:

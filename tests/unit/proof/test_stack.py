@@ -213,7 +213,10 @@ def test_image_is_built_once_for_the_same_content(
     tag, made = images.build("web", files, "base-1")
     assert made
     with tarfile.open(tmp_path / "context.tar") as archive:
-        assert {one.name: (one.mode, one.mtime) for one in archive} == {"Dockerfile": (0o644, 0), "run.sh": (0o755, 0)}
+        assert {member.name: (member.mode, member.mtime) for member in archive} == {
+            "Dockerfile": (0o644, 0),
+            "run.sh": (0o755, 0),
+        }
     assert images.build("web", files, "base-1") == (tag, False)
     for changed, on in ((files | {"Dockerfile": b"FROM y"}, "base-1"), (files, "base-2")):
         assert images.build("web", changed, on)[0] != tag
@@ -262,7 +265,9 @@ def test_each_stack_has_addresses_of_its_own_for_the_published_port() -> None:
         edge = stack._edge(name)
         subnet = ipaddress.IPv4Network(edge["EDGE_SUBNET"])
         assert subnet.subnet_of(stack.EDGE)
-        assert {ipaddress.IPv4Address(edge[one]) for one in ("EDGE_GATEWAY", "EDGE_NOBODY")} < set(subnet.hosts())
+        assert {ipaddress.IPv4Address(edge[variable]) for variable in ("EDGE_GATEWAY", "EDGE_NOBODY")} < set(
+            subnet.hosts()
+        )
         seen.add(subnet)
     assert len(seen) == 3
 

@@ -22,14 +22,16 @@ FORMS = ("debian", "docker", "container")
 @pytest.mark.parametrize("form", FORMS)
 def test_a_hardened_server_has_no_door(form: str, tmp_path: Path):
     result = check([clean(form, tmp_path)])
-    assert [f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity == "critical"] == []
+    assert [
+        f"{finding.id} {finding.where} {finding.what}" for finding in result.findings if finding.severity == "critical"
+    ] == []
     assert not result.open
     assert len(result.files) > 1
 
 
 def test_the_hardened_debian_server_has_no_weakness_either(tmp_path: Path):
     result = check([clean("debian", tmp_path)])
-    assert {one.id for one in result.findings} == {"login-names-visible"}
+    assert {finding.id for finding in result.findings} == {"login-names-visible"}
 
 
 @pytest.mark.parametrize("plant", DOORS, ids=str)
@@ -37,8 +39,8 @@ def test_a_planted_door_is_found_where_it_stands(plant: Plant, tmp_path: Path):
     root = clean(plant.form, tmp_path)
     line = plant.plant(root)
     result = check([root])
-    found = [one for one in result.findings if one.id == plant.id and one.severity == "critical"]
-    assert found, f"found only {[one.id for one in result.findings]}"
+    found = [finding for finding in result.findings if finding.id == plant.id and finding.severity == "critical"]
+    assert found, f"found only {[finding.id for finding in result.findings]}"
     assert result.open
     assert_there(plant, line, found, root)
 
@@ -46,22 +48,22 @@ def test_a_planted_door_is_found_where_it_stands(plant: Plant, tmp_path: Path):
 @pytest.mark.parametrize("plant", WEAKNESSES, ids=str)
 def test_a_planted_weakness_is_found_where_it_stands(plant: Plant, tmp_path: Path):
     root = clean(plant.form, tmp_path)
-    before = {(one.id, one.file, one.line) for one in check([root]).findings}
+    before = {(finding.id, finding.file, finding.line) for finding in check([root]).findings}
     line = plant.plant(root)
-    found = [one for one in check([root]).findings if one.id == plant.id]
+    found = [finding for finding in check([root]).findings if finding.id == plant.id]
     assert found
-    assert plant.id == "login-names-visible" or {(one.id, one.file, one.line) for one in found} - before
+    assert plant.id == "login-names-visible" or {(finding.id, finding.file, finding.line) for finding in found} - before
     assert_there(plant, line, found, root)
 
 
 def assert_there(plant: Plant, line: int | None, found: list, root: Path):
     if line is None:
         return
-    places = [one.where for one in found]
+    places = [finding.where for finding in found]
     if line == 0:  # nothing is set, or the place is another than the planted one: found is enough
         return
     file = plant.file.replace("prosody/conf.avail", "prosody/conf.d")  # read by its link
-    assert (str(root / file), line) in {(one.file, one.line) for one in found}, places
+    assert (str(root / file), line) in {(finding.file, finding.line) for finding in found}, places
 
 
 def test_every_finding_of_the_catalogue_has_a_planted_mistake():
@@ -84,21 +86,21 @@ def our_own_stack(root: Path) -> Path:
 def test_our_own_stack_passes_with_the_jicofo_settings_that_we_ship(tmp_path: Path, roles: str):
     root = our_own_stack(tmp_path)
     shutil.copy(STACK.parent / f"server/jicofo/{roles}.conf", root / "jicofo.conf")
-    found = [one for one in check([root]).findings if one.severity != "note"]
-    assert [one.id for one in found] == ["web-cleartext"]  # a warning: a stack on 127.0.0.1
+    found = [finding for finding in check([root]).findings if finding.severity != "note"]
+    assert [finding.id for finding in found] == ["web-cleartext"]  # a warning: a stack on 127.0.0.1
 
 
 def test_the_stand_in_alone_is_no_jicofo(tmp_path: Path):
     """Without jicofo's own settings it is unknown who becomes moderator."""
-    doors = [one for one in check([our_own_stack(tmp_path)]).findings if one.severity == "critical"]
-    assert [one.what for one in doors] == ["no jicofo.conf here: who becomes moderator is not known"]
+    doors = [finding for finding in check([our_own_stack(tmp_path)]).findings if finding.severity == "critical"]
+    assert [finding.what for finding in doors] == ["no jicofo.conf here: who becomes moderator is not known"]
 
 
 def test_nothing_to_read_is_no_pass(tmp_path: Path):
     (tmp_path / "etc").mkdir()
     result = check([tmp_path / "etc"])
     assert result.open
-    assert {one.what.split(":")[0] for one in result.findings if one.id == "cannot-tell"} == {
+    assert {finding.what.split(":")[0] for finding in result.findings if finding.id == "cannot-tell"} == {
         "no configuration of Prosody here",
         "no jicofo.conf here",
     }
@@ -118,8 +120,10 @@ def test_a_link_out_of_the_folder_is_told_and_not_followed(tmp_path: Path):
     outside.write_text('VirtualHost "stolen" { authentication = "anonymous" }\n')
     (root / "prosody/conf.d/more.cfg.lua").symlink_to(outside)
     result = check([root])
-    assert not any("stolen" in one.what for one in result.findings)
-    assert any("outside of the folder" in one.what and one.severity == "critical" for one in result.findings)
+    assert not any("stolen" in finding.what for finding in result.findings)
+    assert any(
+        "outside of the folder" in finding.what and finding.severity == "critical" for finding in result.findings
+    )
 
 
 def test_a_linked_folder_outside_is_told_and_not_followed(tmp_path: Path):
@@ -128,8 +132,10 @@ def test_a_linked_folder_outside_is_told_and_not_followed(tmp_path: Path):
     (tmp_path / "elsewhere/more.cfg.lua").write_text('VirtualHost "stolen" { authentication = "anonymous" }\n')
     (root / "prosody/conf.d").symlink_to(tmp_path / "elsewhere")
     result = check([root])
-    assert not any("stolen" in one.what for one in result.findings)
-    assert any("outside of the folder" in one.what and one.severity == "critical" for one in result.findings)
+    assert not any("stolen" in finding.what for finding in result.findings)
+    assert any(
+        "outside of the folder" in finding.what and finding.severity == "critical" for finding in result.findings
+    )
 
 
 def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -144,7 +150,7 @@ def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(type(jicofo), "open", refuse)
     result = check([root])
-    assert any("Permission denied" in one.what and one.severity == "critical" for one in result.findings)
+    assert any("Permission denied" in finding.what and finding.severity == "critical" for finding in result.findings)
 
 
 def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -164,7 +170,7 @@ def test_no_secret_is_ever_said(form: str, tmp_path: Path, capsys: pytest.Captur
     secrets = ["Xq3vD8mKc1RzT5yWb7NhJ2", "pL9sG4dVx6QeU2kYm8BnC3", "3f0b8f3b1a5f4c6d9e2a7c5b8d1e4f60", "9a7c5b8d1e4f60"]
     main.main(["check-server", str(root), "--json"])
     said = "".join(capsys.readouterr())
-    assert not [one for one in secrets if one in said]
+    assert not [secret for secret in secrets if secret in said]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +199,7 @@ def test_the_verb_exits_with_seven_and_says_the_same_as_json(tmp_path: Path, cap
     (root / ".env").write_text((root / ".env").read_text().replace("ENABLE_GUESTS=0", "ENABLE_GUESTS=1"))
     assert main.main(["check-server", str(root / ".env"), "--json"]) == 7
     captured = capsys.readouterr()
-    finding = next(one for one in json.loads(captured.out)["findings"] if one["id"] == "guest-vhost")
+    finding = next(entry for entry in json.loads(captured.out)["findings"] if entry["id"] == "guest-vhost")
     assert finding["fix"] == finding["cure"] == "ENABLE_GUESTS=0"  # the former name of the key stays
     assert f"{root / '.env'}:{finding['line']} (ENABLE_GUESTS)" in captured.err
     assert "ENABLE_GUESTS=0" in captured.err
@@ -210,15 +216,17 @@ def test_env_and_compose_file_may_be_named_one_by_one(tmp_path: Path):
     override.write_text("services: { prosody: { environment: { ENABLE_GUESTS: '1' } } }\n")
     assert not check([root / ".env", root / "docker-compose.yml"]).open
     result = check([root / ".env", root / "docker-compose.yml", override])
-    assert [(one.file, one.line) for one in result.findings if one.id == "guest-vhost"] == [(str(override), 1)]
+    assert [(finding.file, finding.line) for finding in result.findings if finding.id == "guest-vhost"] == [
+        (str(override), 1)
+    ]
 
 
 def test_cures_are_for_the_form_that_was_read(tmp_path: Path):
     (tmp_path / "a").mkdir()
     root = clean("container", tmp_path)
-    plant = next(one for one in DOORS if one.form == "container" and one.id == "guest-vhost")
+    plant = next(door for door in DOORS if door.form == "container" and door.id == "guest-vhost")
     plant.plant(root)
-    (found,) = [one for one in check([root]).findings if one.id == "guest-vhost"]
+    (found,) = [finding for finding in check([root]).findings if finding.id == "guest-vhost"]
     assert found.fix == "ENABLE_GUESTS=0"
 
 
@@ -232,8 +240,8 @@ def test_what_cannot_be_checked_is_an_error_with_a_hint(name: str, hint: str, tm
 
 def test_an_unknown_module_is_no_door_once_somebody_vouches_for_it(tmp_path: Path):
     root = clean("docker", tmp_path)
-    next(one for one in DOORS if (one.id, one.form) == ("module-unknown", "docker")).plant(root)
-    assert [one.id for one in check([root]).findings if one.severity == "critical"] == ["module-unknown"]
+    next(plant for plant in DOORS if (plant.id, plant.form) == ("module-unknown", "docker")).plant(root)
+    assert [finding.id for finding in check([root]).findings if finding.severity == "critical"] == ["module-unknown"]
     result = check([root], ["home_made"])
     assert not result.open
     assert result.vouched == ("home_made",)

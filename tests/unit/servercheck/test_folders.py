@@ -27,7 +27,9 @@ def write(root: Path, contents: dict[str, str]) -> Path:
 
 def found(result: Checked, *severities: str) -> list[str]:
     return [
-        f"{one.id} {one.where} {one.what}" for one in result.findings if one.severity in (severities or ("critical",))
+        f"{finding.id} {finding.where} {finding.what}"
+        for finding in result.findings
+        if finding.severity in (severities or ("critical",))
     ]
 
 
@@ -194,8 +196,11 @@ def test_what_is_no_configuration_file_is_one_doubt(change, name: str, tmp_path:
     result = check([root])
     reasons = ("regular file", "larger than", "binary file")
     shown = name.replace("conf.avail", "conf.d").replace("sites-available", "sites-enabled")
-    assert len([one for one in found(result) if shown in one and any(reason in one for reason in reasons)]) == 1
-    assert shown not in {one.removeprefix(f"{root}/") for one in result.files}
+    assert (
+        len([finding for finding in found(result) if shown in finding and any(reason in finding for reason in reasons)])
+        == 1
+    )
+    assert shown not in {file.removeprefix(f"{root}/") for file in result.files}
 
 
 def test_more_files_and_bytes_than_a_deployment_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -227,7 +232,7 @@ def test_apaches_files_are_not_read_as_nginx(tmp_path: Path):
     text = "<VirtualHost *:443>\n    ProxyPass /http-bind http://127.0.0.1:5280/http-bind\n</VirtualHost>\n"
     write(root, {"apache2/sites-enabled/meet.conf": text})
     assert found(check([root])) == []
-    assert [one for one in found(check([root]), "note") if "Apache" in one]
+    assert [finding for finding in found(check([root]), "note") if "Apache" in finding]
 
 
 @pytest.mark.parametrize("name", ["proxy_params_no_auth", "proxy_params_with_auth", "/etc/nginx/fastcgi_params"])
@@ -256,7 +261,7 @@ def test_a_format_that_is_not_read_is_named_with_what_to_give_instead(name: str,
     root = write(tmp_path / "given", {name: text})
     result = check([root])
     assert result.open
-    (reason,) = [one.what for one in result.findings if words in one.what]
+    (reason,) = [finding.what for finding in result.findings if words in finding.what]
     assert "check " in reason
     hardened = write(clean("debian", tmp_path), {name: text})
     assert found(check([hardened])) == []
@@ -272,6 +277,6 @@ def test_a_yaml_file_that_is_no_compose_file_is_named(text: str, words: str, tmp
 
 def test_of_many_findings_of_one_kind_in_a_file_the_first_are_shown(tmp_path: Path):
     root = write(stock(tmp_path), {"nginx/conf.d/x.conf": "}\n" * 10_000})
-    of_file = [one for one in check([root]).findings if one.file.endswith("x.conf")]
+    of_file = [finding for finding in check([root]).findings if finding.file.endswith("x.conf")]
     assert len(of_file) == 21
     assert of_file[-1].what.startswith("9980 more of this kind")

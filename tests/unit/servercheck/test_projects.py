@@ -142,7 +142,11 @@ def test_a_project_is_read_as_docker_compose_reads_it(finds: str, edits: list, f
         text = (root / name).read_text()
         assert old in text
         (root / name).write_text(text.replace(old, new, 1) if old else text + new)
-    critical = [f"{one.id} {one.where} {one.what}" for one in check([root]).findings if one.severity == "critical"]
+    critical = [
+        f"{finding.id} {finding.where} {finding.what}"
+        for finding in check([root]).findings
+        if finding.severity == "critical"
+    ]
     if finds:
         assert any(text.startswith(f"{finds} ") for text in critical), critical
     else:
@@ -159,7 +163,7 @@ def test_each_name_of_a_compose_file_is_found(name: str, tmp_path: Path):
 def test_without_an_env_file_nothing_is_asserted(tmp_path: Path):
     root = clean("docker", tmp_path)
     (root / ".env").unlink()
-    critical = {(one.id, one.what) for one in check([root]).findings if one.severity == "critical"}
+    critical = {(finding.id, finding.what) for finding in check([root]).findings if finding.severity == "critical"}
     assert critical == {("cannot-tell", "no .env is here: what compose passes on is not known")}
 
 
@@ -167,7 +171,7 @@ def test_a_variable_that_compose_fills_with_nothing_is_no_assertion(tmp_path: Pa
     root = clean("docker", tmp_path)
     text = (root / COMPOSE).read_text()
     (root / COMPOSE).write_text(text.replace("      - ENABLE_GUESTS\n", "      - ENABLE_GUESTS=${GUESTS}\n"))
-    assert {one.id for one in check([root]).findings if one.severity == "critical"} <= {"cannot-tell"}
+    assert {finding.id for finding in check([root]).findings if finding.severity == "critical"} <= {"cannot-tell"}
 
 
 def test_the_env_file_beside_a_compose_file_is_read_without_being_named(tmp_path: Path):

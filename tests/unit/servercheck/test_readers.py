@@ -43,7 +43,7 @@ def test_options_belong_to_the_host_above_them_and_inherit_the_global_ones():
         Component "c" "muc" { restrict_room_creation = true }
         after = 1
     """)
-    assert [(one.name, made.provider(one).value) for one in made.hosts] == [("a", "token"), ("b", "internal_hashed")]
+    assert [(host.name, made.provider(host).value) for host in made.hosts] == [("a", "token"), ("b", "internal_hashed")]
     assert made.components[0].module == "muc"
     assert made.components[0].settings["restrict_room_creation"].value is True
     assert "after" in made.sections[GLOBAL].settings  # braces close the section
@@ -100,7 +100,7 @@ def test_what_needs_running_is_told_as_unknown(source: str):
     made, doubts = prosody(f"authentication = {source}\n")
     setting = made.sections[GLOBAL].settings["authentication"]
     assert isinstance(setting.value, Unknown) or not setting.value.complete
-    assert [(one.where.line, one.vital) for one in doubts] == [(1, True)]
+    assert [(doubt.where.line, doubt.vital) for doubt in doubts] == [(1, True)]
 
 
 def test_a_host_in_an_if_counts_as_there_and_its_options_as_unknown():
@@ -113,13 +113,13 @@ def test_a_host_in_an_if_counts_as_there_and_its_options_as_unknown():
 def test_what_stands_behind_a_mistake_is_still_read():
     made, doubts = prosody('x = = 3\nVirtualHost "g"\nauthentication = "anonymous"\n')
     assert made.provider(made.hosts[0]).value == "anonymous"
-    assert any("not valid Lua" in one.reason for one in doubts)
+    assert any("not valid Lua" in doubt.reason for doubt in doubts)
 
 
 def test_comments_count_for_nothing():
     made, doubts = prosody('-- VirtualHost "g"\n--[[\nVirtualHost "h"\n]]\nmodules_enabled = {\n "a"; -- "b";\n}\n')
     assert made.hosts == []
-    assert [one.value for one in strings(made.own(GLOBAL, "modules_enabled"))] == ["a"]
+    assert [setting.value for setting in strings(made.own(GLOBAL, "modules_enabled"))] == ["a"]
     assert doubts == []
 
 
@@ -135,7 +135,7 @@ def test_paths_and_objects_mean_the_same_and_the_last_one_wins():
     """)
     assert value(settings, "jicofo.conference.enable-auto-owner") == (False, 3)
     assert settings["jicofo.authentication.authentication-lifetime"].value == "1 hour"
-    assert [one.value for one in settings["jicofo.conference.x"].value.items] == [1, "2"]
+    assert [setting.value for setting in settings["jicofo.conference.x"].value.items] == [1, "2"]
     assert doubts == []
 
 
@@ -156,13 +156,13 @@ def test_substitutions_are_unknown(text: str):
 def test_what_cannot_be_read_is_told(text: str):
     _, doubts = conf(text)
     assert doubts
-    assert all(one.vital for one in doubts)
+    assert all(doubt.vital for doubt in doubts)
 
 
 def test_a_broken_line_does_not_tell_its_secret():
     _, doubts = conf('password = ok\n"hunter2hunter2" "x"\n= "hunter2"\n[ "hunter2" = ]\n')
     assert doubts
-    assert "hunter2" not in "".join(one.reason for one in doubts)
+    assert "hunter2" not in "".join(doubt.reason for doubt in doubts)
 
 
 # --- config.js
@@ -244,7 +244,7 @@ def test_env_files_are_read_as_compose_reads_them(line: str, result: str):
 @pytest.mark.parametrize("line", ["A=$C", "A=${C}", "A", "just words", 'A="open'])
 def test_what_comes_from_the_shell_is_told(line: str):
     _, doubts = dotenv.read(line, ".env")
-    assert [one.vital for one in doubts] == [True]
+    assert [doubt.vital for doubt in doubts] == [True]
 
 
 def test_values_that_double_at_each_step_reach_a_limit():
@@ -273,13 +273,13 @@ def test_merged_and_own_variables_of_a_service():
               ENABLE_GUESTS: "0"
               AUTH_TYPE:
     """)
-    one = found["prosody"]
-    assert {name: setting.value for name, setting in one.environment.items()} == {
+    service = found["prosody"]
+    assert {name: setting.value for name, setting in service.environment.items()} == {
         "ENABLE_AUTH": "1",
         "ENABLE_GUESTS": "0",
     }
-    assert set(one.passed) == {"AUTH_TYPE"}
-    assert one.upstream
+    assert set(service.passed) == {"AUTH_TYPE"}
+    assert service.upstream
     assert doubts == []
 
 
@@ -291,7 +291,7 @@ def test_merged_and_own_variables_of_a_service():
 )  # fmt: skip
 def test_ports_that_others_reach(port: str, open_: bool):
     found, _ = services(f"services: {{ prosody: {{ image: jitsi/prosody, ports: [{port}] }} }}")
-    assert [one.service for one in found["prosody"].ports] == (["c2s"] if open_ else [])
+    assert [reached.service for reached in found["prosody"].ports] == (["c2s"] if open_ else [])
 
 
 def test_yaml_that_is_none_and_services_from_elsewhere_are_told():

@@ -68,7 +68,7 @@ def test_every_finding_is_in_the_report_on_its_line(tmp_path: Path, capsys: pyte
         for place in [result["locations"][0]["physicalLocation"]]
     ]
     expected = check([root]).findings
-    assert found == [(one.id, one.file, one.line) for one in expected]
+    assert found == [(finding.id, finding.file, finding.line) for finding in expected]
     assert {result["level"] for result in log["runs"][0]["results"]} >= {"error", "note"}
 
 

@@ -45,7 +45,7 @@ def stock(show, tmp_path: Path) -> Path:
 
 
 def doors(folder: Path) -> set[str]:
-    return {one.id for one in check([folder]).findings if one.severity == "critical"}
+    return {finding.id for finding in check([folder]).findings if finding.severity == "critical"}
 
 
 def switch_on(folder: Path, *names: str):
@@ -58,8 +58,10 @@ def switch_on(folder: Path, *names: str):
 
 def test_stock_settings_leave_open_who_comes_in_and_who_moderates(stock: Path):
     found = check([stock]).findings
-    assert {one.id for one in found if one.severity == "critical"} == {"anonymous-login", "auto-owner"}
-    assert {"csp-missing", "web-cleartext", "cors-any-origin", "bridge-foreign-stun"} <= {one.id for one in found}
+    assert {finding.id for finding in found if finding.severity == "critical"} == {"anonymous-login", "auto-owner"}
+    assert {"csp-missing", "web-cleartext", "cors-any-origin", "bridge-foreign-stun"} <= {
+        finding.id for finding in found
+    }
 
 
 def test_upstreams_own_login_switch_closes_both_and_its_guests_open_one_again(stock: Path):
@@ -108,4 +110,4 @@ def test_upstreams_compose_file_passes_on_all_that_login_and_roles_hang_on(stock
     names = {name for part in compose_project.NEEDED.values() for name in part.split()}
     with (stock / ".env").open("a") as file:
         file.writelines(f"{name}=\n" for name in sorted(names))
-    assert not [one.what for one in check([stock]).findings if one.id == "env-not-passed"]
+    assert not [finding.what for finding in check([stock]).findings if finding.id == "env-not-passed"]

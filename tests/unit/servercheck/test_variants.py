@@ -224,7 +224,7 @@ def test_each_form_of_a_mistake_is_found_and_what_is_right_is_not(variant: Varia
         compose.write_text(compose.read_text().replace("      - AUTH_TYPE\n", "      - AUTH_TYPE\n" + text, 1))
     variant.apply(root)
     result = check([root])
-    found = {one.id for one in result.findings if one.severity == variant.severity}
+    found = {finding.id for finding in result.findings if finding.severity == variant.severity}
     if variant.finds:
         assert variant.finds in found
     else:
@@ -234,4 +234,4 @@ def test_each_form_of_a_mistake_is_found_and_what_is_right_is_not(variant: Varia
 def test_a_private_port_is_open_only_where_prosody_is_told_so(tmp_path: Path):
     root = clean("debian", tmp_path)
     (root / MAIN).write_text((root / MAIN).read_text().replace('http_interfaces = { "127.0.0.1", "::1" }\n', ""))
-    assert "http-open" not in {one.id for one in check([root]).findings}
+    assert "http-open" not in {finding.id for finding in check([root]).findings}

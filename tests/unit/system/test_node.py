@@ -114,7 +114,7 @@ def test_npm_has_the_users_settings_and_recipes_have_not(fake: FakeNode, tmp_pat
     fake.result = {}
     node.npm_ci(tmp_path)
     node.recipe("bundle.cjs", {"root": tmp_path})
-    assert {one for one, words in zip(fake.upstreams, fake.calls, strict=True) if "ci" in words} == {False}
+    assert {upstream for upstream, words in zip(fake.upstreams, fake.calls, strict=True) if "ci" in words} == {False}
     assert fake.upstreams[-1] is True
 
 

@@ -59,16 +59,16 @@ class TestKey:
         assert stamps.key(value) == stamps.key(dict(reversed(value.items())))
 
     @given(VALUE, VALUE)
-    def test_different_values_have_different_keys(self, one: object, other: object) -> None:
-        if repr(one) != repr(other) and one != other:
-            assert stamps.key(one) != stamps.key(other)
+    def test_different_values_have_different_keys(self, left: object, right: object) -> None:
+        if repr(left) != repr(right) and left != right:
+            assert stamps.key(left) != stamps.key(right)
 
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("left", "right"),
         [(("ab", "c"), ("a", "bc")), (("a",), ("a", "")), ((["a"], []), ([], ["a"])), ((1,), ("1",)), ((None,), ("",))],
     )
-    def test_parts_do_not_run_into_each_other(self, one: tuple, other: tuple) -> None:
-        assert stamps.key(*one) != stamps.key(*other)
+    def test_parts_do_not_run_into_each_other(self, left: tuple, right: tuple) -> None:
+        assert stamps.key(*left) != stamps.key(*right)
 
     def test_paths_and_bytes_have_keys(self) -> None:
         assert stamps.key(Path("/a"), b"\xff") == stamps.key("/a", "ff")
@@ -81,15 +81,15 @@ class TestFolderDigest:
     """Names and contents, nothing else."""
 
     def test_times_and_modes_do_not_matter(self, tmp_path: Path) -> None:
-        one, other = (write_files(tmp_path / name, {"a/b": "x", "c": "y"}) for name in ("one", "other"))
-        os.utime(other / "c", (1, 1))
-        (other / "c").chmod(0o600)
-        assert stamps.folder_digest(one) == stamps.folder_digest(other)
+        left, right = (write_files(tmp_path / name, {"a/b": "x", "c": "y"}) for name in ("left", "right"))
+        os.utime(right / "c", (1, 1))
+        (right / "c").chmod(0o600)
+        assert stamps.folder_digest(left) == stamps.folder_digest(right)
 
     @pytest.mark.parametrize("files", [{"a": "x"}, {"a": "x", "b": "z"}, {"a": "xy", "b": ""}, {"a": "y", "b": "x"}])
     def test_names_and_contents_matter(self, tmp_path: Path, files: dict[str, str]) -> None:
-        one, other = write_files(tmp_path / "one", {"a": "x", "b": "y"}), write_files(tmp_path / "other", files)
-        assert stamps.folder_digest(one) != stamps.folder_digest(other)
+        left, right = write_files(tmp_path / "left", {"a": "x", "b": "y"}), write_files(tmp_path / "right", files)
+        assert stamps.folder_digest(left) != stamps.folder_digest(right)
 
     def test_a_missing_folder_is_an_empty_one(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()

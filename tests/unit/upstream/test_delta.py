@@ -74,8 +74,8 @@ class TestDetectors:
 
         delta = compared(tmp_path, {path: before + text.encode() + b"\n"})
 
-        fresh = [one for one in delta.fresh[name] if one.place.value == value]
-        assert [(one.place.path, one.unknown) for one in fresh] == [(path, True)]
+        fresh = [addition for addition in delta.fresh[name] if addition.place.value == value]
+        assert [(addition.place.path, addition.unknown) for addition in fresh] == [(path, True)]
         lines = (before.decode() + text).split("\n")
         assert lines[fresh[0].place.line - 1].strip() == fresh[0].place.text
 
@@ -83,8 +83,8 @@ class TestDetectors:
     def test_control_of_a_blind_detector_fails_the_report(self, monkeypatch, name):
         """An empty report must not come from a pattern that matches nothing any more."""
         blind = tuple(
-            dataclasses.replace(one, find=lambda _path, _text: iter(())) if one.name == name else one
-            for one in detectors.DETECTORS
+            dataclasses.replace(detector, find=lambda _path, _text: iter(())) if detector.name == name else detector
+            for detector in detectors.DETECTORS
         )
         monkeypatch.setattr(detectors, "DETECTORS", blind)
 
@@ -121,7 +121,9 @@ class TestTrees:
         """Is reported, but not as unknown: a file that did not change names it."""
         delta = compared(tmp_path, {"src/app.ts": OLD["src/app.ts"] + b"go('https://elsewhere.example/');\n"})
 
-        assert [(one.place.value, one.unknown) for one in delta.fresh["hosts"]] == [("elsewhere.example", False)]
+        assert [(addition.place.value, addition.unknown) for addition in delta.fresh["hosts"]] == [
+            ("elsewhere.example", False)
+        ]
 
     def test_what_the_build_never_reads_is_left_out(self, tmp_path):
         """A mobile app's hosts are not ours."""
@@ -240,7 +242,9 @@ release = "v1"
 
         answer = json.loads(capsys.readouterr().out)
         assert code == 0
-        assert [one["place"]["value"] for one in answer["components"][0]["fresh"]["hosts"]] == ["tracker.example"]
+        assert [addition["place"]["value"] for addition in answer["components"][0]["fresh"]["hosts"]] == [
+            "tracker.example"
+        ]
         markdown = (root / ".work/delta" / f"v1..{new[:12]}.md").read_text("utf-8")
         assert "### sendBeacon" in markdown
         assert "tracker.example" in markdown

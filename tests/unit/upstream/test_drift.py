@@ -189,7 +189,7 @@ class TestTrees:
         trees.read([first, second, first])
 
         for commit in (first, second):
-            listed = {path: one for path, one in history.entries(commit).items() if not path.startswith("lang/")}
+            listed = {path: entry for path, entry in history.entries(commit).items() if not path.startswith("lang/")}
             assert trees.files(commit) == listed
         assert trees.files(second)["a/b/run.sh"].mode == EXECUTABLE
         assert not {"link", "sub"} & trees.files(second).keys()
@@ -273,8 +273,8 @@ class TestStack:
         cells = Engine(history, read, {}).fill(upstream.commits)
         for commit in upstream.commits:
             expected = {
-                one.name: (one.status, one.offsets, one.detail)
-                for one in try_apply("fake", upstream.path, commit, patches).results
+                result.name: (result.status, result.offsets, result.detail)
+                for result in try_apply("fake", upstream.path, commit, patches).results
             }
             assert {n: (c.status, c.offsets, c.detail) for n, c in cells[commit].items()} == expected
 

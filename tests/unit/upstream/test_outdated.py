@@ -37,19 +37,23 @@ ref = "refs/tags/stable/meet_90"
 def test_newer_by_number_not_by_spelling(project: config.Project, upstream: FakeUpstream) -> None:
     for tag in ("stable/meet_89", "stable/meet_100", "stable/meet_91", "stable/meet_${VERSION}", "meet_101"):
         upstream.tag(tag, annotated=tag.endswith("1"))
-    (one,) = outdated(project, {})
-    assert (one.pinned, one.newer, one.note) == ("stable/meet_90", ("stable/meet_91", "stable/meet_100"), "")
+    (release,) = outdated(project, {})
+    assert (release.pinned, release.newer, release.note) == (
+        "stable/meet_90",
+        ("stable/meet_91", "stable/meet_100"),
+        "",
+    )
 
 
 def test_the_newest_is_not_outdated(project: config.Project) -> None:
-    (one,) = outdated(project, {})
-    assert one.newer == ()
+    (release,) = outdated(project, {})
+    assert release.newer == ()
 
 
 def test_a_mirror_without_tags_is_said_not_taken_for_up_to_date(project: config.Project, tmp_path: Path) -> None:
     other = FakeUpstream.with_release(tmp_path / "other.git")
-    (one,) = outdated(project, {"fake": [str(other.path)]})
-    assert one.note == "no tag like stable/meet_90 there"
+    (release,) = outdated(project, {"fake": [str(other.path)]})
+    assert release.note == "no tag like stable/meet_90 there"
 
 
 def test_a_source_that_is_not_there_is_code_4(project: config.Project, tmp_path: Path) -> None:

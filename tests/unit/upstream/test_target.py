@@ -29,7 +29,9 @@ def goal(world: World) -> Callable[..., Goal]:
 
     def resolved(wanted: str, **given: str) -> Goal:
         project = config.load(world.root)
-        histories = {one.name: open_history(one, [one.repository]) for one in project.components}
+        histories = {
+            component.name: open_history(component, [component.repository]) for component in project.components
+        }
         return resolve(project, histories, wanted, given)
 
     return resolved

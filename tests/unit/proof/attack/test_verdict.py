@@ -62,7 +62,9 @@ def test_stanzas(answer: str, expected: Verdict) -> None:
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [("", Verdict.REFUSED), ("host-unknown", Verdict.REFUSED), ("policy-violation", Verdict.REFUSED)]
-    + [(one, Verdict.UNCLEAR) for one in ("internal-server-error", "system-shutdown", "see-other-host", "HTTP 502")],
+    + [
+        (cause, Verdict.UNCLEAR) for cause in ("internal-server-error", "system-shutdown", "see-other-host", "HTTP 502")
+    ],
 )
 def test_ends_of_streams(condition: str, expected: Verdict) -> None:
     assert verdict.of_closing(condition).verdict == expected
@@ -102,7 +104,9 @@ def test_a_way_that_ends_early_never_counts_as_refused_unless_the_server_ended_i
 
 
 def test_one_unclear_attempt_spoils_a_run_and_an_empty_run_is_not_clean() -> None:
-    attempts = [Transcript().attempt("n", "a", "t", one("because")) for one in (refused, succeeded, unclear)]
+    attempts = [
+        Transcript().attempt("n", "a", "t", judgement("because")) for judgement in (refused, succeeded, unclear)
+    ]
     assert Attacked(TARGET, (attempts[0],), (), 1.0).clean
     assert not Attacked(TARGET, (attempts[0], attempts[1]), (), 1.0).clean
     assert not Attacked(TARGET, (attempts[0], attempts[2]), (), 1.0).clean

@@ -36,8 +36,8 @@ def test_the_keys_are_upstreams(file: str, listed: tuple[str, ...]) -> None:
 
 
 def test_every_key_is_tried_once() -> None:
-    config = [key for one in ATTACKS if one.name.startswith("keys-") for key in one.config]
-    interface = [key for one in ATTACKS if one.name.startswith("interface-") for key in one.interface]
+    config = [key for attack in ATTACKS if attack.name.startswith("keys-") for key in attack.config]
+    interface = [key for attack in ATTACKS if attack.name.startswith("interface-") for key in attack.interface]
     assert sorted(config) == sorted(override_keys.CONFIG)
     assert sorted(interface) == sorted(override_keys.INTERFACE)
 
@@ -60,7 +60,7 @@ def test_the_link_carries_the_values() -> None:
         "x", "link", "", (), config={"a.b": [1, "&#"]}, interface={"C": True}, fragment="d=1", query="jwt=t"
     )
     parts = urlsplit(attack.address("/room"))
-    values = dict(one.split("=", 1) for one in parts.fragment.split("&"))
+    values = dict(parameter.split("=", 1) for parameter in parts.fragment.split("&"))
     assert (parts.path, parts.query) == ("/room", "jwt=t")
     assert json.loads(unquote(values["config.a.b"])) == [1, "&#"]
     assert (values["interfaceConfig.C"], values["d"]) == ("true", "1")
@@ -68,14 +68,14 @@ def test_the_link_carries_the_values() -> None:
 
 
 def test_names_are_unique_and_journeys_known() -> None:
-    assert len({one.name for one in ATTACKS}) == len(ATTACKS)
-    assert all(set(one.journeys) <= set(JOURNEYS) and one.journeys for one in ATTACKS)
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+    assert all(set(attack.journeys) <= set(JOURNEYS) and attack.journeys for attack in ATTACKS)
 
 
 def test_plan() -> None:
     everything = campaign.plan()
     assert {journey.name for journey, _attack in everything} == set(JOURNEYS)
-    assert {attack.name for _journey, attack in everything} == {NONE.name} | {one.name for one in ATTACKS}
+    assert {attack.name for _journey, attack in everything} == {NONE.name} | {attack.name for attack in ATTACKS}
     names = [campaign.name_of(*pair) for pair in campaign.plan(["call", "call-mallory+giphy", "watchrtc"])]
     assert names == ["call + none", "call-mallory + watchrtc", "call-mallory + giphy"]
     with pytest.raises(UsageError, match="nonsense"):

@@ -50,9 +50,9 @@ DOCS = Path(__file__).parents[4] / "docs" / "auditor.md"
 
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> StubStream:
-    one = StubStream(Conversation(DOMAIN, door=Door(("SCRAM-SHA-1",))))
-    monkeypatch.setattr(Real, "stream", lambda _self: one)
-    return one
+    stream = StubStream(Conversation(DOMAIN, door=Door(("SCRAM-SHA-1",))))
+    monkeypatch.setattr(Real, "stream", lambda _self: stream)
+    return stream
 
 
 def servers(password: str = PASSWORD) -> Real:
@@ -63,33 +63,33 @@ def test_the_hostile_participant_logs_in_says_all_and_leaves(wire: StubStream) -
     hostile = Mallory(
         presence="<email>m@evil.example</email>", chat=("a < b",), presence_after="<etherpad>x</etherpad>"
     )
-    with Peer(servers(), USER) as one:
-        one.come(ROOM, hostile)
-        one.play(hostile, "the end")
+    with Peer(servers(), USER) as peer:
+        peer.come(ROOM, hostile)
+        peer.play(hostile, "the end")
     assert wire.talk.account == f"{USER}@{DOMAIN}"
     room = [ET.fromstring(text) for text in wire.sent if ROOM in text]
-    assert [(stanzas.local(one), one.get("type")) for one in room] == [
+    assert [(stanzas.local(stanza), stanza.get("type")) for stanza in room] == [
         ("presence", None),
         ("presence", None),
         ("message", "groupchat"),
         ("message", "groupchat"),
         ("presence", "unavailable"),
     ]
-    assert {one.get("to") for one in room if stanzas.local(one) == "presence"} == {f"{ROOM}/{MALLORY}"}
-    assert [stanzas.local(one) for one in room[1]] == ["nick", "email", "etherpad"]
-    assert [one[0].text for one in room if stanzas.local(one) == "message"] == ["a < b", "the end"]
+    assert {stanza.get("to") for stanza in room if stanzas.local(stanza) == "presence"} == {f"{ROOM}/{MALLORY}"}
+    assert [stanzas.local(child) for child in room[1]] == ["nick", "email", "etherpad"]
+    assert [stanza[0].text for stanza in room if stanzas.local(stanza) == "message"] == ["a < b", "the end"]
     assert wire.closed
 
 
 def test_the_hostile_participant_tells_whom_the_room_has_in_the_rooms_words(wire: StubStream) -> None:
     claim = f"<z xmlns='urn:z'><x xmlns='{WORDS}'><item jid='focus@auth.{DOMAIN}/f' role='moderator'/></x></z>"
-    with Peer(servers(), USER) as one:
+    with Peer(servers(), USER) as peer:
         for nick, inside, kind in (("bob", claim, ""), ("carol", "", ""), ("carol", claim, " type='unavailable'")):
             told = f"<x xmlns='{WORDS}'><item jid='{nick}@{DOMAIN}/r' role='participant'/></x>"
             wire.waiting.append(f"<presence xmlns='jabber:client' from='{ROOM}/{nick}'{kind}>{inside}{told}</presence>")
-        one.come(ROOM, Mallory())
-        assert one.others("nobody") == {"bob": "participant", MALLORY: "moderator"}
-        assert one.others("bob") == {MALLORY: "moderator"}
+        peer.come(ROOM, Mallory())
+        assert peer.others("nobody") == {"bob": "participant", MALLORY: "moderator"}
+        assert peer.others("bob") == {MALLORY: "moderator"}
 
 
 def test_a_wrong_password_is_refused_and_the_line_is_closed(wire: StubStream) -> None:
@@ -99,13 +99,13 @@ def test_a_wrong_password_is_refused_and_the_line_is_closed(wire: StubStream) ->
 
 
 def test_a_request_while_the_hostile_participant_waits_is_answered(wire: StubStream) -> None:
-    with Peer(servers(), USER) as one:
+    with Peer(servers(), USER) as peer:
         space = "http://jabber.org/protocol/disco#info"
         wire.waiting.append(f"<iq xmlns='jabber:client' type='get' id='7' from='a@b'><query xmlns='{space}'/></iq>")
-        one.come(ROOM, Mallory())
+        peer.come(ROOM, Mallory())
     (answer,) = [ET.fromstring(text) for text in wire.sent if "type='result'" in text]
     assert (answer.get("id"), answer.get("to")) == ("7", "a@b")
-    assert "urn:xmpp:jingle:1" in {one.get("var") for one in answer.iter(f"{{{space}}}feature")}
+    assert "urn:xmpp:jingle:1" in {feature.get("var") for feature in answer.iter(f"{{{space}}}feature")}
 
 
 def iter_exactly(connection: socket.socket, size: int) -> Iterator[bytes]:
@@ -156,8 +156,10 @@ def test_the_relay_carries_both_ways_and_writes_down_what_the_client_gives_away(
         other.send("<success/>")
         assert client.receive() == "<success/>"
     told = read(path)
-    assert [one["stanza"][:9] for one in told if one["kind"] == "xmpp"] == ["<presence", "<auth xml", "no XML at"]
-    assert [(one["what"], one["value"]) for one in told if one["kind"] == "given-away"] == [("stats-id", "Ada-x1")]
+    assert [event["stanza"][:9] for event in told if event["kind"] == "xmpp"] == ["<presence", "<auth xml", "no XML at"]
+    assert [(event["what"], event["value"]) for event in told if event["kind"] == "given-away"] == [
+        ("stats-id", "Ada-x1")
+    ]
     assert "c2VjcmV0" not in path.read_text(encoding="utf-8")
 
 
@@ -168,7 +170,7 @@ def test_a_frame_that_the_relay_cannot_read_is_carried_and_written_down(tmp_path
         for data in (broken, b"whatever follows" * 9999):
             browser.sendall(data)
             assert b"".join(iter_exactly(server, len(data))) == data
-    assert [one["kind"] for one in read(path)] == ["stub-error"]
+    assert [event["kind"] for event in read(path)] == ["stub-error"]
 
 
 def test_the_sites_settings_name_the_servers_in_use() -> None:
@@ -185,8 +187,8 @@ def test_passwords_do_not_show_in_a_traceback() -> None:
 def test_what_mallory_does_at_the_stub_she_does_at_real_servers() -> None:
     # She calls where the site is as it was built. The stack has no bridge and so lets browsers speak with each other.
     # The stub alone has company for her.
-    alone = {one.name for one in ATTACKS if one.mallory and one.mallory.company}
-    stub = {one.name for one in ATTACKS if one.kind == "peer"} - {"mallory-candidate"} - alone
+    alone = {attack.name for attack in ATTACKS if attack.mallory and attack.mallory.company}
+    stub = {attack.name for attack in ATTACKS if attack.kind == "peer"} - {"mallory-candidate"} - alone
     assert stub
     assert stub <= {attack.name for journey, attack in campaign.plan() if journey.name == "real-mallory"}
     assert JOURNEYS["real-mallory"].walk is mallory
@@ -232,19 +234,19 @@ def test_nothing_but_skipped_proves_nothing() -> None:
 
 
 def test_the_stub_cannot_stand_in_for_real_servers_in_the_control() -> None:
-    attack = next(one for one in ATTACKS if one.name == "mallory-avatar")
+    attack = next(known for known in ATTACKS if known.name == "mallory-avatar")
     expected = campaign._expected([(JOURNEYS[name], attack) for name in attacks.BOTH])
     (host,) = attack.expects
-    one = events(seen("browser", "request", host), run="call-mallory + mallory-avatar")
-    missing = {row["attack"]: row["missing"] for row in judge(one, expected)["control"]}
+    record = events(seen("browser", "request", host), run="call-mallory + mallory-avatar")
+    missing = {row["attack"]: row["missing"] for row in judge(record, expected)["control"]}
     assert missing["mallory-avatar"] == []
     assert missing["real-mallory + mallory-avatar"] == [host]
 
 
 def test_the_page_says_what_was_seen_and_heard_in_a_call() -> None:
     told = {"witness": "harness", "kind": "received", "who": "alice", "state": "connected"}
-    one = events(told | {"frames": 61, "audio": 6001, "video": 50000}, run="real-two + none")
-    summary = judge(one) | {"people": {"real-two": ["alice", "bob"]}}
+    record = events(told | {"frames": 61, "audio": 6001, "video": 50000}, run="real-two + none")
+    summary = judge(record) | {"people": {"real-two": ["alice", "bob"]}}
     assert summary["runs"][0]["media"][0]["frames"] == 61
     page = report.page(summary)
     assert "alice, bob" in page
@@ -341,15 +343,15 @@ def test_a_picture_that_cannot_be_taken_ends_no_journey(tmp_path: Path) -> None:
 
     page = argparse.Namespace(screenshot=screenshot)
     record = Recorder(tmp_path / "events.ndjson")
-    one = Visit(argparse.Namespace(new_page=lambda: page), NONE, "room", record, name="bob", pictures=tmp_path)
-    one.photograph()
+    visit = Visit(argparse.Namespace(new_page=lambda: page), NONE, "room", record, name="bob", pictures=tmp_path)
+    visit.photograph()
     record.close()
     (step,) = read(tmp_path / "events.ndjson")
     assert (step["name"], step["ok"], step["must"]) == ("bob: screenshot", False, False)
 
 
 def test_a_journey_that_ends_early_says_why() -> None:
-    one = events(run="real-two + none", ok=False)
-    one[-1]["text"] = "Error: the page is gone"
-    (reason,) = judge(one)["void_because"]
+    record = events(run="real-two + none", ok=False)
+    record[-1]["text"] = "Error: the page is gone"
+    (reason,) = judge(record)["void_because"]
     assert reason == "real-two + none: the journey did not come to its end (Error: the page is gone)"

@@ -60,13 +60,13 @@ def test_values_under_secret_names_are_hidden_at_any_depth() -> None:
 
 def test_events_say_their_run_and_come_back_in_order(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    one = record.Recorder(path)
-    one.run = "call + none"
-    one.add("browser", "request", host="a.example", url=f"https://a.example/?jwt={SECRET}")
-    one.run = ""
-    one.add("transport", "dns", host="b.example\n")
-    one.close()
-    one.add("transport", "dns", host="late.example")
+    recorder = record.Recorder(path)
+    recorder.run = "call + none"
+    recorder.add("browser", "request", host="a.example", url=f"https://a.example/?jwt={SECRET}")
+    recorder.run = ""
+    recorder.add("transport", "dns", host="b.example\n")
+    recorder.close()
+    recorder.add("transport", "dns", host="late.example")
     events = record.read(path)
     assert [(event["run"], event["witness"], event["kind"], event["host"]) for event in events] == [
         ("call + none", "browser", "request", "a.example"),
@@ -85,5 +85,5 @@ def test_a_page_that_gives_no_answer_is_a_difference_and_the_error_stays(tmp_pat
     with pytest.raises(RuntimeError, match="crashed"):
         occupants.compare(visit, lambda: {"a": "participant"})
     recorder.close()
-    (event,) = [one for one in record.read(tmp_path / "events.ndjson") if one["kind"] == "occupants"]
+    (event,) = [entry for entry in record.read(tmp_path / "events.ndjson") if entry["kind"] == "occupants"]
     assert event["differences"] == ["the page did not answer"]

@@ -18,10 +18,10 @@ QUOTED = '"><img src=x onerror="alert(1)">'
 
 
 def test_hostile_values_are_escaped() -> None:
-    one = events(
+    record = events(
         seen("browser", "request", "evil.example", url=f"https://evil.example/{HOSTILE}"), run=f"call + {HOSTILE}"
     )
-    page = report.page(judge(one) | {"site": HOSTILE, "browser": HOSTILE})
+    page = report.page(judge(record) | {"site": HOSTILE, "browser": HOSTILE})
     assert HOSTILE not in page
     assert "&lt;img src=https://evil.example/x" in page
 

@@ -73,8 +73,8 @@ def test_the_stage_and_the_canaries(server: OwnServer) -> None:
         for name in ("page.html", "worker.js", "service-worker.js", "shared-worker.js")
     )
     assert b"'https://fetch.' + D" in pages
-    for one in canaries.CANARIES:
-        assert one.kind.encode() in pages or one.host.encode() in pages
+    for canary in canaries.CANARIES:
+        assert canary.kind.encode() in pages or canary.host.encode() in pages
 
 
 class Notes:

@@ -53,7 +53,7 @@ def test_what_another_page_is_told_is_a_contact() -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", [f"{one.kind}:{witness}" for one in CANARIES for witness in ("browser", "transport")]
+    "missing", [f"{canary.kind}:{witness}" for canary in CANARIES for witness in ("browser", "transport")]
 )
 def test_a_canary_that_one_witness_misses_voids_the_run(missing: str) -> None:
     summary = judge(events(without=missing))
@@ -63,8 +63,8 @@ def test_a_canary_that_one_witness_misses_voids_the_run(missing: str) -> None:
 
 def test_no_canaries_no_journeys_no_verdict() -> None:
     assert judge([])["verdict"] == "void"
-    assert judge([one for one in events() if not one["run"].startswith("canary")])["verdict"] == "void"
-    assert judge([one for one in events() if one["run"].startswith("canary")])["verdict"] == "void"
+    assert judge([event for event in events() if not event["run"].startswith("canary")])["verdict"] == "void"
+    assert judge([event for event in events() if event["run"].startswith("canary")])["verdict"] == "void"
 
 
 def test_a_journey_without_attack_must_come_to_its_end() -> None:
@@ -98,8 +98,8 @@ def test_a_page_that_calls_the_browsers_services_is_seen() -> None:
 
 def test_the_control_says_what_it_did_not_see() -> None:
     expected = {"mallory-avatar": ("tracker.example", "other.example"), "opener": ("message",)}
-    one = events(seen("browser", "request"), run="call-mallory + mallory-avatar")
-    summary = judge(one, expected)
+    record = events(seen("browser", "request"), run="call-mallory + mallory-avatar")
+    summary = judge(record, expected)
     assert [(row["attack"], row["missing"]) for row in summary["control"]] == [
         ("mallory-avatar", ["other.example"]),
         ("opener", ["message"]),
@@ -136,7 +136,7 @@ def test_whoever_is_not_shown_as_what_they_are_spoils_the_verdict() -> None:
 def test_a_comparison_that_misses_the_planted_occupant_or_sees_others_voids_the_run(found, *, void: bool) -> None:
     summary = judge(events() + planted(*found))
     assert (summary["verdict"] == "void") is void
-    assert any("occupant" in one for one in summary["void_because"]) is void
+    assert any("occupant" in reason for reason in summary["void_because"]) is void
     assert not judge(events())["void_because"], "a plan without comparisons needs no planted occupant"
 
 
@@ -155,8 +155,8 @@ def test_a_control_without_contacts_is_weak() -> None:
 
 
 def test_the_same_record_gives_the_same_page() -> None:
-    one = events(seen("browser", "request"), seen("transport", "dns"))
-    assert report.page(judge(one)) == report.page(judge(one))
+    record = events(seen("browser", "request"), seen("transport", "dns"))
+    assert report.page(judge(record)) == report.page(judge(record))
 
 
 @pytest.mark.parametrize("run", ["who + spoofed-first", "who + none", "who + spoofed-leave", "real-mallory + spoofed"])
@@ -180,7 +180,7 @@ def test_a_run_that_was_to_compare_and_did_not_proves_nothing(
     if run.endswith("none") and not ok:
         verdict = "void"
     assert summary["verdict"] == verdict
-    assert any("not compared" in one and run in one for one in summary["void_because"]) is (
+    assert any("not compared" in reason and run in reason for reason in summary["void_because"]) is (
         verdict == "void" and not found
     )
 

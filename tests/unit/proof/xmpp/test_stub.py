@@ -19,7 +19,7 @@ JOIN = f"<presence xmlns='jabber:client' to='{ROOM}/a1b2c3d4'><x xmlns='http://j
 
 
 def say(talk: Conversation, text: str) -> list[ET.Element]:
-    return [ET.fromstring(one) for one in talk.answer(text)]
+    return [ET.fromstring(stanza) for stanza in talk.answer(text)]
 
 
 def signed_in(mallory: Mallory | None = None) -> Conversation:
@@ -33,7 +33,7 @@ def signed_in(mallory: Mallory | None = None) -> Conversation:
 def test_features_before_and_after_signing_in() -> None:
     talk = Conversation(DOMAIN)
     _open, features = say(talk, f"<open xmlns='{FRAMING}' to='{DOMAIN}'/>")
-    assert [one.text for one in features.iter(f"{{{SASL}}}mechanism")] == ["ANONYMOUS", "SCRAM-SHA-1"]
+    assert [mechanism.text for mechanism in features.iter(f"{{{SASL}}}mechanism")] == ["ANONYMOUS", "SCRAM-SHA-1"]
     say(talk, f"<auth xmlns='{SASL}' mechanism='ANONYMOUS'/>")
     _open, features = say(talk, f"<open xmlns='{FRAMING}' to='{DOMAIN}'/>")
     assert features[0].tag.endswith("bind")
@@ -42,7 +42,7 @@ def test_features_before_and_after_signing_in() -> None:
 def test_nobody_without_an_account_where_accounts_are_wanted() -> None:
     talk = Conversation(DOMAIN, features=frozenset({"accounts"}))
     _open, features = say(talk, f"<open xmlns='{FRAMING}' to='{DOMAIN}'/>")
-    assert [one.text for one in features.iter(f"{{{SASL}}}mechanism")] == ["SCRAM-SHA-1"]
+    assert [mechanism.text for mechanism in features.iter(f"{{{SASL}}}mechanism")] == ["SCRAM-SHA-1"]
     (failure,) = say(talk, f"<auth xmlns='{SASL}' mechanism='ANONYMOUS'/>")
     assert failure.tag.endswith("failure")
 
@@ -132,7 +132,7 @@ def test_join_alone() -> None:
     talk = signed_in()
     focus, own, subject = say(talk, JOIN)
     assert focus.get("from") == f"{ROOM}/focus"
-    assert [one.get("code") for one in own.iter("{http://jabber.org/protocol/muc#user}status")] == ["110", "100"]
+    assert [status.get("code") for status in own.iter("{http://jabber.org/protocol/muc#user}status")] == ["110", "100"]
     assert subject.get("type") == "groupchat"
     assert ("stats-id", "Ada-x1") in talk.heard
     assert not talk.later
@@ -146,8 +146,8 @@ def test_mallory_comes_and_says_her_things_later() -> None:
     assert mallory.get("from") == f"{ROOM}/{stub.MALLORY}"
     assert mallory.findtext("{http://jabber.org/protocol/nick}nick") == "<Mallory>"
     assert mallory.findtext("{jabber:client}avatar-url") == "https://evil.example/"
-    later = [ET.fromstring(one) for one in talk.later]
-    assert [one.findtext("{jabber:client}body") for one in later[:2]] == ["gif[x]", "<b>"]
+    later = [ET.fromstring(stanza) for stanza in talk.later]
+    assert [stanza.findtext("{jabber:client}body") for stanza in later[:2]] == ["gif[x]", "<b>"]
     assert later[2].find("{jabber:client}cmd") is not None
 
 
@@ -166,13 +166,17 @@ def test_company_comes_in_the_rooms_own_word_last_and_the_list_holds_those_who_s
         Guest("a4", hidden=True),
     )
     talk = signed_in(Mallory(company=company))
-    told = {one.get("from", "").partition("/")[2]: one for one in say(talk, JOIN) if one.tag.endswith("presence")}
+    told = {
+        stanza.get("from", "").partition("/")[2]: stanza
+        for stanza in say(talk, JOIN)
+        if stanza.tag.endswith("presence")
+    }
     assert set(told) >= {"a1", "a2", "a3"}
     assert "a4" not in told
     assert next(told["a1"].iter(f"{{{USER}}}x")) is not word_of_room(told["a1"])
     assert item(told["a1"]).get("jid") == f"guest-a1@{DOMAIN}/g"
-    later = [ET.fromstring(one) for one in talk.later]
-    assert [(one.get("from", "").partition("/")[2], one.get("type")) for one in later] == [
+    later = [ET.fromstring(stanza) for stanza in talk.later]
+    assert [(stanza.get("from", "").partition("/")[2], stanza.get("type")) for stanza in later] == [
         ("a2", None), ("a3", "unavailable"), ("focus", "get"),
     ]  # fmt: skip
     assert set(talk.occupants) == {stub.MALLORY, "a1", "a2", "a4"}
@@ -194,7 +198,7 @@ def test_room_can_be_locked(kind: str, fields: list[str]) -> None:
         f"<iq xmlns='jabber:client' type='{kind}' id='1' to='{ROOM}'><query xmlns='{stub.OWNER}'/></iq>",
     )
     assert result.get("type") == "result"
-    assert [one.get("var") for one in result.iter("{jabber:x:data}field")] == fields
+    assert [field.get("var") for field in result.iter("{jabber:x:data}field")] == fields
 
 
 @pytest.mark.parametrize("first", ["", "n,,", "n,a=focus,n=alice,r=x", "n=alice,r=x"])
