@@ -1,4 +1,4 @@
-"""Search prose for the expressions of wordlist.toml: ``nox -s lint``.
+"""Search prose and the names of variables for what wordlist.toml rules out: ``nox -s lint``.
 
 codespell was considered: it knows single words only, reads identifiers like prose, and cannot allow a word in one file.
 Prose is: pages without their code, docstrings, comments and messages (strings with a blank), headers of patches, TOML.
@@ -6,6 +6,7 @@ Prose is: pages without their code, docstrings, comments and messages (strings w
 
 from __future__ import annotations
 
+import ast
 import fnmatch
 import io
 import re
@@ -49,6 +50,11 @@ class Hit:
     def __str__(self) -> str:
         """Return a line for the terminal."""
         return f"{self.path}:{self.line}: {self.found!r}: write {self.instead}"
+
+
+def names_of(root: Path) -> dict[str, str]:
+    """Read the names that no variable has: name -> what to write instead."""
+    return dict(tomllib.loads((root / LIST).read_text(encoding="utf-8"))["variables"])
 
 
 def words_of(root: Path) -> list[Word]:
@@ -103,18 +109,41 @@ def hits_in(path: str, text: str, words: list[Word]) -> Iterator[Hit]:
                 yield Hit(path, start + piece.count("\n", 0, match.start()), match[0], word.instead)
 
 
+def variables_in(path: str, text: str, names: dict[str, str]) -> Iterator[Hit]:
+    """Yield the places of a module that bind one of these names, as a variable, an argument or anything else."""
+    if not any(re.search(rf"\b{name}\b", text) for name in names):
+        return  # parsing all modules takes seconds
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.arg(arg=name)
+                | ast.alias(asname=str(name))
+                | ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+                | ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ) if name in names:
+                yield Hit(path, node.lineno, name, names[name])
+
+
 def search(root: Path) -> list[Hit]:
     """Return all hits in the files of a checkout."""
-    words = words_of(root)
+    words, names = words_of(root), names_of(root)
     listed = subprocess.run(["git", "ls-files", "-z", *SEARCHED], cwd=root, capture_output=True, text=True, check=True)
     found = []
     for path in sorted(filter(None, listed.stdout.split("\0"))):
         if (root / path).is_file() and not any(fnmatch.fnmatch(path, pattern) for pattern in LEFT_OUT):
-            found += hits_in(path, (root / path).read_text(encoding="utf-8"), words)
+            text = (root / path).read_text(encoding="utf-8")
+            found += hits_in(path, text, words)
+            found += variables_in(path, text, names) if path.endswith(".py") else ()
     return found
 
 
 if __name__ == "__main__":
     hits = search(Path(__file__).parents[2])
-    print("\n".join(map(str, hits)) or "No expression of wordlist.toml is used.")
+    print("\n".join(map(str, hits)) or "Nothing that wordlist.toml rules out is used.")
     sys.exit(bool(hits))

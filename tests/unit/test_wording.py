@@ -1,7 +1,9 @@
-"""wordlist.toml: the project's prose uses none of its expressions, and a planted one is found in each kind of text."""
+"""wordlist.toml: the project uses none of its expressions and names, and a planted one is found in each kind of text."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from support import wording
 
 ROOT = Path(__file__).parents[2]
 WORDS = wording.words_of(ROOT)
+NAMES = wording.names_of(ROOT)
 PLANTED = {
     "page": ("docs/operator.md", "Whoever reads this, reads it."),
     "across lines": ("docs/operator.md", "The list is held\nagainst the file."),
@@ -32,6 +35,24 @@ FINE = {
     "stand-in": ("docs/operator.md", "A stand-in for Jicofo."),
     "there is no": ("docs/operator.md", "There is no bridge, and there are no accounts."),
 }
+BOUND = (
+    "one = 1",
+    "a, (b, *one) = rest",
+    "for one in many: pass",
+    "found = [one for one in many]",
+    "found = [one for each in many if (one := each)]",
+    "key = lambda one: one.name",
+    "def find(*, one): pass",
+    "def find(*one): pass",
+    "def find(a, /, **one): pass",
+    "with open(path) as one: pass",
+    "try: run()\nexcept OSError as one: pass",
+    "import module as one",
+    "match value:\n    case [first, *one]: pass",
+    "match value:\n    case {'key': one, **rest}: pass",
+    "match value:\n    case {**one}: pass",
+    "def one(): pass",
+)
 
 
 def test_no_expression_of_the_list_is_used() -> None:
@@ -46,6 +67,28 @@ def test_a_planted_expression_is_found(path: str, text: str) -> None:
 @pytest.mark.parametrize(("path", "text"), FINE.values(), ids=FINE)
 def test_other_uses_are_allowed(path: str, text: str) -> None:
     assert [str(hit) for hit in wording.hits_in(path, text, WORDS)] == []
+
+
+@pytest.mark.parametrize("statement", BOUND)
+def test_a_variable_of_a_forbidden_name_is_found(statement: str) -> None:
+    (hit,) = wording.variables_in("build/hardener/ui.py", f'"""Name one."""\n\n{statement}\n', NAMES)
+
+    assert (hit.found, hit.instead) == ("one", NAMES["one"])
+
+
+def test_other_uses_of_a_forbidden_name_are_allowed() -> None:
+    text = 'key = {"one": found.one, "other": "one of many", "third": pick(one=1)}  # one of many\n'
+
+    assert list(wording.variables_in("build/hardener/ui.py", text, NAMES)) == []
+
+
+def test_a_checkout_is_searched_for_both(tmp_path: Path) -> None:
+    shutil.copy(ROOT / wording.LIST, tmp_path)
+    (tmp_path / "module.py").write_text('"""Made anew."""\n\nfor one in (): pass\n')
+    for words in (("init", "--quiet"), ("add", ".")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+
+    assert [(hit.line, hit.found) for hit in wording.search(tmp_path)] == [(1, "anew"), (3, "one")]
 
 
 def test_a_hit_names_file_line_and_proposal() -> None:
