@@ -110,11 +110,11 @@ class Focus(slixmpp.ClientXMPP):
 
     @staticmethod
     def lost() -> None:
-        """Without its stream focus is of no use: Docker starts it again."""
+        """Exit, as focus is of no use without its stream: Docker starts it again."""
         sys.exit("focus: the stream is gone")
 
     async def on_request(self, iq: slixmpp.Iq) -> None:
-        """A client asks for a conference. Its address arrives as the resource of focus.DOMAIN (mod_client_proxy)."""
+        """Answer a client that asks for a conference; its address is the resource of focus.DOMAIN (mod_client_proxy)."""
         room = iq.xml.find(f"{{{FOCUS}}}conference").get("room", "")
         sender = slixmpp.JID(iq["from"].resource)
         log.info("%s asks for %s", sender.bare, room)

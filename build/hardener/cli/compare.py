@@ -88,7 +88,7 @@ def tell(result: Comparison, ui: UI) -> None:
 
 
 def _level(rspack: int, webpack: int) -> str:
-    """Both levels of ECMAScript in one cell; Rspack's first.
+    """Return both levels of ECMAScript in one cell; Rspack's first.
 
     >>> _level(2019, 2019), _level(2018, 2020)
     ('2019', '2018 < 2020')

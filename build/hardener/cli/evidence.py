@@ -81,7 +81,7 @@ def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, str]]:
-    """Real servers for the time of the run, in a stack of its own; or none, and why."""
+    """Yield real servers for the time of the run, in a stack of its own; or none, and why."""
     from hardener.proof.evidence.relay import Real  # noqa: PLC0415 (as above)
 
     if given.no_stack:

@@ -124,7 +124,7 @@ def _kept(component: Component) -> str:
 
 
 def _wanted(repository: Repository, component: Component) -> list[str] | None:
-    """Blob ids that the build reads and the mirror lacks; None when it lacks the commit itself.
+    """Return the blob ids that the build reads and the mirror lacks; None when it lacks the commit itself.
 
     A fetch that was killed after its pack was in place has the commit, but has not noted yet that history ends there.
     """

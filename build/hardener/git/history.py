@@ -70,7 +70,7 @@ class History(Repository):
         return self.commit(f"{commit}^")
 
     def dates(self, commits: Iterable[str]) -> dict[str, int]:
-        """Committer dates in seconds since 1970."""
+        """Return committer dates in seconds since 1970."""
         wanted = sorted(set(commits))
         if not wanted:
             return {}
@@ -96,7 +96,7 @@ class History(Repository):
         return counts
 
     def subject(self, commit: str) -> str:
-        """First line of a commit's message."""
+        """Return the first line of a commit's message."""
         return self.output("show", "-s", "--format=%s", commit)
 
     def blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
@@ -105,7 +105,7 @@ class History(Repository):
         return dict(self.objects(wanted, "blob"))
 
     def objects(self, names: Sequence[str], kind: str) -> list[tuple[str, bytes]]:
-        """Id and content of objects, in the order of their names (gitrevisions(7)), read by one process.
+        """Return id and content of objects, in the order of their names (gitrevisions(7)), read by one process.
 
         Raises StackError where one is not here, or is of another kind.
         """

@@ -75,7 +75,7 @@ class Repository:
         return run(["git", *PLAIN_OPTIONS, "--git-dir", self.path, *words], env=environment, stdin=stdin, cwd=cwd)
 
     def output(self, *words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
-        """Standard output of a git command that has to succeed."""
+        """Return the standard output of a git command that has to succeed."""
         done = self.git(*words, stdin=stdin, env=env)
         if done.status:
             raise StackError(f"git {words[0]} failed in {self.path}: {done.complaint}", hint="hardener clean --cache")
@@ -117,7 +117,7 @@ class Repository:
         return done.stdout
 
     def missing(self, tree: str) -> set[str]:
-        """Objects of a tree that this repository does not hold (a partial clone holds only what was asked for)."""
+        """Return the objects of a tree that this repository lacks (a partial clone holds only what was asked for)."""
         lines = self.output("rev-list", "--objects", "--missing=print", self.tree_of(tree)).splitlines()
         return {line[1:] for line in lines if line.startswith("?")}
 
@@ -168,7 +168,7 @@ class Index:
         return self.repository.git(*words, env=self._env, stdin=stdin)
 
     def output(self, *words: str | Path, stdin: bytes = b"") -> str:
-        """Standard output of a git command with this index that has to succeed."""
+        """Return the standard output of a git command with this index that has to succeed."""
         return self.repository.output(*words, env=self._env, stdin=stdin)
 
     def tree(self) -> str:

@@ -39,7 +39,7 @@ def sources(given: tuple[str, ...], variable: str, names: tuple[str, ...]) -> di
 def chosen_sources(
     given: tuple[str, ...], names: tuple[str, ...], environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """:func:`sources` with the environment's value of ``HARDENER_UPSTREAM``."""
+    """Return :func:`sources` with the environment's value of ``HARDENER_UPSTREAM``."""
     return sources(given, environ.get(VARIABLE, ""), names)
 
 

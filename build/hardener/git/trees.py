@@ -76,7 +76,7 @@ class Trees:
 
 
 def _entries(content: bytes, length: int) -> Iterator[tuple[int, str, str]]:
-    """Mode, name and object id of each entry of a tree object (gitformat: ``MODE NAME NUL ID``).
+    """Yield mode, name and object id of each entry of a tree object (gitformat: ``MODE NAME NUL ID``).
 
     >>> list(_entries(b"40000 a\\0" + bytes(20) + b"100644 b\\0" + bytes(20), 20))[1][:2]
     (33188, 'b')

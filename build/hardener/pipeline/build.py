@@ -69,7 +69,7 @@ def build(project: Project, options: Options, ui: UI) -> Result:
 
 
 def _prepare(project: Project, component: Component, options: Options, area: Path, ui: UI) -> Prepared:
-    """From the pin to the patched tree."""
+    """Fetch a component's pin, and write its patched tree."""
     if options.unpatched:  # upstream as it is: what we leave out of its site is there
         component = replace(component, drop=(), site_without=())
     fetched = fetch_pinned(component, options.sources, ui, wait=options.wait)

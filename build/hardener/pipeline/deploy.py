@@ -151,7 +151,7 @@ def _leave_out(component: Component, new: Path) -> None:
 
 
 def _install_line(line: str) -> tuple[str, str]:
-    """Source pattern and destination folder of a line of dh_install(1).
+    """Return source pattern and destination folder of a line of dh_install(1).
 
     >>> _install_line("libs   /usr/share/jitsi-meet/"), _install_line("config.js")
     (('libs', 'usr/share/jitsi-meet/'), ('config.js', ''))
@@ -169,7 +169,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _countries(tree: Path, new: Path) -> None:
-    """Country names per language, which the client loads at run time: upstream's debian/rules copies them by hand."""
+    """Copy country names per language, which the client loads at run time; upstream's debian/rules does so by hand."""
     names, languages = tree / "node_modules/i18n-iso-countries/langs", disk.read_json(tree / "lang/languages.json")
     if not names.is_dir() or not isinstance(languages, dict):
         return

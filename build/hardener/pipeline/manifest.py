@@ -58,7 +58,7 @@ def log(built: tuple[Built, ...], label: str, seconds: Mapping[str, float]) -> d
 
 
 def _substitutions(project: Project) -> list[dict[str, str]]:
-    """Packages that a person brought; a release has to refuse a manifest in which there is one."""
+    """Return the packages that a person brought; a release has to refuse a manifest in which there is one."""
     return [substitute.record() for substitute in project.substitutes]
 
 

@@ -59,7 +59,7 @@ class Scanned:
 
     @functools.cached_property
     def hosts(self) -> dict[str, tuple[int, int]]:
-        """Host, or scheme with its colon -> how often in served files, how often in source maps."""
+        """Return host, or scheme with its colon -> how often in served files, how often in source maps."""
         counts: dict[str, list[int]] = {}
         for find in self.finds:
             counts.setdefault(find.host, [0, 0])[find.in_map] += 1
@@ -177,7 +177,7 @@ def check(
     downstream: Sequence[Path] = (),
     tree: str = PIN,
 ) -> Scanned:
-    """:func:`scan` and :func:`judge`; ``sdks`` may be neither in the site nor among the modules of the ``bundles``.
+    """Run :func:`scan` and :func:`judge`; ``sdks`` may be neither in the site nor among the modules of the ``bundles``.
 
     Raises ScanError that lists every host that does not fit, every trace of an SDK, and what is stale.
     """
@@ -253,5 +253,5 @@ def _tree(tree: str) -> list[str]:
 
 
 def _toml(text: str) -> str:
-    """A TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
+    """Return a TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -161,7 +161,7 @@ def sources(content: bytes) -> list[str]:
 
 
 def in_bundles(bundles: Mapping[str, Iterable[str]], sdks: Sequence[Sdk]) -> list[Trace]:
-    """:func:`find_modules` in all bundles: name -> modules, as the bundler reports them."""
+    """Run :func:`find_modules` in all bundles: name -> modules, as the bundler reports them."""
     return [trace for name, modules in bundles.items() for trace in find_modules(modules, f"bundle {name}", sdks)]
 
 

@@ -86,7 +86,7 @@ def _is_signature(path: Path) -> bool:
 
 
 def _manifest(folder: Path, listed: dict[str, str]) -> Check:
-    """The manifest is about these archives."""
+    """Check that the manifest is about these archives."""
     file = folder / MANIFEST
     manifest: Any = disk.read_json(file) if file.stat().st_size <= _LARGEST_MANIFEST else None
     try:

@@ -101,7 +101,7 @@ def apply(
 def try_apply(
     component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,), *, upstream: str = ""
 ) -> Applied:
-    """As :func:`apply`, but patches that do not fit are only reported in the results."""
+    """Run :func:`apply`, but only report patches that do not fit in the results."""
     repository = Repository(mirror)
     series = _read_all(folder)
     removals = [removal for removal in read_removals(folder) if not removal.only or set(removal.only) & set(tree_names)]
@@ -179,7 +179,7 @@ def _classify(index: Index, patch: Patch, complaint: str) -> tuple[Status, str]:
 
 
 def judge(patch: Patch, present: dict[str, str], complaint: str) -> tuple[Status, str]:
-    """Why a patch that is not in the tree already does not fit it, and the details in words.
+    """Return why a patch that is not in the tree already does not fit it, and the details in words.
 
     ``present`` maps the tree's paths to blob ids, ``complaint`` is what ``git apply`` said.
     """

@@ -40,7 +40,7 @@ class Checked:
 
     @property
     def exit_code(self) -> int:
-        """0, or that of the worst finding."""
+        """Return 0, or that of the worst finding."""
         return max((finding.exit_code for finding in self.findings), default=0)
 
 

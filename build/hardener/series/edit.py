@@ -104,7 +104,7 @@ class EditTree:
         return run(["git", *PLAIN_OPTIONS, "-C", self.path, *words], env=environment, stdin=stdin)
 
     def output(self, *words: str | Path) -> str:
-        """Standard output of a git command that has to succeed."""
+        """Return the standard output of a git command that has to succeed."""
         done = self.git(*words)
         if done.status:
             raise StackError(
@@ -219,7 +219,7 @@ class EditTree:
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
-    """SHA-256 of the series and of each patch file in a folder, by name."""
+    """Return the SHA-256 of the series and of each patch file in a folder, by name."""
     paths = [path for path in (folder / SERIES, *folder.glob("*.patch")) if path.is_file()]
     return {path.name: stamps.file_digest(path) for path in paths}
 

@@ -175,7 +175,7 @@ def _upstream(component: Component) -> Repository | None:
 
 
 def _in_what_goes(asked: _Question, project: Project, component: Component) -> Iterator[Find]:
-    """Upstream's files that we remove or replace and that name the word: it goes with them."""
+    """Yield upstream's files that we remove or replace and that name the word: it goes with them."""
     ours = layers_of(project, component)[0]
     going = {removal.path: ("removal", removal.reason) for removal in read_removals(ours.patches)}
     overlays = overlay.read(ours.overlays, (PIN,))

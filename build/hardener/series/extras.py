@@ -38,7 +38,7 @@ class Layer:
 
 
 def layers_of(project: Project, component: Component) -> tuple[Layer, ...]:
-    """Ours first, then each extra folder, in the order of application."""
+    """Return our layer first, then each extra folder, in the order of application."""
     return tuple(
         Layer(name, root, root / "patches" / component.name, root / "overlays" / component.name)
         for name, root in (("", project.root), *((folder.name, folder) for folder in project.extras))

@@ -102,7 +102,7 @@ class _Judge:
         self.findings.append(Finding(f"{self.layer.name}/{name}" if self.layer.name else name, rule, text, fix, code))
 
     def command(self, verb: str) -> str:
-        """``edit`` or ``regen`` for this component and layer, as it is typed."""
+        """Return ``edit`` or ``regen`` for this component and layer, as it is typed."""
         return f"hardener {verb} {self.component.name}{self.option}"
 
     def lists(self) -> Iterator[str]:
@@ -148,7 +148,7 @@ class _Judge:
                 self.find(name, "form", str(error), fix)
 
     def header(self, patch: Patch, places: Mapping[str, int], today: dt.date) -> None:
-        """The header standard."""
+        """Check the header standard."""
         for problem in header.problems(patch, places, places[patch.name], today):
             self.find(patch.name, "header", problem, f"correct the file (or: {self.command('edit')})")
         base = patch.fields.get("Base", "")
@@ -212,7 +212,7 @@ class _Judge:
         )
 
     def _any_order(self, canon: Canon, series: Sequence[Patch], needs: Mapping[str, list[Patch]]) -> None:
-        """The series backwards (but for what is required) has to give the same files."""
+        """Check that the series backwards (but for what is required) gives the same files."""
         backwards: list[Patch] = []
         for patch in reversed(series):
             backwards += [need for need in (*needs[patch.name], patch) if need not in backwards]
@@ -237,7 +237,7 @@ def _share_a_file(patch: Patch, other: Patch) -> bool:
 
 
 def _difference(ours: bytes, exported: bytes) -> str:
-    """In what a file differs from its canonical form, for a person."""
+    """Return in what a file differs from its canonical form, for a person."""
     extra = context_lines(ours) - context_lines(exported)
     if extra > 0:
         return f"has {extra} more lines of context than the form's three around a change"

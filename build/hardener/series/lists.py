@@ -28,7 +28,7 @@ class Removal:
 
 
 def parse_series(text: str) -> list[str]:
-    """Patch file names in the order of application.
+    """Return patch file names in the order of application.
 
     Raises ValueError with the line number for a name that is twice there, or is no plain ``*.patch`` file name.
 

@@ -89,7 +89,7 @@ class Overlays:
     aliases: tuple[Alias, ...] = ()
 
     def of_packages(self, packages: tuple[str, ...]) -> Overlays:
-        """Only the aliases of these npm packages (or of modules inside them), and the files they lead to."""
+        """Return only the aliases of these npm packages (or of modules inside them), and the files they lead to."""
         aliases = tuple(a for a in self.aliases if any(a.package == p for p in packages))
         return Overlays(tuple(f for f in self.files if any(f.path == alias.file for alias in aliases)), aliases)
 
@@ -234,7 +234,7 @@ def merge_json(theirs: bytes, fragment: bytes, override: Iterable[str]) -> bytes
 
 
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Python's parser would keep the last one and drop the others without a word."""
+    """Refuse a repeated key; Python's parser would keep the last one and drop the others without a word."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]

@@ -208,7 +208,7 @@ _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
 def _account_for_lines(text: str) -> None:
-    """Every line must belong to a header or a hunk: git and unidiff both skip what they do not know, silently."""
+    """Check that each line belongs to a header or a hunk: git and unidiff both skip what they do not know, silently."""
     if not text.endswith("\n"):
         raise ValueError("truncated: the last line has no line end")
     old = new = 0
@@ -267,7 +267,7 @@ def _touch(file: PatchedFile) -> Touch:
 
 
 def _judge_moves(path: str, info: str, old: str | None, new: str | None) -> None:
-    """The paths that git takes a rename or copy from and to must be those that are judged and shown."""
+    """Check that git renames and copies from and to the paths that are judged and shown."""
     for verb, side, said in re.findall(r"^(rename|copy) (from|to) (.*)$", info, re.MULTILINE):
         name = _unquote(said) if said.startswith('"') else said
         if not safe_path(name) or name != (old if side == "from" else new):

@@ -160,7 +160,7 @@ def _deployments(paths: list[Path]) -> Iterator[Deployment]:
 
 
 def _together(parts: list[Deployment]) -> Deployment:
-    """Parts of one deployment as one; the first that has a part has it."""
+    """Return the parts of one deployment as one; the first that has a part has it."""
     whole = parts[0]
     for part in parts[1:]:
         for name in ("prosody", "jicofo", "bridge", "web"):

@@ -63,12 +63,12 @@ def node(
 
 
 def search_path() -> dict[str, str]:
-    """``PATH`` with our Node in front, for programs that start ``node`` themselves."""
+    """Return ``PATH`` with our Node in front, for programs that start ``node`` themselves."""
     return {"PATH": os.pathsep.join((str(home() / "bin"), os.environ.get("PATH", os.defpath)))}
 
 
 def npm_ci(folder: Path) -> None:
-    """``npm ci`` exactly as the lock in ``folder`` says, without running any package's scripts.
+    """Run ``npm ci`` exactly as the lock in ``folder`` says, without running any package's scripts.
 
     Works without network when npm's cache is warm. Raises UnreachableError when the registry does not answer,
     InstallError for anything else: a tampered integrity above all.
@@ -118,7 +118,7 @@ def npm_ci(folder: Path) -> None:
 
 
 def npmrc(tree: Path) -> bytes:
-    """Upstream's settings for npm; raises InstallError for one that could lead it elsewhere or hand on variables."""
+    """Return upstream's settings for npm; raise InstallError if one could lead it elsewhere or hand on variables."""
     path = tree / ".npmrc"
     content = path.read_bytes() if path.exists() else b""
     for line in content.decode("utf-8", "replace").splitlines():
@@ -173,7 +173,7 @@ def stored(name: str) -> Path:
 
 
 def _make_read_only(folder: Path) -> None:
-    """Files only: folders stay writable, so that they can be removed. find(1) is three times as fast as a loop here."""
+    """Make files read-only; folders stay writable, for their removal. find(1) is three times as fast as a loop."""
     done = run(["find", folder, "-type", "f", "-exec", "chmod", "a-w", "{}", "+"])
     if done.status:
         raise InstallError(f"cannot make {folder} read-only: {done.complaint}", hint="hardener clean --cache")
@@ -193,7 +193,7 @@ def tool_version(name: str) -> str:
 
 
 def recipes_digest() -> str:
-    """Identity of all recipes and tools: part of the key of every step that runs one."""
+    """Return the identity of all recipes and tools: part of the key of each step that runs one."""
     return stamps.key(stamps.folder_digest(RECIPES), node_version())
 
 

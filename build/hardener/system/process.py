@@ -54,7 +54,7 @@ class Completed:
 
     @property
     def text(self) -> str:
-        """Standard output as text, without the line end."""
+        """Return standard output as text, without the line end."""
         return self.stdout.decode("utf-8", "replace").rstrip("\n")
 
     @property

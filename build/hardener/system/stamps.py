@@ -25,7 +25,7 @@ def home() -> Path:
 
 
 def key(*parts: Any) -> str:
-    """SHA-256 over the parts (JSON values, bytes as hex, paths as text) in canonical JSON: sorted keys, no spaces."""
+    """Return the SHA-256 over the parts (JSON values, bytes as hex, paths as text) in canonical JSON: sorted keys."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -46,7 +46,7 @@ def file_digest_of(module: str) -> str:
 
 
 def folder_digest(path: Path, *, pattern: str = "**/*") -> str:
-    """SHA-256 over names and contents of a folder's files that match the glob; a missing folder is empty."""
+    """Return the SHA-256 over names and contents of a folder's files that match the glob; a missing folder is empty."""
     files = sorted(file for file in path.glob(pattern) if file.is_file() and "__pycache__" not in file.parts)
     return key([(file.relative_to(path).as_posix(), file_digest(file)) for file in files])
 
@@ -70,9 +70,9 @@ class Stamp:
         return dict(stored["facts"]) if isinstance(stored, dict) and isinstance(stored.get("facts"), dict) else {}
 
     def clear(self) -> None:
-        """To be called before the output is touched."""
+        """Remove the stamp, before the output is touched."""
         self.path.unlink(missing_ok=True)
 
     def set(self, key: str, facts: dict[str, Any]) -> None:
-        """To be called once the output is complete."""
+        """Write the stamp, once the output is complete."""
         write_json(self.path, {"key": key, "facts": facts})

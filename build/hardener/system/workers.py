@@ -69,7 +69,7 @@ class Beside:
 
     @contextlib.contextmanager
     def holding(self, program: subprocess.Popen[bytes]) -> Iterator[None]:
-        """While a program runs in one of the threads."""
+        """Note a program for as long as it runs in one of the threads."""
         with self._lock:
             self._programs.add(program)
             if self.given_up.is_set():
@@ -98,7 +98,7 @@ def is_here() -> bool:
 
 
 def holding(program: subprocess.Popen[bytes]) -> contextlib.AbstractContextManager[None]:
-    """While a program runs: it ends when the main thread gives up. In the main thread this does nothing."""
+    """End a program that runs when the main thread gives up. In the main thread this does nothing."""
     beside = _here()
     return beside.holding(program) if beside else contextlib.nullcontext()
 

@@ -57,7 +57,7 @@ class Forge:
         )
 
     def tags(self, repository: str, prefix: str) -> dict[str, str]:
-        """Tags of a repository whose full ref name begins so: ref -> id of what it names (commit or tag object)."""
+        """Return the tags of a repository whose full ref name begins so: ref -> id of its commit or tag object."""
         match = re.search(r"[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$", repository)
         if not match:
             raise UsageError(f"{repository} is no repository of a forge", hint="leave out --api: git ls-remote will do")

@@ -114,7 +114,7 @@ def _tree(project: Project, name: str) -> dict[str, str]:
 
 
 def _tags(site: Component, history: History, between: str, *, every: bool) -> Iterable[tuple[str, str]]:
-    """Release tags of the site in a range; with ``every``, the other tags of commits that have no release tag too."""
+    """Yield release tags of the site in a range; with ``every``, also other tags of commits without one."""
     kinds = [pattern(site.ref or _TAGS + site.release)]
     if every:
         kinds.append(pattern(_TAGS + (site.ref or site.release).rpartition("/")[2]))

@@ -224,7 +224,7 @@ def _kept(component: Component) -> Target:
 
 
 def _ref(full: str) -> str:
-    """Only tags are written down: a branch moves, and a build would stop then."""
+    """Return the ref to write down: only a tag, as a branch moves, and a build would stop then."""
     return full if full.startswith(_TAGS) else ""
 
 

@@ -93,14 +93,14 @@ class _Html(HTMLParser):
             )
 
     def handle_comment(self, data: str) -> None:
-        """Old browsers read what is in conditional comments."""
+        """Read conditional comments, as old browsers do."""
         if "<" in data:
             encoded = data.encode("utf-8", "surrogateescape")
             start = self._at()
             self.values.append(Value(encoded, start, start + len(encoded), language="markup"))
 
     def parse_marked_section(self, i: int, report: bool = True) -> int:
-        """In HTML '<![' begins a comment."""
+        """Read a comment, as which '<![' begins in HTML."""
         return int(self.parse_bogus_comment(i, report))
 
 

@@ -105,7 +105,7 @@ def _create(scene: Scene, host: str) -> Judgement:
 
 
 def _enter(scene: Scene, client: Client) -> Element:
-    """Into a conference as every client does; ValueError where that fails (then nothing can be said about roles)."""
+    """Enter a conference as each client does; ValueError where that fails (then nothing can be said about roles)."""
     kind = scene.conference(client)
     element = client.join(scene.room, _NICK)
     if element is None or element.get("type") == "error":
@@ -116,7 +116,7 @@ def _enter(scene: Scene, client: Client) -> Element:
 
 
 def _list_rooms(scene: Scene) -> Judgement:
-    """While there is at least one room, our own."""
+    """Try to list the rooms while there is at least one, our own."""
     client = scene.client()
     _enter(scene, client)
     answer = client.iq("get", scene.target.muc, f"<query xmlns='{DISCO_ITEMS}'/>")
@@ -138,7 +138,7 @@ def _brewery(scene: Scene) -> Judgement:
 
 
 def _command(scene: Scene, number: int) -> Judgement:
-    """Prosody's administration by XEP-0133 and XEP-0050."""
+    """Try Prosody's administration by XEP-0133 and XEP-0050."""
     admin = "http://jabber.org/protocol/admin#"
     node = (f"{admin}add-user", f"{admin}get-online-users-list", "http://prosody.im/protocol/modules#load")[number]
     command = f"<command xmlns='{_COMMANDS}' node='{node}' action='execute'/>"

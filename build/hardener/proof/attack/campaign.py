@@ -106,7 +106,7 @@ def attempt(way: Way, target: Target, transport: str) -> Attempt:
 
 
 def _alive(scene: Scene) -> Judgement:
-    """After all that the server still takes a stream; if not, a person without an account has silenced it."""
+    """Check that the server still takes a stream; if not, a person without an account has silenced it."""
     try:
         scene.guest()
     except (Closed, OSError):

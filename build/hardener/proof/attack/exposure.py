@@ -83,8 +83,8 @@ def ways(target: Target) -> Iterator[Way]:
 
 
 def _ask(scene: Scene, method: str, path: str, **facts: Any) -> tuple[int, bytes, bool]:
-    """Status, body, and whether the site answers so to a name that does not exist in the same folder, too (but for the
-    name itself, which a page may show).
+    """Return status, body, and whether the site answers so to a name in the same folder that does not exist, too (but
+    for the name itself, which a page may show).
     """
     asked = urlsplit(path).path
     name = asked.rstrip("/").rpartition("/")[2]
@@ -102,7 +102,7 @@ def _path(scene: Scene, method: str, path: str, tell: str) -> Judgement:
 
 
 def _sessions(scene: Scene) -> Judgement:
-    """mod_muc_size answers with a bare number."""
+    """Ask mod_muc_size, which answers with a bare number."""
     status, body, usual = _ask(scene, "GET", _SESSIONS)
     if status == 200 and body.strip().isdigit():  # noqa: PLR2004
         return succeeded("it says how many are logged in")

@@ -40,7 +40,7 @@ def succeeded(why: str) -> Judgement:
 
 
 def unclear(why: str) -> Judgement:
-    """Neither: a person has to look."""
+    """Return the judgement of an attempt that a person has to look at."""
     return Judgement(Verdict.UNCLEAR, why)
 
 
@@ -90,11 +90,11 @@ class Transcript:
             where.append(text if len(text) <= _KEPT else f"{text[:_KEPT]}… ({len(text)} characters)")
 
     def sent(self, text: str) -> None:
-        """Something of ours went out."""
+        """Note what was sent."""
         self._add(self._sent, text)
 
     def said(self, text: str) -> None:
-        """Something came back."""
+        """Note what came back."""
         self._add(self._said, text)
 
     def attempt(self, name: str, area: str, transport: str, judgement: Judgement) -> Attempt:

@@ -44,7 +44,7 @@ def ways(_target: Target) -> Iterator[Way]:
 
 
 def _broken(mark: str) -> dict[str, str]:
-    """No XMPP, by name."""
+    """Return texts that are not XMPP, by name."""
     entity = f"<!DOCTYPE auth [<!ENTITY m '{mark or 'x'}'>]>"
     nested = "".join(f"<!ENTITY l{n} '&l{n - 1};&l{n - 1};&l{n - 1};&l{n - 1};'>" for n in range(1, 12))
     return {
@@ -62,7 +62,7 @@ def _broken(mark: str) -> dict[str, str]:
 
 
 def _frames() -> dict[str, tuple[int, bytes]]:
-    """No RFC 7395, by name: opcode and payload."""
+    """Return frames that RFC 7395 does not allow, by name: opcode and payload."""
     login = plain_probe("frame").encode()
     return {"binary frame": (2, login), "reserved frame": (5, login), "frame without XML": (1, b"PING\r\n")}
 
@@ -118,7 +118,7 @@ def _huge_message(scene: Scene) -> Judgement:
 
 
 def _previds() -> dict[str, str]:
-    """Ids of stream management that a server without good randomness might have given out, by name."""
+    """Return ids of stream management that a server without good randomness might have given out, by name."""
     return {
         "an id of nothing": "",
         "id 1": "1",

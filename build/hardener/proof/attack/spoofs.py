@@ -32,7 +32,7 @@ _JITMEET = "http://jitsi.org/jitmeet"
 
 
 def _named(*tags: str) -> frozenset[str]:
-    """Tags as the parser has them; without a namespace: the stream's."""
+    """Return tags as the parser has them; without a namespace: the stream's."""
     return frozenset(tag if tag.startswith("{") else f"{{{_CLIENT}}}{tag}" for tag in tags)
 
 

@@ -30,7 +30,7 @@ def signed(claims: dict[str, Any], secret: str, **head: Any) -> str:
 
 
 def forged(domain: str, room: str, now: int) -> dict[str, str]:
-    """Tokens by name: what is wrong with each. ``now`` is seconds since 1970."""
+    """Return tokens by name: what is wrong with each. ``now`` is seconds since 1970."""
     user = {"name": "Mallory", "affiliation": "owner", "moderator": True}
     good = {"aud": "jitsi", "iss": "my_jitsi_app_id", "sub": domain, "room": "*", "iat": now - 60, "exp": now + _YEAR}
     good |= {"nbf": now - 60, "context": {"user": user}}

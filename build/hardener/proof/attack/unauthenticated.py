@@ -206,7 +206,7 @@ def _register_offered(scene: Scene) -> Judgement:
 
 
 def _early(target: Target, room: str, mark: str) -> dict[str, str]:
-    """Requests that only a logged-in person may make, by name."""
+    """Return requests that only a logged-in person may make, by name."""
 
     def iq(kind: str, to: str, payload: str) -> str:
         address = f" to={quoteattr(to)}" if to else ""

@@ -201,7 +201,7 @@ def starts(rspack: Seen, webpack: Seen) -> Found:
 
 
 def console(rspack: Seen, webpack: Seen) -> Found:
-    """Both sides say the same, and show each page."""
+    """Check that both sides print the same, and show each page."""
     differences: list[Difference] = []
     for page in PAGES:
         ours, theirs = rspack.console.get(page, frozenset()), webpack.console.get(page, frozenset())

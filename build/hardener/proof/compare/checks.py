@@ -79,7 +79,7 @@ def libraries(rspack: Side, webpack: Side) -> Found:
 
 
 def levels(rspack: Side, webpack: Side) -> Found:
-    """No script of Rspack's needs a newer ECMAScript than webpack's; of chunks, the highest counts."""
+    """Check that no script of Rspack's needs a newer ECMAScript than webpack's; of chunks, the highest counts."""
     ours, theirs = (_most(side, "level", max) for side in (rspack, webpack))
     differences = [
         Difference("levels", f"{rspack.component}/{name}", f"ES{ours[name]} instead of ES{theirs[name]}", "rspack")
@@ -103,7 +103,7 @@ def sizes(rspack: Side, webpack: Side) -> Found:
 
 
 def limits(rspack: Side, webpack: Side) -> Found:
-    """Upstream's own limits (webpack's ``performance`` hints) hold for both; for a chunk, the highest of them."""
+    """Apply upstream's own limits (webpack's ``performance`` hints) to both; to a chunk, the highest of them."""
     differences: list[Difference] = []
     compared = 0
     for toolchain, side in zip(SIDES, (rspack, webpack), strict=True):
@@ -119,7 +119,7 @@ def limits(rspack: Side, webpack: Side) -> Found:
 
 
 def licences(rspack: Side, webpack: Side) -> Found:
-    """No licence comment is lost; chunks count together."""
+    """Check that no licence comment is lost; chunks count together."""
     kept: list[dict[str, set[str]]] = []
     for side in (rspack, webpack):
         comments: dict[str, set[str]] = {}
@@ -177,7 +177,7 @@ def _most(side: Side, key: str, join: Callable[[list[int]], int]) -> Mapping[str
 
 
 def figures(rspack: Side, webpack: Side) -> tuple[tuple[str, int, int, int, int], ...]:
-    """For the table: each script with both sizes and both levels."""
+    """Return the table's rows: each script with both sizes and both levels."""
     size = [_most(side, "size", sum) for side in (rspack, webpack)]
     level = [_most(side, "level", max) for side in (rspack, webpack)]
     return tuple(

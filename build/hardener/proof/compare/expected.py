@@ -51,7 +51,7 @@ def _lines(table: Table) -> Iterator[Reviewed]:
 def judge(
     found: Iterable[Found], reviewed: Iterable[Reviewed]
 ) -> tuple[tuple[tuple[Difference, Reviewed], ...], tuple[Difference, ...], tuple[Reviewed, ...]]:
-    """Differences with their reviewed line, differences without one, and lines of made checks that match nothing."""
+    """Return differences with their reviewed line, those without one, and lines of made checks that match nothing."""
     found, reviewed = tuple(found), tuple(reviewed)
     covered: list[tuple[Difference, Reviewed]] = []
     uncovered: list[Difference] = []

@@ -94,6 +94,6 @@ class Comparison:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Checks that were not made."""
+        """Return the checks that were not made."""
         made = {part.check for part in self.found}
         return tuple(check for check in CHECKS if check not in made)

@@ -74,7 +74,7 @@ def _side(built: Built) -> Side:
 
 
 def _look(built: Mapping[str, Result], sides: list[Side], ui: UI) -> list[Found]:
-    """Both sites in Chromium: whatever upstream calls a worker or a worklet has to start."""
+    """Open both sites in Chromium: each file that upstream calls a worker or a worklet has to start."""
     worklets = {Path(entry["file"]).name for side in sides for entry in side.entries if entry["worklet"]}
     scripts = {Path(name).name for side in sides for name in side.scripts}
     seen = []

@@ -50,7 +50,7 @@ MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in while one wat
 
 
 def two(visit: Visit) -> None:
-    """Two see and hear each other, one writes, and both leave."""
+    """Let two people see and hear each other; one writes, and both leave."""
     people = _meet(visit)
     for person in people:
         with person.step("sees and hears the other", must=True):
@@ -63,14 +63,14 @@ def two(visit: Visit) -> None:
 
 
 def three(visit: Visit) -> None:
-    """Three are in a room (without a bridge there are no pictures), one writes, and all leave, one by one."""
+    """Let three people meet (without a bridge there are no pictures); one writes, and all leave, one by one."""
     people = _meet(visit)
     _chat(people)
     _part(people)
 
 
 def mallory(visit: Visit) -> None:
-    """One person, and a hostile participant who sends what the attack says, through the real Prosody."""
+    """Let one person meet a hostile participant, who sends what the attack says, through the real Prosody."""
     real = visit.real
     if real is None:
         raise Missed("no real servers")
@@ -148,7 +148,7 @@ def _read(visit: Visit, text: str) -> None:
 
 
 def _part(people: Sequence[Visit]) -> None:
-    """All leave by the button, the last to come first; who stays sees that one is gone."""
+    """Let all leave by the button, the last to come first; those who stay see that a participant is gone."""
     for number, person in reversed(list(enumerate(people))):
         with person.step("leaves", must=True):
             person.find(_LEAVE).evaluate("button => button.click()")  # shown or not: the toolbar hides after a while

@@ -41,7 +41,7 @@ class Result:
 
     @property
     def clean(self) -> bool:
-        """No contact seen by either witness, and every canary seen by both."""
+        """Return whether neither witness saw a contact, and both saw each canary."""
         return bool(self.summary["verdict"] == "clean")
 
 
@@ -143,7 +143,7 @@ def digest(site: Path) -> str:
 
 
 def _expected(pairs: Sequence[tuple[Journey, Attack]]) -> dict[str, tuple[str, ...]]:
-    """The hosts that unpatched upstream contacts: by attack, and for real servers by run, without the stub's."""
+    """Return the hosts that unpatched upstream contacts: by attack, and for real servers by run, without the stub's."""
     found = {attack.name: attack.expects for journey, attack in pairs if not journey.people}
     for journey, attack in pairs:
         if journey.people:

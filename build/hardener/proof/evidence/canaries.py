@@ -63,7 +63,7 @@ self.addEventListener('install', event => { self.skipWaiting();
 
 
 def body(name: str) -> tuple[str, str] | None:
-    """Content type and text of a file of the canary page; None where there is no such file."""
+    """Return content type and text of a file of the canary page; None where there is no such file."""
     return {
         "page.html": ("text/html", templates.render(__package__, "canaries.html", domain=DOMAIN, address=ADDRESS)),
         "worker.js": ("text/javascript", _WORKER % (DOMAIN, DOMAIN)),

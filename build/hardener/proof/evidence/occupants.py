@@ -31,7 +31,7 @@ _LONG = 20.0  # seconds for the server to have told everything
 
 
 def differences(server: Mapping[str, str], page: Mapping[str, Any]) -> list[str]:
-    """In what the page differs from the server's list (nick in the room -> role).
+    """Return in what the page differs from the server's list (nick in the room -> role).
 
     >>> page = {"joined": True, "focus": "focus", "roles": {"b": "moderator"}, "listed": ["b", "c"]}
     >>> differences({"a": "participant", "b": "participant"}, page)

@@ -33,7 +33,7 @@ class Recorder:
             self.count += 1
 
     def close(self) -> None:
-        """No more events: late ones are dropped."""
+        """Close the record; late events are dropped."""
         with self._lock:
             self._file.close()
 

@@ -85,7 +85,7 @@ def _timeline(walked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Rows of a table with the totals of two summaries side by side."""
+    """Return the rows of a table with the totals of two summaries side by side."""
 
     def verdict(summary: Mapping[str, Any], key: str) -> str:
         return str(summary["totals"][key])

@@ -198,7 +198,7 @@ def _browsers_own(host: str, seen: Mapping[str, set[str]], requests: Sequence[st
 def _void(
     runs: Sequence[Mapping[str, Any]], canaries: Sequence[Mapping[str, Any]], comparing: AbstractSet[str]
 ) -> list[str]:
-    """Why the run proves nothing, should that be so. ``comparing``: attacks (or runs) that make a comparison."""
+    """Return why the run proves nothing, if so. ``comparing``: attacks (or runs) that make a comparison."""
     reasons = [] if canaries else ["no canaries were planted"]
     for canary in canaries:
         reasons += [

@@ -116,7 +116,7 @@ class Visit:
             self.wait(0.7)
 
     def enter(self) -> None:
-        """Through the login page, where the site has one; nothing is done where another page is before the room."""
+        """Pass the login page, where the site has one; do nothing where another page is before the room."""
         with contextlib.suppress(Exception):
             self.surface.wait_for_selector(
                 f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}",
@@ -132,7 +132,7 @@ class Visit:
                 field_.wait_for(state="detached", timeout=1000 * self.patience)
 
     def join(self) -> None:
-        """From the prejoin page into the call; signs in where the site asks for it."""
+        """Join the call from the prejoin page; sign in where the site asks for it."""
         self.enter()
         with self.step("joined", must=True):
             if not self._joined(1):

@@ -83,7 +83,7 @@ def default_name(root: Path) -> str:
 
 @contextlib.contextmanager
 def lock(waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Only one of us at a time builds images, starts or stops stacks or the daemon."""
+    """Keep other processes from building images and from starting or stopping stacks or the daemon."""
     with locks.lock(stamps.home() / "stack.lock", waiting=waiting):
         yield
 
@@ -157,7 +157,7 @@ def _refuse_strange(settings: Mapping[str, str], users: tuple[str, ...]) -> None
 
 
 def _edge(name: str) -> dict[str, str]:
-    """Eight addresses for the network of the published port, by the stack's name."""
+    """Return eight addresses for the network of the published port, by the stack's name."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()) % 2 ** (29 - EDGE.prefixlen)
     subnet = ipaddress.IPv4Network((int(EDGE.network_address) + 8 * number, 29))
     return {"EDGE_SUBNET": str(subnet), "EDGE_GATEWAY": str(subnet[1]), "EDGE_NOBODY": str(subnet[6])}

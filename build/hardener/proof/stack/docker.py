@@ -60,7 +60,7 @@ def docker(*words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None
 
 
 def output(*words: str | Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
-    """Standard output of a docker command that has to succeed; raises StackError with what it said."""
+    """Return the standard output of a docker command that has to succeed; raises StackError with what it said."""
     done = docker(*words, stdin=stdin, env=env)
     if done.status:
         disk.refuse_full_disk(done.complaint, "Docker's data folder")

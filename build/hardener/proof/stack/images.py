@@ -121,7 +121,7 @@ def sources_list(mirror: str, security: str) -> str:
 
 
 def sources() -> tuple[str, str]:
-    """Debian's archive and its security archive as this machine's own apt names them; empty where it names none."""
+    """Return Debian's archive and security archive as this machine's own apt names them; empty where it names none."""
     found = {"Debian": "", "Debian-Security": ""}
     if shutil.which("apt-get"):
         listed = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"])

@@ -26,7 +26,7 @@ def folder(project: Project, name: str) -> Path:
 
 
 def plugins(project: Project, sources: Mapping[str, str]) -> dict[str, bytes]:
-    """Upstream's Prosody plugins of the pinned commit: path below their folder -> content."""
+    """Return upstream's Prosody plugins of the pinned commit: path below their folder -> content."""
     component = project.site
     repository = Repository(fetch(component, sources.get(component.name, "")).mirror)
     entries = repository.entries(component.commit)
@@ -35,7 +35,7 @@ def plugins(project: Project, sources: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def upstream_images(project: Project) -> dict[str, str]:
-    """Upstream's published images of the pinned release; release 2.0.10978 has the tag ``stable-10978``."""
+    """Return upstream's published images of the pinned release; release 2.0.10978 has the tag ``stable-10978``."""
     tag = "stable-" + project.site.release.rpartition(".")[2]
     return {role: f"docker.io/jitsi/{role}:{tag}" for role in ("prosody", "jicofo", "jvb")}
 

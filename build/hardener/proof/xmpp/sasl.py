@@ -20,7 +20,7 @@ ROUNDS = 4096  # of the stub's accounts; the least that RFC 7677 allows
 
 
 def encoded(text: str | bytes) -> str:
-    """Base64; nothing at all is said as ``=`` (RFC 6120, section 6.4.2).
+    """Encode as Base64; no data at all is ``=`` (RFC 6120, section 6.4.2).
 
     >>> encoded("a"), encoded("")
     ('YQ==', '=')
@@ -49,7 +49,7 @@ def response(text: str | bytes) -> str:
 
 
 def plain(user: str, password: str, authzid: str = "") -> str:
-    """RFC 4616.
+    """Return the message of PLAIN (RFC 4616).
 
     >>> plain("u", "p")
     '\\x00u\\x00p'
@@ -151,7 +151,7 @@ class ScramServer:
 
 
 def digest_md5(challenge: str, user: str, password: str, host: str) -> str:
-    """RFC 2831's answer to a challenge (decoded); good enough for a password that is wrong anyway."""
+    """Return RFC 2831's answer to a challenge (decoded); good enough for a password that is wrong anyway."""
     said = dict(part.strip().split("=", 1) for part in challenge.split(",") if "=" in part)
     nonce, realm = said.get("nonce", "").strip('"'), said.get("realm", host).strip('"')
     cnonce, uri = secrets.token_hex(8), f"xmpp/{host}"
@@ -169,5 +169,5 @@ def digest_md5(challenge: str, user: str, password: str, host: str) -> str:
 
 
 def oauthbearer(token: str, authzid: str = "") -> str:
-    """RFC 7628."""
+    """Return the message of OAUTHBEARER (RFC 7628)."""
     return f"n,{f'a={authzid}' if authzid else ''},\x01auth=Bearer {token}\x01\x01"

@@ -73,11 +73,11 @@ class Site(Protocol):
 
     @property
     def url(self) -> str:
-        """Address of the site, without a slash at the end."""
+        """Return the address of the site, without a slash at the end."""
 
     @property
     def ca_file(self) -> str:
-        """PEM file of the authority that its certificate is checked with; empty: the system's."""
+        """Return the PEM file of the authority that its certificate is checked with; empty: the system's."""
 
 
 class Wire(Protocol):
@@ -112,7 +112,7 @@ class Stream(abc.ABC):
         self._end = math.inf
 
     def left(self) -> float:
-        """Seconds until the attempt's time is up; TimeoutError when it is."""
+        """Return the seconds until the attempt's time is up; TimeoutError when it is."""
         left = min(self._deadline(), self._end) - time.monotonic()
         if left <= 0:
             raise TimeoutError

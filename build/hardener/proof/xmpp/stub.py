@@ -69,7 +69,7 @@ class Mallory:
 
     @property
     def first(self) -> str:
-        """Her first presence, as XML."""
+        """Return her first presence, as XML."""
         return f"<nick xmlns='http://jabber.org/protocol/nick'>{escape(self.name)}</nick>{self.presence}"
 
 
@@ -316,7 +316,7 @@ class Conversation:
     def _occupant(
         self, occupant: str, jid: str, codes: str, affiliation: str, role: str, extra: str = "", kind: str = ""
     ) -> str:
-        """As Prosody has it: what the participant says comes first, and the room's own word last."""
+        """Return a presence in Prosody's order: what the participant says comes first, and the room's own word last."""
         head = f"<presence xmlns='jabber:client'{f' type={quoteattr(kind)}' if kind else ''}"
         return (
             f"{head} from={quoteattr(occupant)} to={quoteattr(self._jid)}>{extra}"

@@ -66,7 +66,7 @@ class Inbox:
         self.protocol.receive_data(data)
 
     def read(self) -> Iterator[str | Ping | CloseConnection]:
-        """Return what has come, one message at a time. Raises ViolationError."""
+        """Yield what has come, one message at a time. Raises ViolationError."""
         for event in self.protocol.events():
             if isinstance(event, CloseConnection):
                 if self.protocol.state is ConnectionState.OPEN:  # wsproto has found a fault

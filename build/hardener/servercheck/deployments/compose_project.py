@@ -233,7 +233,7 @@ def _release(tag: str, where: Where, result: Deployment, *, digest: bool) -> Non
 
 
 def _own_image(part: str, service: compose.Service, result: Deployment) -> None:
-    """An image that is not upstream's: what it makes of its variables is not known."""
+    """Note an image that is not upstream's: what it makes of its variables is not known."""
     if part == "web":
         result.sites = [site for site in result.sites if site.front]
         result.doubt(service.where, "an image of your own: how its web server is configured was not read")
@@ -347,7 +347,7 @@ class _Given:
             self.doubt(f"{source} is not on this machine: what lies in it is not known")
 
     def file(self, name: str, text: bytes, shown: str) -> None:
-        """One file that is given by itself."""
+        """Apply a file that is given by itself."""
         if WRITTEN.fullmatch(name) and Path(name).name in GENERATED | {"prosody.cfg.lua", "jicofo.conf"}:
             self.doubt(f"{name} is what the image writes itself: what the container runs with is not known")
         elif _wanted(self.part, name):

@@ -62,7 +62,7 @@ def doubts(result: Deployment) -> Callable[[Where, str, bool], None]:
 
 
 def prosody(folder: Folder, result: Deployment) -> None:
-    """prosody.cfg.lua with what it includes, or the single files where the main one is missing."""
+    """Read prosody.cfg.lua with what it includes, or the single files where the main one is missing."""
     mains = folder.find("prosody.cfg.lua")
     starts = mains[:1] or folder.find("conf.d/*.cfg.lua") or folder.find("*.cfg.lua")
     if not starts:
@@ -119,7 +119,7 @@ def _judge(folder: Folder, start: Path, made: Prosody, result: Deployment) -> No
 
 
 def jicofo(folder: Folder, result: Deployment) -> None:
-    """jicofo.conf, and what was in its older file."""
+    """Read jicofo.conf, and what was in its older file."""
     result.jicofo = _hocon(folder, result, "jicofo.conf")
     for key, setting in (result.jicofo or {}).items():
         if key.endswith(".password"):
@@ -142,7 +142,7 @@ def _options(folder: Folder, names: tuple[str, ...], result: Deployment) -> Iter
 
 
 def bridge(folder: Folder, result: Deployment) -> None:
-    """jvb.conf, and the STUN servers of its older file."""
+    """Read jvb.conf, and the STUN servers of its older file."""
     made = _hocon(folder, result, "jvb.conf")
     for key, setting in (made or {}).items():
         if key.lower().endswith(".password"):
@@ -178,7 +178,7 @@ def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting
 
 
 def web(folder: Folder, result: Deployment) -> None:
-    """The config.js that is served."""
+    """Read the config.js that is served."""
     found = folder.find("meet/*-config.js") or folder.find("config.js") or folder.find("*-config.js")
     found = [path for path in found if not path.name.endswith("interface_config.js")]
     if not found:
@@ -194,7 +194,7 @@ def web(folder: Folder, result: Deployment) -> None:
 
 
 def site(folder: Folder, result: Deployment) -> None:
-    """The nginx servers, in the first place where one of them has the client, and other front servers."""
+    """Read the nginx servers, in the first place where one of them has the client, and other front servers."""
     empty: list[tuple[str, Where]] = []
 
     def include(pattern: str, where: Where) -> list[tuple[str, str]]:

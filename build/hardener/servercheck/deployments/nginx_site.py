@@ -212,7 +212,7 @@ def _own(location: Directive) -> Iterator[Directive]:
 
 
 def _variables(server: Directive) -> dict[str, str]:
-    """Variables that the server sets to one text and no other."""
+    """Return the variables that the server sets to one text and no other."""
     found: dict[str, set[str]] = {}
     for directive in server.inside():
         if directive.name == "set" and len(directive.words) == 2:  # noqa: PLR2004 (name and value)
@@ -268,7 +268,7 @@ def _alternatives(pattern: str) -> bool:
 
 
 def _streamed(stream: Directive) -> Iterator[tuple[str, Where]]:
-    """Ports that TCP connections are passed on to."""
+    """Yield the ports that TCP connections are passed on to."""
     for directive in stream.inside():
         if directive.name == "proxy_pass" or (directive.name == "server" and directive.body is None):
             for word in directive.words[:1]:

@@ -25,7 +25,7 @@ PROVIDERS = {
 
 
 def prosody(env: Environment, result: Deployment) -> Prosody:
-    """Prosody's configuration as the image writes it; what cannot be told goes to ``result``."""
+    """Return Prosody's configuration as the image writes it; what cannot be determined goes to ``result``."""
     made = Prosody()
     _everywhere(made, env, result)
     mode = env.text("PROSODY_MODE", "client")
@@ -80,7 +80,7 @@ def _people(made: Prosody, env: Environment, result: Deployment) -> str:
 
 
 def _services(made: Prosody, env: Environment) -> None:
-    """Hosts and rooms of Jicofo, bridges, recorders."""
+    """Add the hosts and rooms of Jicofo, bridges and recorders."""
     domain = env.text("XMPP_DOMAIN", "meet.jitsi")
     accounts = env.text("XMPP_AUTH_DOMAIN", "auth.meet.jitsi")
     made.section("VirtualHost", str(accounts.value), accounts.where)
@@ -101,7 +101,7 @@ def _services(made: Prosody, env: Environment) -> None:
 
 
 def _rooms(made: Prosody, env: Environment, kind: str, result: Deployment) -> None:
-    """The rooms of meetings. ``kind``: how people log in."""
+    """Add the rooms of meetings. ``kind``: how people log in."""
     muc = env.text("XMPP_MUC_DOMAIN", "muc.meet.jitsi")
     rooms = made.section("Component", str(muc.value), muc.where, "muc")
     _modules(rooms, "muc_hide_all muc_meeting_id muc_password_whitelist", env.words("XMPP_MUC_MODULES"))
@@ -178,7 +178,7 @@ def _list(section: Section, key: str, words: list[str], where: Where) -> None:
 
 
 def _raw(made: Prosody, section: Section, env: Environment, name: str, separator: str, result: Deployment) -> None:
-    """Lines of configuration that a variable carries into Prosody's file as they are."""
+    """Read the lines of configuration that a variable carries into Prosody's file as they are."""
     setting = env.text(name)
     if setting.unknown or not setting.value:
         return

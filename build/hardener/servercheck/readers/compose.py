@@ -223,7 +223,7 @@ class Project:
             into.profiles = [str(self.string(item)) for item in _items(node)]
 
     def given(self, into: Service, key: str, node: Tree, base: Path) -> None:
-        """Fields whose parts are laid over each other one by one."""
+        """Read a field whose parts are laid over each other one by one."""
         if key == "environment":
             self.environment(into, node)
         elif key == "labels":

@@ -94,7 +94,7 @@ class _Parser:
             self.take()
 
     def members(self, path: str, depth: int) -> None:
-        """The members of an object up to its brace, which stays."""
+        """Read the members of an object up to its brace, which stays."""
         while True:
             self.gap()
             token = self.peek()

@@ -43,7 +43,7 @@ class _Reader:
         return Where(self.name, node.start_point.row + 1, path)
 
     def statements(self, node: Node, nested: int, depth: int = 0) -> None:
-        """All statements of a block. ``nested``: how deep in some that may or may not be run; ``depth``: at all."""
+        """Read a block. ``nested``: how deep in statements that may or may not be run; ``depth``: at all."""
         if depth > DEPTH:
             self.unclear.append(Unclear(self.where(node), "nested too deeply to be read"))
             return
@@ -62,7 +62,7 @@ class _Reader:
                 self.statements(child, nested + 1, depth + 1)
 
     def expression(self, node: Node, nested: int) -> None:
-        """An assignment, or several with commas between them."""
+        """Read an assignment, or several with commas between them."""
         stack = [node]
         while stack:
             part = stack.pop()

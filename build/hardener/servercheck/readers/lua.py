@@ -95,7 +95,7 @@ class _File:
         self.reader.unclear.append(Unclear(self.where(node), reason, vital))
 
     def block(self, node: Node, nested: int) -> None:
-        """All statements of a chunk or block. ``nested``: how deep in constructs that may or may not be run."""
+        """Read all statements of a chunk or block. ``nested``: how deep in constructs that may or may not be run."""
         if nested > DEPTH:
             self.doubt(node, "nested too deeply to be read")
             return
@@ -117,7 +117,7 @@ class _File:
                 self.control(child, nested)
 
     def control(self, node: Node, nested: int) -> None:
-        """If, for, function …: whether it runs cannot be told. Hosts in it are taken as there, options as unknown."""
+        """Read if, for, function …: it may or may not run. Hosts in it are taken as there, options as unknown."""
         self.doubt(node, f"a {node.type.replace('_', ' ')}: what it sets depends on the moment when Prosody starts")
         for child in node.named_children:
             if child.type in {"block", "elseif_statement", "else_statement"}:
@@ -159,7 +159,7 @@ class _File:
                 self.local.update(dict.fromkeys(re.findall(r"\w+", _text(child))))
 
     def call(self, node: Node) -> None:
-        """VirtualHost "a", Component "b" "muc", either followed by a table of options, and Include."""
+        """Read VirtualHost "a", Component "b" "muc", either followed by a table of options, and Include."""
         words: list[Node] = []
         while node.type == "function_call":
             arguments = node.child_by_field_name("arguments")
@@ -275,7 +275,7 @@ class _File:
 
 
 def _pair(node: Node) -> tuple[list[Node], list[Node]]:
-    """Targets and values of an assignment."""
+    """Return targets and values of an assignment."""
     sides: dict[str, list[Node]] = {"variable_list": [], "expression_list": []}
     for child in node.named_children:
         if child.type in sides:

@@ -140,7 +140,7 @@ def _rest(deployment: Deployment) -> Iterator[Hit]:
 
 
 def _secrets(secrets: list[Setting]) -> Iterator[Hit]:
-    """Passwords of service accounts. What they are is never said."""
+    """Check passwords of service accounts, and print none of them."""
     seen: dict[str, Where] = {}
     for secret in secrets:
         if secret.unknown:
@@ -171,7 +171,7 @@ def _account(where: Where) -> str:
 
 
 def _environment(deployment: Deployment) -> Iterator[Hit]:
-    """Variables of docker-jitsi-meet that no other reader judges."""
+    """Check variables of docker-jitsi-meet that no other reader judges."""
     env = deployment.env
     if deployment.form != "docker" or not deployment.environment:
         return

@@ -256,7 +256,7 @@ def _listens(prosody: Prosody, service: str) -> bool:
 
 
 def _federation(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
-    """Prosody loads s2s by itself; a Component of rooms then takes anybody whom another server sends."""
+    """Check s2s, which Prosody loads by itself; a Component of rooms then takes anybody whom another server sends."""
     if deployment.form == "docker" and not any(port.service == "s2s" for port in deployment.ports):
         return  # the images' port is not published
     if deployment.form != "docker" and not any(_listens(prosody, service) for service in ("s2s", "s2s_direct_tls")):

@@ -107,7 +107,7 @@ def _session(jicofo: dict[str, Setting], place: Where) -> Iterator[Hit]:
 
 
 def duration(text: str) -> float | None:
-    """Seconds of a HOCON duration (a plain number: milliseconds); None if it is none.
+    """Return the seconds of a HOCON duration (a plain number: milliseconds); None if it is not a duration.
 
     >>> duration("24 hours"), duration("90 seconds"), duration("1500"), duration("soon")
     (86400.0, 90.0, 1.5, None)
@@ -152,7 +152,7 @@ def _rooms(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _waiting(prosody: Prosody, room: Section, where: Where) -> Iterator[Hit]:
-    """muc_wait_for_host: who counts as host."""
+    """Check who counts as host for muc_wait_for_host."""
     vanilla = [host for host in prosody.hosts if prosody.provider(host).value == "anonymous"]
     if vanilla:
         what = f"muc_wait_for_host beside VirtualHost {vanilla[0].name} with authentication anonymous"
@@ -168,7 +168,7 @@ def _admins(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _unchecked(prosody: Prosody) -> Iterator[Hit]:
-    """Accounts that mod_muc_known_stanzas lets say anything: those of machines, not of persons."""
+    """Check the accounts that mod_muc_known_stanzas lets say anything: those of machines, not of persons."""
     main = main_host(prosody)
     for section in prosody.active:
         for string in strings(section.settings.get("known_stanzas_services")):
@@ -179,7 +179,7 @@ def _unchecked(prosody: Prosody) -> Iterator[Hit]:
 
 
 def _roles(prosody: Prosody) -> Iterator[Hit]:
-    """Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave a person are in its data, not here."""
+    """Check Prosody 13's roles (mod_authz_internal). Those that prosodyctl gave a person are in its data, not here."""
     for section in prosody.active:
         for key in ROLES:
             setting = section.settings.get(key)

@@ -99,7 +99,7 @@ _KEY = re.compile(
 
 
 def _config_file(path: str, text: str) -> Iterator[Place]:
-    """Keys of config.js and interface_config.js; most of them are there as comments."""
+    """Yield the keys of config.js and interface_config.js; most of them are there as comments."""
     if re.search(r"(?:^|/)(?:interface_)?config\.js$", path):
         for number, line in enumerate(text.split("\n"), 1):
             if match := _KEY.match(line):
@@ -107,7 +107,7 @@ def _config_file(path: str, text: str) -> Iterator[Place]:
 
 
 def _config_type(path: str, text: str) -> Iterator[Place]:
-    """Members of the interfaces in configType.ts, with the keys above them."""
+    """Yield the members of the interfaces in configType.ts, with the keys above them."""
     if not re.search(r"[cC]onfigType\.ts$", path):
         return
     above: list[str] = []
@@ -135,7 +135,7 @@ _READ = re.compile(r"\b(?:config|interfaceConfig|options)((?:\??\.[A-Za-z_$][\w$
 
 
 def _option(path: str, text: str) -> Iterator[Place]:
-    """Options that code reads: ``config.testing?.p2pTestMode``."""
+    """Yield the options that code reads: ``config.testing?.p2pTestMode``."""
     for match in _READ.finditer(text) if _CODE.search(path) else ():
         start = text.rfind("\n", 0, match.start()) + 1
         line = _line_at(text, start).strip()[:_SHOWN]

@@ -31,7 +31,7 @@ class Turn:
 
 
 def half_life_of(line: Sequence[tuple[int, bool]]) -> tuple[float, bool]:
-    """Half-life in days from (seconds since 1970, fits) by date, and whether it is a lower bound (no break seen).
+    """Return the half-life in days from (seconds since 1970, fits) by date, and whether it is a lower bound (no break).
 
     >>> half_life_of([(0, False), (100 * DAY, True), (200 * DAY, True)])
     (69.3, False)
@@ -52,7 +52,7 @@ def turns(
     line: Sequence[Cell | None],
     pin: str,
 ) -> tuple[Turn | None, Turn | None]:
-    """Since which release a patch has fitted without a gap up to the pin, and the first one after it that broke it."""
+    """Return the release since which a patch fits without a gap up to the pin, and the first after it that broke it."""
     there = [number for number, cell in enumerate(line) if cell]
     fitting = [number for number in there if line[number] and line[number].fits]  # type: ignore[union-attr]
     if not fitting:

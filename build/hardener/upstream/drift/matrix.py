@@ -245,7 +245,7 @@ def _anchor_release(found: Sequence[Release]) -> Release:
 
 
 def _series_half_life(rows: Sequence[Row], found: Sequence[Release], anchor: Release) -> float | None:
-    """Days before the anchor of the youngest release that fewer than half of the patches fit."""
+    """Return the days before the anchor of the youngest release that fewer than half of the patches fit."""
     for number, release in reversed(list(enumerate(found))):
         if release.when <= anchor.when and release is not anchor:
             tried = [row.cells[number] for row in rows]

@@ -93,7 +93,7 @@ def _canonical(canon: Canon, patch: Patch, required: Sequence[Patch]) -> tuple[P
 
 
 def orphans(folders: Iterable[Path], going: Iterable[str]) -> dict[str, str]:
-    """Patches that require one that goes and that stay themselves, and so on: name -> what they would lack."""
+    """Return patches that require one that goes and that stay themselves, and so on: name -> what they would lack."""
     gone, found = set(going), {}
     for patch in (read(path) for folder in folders for path in read_series(folder)):
         lost = [name for name in patch.requires if name.removesuffix(".patch") + ".patch" in gone]
@@ -112,7 +112,7 @@ def group(name: str, lifted: Sequence[Lifted]) -> str:
 
 
 def pins(project: Project, before: Project, state: State) -> dict[Path, bytes]:
-    """upstream.toml at the new pins; its other lines as they are now."""
+    """Return upstream.toml at the new pins; its other lines as they are now."""
     path = project.root / UPSTREAM
     return {path: tomledit.pins(path.read_bytes().decode("utf-8"), before, state.goal).encode()}
 

@@ -38,7 +38,7 @@ def choices(patch: Patch) -> tuple[str, ...]:
 
 
 def proof(patch: Patch, commits: Sequence[str]) -> list[str]:
-    """Why a patch is held for merged upstream, and how to make sure of it."""
+    """Return why a patch is taken as merged upstream, and how to make sure of it."""
     return [
         "the new tree has this change: the patch applies to it in reverse, and does not apply forward",
         *(f"upstream: {commit}" for commit in commits),

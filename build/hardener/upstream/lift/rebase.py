@@ -128,7 +128,7 @@ def merged_upstream(repository: Repository, tip: str, patch: Patch) -> bool:
 
 
 def kind_of_stop(repository: Repository, tip: str, patch: Patch, merged: Merged) -> str:
-    """In the words of series/apply.py's taxonomy, why the merge needs a person."""
+    """Return why the merge needs a person, in the words of series/apply.py's taxonomy."""
     if merged_upstream(repository, tip, patch):
         return "merged-upstream"
     present = repository.entries(tip)

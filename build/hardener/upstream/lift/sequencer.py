@@ -75,7 +75,7 @@ class Course:
         self._repositories: dict[str, Repository] = {}
 
     def go(self) -> Result:
-        """As far as it goes. Raises PatchError or OverlayError where a person is needed."""
+        """Lift as far as possible. Raises PatchError or OverlayError where a person is needed."""
         if self.state.phase != "commit":
             self._note_drops()
             for component in self._moving():
@@ -224,7 +224,7 @@ class Course:
         )
 
     def _lists(self) -> None:
-        """Overlays, aliases and removals of all components; raises OverlayError that names all that need a person."""
+        """Lift overlays, aliases and removals of all components; raise OverlayError with all that need a person."""
         first = self.state.phase == "series"
         found: list[overlays.Finding] = []
         settled: set[str] = set()
@@ -296,7 +296,7 @@ class Course:
         self.state.save()
 
     def _commit(self) -> None:
-        """One commit for routine, one for hand work, one for what was dropped; each only where there is something."""
+        """Make a commit for routine, for hand work and for what was dropped; each only where there is something."""
         if not self.state.make_commits:
             return
         for group in GROUPS:

@@ -89,7 +89,7 @@ def series(text: str, dropped: Sequence[str]) -> str:
 
 
 def pins(text: str, project: Project, goal: Goal) -> str:
-    """upstream.toml at the new pins: commits, releases, refs, Node, and the revision back at 1."""
+    """Return upstream.toml at the new pins: commits, releases, refs, Node, and the revision back at 1."""
     document = tomlkit.parse(text)
     for target in goal.targets:
         table = document["component"][target.component]

@@ -205,7 +205,7 @@ def _mend_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> No
 
 
 def _write_tree(history: History, component: Component, branch: str, base: str, commit: str, tree: Path) -> None:
-    """A work tree at the branch, less the paths that the component excludes (sparse, so git sees no change)."""
+    """Write a work tree at the branch, less the paths that the component excludes (sparse, so git sees no change)."""
     kept = {entry.blob for path, entry in history.entries(commit).items() if not inside(path, component.exclude)}
     history.bring(kept & {entry.blob for entry in history.entries(base).values()})
     disk.remove(tree)
