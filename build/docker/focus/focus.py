@@ -114,7 +114,7 @@ class Focus(slixmpp.ClientXMPP):
         sys.exit("focus: the stream is gone")
 
     async def on_request(self, iq: slixmpp.Iq) -> None:
-        """Answer a client that asks for a conference; its address is the resource of focus.DOMAIN (mod_client_proxy)."""
+        """Answer a client that asks for a conference; its address is the resource of focus.DOMAIN."""
         room = iq.xml.find(f"{{{FOCUS}}}conference").get("room", "")
         sender = slixmpp.JID(iq["from"].resource)
         log.info("%s asks for %s", sender.bare, room)
