@@ -151,8 +151,8 @@ class Project:
 
     @property
     def mark(self) -> str:
-        """Return what tells a build with extras or substitutes from one without: a dot and the folder's or package's
-        name.
+        """Return what distinguishes a build with extras or substitutes from one without: a dot and the name of the
+        folder or package.
         """
         names = [folder.name for folder in self.extras]
         return "".join(

@@ -132,7 +132,7 @@ class Focus(slixmpp.ClientXMPP):
                 self.answer(iq, room)
 
     def answer(self, iq: slixmpp.Iq, room: str) -> None:
-        """Tell the client that its conference is ready and who focus is in the room."""
+        """Inform the client that its conference is ready and who focus is in the room."""
         reply = iq.reply()
         attributes = {"room": room, "ready": "true", "focusjid": self.boundjid.bare}
         conference = ET.SubElement(reply.xml, f"{{{FOCUS}}}conference", attributes)

@@ -55,7 +55,7 @@ def fetch(
     Touches the network only when something is missing, or git cannot read the mirror: then it is put aside and made
     again, with a note. Raises UnreachableError when the source does not answer, PinError when it does not have the
     commit, the pin is no commit, or the release's ref has moved, BusyError when a person's git is at work in the
-    mirror, or another hardener (with ``wait=False``; else ``waiting`` is told who).
+    mirror, or another hardener (with ``wait=False``; else ``waiting`` is called with its name).
     """
     mirror = mirror_of(component)
     with held(mirror, wait=wait, waiting=waiting):

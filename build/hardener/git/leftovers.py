@@ -32,7 +32,7 @@ def clear(
     """Remove what a dead git left in a repository (a bare one, or the ``.git`` of a work tree).
 
     A file stays where it is older than ``since`` (seconds since 1970). Raises BusyError where there is a lock file and
-    a git that was there before we looked still runs after PATIENCE seconds; ``waiting`` is told which.
+    a git that was there before we looked still runs after PATIENCE seconds; ``waiting`` is called with it.
     """
     locks = _marked(_locks(git_dir), since)
     unfinished = {} if locks_only else _marked(_unfinished(git_dir), since)
@@ -100,6 +100,6 @@ def _marked(paths: Iterator[Path], since: float) -> dict[Path, tuple[int, int]]:
 
 
 def _mark(path: Path) -> tuple[int, int]:
-    """Tell a file from a later one of the same name."""
+    """Distinguish a file from a later one of the same name."""
     state = path.lstat()
     return state.st_ino, state.st_mtime_ns

@@ -83,7 +83,7 @@ class Transfer:
     def __init__(self, mirror: Path | None, where: str, tell: Callable[[str, float], None]) -> None:
         self.where = where
         self.tell = tell
-        # noop: that we have a commit must not be told to the server as having its files.
+        # noop: that we have a commit must not be sent to the server as having its files.
         self._negotiator = "noop"
         self.local = not re.match(r"https://|ssh://", where)
         if not shutil.which("git"):

@@ -56,7 +56,7 @@ def build(project: Project, options: Options, ui: UI) -> Result:
         )
         # A recipe is sure to run then, and sources can be made without our tools.
         tools = installing.submit(node.tools) if new else None
-        # All sources come first, so that a patch or overlay that does not fit is told before anything is installed.
+        # All sources come first, so that a patch or overlay that does not fit is reported before anything is installed.
         prepared = [_prepare(project, component, options, area, ui) for component in project.components]
         order = [prepared[-1], *prepared[:-1]]  # the site takes longest by far
         packages = {ready.component.name: installing.submit(_install, ready, options, tools) for ready in order}

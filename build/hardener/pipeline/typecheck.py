@@ -109,7 +109,7 @@ def _run(component: Component, tree: Path) -> list[TypeProblem]:
     problems = [
         TypeProblem(os.path.normpath(match["file"]), match["code"], match["text"]) for match in _ERROR.finditer(output)
     ]
-    if done.status < 0 or (done.status and not problems):  # killed, it has not told all
+    if done.status < 0 or (done.status and not problems):  # killed, it has not reported all
         said = done.complaint.splitlines()[0] if done.complaint else f"status {done.status}"
         raise BundleError(
             f"{component.name}: the type checker failed: {said}",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from hardener.config import Project
 
-# Tells the browser tests which archive is 'hardened' (tests/e2e/conftest.py).
+# The browser tests read here which archive is 'hardened' (tests/e2e/conftest.py).
 VARIABLE = "HARDENER_ARCHIVE"
 _PYTEST_FAILED = 1
 

@@ -162,7 +162,7 @@ def _purl(repository: str, commit: str, release: str) -> PackageURL:
 
 
 def _patch(path: Path, component: str) -> Patch:
-    """Return a patch with its text; that of a hole in upstream is named only, until upstream has been told."""
+    """Return a patch with its text; that of a hole in upstream is named only, until upstream has been informed."""
     held_back = patch.read(path).fields.get("Security") == "yes"
     text = None if held_back else AttachedText(content=path.read_text("utf-8"), content_type="text/x-diff")
     return Patch(type=PatchClassification.UNOFFICIAL, diff=Diff(text=text, url=Uri(f"patches/{component}/{path.name}")))

@@ -127,7 +127,7 @@ def parse_removals(text: str) -> list[Removal]:
 def safe_path(path: str) -> bool:
     """Return whether a path is relative, stays inside its tree and does not reach into a ``.git`` folder.
 
-    Compared without case, because the work tree may lie on a file system that does not tell cases apart
+    Compared without case, because the work tree may lie on a file system that does not distinguish cases
     (CVE-2014-9390).
 
     >>> [safe_path(p) for p in ("a/b", "/a", "a/../../b", "a/.GIT/config", "", "a//b", "a\\\\b")]

@@ -270,7 +270,7 @@ def _prove(scratch: Repository, base: str, new: Sequence[Patch], tree: EditTree)
 def _compare(
     component: str, source: str, folder: Path, new: Sequence[Patch], imported: Mapping[str, str] | None = None
 ) -> tuple[Regenerated, dict[str, bytes]]:
-    """Return what is to be written, and how to tell it.
+    """Return what is to be written, and how to report it.
 
     ``imported`` are the files that the work tree was made from: a killed run may have left one that has no commit and,
     in the series that it wrote, no line any more.

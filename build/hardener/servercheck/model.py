@@ -1,6 +1,6 @@
 """The configuration of a deployment, in one form for all sources.
 
-A value that is there but cannot be told without running something is ``Unknown`` with the reason: rules must say so
+A value that is set but not known without running something is ``Unknown`` with the reason: rules must say so
 (``cannot-tell``) instead of passing it.
 """
 
@@ -39,7 +39,7 @@ class Setting:
 
     @property
     def unknown(self) -> bool:
-        """Return whether the value cannot be told."""
+        """Return whether the value cannot be determined."""
         return isinstance(self.value, Unknown)
 
 
@@ -49,7 +49,7 @@ class Table:
 
     items: tuple[Setting, ...] = ()
     fields: dict[str, Setting] = field(default_factory=dict)
-    complete: bool = True  # False: something in it could not be told
+    complete: bool = True  # False: something in it could not be determined
 
 
 def strings(setting: Setting | None) -> list[Setting]:
@@ -65,7 +65,7 @@ def strings(setting: Setting | None) -> list[Setting]:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Something that could not be read or told. ``vital``: login or roles may hang on it, so it must not pass."""
+    """Something that could not be read or determined. ``vital``: login or roles may hang on it, so it must not pass."""
 
     where: Where
     reason: str
@@ -181,8 +181,8 @@ class Proxy:
     path: str
     target: str
     where: Where
-    reaches: str | None = None  # how each path begins on the server behind; None: it cannot be told
-    ports: frozenset[str] = frozenset()  # of the server behind; empty: they cannot be told
+    reaches: str | None = None  # how each path begins on the server behind; None: it is not known
+    ports: frozenset[str] = frozenset()  # of the server behind; empty: they are not known
 
 
 @dataclass
@@ -239,5 +239,5 @@ class Deployment:
         return Where(self.environment, 0, f"{name} is not set")
 
     def doubt(self, where: Where, reason: str, *, vital: bool = False) -> None:
-        """Note something that could not be told."""
+        """Note something that could not be determined."""
         self.unclear.append(Unclear(where, reason, vital))

@@ -119,7 +119,7 @@ def outside(setting: Setting | None) -> bool:
 
 
 def modules_told(prosody: Prosody, section: Section) -> bool:
-    """Return whether all modules of the section are known; if not, that has been told, and none is missed."""
+    """Return whether all modules of the section are known; if not, that has been reported, and none is missed."""
     lists = [prosody.own(section, "modules_enabled"), prosody.own("*", "modules_enabled")]
     return all(setting is None or (isinstance(setting.value, Table) and setting.value.complete) for setting in lists)
 

@@ -46,8 +46,8 @@ def lock(path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None
     """Hold an exclusive lock on ``path`` (flock: the kernel frees it when its holder and its holder's children die).
 
     It is let go when the block ends; after an error, once the programs of all threads have ended. When another
-    process holds it, ``waiting`` is told who, once, and the call waits; with ``wait=False`` it raises BusyError
-    instead.
+    process holds it, ``waiting`` is called with its name, once, and the call waits; with ``wait=False`` it raises
+    BusyError instead.
     """
     with full_disk_explained():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ UNKNOWN = "?"
 
 
 def our_hocon(text: str) -> tuple[dict[str, Any], bool]:
-    """Return the settings by path, and whether something could not be told."""
+    """Return the settings by path, and whether something could not be determined."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Table):
@@ -124,7 +124,7 @@ def test_hocon_differs_on_purpose(text: str, ours: dict[str, Any], theirs: dict[
 
 
 def our_nginx(text: str) -> tuple[list[Any], list[str]]:
-    """Return the directives as tuples, and what could not be told."""
+    """Return the directives as tuples, and what could not be determined."""
     directives, unclear = nginx.parse(text, "x.conf", lambda *_: [])
 
     def plain(found: list[nginx.Directive]) -> list[Any]:
@@ -212,7 +212,7 @@ def test_what_nginx_does_not_start_with_is_told(text: str) -> None:
 
 
 def our_dotenv(text: str) -> tuple[dict[str, str], list[str]]:
-    """Return the variables, and what could not be told."""
+    """Return the variables, and what could not be determined."""
     settings, unclear = dotenv.read(text, ".env")
     return {name: UNKNOWN if setting.unknown else setting.value for name, setting in settings.items()}, [
         doubt.reason for doubt in unclear

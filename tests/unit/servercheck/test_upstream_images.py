@@ -78,7 +78,7 @@ def test_the_secret_of_upstreams_example_is_known_as_one(stock: Path):
 
 
 def test_of_what_upstreams_web_server_passes_on_all_is_known(show):
-    """The template of its image with every switch on: no proxy of upstream's own is something that cannot be told."""
+    """The template of its image with every switch on: no proxy of upstream's own is something that cannot be determined."""
     text = re.sub(
         r"proxy_pass \{\{[^}]*\}\}", "proxy_pass http://upstream.invalid:7", show("web/rootfs/defaults/meet.conf")
     )

@@ -419,7 +419,7 @@ class _Scopes:
         for node in captures.get("declared", ()):
             if name := _NAME.match(content, node.start_byte):
                 scope = self._innermost(node.start_byte)
-                # 'let' in an inner block is not told apart from 'var'.
+                # 'let' in an inner block is not distinguished from 'var'.
                 for index in {scope, self._function_of[scope] if scope >= 0 else -1}:
                     known = self._declared.get((name[0], index))
                     if known is None or known.child_by_field_name("value") is None:

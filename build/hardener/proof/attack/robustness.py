@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SM = "urn:xmpp:sm:3"
-_HUGE = 1 << 20  # bytes: four times the largest stanza that Prosody takes, unless told otherwise
+_HUGE = 1 << 20  # bytes: four times the largest stanza that Prosody takes, by default
 _DEEP = 150_000  # elements in each other, seven bytes each
 
 

@@ -47,7 +47,7 @@ _WORKER = """([address, started, patience]) => new Promise(done => {
 _WORKLET = """async ([address, names, patience]) => {
     const context = new OfflineAudioContext(1, 44100, 44100);
     const facts = [];
-    const late = new Promise(done => setTimeout(() => done([ 'error: never told what it registers' ]), patience));
+    const late = new Promise(done => setTimeout(() => done([ 'error: never reported what it registers' ]), patience));
     try {
         await context.audioWorklet.addModule(names);
         await context.audioWorklet.addModule(address);

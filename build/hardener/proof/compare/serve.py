@@ -21,7 +21,7 @@ EMPTY, NAMES = OWN + "empty.html", OWN + "names.js"
 BROKEN_WORKER, BROKEN_WORKLET = OWN + "broken-worker.js", OWN + "broken-worklet.js"
 _SCRIPT = "text/javascript"
 _BROKEN = b"throw new Error('planted: does not start');"
-# Loaded into an audio worklet first: it tells which processors the next module registers.
+# Loaded into an audio worklet first: reports which processors the next module registers.
 _NAMES = b"""const names = [], original = registerProcessor;
 globalThis.registerProcessor = (name, processor) => { names.push(name); original(name, processor); };
 original('hardener-names', class extends AudioWorkletProcessor {

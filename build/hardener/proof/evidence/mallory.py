@@ -88,7 +88,7 @@ class Peer(Client):
                 self.aside(self.stream.receive())
 
     def others(self, nick: str) -> dict[str, str]:
-        """Return the room's list as the server tells it (nick -> role), without the focus and without one of its
+        """Return the room's list as the server sends it (nick -> role), without the focus and without one of its
         occupants.
         """
         focus = f"focus@auth.{self.domain}/"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from hardener.proof.evidence.visit import Visit
 
-CANARY = "canary occupants"  # the run in which the server has a person of whom the page is not told
+CANARY = "canary occupants"  # the run in which the server has a person that the page does not get
 PLANTED = "0000dead"
 FOCUS = "focus"
 # The page's own participants, what its open list shows, whom it takes for the focus, and whether it is still in there.
@@ -26,8 +26,8 @@ _PAGE = """() => {
     };
 }"""
 _PANE = "#participants-pane"
-_PATIENCE = 5.0  # seconds for a page that has been told everything to draw it
-_LONG = 20.0  # seconds for the server to have told everything
+_PATIENCE = 5.0  # seconds for a page that has received everything to draw it
+_LONG = 20.0  # seconds for the server to have sent everything
 
 
 def differences(server: Mapping[str, str], page: Mapping[str, Any]) -> list[str]:
@@ -51,8 +51,8 @@ def differences(server: Mapping[str, str], page: Mapping[str, Any]) -> list[str]
 
 
 def compare(visit: Visit, server: Callable[[], Mapping[str, str] | None]) -> None:
-    """Wait until the server has told everything (it gives no list before), open the page's list, and compare."""
-    with visit.step("the server has told who is there", must=True):
+    """Wait until the server has sent everything (it gives no list before), open the page's list, and compare."""
+    with visit.step("the server has sent the list of occupants", must=True):
         _until(visit, lambda: server() is not None, _LONG)
     with visit.step("list of participants"):
         if not visit.surface.locator(_PANE).count():
@@ -85,7 +85,7 @@ def _until(visit: Visit, condition: Callable[[], bool], seconds: float) -> None:
 
 
 def in_room(visit: Visit) -> Mapping[str, str] | None:
-    """Return the stub's list, once the page has answered the last thing that it was told."""
+    """Return the stub's list, once the page has answered the last thing that it was sent."""
     talk = visit.scene.talk if visit.scene else None
     return dict(talk.occupants) if talk and talk.settled else None
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HOST = "meet.hardener.test"
 STAGE = "stage.hardener.test"  # where the embedding and opening pages of attackers live
-BAIT = "/bait/"  # no page of ours asks for what lies below: who does has been told to by an attacker
+BAIT = "/bait/"  # no page of ours asks for what lies below: a page that does was led there by an attacker
 LATER = 2.5  # seconds after the join in which Mallory sends her commands
 
 

@@ -68,7 +68,7 @@ def _peer(name: str, text: str, journeys: tuple[str, ...], mallory: Mallory) -> 
 PLANTED_OCCUPANT = Attack(
     CANARY,
     "none",
-    "the server has one occupant of whom the page is not told",
+    "the server has one occupant that the page does not get",
     WHO,
     mallory=Mallory(company=(Guest(PLANTED, hidden=True),)),
 )

@@ -1,4 +1,4 @@
-// Runs in every page and frame before any other script: tells the witness what the network events do not show.
+// Runs in every page and frame before any other script: reports what the network events do not show.
 (() => {
     const tell = (kind, detail) => { try { window.__hardenerWitness(kind, JSON.stringify(detail)); } catch (_) { /* gone */ } };
     const ice = configuration => ((configuration || {}).iceServers || []).flatMap(one => [].concat(one.urls || one.url || []));

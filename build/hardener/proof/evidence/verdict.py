@@ -178,7 +178,7 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _control(attack: str, expected: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return whether an attack (or a run) had the effect that it has on upstream ("message": told to a foreign page;
+    """Return whether an attack (or a run) had the effect that it has on upstream ("message": sent to a foreign page;
     "occupants": a person is not shown, or as what they are not).
     """
     its = [run for run in runs if attack in (run["attack"], run["run"])]

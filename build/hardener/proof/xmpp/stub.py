@@ -33,7 +33,7 @@ OWNER = f"{MUC}#owner"
 FOCUS = "http://jitsi.org/protocol/focus"
 LEGACY = "jabber:iq:auth"
 JINGLE = "urn:xmpp:jingle:1"
-LAST = "last"  # id of the request that ends what the client is told
+LAST = "last"  # id of the request that ends what the client is sent
 MALLORY = "ffffffff"  # larger than the client's own id, as a rule: then the client is the one who calls
 USER = "alice"
 PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
@@ -42,7 +42,7 @@ PASSWORD = "alice-pw"  # noqa: S105 (of the one account that is always there)
 @dataclass(frozen=True)
 class Guest:
     """One more participant: what is in the first presence, in a later one, or in the leave. Of who is ``hidden``,
-    the server's list knows, and the client is never told.
+    the server's list knows, and the client never gets.
     """
 
     id: str
@@ -110,7 +110,7 @@ class Conversation:
     later: list[str] = field(default_factory=list)  # what to send some seconds after the join
     joined: bool = False
     occupants: dict[str, str] = field(default_factory=dict)  # nick -> role of all others but the focus, in the end
-    settled: bool = False  # the client has answered the last thing that it was told
+    settled: bool = False  # the client has answered the last thing that it was sent
     heard: list[tuple[str, str]] = field(default_factory=list)  # (kind, value) of what the client gives away
     account: str = ""  # the address of who has signed in
     nonce: str = ""  # the client's own, of SCRAM

@@ -115,7 +115,7 @@ class _Project:
         return found.decode("utf-8", "replace")
 
     def starts(self, service: compose.Service) -> bool:
-        """Return whether compose starts the service without being told its profile."""
+        """Return whether compose starts the service without an option for its profile."""
         profiles = self.variables.get("COMPOSE_PROFILES")
         on = set(re.split(r"\s*,\s*", str(profiles.value))) if profiles is not None else set()
         reason = ""
@@ -220,9 +220,7 @@ class _Project:
 def _release(tag: str, where: Where, result: Deployment, *, digest: bool) -> None:
     match = TAG.fullmatch(tag)
     if match is None and (tag not in MOVING or (digest and not tag)):
-        result.doubt(
-            where, f"which release {tag or 'this digest'} is cannot be told: its templates are not known", vital=True
-        )
+        result.doubt(where, f"the release of {tag or 'this digest'} is not known, and so are its templates", vital=True)
     elif match and int(match[1]) < OLDEST:
         reason = (
             f"release {match[1]} is older than stable-{OLDEST}: what its image makes of these variables is not known"

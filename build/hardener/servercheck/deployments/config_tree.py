@@ -38,7 +38,7 @@ EXAMPLES = frozenset({"example.com.cfg.lua", "localhost.cfg.lua", "migrator.cfg.
 
 
 def read(root: Path) -> Deployment:
-    """Read everything in the folder that belongs to a deployment; what is missing is told."""
+    """Read everything in the folder that belongs to a deployment; note what is missing."""
     result = Deployment("files")
     folder = Folder(root, doubts(result))
     prosody(folder, result)
@@ -57,7 +57,7 @@ def read(root: Path) -> Deployment:
 
 
 def doubts(result: Deployment) -> Callable[[Where, str, bool], None]:
-    """Return what a Folder tells its doubts to."""
+    """Return the function to which a Folder reports its doubts."""
     return lambda where, reason, vital: result.doubt(where, reason, vital=vital or bool(VITAL.search(where.file)))
 
 

@@ -50,7 +50,7 @@ class Environment:
         return Setting(Unknown("neither 1 nor 0"), setting.where)
 
     def on(self, name: str, default: bool = False) -> bool:
-        """Return a switch; what cannot be told counts as unset, and is in ``doubts``."""
+        """Return a switch; what cannot be determined counts as unset, and is in ``doubts``."""
         value = self.flag(name, default).value
         return default if isinstance(value, Unknown) else bool(value)
 

@@ -102,7 +102,7 @@ def _proxies(kind: Format, text: str, name: str) -> Iterator[Proxy]:
 
 
 def _reaches(kind: Format, path: str, rest: str | None) -> str | None:
-    """Return how paths begin on the server behind; None: it cannot be told."""
+    """Return how paths begin on the server behind; None: it is not known."""
     if not path:
         return None
     if kind.name == "Apache":

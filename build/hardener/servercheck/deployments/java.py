@@ -38,7 +38,7 @@ def old_jicofo(entries: Iterable[tuple[str, Setting]], made: dict[str, Setting],
 
 
 def _translated(key: str, setting: Setting) -> Iterator[tuple[str, str | bool | None]]:
-    """Yield the newer key and its value; None: it cannot be told."""
+    """Yield the newer key and its value; None: it is not known."""
     text = str(setting.value).strip()
     if key == OLD + "auth.URL":
         kind = KINDS.get(text.partition(":")[0].upper())

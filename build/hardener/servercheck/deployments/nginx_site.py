@@ -148,7 +148,7 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
 
 
 def _compresses(kind: str, scopes: list[Directive]) -> bool:
-    """Return whether scripts are compressed on the way; nginx compresses text/html alone unless it is told other
+    """Return whether scripts are compressed on the way; nginx compresses text/html unless it is set to other
     types.
     """
     on = next((scope.words for scope in scopes if scope.name == kind), ())
@@ -244,7 +244,7 @@ def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], s
 
 
 def _reaches(location: Directive, uri: str | None) -> str | None:
-    """Return how each path begins that comes out behind; None: it cannot be told."""
+    """Return how each path begins that comes out behind; None: it is not known."""
     if uri is not None:
         return uri.split("$")[0]
     kind, path = location.words if len(location.words) == 2 else ("", " ".join(location.words))  # noqa: PLR2004

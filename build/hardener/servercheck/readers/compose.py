@@ -100,7 +100,7 @@ class Service:
 
 
 class Project:
-    """Services of one or more files. ``text(path, where)`` returns a file's content, or None, and tells why."""
+    """Services of one or more files. ``text(path, where)`` returns a file's content, or None, and reports why."""
 
     def __init__(self, variables: dict[str, Setting], text: Text) -> None:
         self.variables = variables
@@ -157,7 +157,7 @@ class Project:
             self.string(node) for node in _items(entry.get("path") or (item if isinstance(item, Scalar) else None))
         ]
         if not paths or any(isinstance(path, Unknown) for path in paths):
-            self.doubt(item.where, "includes other compose files, which cannot be told")
+            self.doubt(item.where, "includes other compose files, which cannot be determined")
             return
         files = [base / str(path) for path in paths]
         folder = self.string(entry["project_directory"]) if "project_directory" in entry else files[0].parent
@@ -254,7 +254,7 @@ class Project:
         name = self.string(entry.get("service", node))
         file = self.string(entry["file"]) if "file" in entry else None
         if isinstance(name, Unknown) or isinstance(file, Unknown):
-            self.doubt(node.where, f"{into.name} extends a service that cannot be told")
+            self.doubt(node.where, f"{into.name} extends a service that cannot be determined")
             return
         other = base / file if file is not None else path
         if (other, name) in seen or len(seen) > DEPTH:

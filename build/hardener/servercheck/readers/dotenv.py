@@ -87,7 +87,7 @@ def expand(
 def _hole(
     text: str, start: int, lookup: Callable[[str], Setting | None], unknown: str | None, depth: int
 ) -> tuple[str, str | None, int]:
-    """Return the name in the hole that starts there, the text for its place (None: it cannot be told), and where it
+    """Return the name in the hole that starts there, the text for its place (None: it is not known), and where it
     ends.
     """
     following = text[start + 1 : start + 2]
@@ -123,7 +123,7 @@ def _brace(text: str, start: int) -> int:
 
 
 def _fill(found: Setting | None, operator: str, other: str | None) -> str | None:
-    """Return the text in the place of a hole; None if it cannot be told."""
+    """Return the text in the place of a hole; None if it is not known."""
     if found is not None and found.unknown:
         return None
     present = found is not None and not (operator.startswith(":") and found.value == "")

@@ -1,7 +1,7 @@
 """Jicofo's and the bridge's configuration: the part of HOCON that configuration files are written in.
 
 Not a library: pyhocon gives no line numbers and fetches ``include url(...)``. What this does not evaluate
-(``${substitutions}``, includes that are not at hand, ``+=``) is told, not guessed.
+(``${substitutions}``, includes that are not at hand, ``+=``) is reported, not guessed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Token:
 
 
 def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], list[Unclear]]:
-    """Return all settings by their full dotted path, of several the last; and what could not be told."""
+    """Return all settings by their full dotted path, of several the last; and what could not be determined."""
     parser = _Parser(text, name, include, 0)
     parser.whole()
     return parser.paths.settings, parser.unclear

@@ -1,6 +1,6 @@
 """``config.js`` of the web client, read without running it: ``var config = {...}`` and ``config.a.b = ...``.
 
-Uses tree-sitter's JavaScript grammar, as ``lua`` uses the one for Lua. Constants are told, the rest is ``Unknown``.
+Uses tree-sitter's JavaScript grammar, as ``lua`` uses the one for Lua. Constants are read, the rest is ``Unknown``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
 
 
 def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Setting], list[Unclear]]:
-    """Return all settings by dotted path (``hosts.domain``), the last one wins; and what could not be told."""
+    """Return all settings by dotted path (``hosts.domain``), the last one wins; and what could not be determined."""
     reader = _Reader(name, root)
     tree = syntax.parse(GRAMMAR, text)
     if tree is None:
@@ -88,7 +88,9 @@ class _Reader:
                     name = _key(key)
                     self.put(f"{path}.{name}" if path else name, value, self.where(pair), nested, depth + 1)
                 elif pair.type != "comment":
-                    self.unclear.append(Unclear(self.where(pair), "a part of this object cannot be told by reading"))
+                    self.unclear.append(
+                        Unclear(self.where(pair), "a part of this object cannot be determined by reading")
+                    )
             return
         known = Unknown("set inside a statement that may or may not be run") if nested else _value(node, 0)
         if path:
@@ -133,7 +135,7 @@ def _value(node: Node, depth: int) -> Any:
 
 
 def _members(node: Node, depth: int) -> Table:
-    """Return an array; an object in it is told as the strings that are in it, which is all that is asked about
+    """Return an array; an object in it is given as the strings that are in it, which is all that is asked about
     (STUN).
     """
     if node.type == "object":

@@ -32,7 +32,7 @@ LUA = frozenset(
     " math next os package pairs pcall print prosody rawequal rawget rawlen rawset require select setmetatable string"
     " table tonumber tostring type unpack utf8 xpcall Lua FileContents FileLine FileLines Credential".split()
 )
-# Options on which login or roles hang: if one of them cannot be told, nothing has been proven.
+# Options on which login or roles hang: if one of them cannot be determined, nothing has been proven.
 VITAL = frozenset(
     "authentication anonymous_login allow_empty_token allow_registration modules_enabled modules_disabled enabled"
     " restrict_room_creation app_secret s2s_whitelist admins asap_key_server cache_keys_url s2s_interfaces s2s_ports"
@@ -42,7 +42,7 @@ VITAL = frozenset(
 
 
 def read(text: bytes, name: str, into: Prosody, include: Include) -> list[Unclear]:
-    """Read one file into ``into``; ``include(pattern, where)`` answers Include lines. Returns what cannot be told."""
+    """Read one file into ``into``; ``include(pattern, where)`` answers Include lines. Return what is unclear."""
     reader = _Reader(into, include)
     reader.file(text, name, 0)
     return reader.unclear
@@ -112,7 +112,7 @@ class _File:
             elif child.type == "function_call":
                 self.call(child)
             elif child.type == "function_declaration":
-                pass  # runs only where it is called, and a call cannot be told
+                pass  # runs only where it is called, and calls are not followed
             elif child.type not in {"hash_bang_line", "empty_statement", ";"}:
                 self.control(child, nested)
 
@@ -146,7 +146,7 @@ class _File:
         self.current.settings[name] = setting
         partial = isinstance(setting.value, Table) and not setting.value.complete
         if setting.unknown or partial:
-            reason = setting.value.reason if setting.unknown else "a part of this table cannot be told"
+            reason = setting.value.reason if setting.unknown else "a part of this table cannot be determined"
             self.reader.unclear.append(Unclear(setting.where, reason, name in VITAL))
 
     def declare(self, node: Node) -> None:
@@ -172,7 +172,7 @@ class _File:
         elif (kind := HOSTS.get(function) or COMPONENTS.get(function)) and isinstance(first, str):
             self.open(kind, first, words[1:], node)
         else:
-            self.doubt(node, f"calls {function or 'something'}, whose effect cannot be told by reading")
+            self.doubt(node, f"calls {function or 'something'}, whose effect cannot be determined by reading")
 
     def includes(self, pattern: str, node: Node) -> None:
         if self.depth >= DEPTH:

@@ -48,7 +48,7 @@ class Directive:
 def parse(
     text: str, name: str, include: Include, above: tuple[str, ...] = (), depth: int = 0
 ) -> tuple[list[Directive], list[Unclear]]:
-    """Return the directives of a file with those of its includes in their places, and what could not be told.
+    """Return the directives of a file with those of its includes in their places, and what could not be determined.
 
     ``above``: the files that include this one, ``depth`` blocks deep. A file that includes itself by a wildcard is
     read once.

@@ -50,7 +50,7 @@ Tree = Scalar | Seq | Map
 
 
 def documents(text: str, name: str) -> tuple[list[Tree], list[Unclear]]:
-    """Return the documents of a file, and what could not be told."""
+    """Return the documents of a file, and what could not be determined."""
     builder = _Builder(name)
     try:
         for event in yaml.parse(text, Loader=LOADER):

@@ -136,7 +136,7 @@ def _rest(deployment: Deployment) -> Iterator[Hit]:
     ):
         setting = (made or {}).get(key)
         if setting is not None and outside(setting):
-            yield Hit(kind, setting.where, f"{key} is {setting.value if not setting.unknown else 'not told'}")
+            yield Hit(kind, setting.where, f"{key} is {setting.value if not setting.unknown else 'not known'}")
 
 
 def _secrets(secrets: list[Setting]) -> Iterator[Hit]:

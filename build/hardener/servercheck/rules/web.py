@@ -23,7 +23,7 @@ FOREIGN = (
 OUTSIDERS = ("jitsi.net", "jit.si", "8x8", "google.com")
 # What the client needs of the servers behind nginx.
 NEEDED = ("/http-bind", "/xmpp-websocket", "/colibri-ws/", "/colibri-relay-ws/")
-# Where they listen unless they are told otherwise; SERVERS: Prosody, and the bridge's side for participants.
+# Where they listen by default; SERVERS: Prosody, and the bridge's side for participants.
 JICOFO, BRIDGE = frozenset({"8888"}), frozenset({"8080"})
 SERVERS = frozenset("5222 5223 5269 5280 5281 5347 9090".split())
 REST = ("jicofo.rest.port", "jicofo.rest.tls-port", "jicofo.rest.tls.port")
@@ -151,7 +151,7 @@ def _proxy(deployment: Deployment, site: Site, proxy: Proxy, ports: _Ports) -> I
         yield Hit(kind, proxy.where, what)
     else:
         kind = "cannot-tell" if site.serves or proxy.ports else "cannot-tell-minor"
-        yield Hit(kind, proxy.where, f"{what}: not a path that the client needs, or it cannot be told which")
+        yield Hit(kind, proxy.where, f"{what}: not a path that the client needs, or not known which")
 
 
 def _other(proxy: Proxy) -> str:

@@ -136,7 +136,7 @@ def write(
     ui: UI,
     site: SiteDelta | None = None,
 ) -> dict[str, Any]:
-    """Write the report below ``out`` and tell a person what it counts; returns it as JSON values with its paths."""
+    """Write the report below ``out`` and print what it counts; returns it as JSON values with its paths."""
     deltas = []
     for component in project.components:
         before, after = old.target(component.name).commit, new.target(component.name).commit

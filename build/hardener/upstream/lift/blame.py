@@ -64,7 +64,7 @@ class Between:
 def of_conflict(repository: Repository, between: Between, conflict: Conflict) -> tuple[str, ...]:
     """Return the commits that removed what a conflict is about, or wrote or took its very lines; newest first.
 
-    Where that cannot be told (upstream moved the file, say), all that touched the file.
+    Where that cannot be determined (upstream moved the file, say), all that touched the file.
     """
     commits = list(reversed(between.touching([conflict.path])))
     if not conflict.upstream or not conflict.base or not conflict.patch:

@@ -39,7 +39,7 @@ def open_at(folder: Path, tip: str, old: str, exclude: tuple[str, ...]) -> None:
 def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
     """Return what the person made of it: a tree, and the commit's message if they committed (else '').
 
-    Raises PatchError that says what is still to be done: unmerged files, markers, files that git was not told of,
+    Raises PatchError that says what is still to be done: unmerged files, markers, files that are not added,
     or no change at all.
     """
     head = _git(folder, "rev-parse", "HEAD").text
