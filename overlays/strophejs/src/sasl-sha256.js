@@ -15,7 +15,7 @@ const hmac = (key, text) => crypto.subtle
     .then(imported => crypto.subtle.sign('HMAC', imported, toBytes(text)))
     .then(signature => new Uint8Array(signature));
 
-/** Iterations that a server may ask for: fewer help somebody who guesses (RFC 7677, section 4), more stop the page. */
+/** Iterations that a server may ask for: fewer help an attacker who guesses (RFC 7677, section 4), more stop the page. */
 const FEWEST = 4096;
 const MOST = 10000000;
 

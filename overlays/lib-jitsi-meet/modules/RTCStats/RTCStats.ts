@@ -53,7 +53,7 @@ class RTCStats {
      * @returns {void}
      */
     sendIdentity(_identityData: any): void {
-        // Nobody to send it to.
+        // There is no receiver.
     }
 
     /**
@@ -74,7 +74,7 @@ class RTCStats {
      * @returns {void}
      */
     sendStatsEntry(_statsType: RTCStatsEvents, _pcId?: Optional<string>, _data?: Optional<any>): void {
-        // Nobody to send it to.
+        // There is no receiver.
     }
 
     /**

@@ -13,7 +13,7 @@ const LEVELS: string[] = Object.values(Logger.levels);
 const wrappers = new Map<any, any>();
 
 /**
- * The transport that hands to another one what is left without secrets.
+ * Returns a transport that hands texts without secrets to another one.
  *
  * @param {Object} transport - The other one.
  * @returns {Object}

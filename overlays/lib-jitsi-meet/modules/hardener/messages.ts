@@ -173,7 +173,7 @@ const RULES = new Map<string, Rule>([
     [ 'LOBBY_CHAT_MESSAGE', flat ],
     [ 'lobby-notify', flat ],
 
-    // Whoever makes a poll writes this message; the votes are for the server to count.
+    // The author of a poll sends this message; the votes are for the server to count.
     [ 'polls new-poll', poll({}) ],
     [ 'polls old-polls', record({
         command: shown,

@@ -7,7 +7,7 @@ const CANDIDATE = /^(?:a=)?candidate:/i;
 
 /**
  * A candidate whose address is an IPv4 or IPv6 address, or one of the random names behind which browsers hide local
- * addresses (draft-ietf-mmusic-mdns-ice-candidates, 3.1.1), which are asked for in the local network alone. Single blanks,
+ * addresses (draft-ietf-mmusic-mdns-ice-candidates, 3.1.1), which are asked for only in the local network. Single blanks,
  * so that no browser can count the fields another way.
  */
 const WITHOUT_NAME = new RegExp('^(?:a=)?candidate:\\S+ \\d+ \\S+ \\d+ '
@@ -15,7 +15,7 @@ const WITHOUT_NAME = new RegExp('^(?:a=)?candidate:\\S+ \\d+ \\S+ \\d+ '
     + ' \\d+ typ ', 'i');
 
 /**
- * An SDP, or a single candidate, without the candidates for which the browser would ask the DNS.
+ * Returns an SDP, or a single candidate, without the candidates for which the browser would ask the DNS.
  *
  * @param {string} sdp - The lines.
  * @returns {string} - The lines that are left.

@@ -33,7 +33,7 @@ const OF_SERVICES = new Set([
     'bot', 'call-control', 'live-stream-view-url', 'mode', 'session_id', 'transcription-status'
 ]);
 
-/** In no presence of an occupant: what only servers of other kinds send, or what hides somebody. */
+/** In no presence of an occupant: what only servers of other kinds send, or what hides an occupant. */
 const OF_NOBODY = new Set([ 'ignore', 'x' ]);
 
 /** How deep the known children of a presence go. All others are text and attributes. */
@@ -85,7 +85,7 @@ const child = (parent: Element, name: string, namespace: string): Element | unde
         .pop();
 
 /**
- * Writes an element anew: without prefixes and without attributes of foreign namespaces, so that the namespace that
+ * Writes an element again: without prefixes and without attributes of foreign namespaces, so that the namespace that
  * selectors and Strophe see (the attribute) is the one that the parser has seen; text alone beside elements.
  *
  * @param {Element} element - The element.
@@ -124,7 +124,7 @@ function copyOf(element: Element, outer: string | null, depth = DEEPEST): Elemen
 
 /**
  * Takes of a stanza that cannot be put into one form what the server writes: its first tag, and its own element about an
- * occupant. So nobody is overlooked whose presence is of that kind.
+ * occupant. So no occupant is overlooked whose presence is of that kind.
  *
  * @param {Element} element - The element.
  * @returns {Element} - What is left of it.
@@ -225,7 +225,7 @@ function cleanSources(element: Element, nick: string): void {
 }
 
 /**
- * An occupant's presence.
+ * Cleans an occupant's presence.
  *
  * @param {Element} presence - The stanza, which is changed.
  * @param {ISender} sender - Who has sent it.
@@ -273,7 +273,7 @@ function cleanPresence(presence: Element, { isService, room }: ISender, xmpp: XM
 }
 
 /**
- * A message.
+ * Cleans a message.
  *
  * @param {Element} message - The stanza, which is changed.
  * @param {ISender} sender - Who has sent it.
@@ -313,7 +313,7 @@ function cleanMessage(message: Element, { isKnown, isService }: ISender, xmpp: X
 }
 
 /**
- * A question or a command.
+ * Cleans a question or a command.
  *
  * @param {Element} iq - The stanza, which is changed.
  * @param {ISender} sender - Who has sent it.

@@ -6,7 +6,7 @@ import { generateUsername } from '../util/UsernameGenerator';
 /**
  * hardener: upstream keeps two random ids and the focus session in localStorage for ever. One id goes to all
  * participants (presence <stats-id>), one to the server with every conference request (machine-uid) and presence
- * (billingid), so that a browser is recognised in every meeting; the session lets whoever opens the browser next go on
+ * (billingid), so that a browser is recognised in every meeting; the session lets the next person at the browser continue
  * as the person who logged in. Here all three live as long as the page, and what an unpatched client has left goes.
  */
 const LEFT_BY_UPSTREAM = [ 'billingId', 'callStatsUserName', 'jitsiMeetId', 'sessionId' ];

@@ -27,7 +27,7 @@ export interface IAnalyticsHandler {
 }
 
 /**
- * hardener: upstream's adapter caches events (with room name, ids and user agent) until somebody sets a handler, and
+ * hardener: upstream's adapter caches events (with room name, ids and user agent) until a handler is set, and
  * hands them all to any handler that comes. The interface stays; no event is kept, and no handler ever hears of one.
  */
 class AnalyticsAdapter {
@@ -67,7 +67,7 @@ class AnalyticsAdapter {
      * @returns {void}
      */
     public sendEvent(_eventName: string | IAnalyticsEvent, _properties: Record<string, unknown> = {}): void {
-        // Nobody to send it to.
+        // There is no receiver.
     }
 
     /**

@@ -1,6 +1,6 @@
 /*
  * hardener: upstream's handler loads the watchRTC SDK of testRTC, which wraps getUserMedia and RTCPeerConnection and
- * sends what it sees to whoever's API key stands in the page's address. The interface stays, the SDK is gone.
+ * sends what it sees to the owner of the API key in the page's address. The interface stays, the SDK is gone.
  */
 class WatchRTCHandler {
     /**

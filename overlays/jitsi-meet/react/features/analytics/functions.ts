@@ -35,7 +35,7 @@ export function resetAnalytics() {
 }
 
 /**
- * Makes no handlers, and tells lib-jitsi-meet to drop what it has cached for them.
+ * Makes no handlers, and has lib-jitsi-meet drop what it has cached for them.
  *
  * @param {Store} _store - The redux store.
  * @returns {Promise} Resolves with no handlers.

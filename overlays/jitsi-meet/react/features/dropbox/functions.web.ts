@@ -14,7 +14,7 @@ function unavailable(): Promise<any> {
 }
 
 /**
- * Authorizes nobody.
+ * Does not authorize an account.
  *
  * @param {string} _appKey - The Jitsi Recorder dropbox app key.
  * @param {string} _redirectURI - The return URL.

@@ -1,4 +1,4 @@
 /*
- * hardener: no face detection and no expressions: upstream tells them to all participants, and to where the operator says.
+ * hardener: no face detection and no expressions: upstream sends them to all participants, and to where the operator says.
  */
 export {};

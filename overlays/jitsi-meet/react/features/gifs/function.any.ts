@@ -4,8 +4,8 @@ import { GIF_DEFAULT_RATING, GIF_PREFIX } from './constants';
 import { IGif } from './reducer';
 
 /*
- * hardener: no Giphy. Whoever sees a picture from there tells Giphy the own address, and everybody in a room can send one.
- * Messages with such a picture are shown as the text that they are. The interface is upstream's.
+ * hardener: no Giphy. A picture from there gives Giphy the address of each person who sees it, and any participant can send
+ * one. Messages with such a picture are shown as the text that they are. The interface is upstream's.
  */
 
 /**

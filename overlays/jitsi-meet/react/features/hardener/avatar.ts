@@ -5,7 +5,8 @@ const PICTURE = /^data:image\/(?:avif|gif|jpe?g|png|webp);base64,[A-Za-z\d+/]+=*
 const PATH = /^(?:\/[\w~-][\w.~-]*)+$/;
 
 /**
- * The folders of our own origin that hold avatars: `avatarPaths` in config.js, which no link can set. None by default.
+ * Returns the folders of our own origin that hold avatars: `avatarPaths` in config.js, which no link can set. None by
+ * default.
  *
  * @returns {string[]}
  */
@@ -17,9 +18,9 @@ function avatarPaths(): string[] {
 }
 
 /**
- * The avatar address to load for a participant: a picture within the address, or one in a folder that config.js names. Whoever
- * chooses the address of a picture makes everybody who sees it send a request: to a foreign host, which learns the IP address,
- * or to our own, as if they had sent it themselves.
+ * Returns the avatar address to load for a participant: a picture within the address, or one in a folder that config.js
+ * names. The person who chooses the address of a picture makes everybody who sees it send a request: to a foreign host,
+ * which learns the IP address, or to our own, as if they had sent it themselves.
  *
  * @param {any} url - The address that the participant, a token or an embedding page has set.
  * @returns {any} The address, or null where it is none of a picture.

@@ -20,7 +20,7 @@ const STYLE_ADDRESS = /url\(\s*(?:[^\s"'()]*|"[^"]*"|'[^']*')\s*\)|"[^"]*"|'[^']
 const LONGEST_PICTURE = 2_000_000;
 
 /**
- * Whether a browser would ask our own origin for an address.
+ * Returns whether a browser would ask our own origin for an address.
  *
  * @param {string} address - The address.
  * @param {string} base - What it is relative to, if it may be.
@@ -36,17 +36,17 @@ function isOwn(address: string, base?: string): boolean {
     }
 }
 
-/** As it stands, for it becomes a part of invitations. */
+/** Accepts an address unchanged, as it becomes a part of invitations. */
 const invitation = text(address => !ENDS.test(address) && isOwn(address));
 
-/** A page or file. */
+/** Accepts a page or file. */
 const link = text(address => !ENDS.test(address) && isOwn(address, window.location.href));
 
-/** A picture. */
+/** Accepts a picture. */
 const picture = text(address => !ENDS.test(address) && !ODD.test(address)
     && (/^data:image\//i.test(address) || isOwn(address, window.location.href)), LONGEST_PICTURE);
 
-/** A style: what in it can be read as an address is one of our own or within the text, and nothing ends the style. */
+/** Accepts a style: what in it can be read as an address is one of our own or within the text, and nothing ends the style. */
 const style = text(css => {
     const addresses: string[] = [];
     const rest = css.replace(STYLE_ADDRESS, found => {
@@ -62,11 +62,11 @@ const style = text(css => {
 /** A color as such: var() and other functions within it would be a style, which may name an address. */
 const COLOR = /^(?:#[\da-f]{3,8}|[a-z]+|(?:rgba?|hsla?|hwb|(?:ok)?(?:lab|lch)|color)\([\w\s.,%/+-]*\))$/i;
 
-/** A color: a name of the default theme, or one that the browser knows. */
+/** Names of colors: a name of the default theme, or one that the browser knows. */
 const COLORS = new Set([ colorMap, tokens, jitsiTokens ].flatMap(names => Object.keys(names)));
 const color = text(name => COLORS.has(name) || (COLOR.test(name) && CSS.supports('color', name)), 120);
 
-/** A length: pixels, or a number with a unit. */
+/** Accepts a length: pixels, or a number with a unit. */
 const length: Rule = value => number(value) ?? text(size => /^-?\d*\.?\d+(?:%|em|px|rem)?$/.test(size), 20)(value);
 
 /** The style of a kind of text. */
@@ -78,7 +78,8 @@ const textStyle = record({
 });
 
 /**
- * The same rule for the keys of a part of the default theme: another key would become a selector or a property of a style.
+ * Applies the same rule to the keys of a part of the default theme: another key would become a selector or a property of a
+ * style.
  *
  * @param {Object} part - The part.
  * @param {Function} rule - The rule.
@@ -106,7 +107,7 @@ const labels = dictionary(/^[A-Za-z-]{2,20}$/, link);
 
 /**
  * All keys that count. The rest of what upstream reads are keys of the configuration, which branding does not set, and two that
- * upstream works out itself: `brandedIcons` would be markup, `muiBrandedTheme` a theme that nobody has looked at.
+ * upstream works out itself: `brandedIcons` would be markup, `muiBrandedTheme` a theme that has not been checked.
  */
 const branding = record({
     avatarBackgrounds: list(value => picture(value) ?? style(value)),
@@ -138,7 +139,7 @@ const branding = record({
 });
 
 /**
- * Branding data without what lies on foreign hosts, and without what has another shape than the client expects.
+ * Returns branding data without what lies on foreign hosts, and without what has another shape than the client expects.
  *
  * @param {any} value - The answer of the branding service.
  * @returns {Object} The known keys whose values fit.

@@ -1,26 +1,26 @@
 /*
  * hardener: the one list of configuration keys that a link, an embedding page or dynamic branding may set. Upstream lists
  * what is allowed, too, but some two hundred keys, among them those that switch third parties back on and protection off.
- * Here is only what changes the look, or makes somebody quieter; everything else is the operator's to decide, in config.js.
- * To add a key: it must not load, send, store, show or hide anything that matters to privacy or safety, and the rule beside
- * it must refuse every value that could. Whoever makes a link must not be able to hide who comes in or that the camera is
- * on, nor to give a name to others or a headline to the meeting. Values are never objects: the IFrame API's overwriteConfig replaces an object as a
- * whole, and with it what the operator has configured beside the key.
+ * Here is only what changes the look, or makes a participant quieter; everything else is the operator's to decide, in
+ * config.js. To add a key: it must not load, send, store, show or hide anything that matters to privacy or safety, and the
+ * rule beside it must refuse every value that could. The author of a link must not be able to hide who comes in or that the
+ * camera is on, nor to give a name to others or a headline to the meeting. Values are never objects: the IFrame API's
+ * overwriteConfig replaces an object as a whole, and with it what the operator has configured beside the key.
  * tests/e2e/test_overrides.py tries all of upstream's keys against this list.
  */
 
 type Rule = (value: unknown) => boolean;
 
-/** May be switched on, and not off: who has configured it means it. */
+/** Accepts a switch that is on: what the operator has switched on stays on. */
 const on: Rule = value => value === true;
 
-/** May be switched on or off. */
+/** Accepts a switch. */
 const flag: Rule = value => typeof value === 'boolean';
 
-/** A number that an interface can be drawn with. */
+/** Accepts a number that an interface can be drawn with. */
 const size: Rule = value => typeof value === 'number' && value > 0 && value < 10000;
 
-/** A short text, which is shown as text. */
+/** Accepts a short text, which is shown as text. */
 const text: Rule = value => typeof value === 'string' && value.length <= 120;
 
 /**
@@ -75,7 +75,7 @@ const LISTS = {
 };
 
 /**
- * What is left of overrides: the keys on the list that have an acceptable value.
+ * Returns what is left of overrides: the keys on the list that have an acceptable value.
  *
  * @param {string} name - Which configuration they are for.
  * @param {Object} overrides - What a link, an embedding page or dynamic branding wants to set.
@@ -90,7 +90,7 @@ export function allowedOverrides(name: keyof typeof LISTS, overrides: any): Reco
 }
 
 /**
- * Whether a link may give a value for a key of config.js at all.
+ * Returns whether a link may give a value for a key of config.js at all.
  *
  * @param {string} key - The key.
  * @returns {boolean}
@@ -100,7 +100,7 @@ export function isOverridable(key: string): boolean {
 }
 
 /**
- * The value that a link gives for one key of config.js.
+ * Returns the value that a link gives for one key of config.js.
  *
  * @param {string} key - The key.
  * @param {any} value - The value in the link.

@@ -1,7 +1,7 @@
 import { PostMessageTransportBackend } from '@jitsi/js-utils/transport';
 
 /**
- * The origins whose pages may embed us and use the IFrame API: our own, those that config.js names in
+ * Returns the origins whose pages may embed us and use the IFrame API: our own, those that config.js names in
  * `embeddingAllowedOrigins`, and those that the web server lets embed us, which it writes into index.html. That key is
  * not on the list of what a link may set.
  *
@@ -20,7 +20,7 @@ function allowedOrigins(): string[] {
 }
 
 /**
- * Return whether config.js lets a page of another origin embed the meeting.
+ * Returns whether config.js lets a page of another origin embed the meeting.
  *
  * @returns {boolean}
  */
@@ -29,7 +29,7 @@ export function mayBeEmbedded(): boolean {
 }
 
 /**
- * The origin of the page that embeds us, where the browser says so.
+ * Returns the origin of the page that embeds us, where the browser says so.
  *
  * @returns {string|undefined}
  */
@@ -48,12 +48,12 @@ function embedderOrigin(): string | undefined {
 }
 
 /**
- * The channel to the page that embeds us. Upstream speaks with whoever has opened the page or embeds it, without a look at
- * who that is: names, chat and logs go there, and commands come from there. Here it is the embedding page alone, never an
+ * Returns the channel to the page that embeds us. Upstream speaks with any page that opened or embeds ours, without checking
+ * its origin: names, chat and logs go there, and commands come from there. Here it is only the embedding page, never an
  * opener; every message is addressed to an allowed origin, and those from elsewhere are not read.
  *
  * @param {Object} postisOptions - Upstream's options for the channel.
- * @returns {Object|undefined} The channel, or undefined where nobody is there to speak with.
+ * @returns {Object|undefined} The channel, or undefined where there is no such page.
  */
 export function createEmbedderBackend(postisOptions: Object): PostMessageTransportBackend | undefined {
     const { parent } = window;

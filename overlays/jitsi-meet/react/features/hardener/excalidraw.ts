@@ -1,10 +1,10 @@
 /*
- * hardener: stands in for @jitsi/excalidraw, which is left out of the bundle. Upstream offers the whiteboard only where
+ * hardener: takes the place of @jitsi/excalidraw, which is left out of the bundle. Upstream offers the whiteboard only where
  * a collaboration server is configured; a participant who opens one all the same gets an empty pane.
  */
 
 /**
- * An empty whiteboard.
+ * Renders an empty whiteboard.
  *
  * @returns {null} Nothing to show.
  */

@@ -1,9 +1,9 @@
 /*
- * hardener: stands in for @giphy/react-components, which is left out of the bundle.
+ * hardener: takes the place of @giphy/react-components, which is left out of the bundle.
  */
 
 /**
- * An empty grid.
+ * Renders an empty grid.
  *
  * @returns {null} Nothing to show.
  */

@@ -1,5 +1,5 @@
 /*
- * hardener: stands in for @giphy/js-fetch-api, which is left out of the bundle.
+ * hardener: takes the place of @giphy/js-fetch-api, which is left out of the bundle.
  */
 
 /**

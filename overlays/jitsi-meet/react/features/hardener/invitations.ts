@@ -5,14 +5,14 @@ import { NOTIFICATION_TIMEOUT_TYPE } from '../notifications/constants';
 import { getFDroidURL } from './mobileApp';
 
 /**
- * An invitation with our notes: one needs a personal account, phones and tablets take the browser or the app from F-Droid,
- * and the password comes by another channel. Appended here, and not in upstream's texts, so that the notes are there in
- * every language: where they are not translated, i18next takes the English ones.
+ * Returns an invitation with our notes: one needs a personal account, phones and tablets take the browser or the app from
+ * F-Droid, and the password comes by another channel. Appended here, and not in upstream's texts, so that the notes are
+ * there in every language: where they are not translated, i18next takes the English ones.
  *
  * @param {string} invitation - Upstream's text.
  * @param {IReduxState} state - The redux state.
  * @param {Function|undefined} t - The translate function that made the text.
- * @param {string} separator - What stands between paragraphs: line breaks, or a blank where there must be none.
+ * @param {string} separator - The text between paragraphs: line breaks, or a blank where there must be none.
  * @returns {string} The text with the notes.
  */
 export function withInviteNotes(

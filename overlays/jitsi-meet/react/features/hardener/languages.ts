@@ -1,7 +1,7 @@
 /*
  * hardener: browsers often report a language with its region only ([ 'de-DE' ]: Safari always does). Upstream has no such
- * entry and goes on to the default, English; of [ 'de-DE', 'en' ] it takes the second. Here each entry is answered with the
- * closest language that there is, in the order of the reader.
+ * entry and continues with the default, English; of [ 'de-DE', 'en' ] it takes the second. Here each entry is answered with
+ * the closest language that there is, in the order of the reader.
  */
 import BrowserLanguageDetector from 'i18next-browser-languagedetector';
 

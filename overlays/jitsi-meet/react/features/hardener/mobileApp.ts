@@ -3,7 +3,7 @@ import { getInviteURL } from '../base/connection/functions';
 import { URI_PROTOCOL_PATTERN } from '../base/util/uri';
 
 /**
- * Where F-Droid offers the Android app; config.js can name another address, or turn the app off by an empty one
+ * Returns where F-Droid offers the Android app; config.js can name another address, or turn the app off by an empty one
  * (deeplinking.android.fDroidUrl). No link, embedding page or branding can: the key is not on the allow-list.
  *
  * @param {IReduxState} state - The redux state.
@@ -14,8 +14,8 @@ export function getFDroidURL(state: IReduxState): string {
 }
 
 /**
- * The address that opens the room in an Android app that is installed. A browser that does not find the app takes the
- * fall-back: without one, Chrome would open the page of Google's store. The room's address is the bare one, without what
+ * Returns the address that opens the room in an Android app that is installed. A browser that does not find the app takes
+ * the fall-back: without one, Chrome would open the page of Google's store. The room's address is the bare one, without what
  * a link has added: neither a token nor a second fall-back gets into it.
  *
  * @param {IReduxState} state - The redux state.

@@ -19,7 +19,7 @@ const PAGES = [ 'imprint', 'privacy', 'terms', 'accessibility' ] as const;
 const EMAIL = /^[^\s@:/?#]+@[^\s@:/?#]+\.[^\s@:/?#]+$/;
 
 /**
- * Return a value of config.js if it is a text that is not empty.
+ * Returns a value of config.js if it is a text that is not empty.
  *
  * @param {any} value - The value.
  * @returns {string} The text without the space around it, or an empty one.
@@ -29,7 +29,7 @@ function toText(value: unknown): string {
 }
 
 /**
- * Return an address that a link may have.
+ * Returns an address that a link may have.
  *
  * @param {any} value - An absolute address, or a path on this server.
  * @param {string[]} protocols - The protocols that it may have. Addresses on this server always pass.
@@ -47,7 +47,7 @@ function toAddress(value: unknown, protocols: string[]): URL | undefined {
 }
 
 /**
- * Return a key of config.js that upstream does not know.
+ * Returns a key of config.js that upstream does not know.
  *
  * @param {Object} state - The redux state.
  * @param {string} key - The key.
@@ -58,7 +58,7 @@ function getKey(state: IReduxState, key: string): Record<string, unknown> {
 }
 
 /**
- * Return the name of the operator.
+ * Returns the name of the operator.
  *
  * @param {Object} state - The redux state.
  * @returns {string} Empty where config.js does not name the operator.
@@ -68,7 +68,7 @@ export function getOperatorName(state: IReduxState): string {
 }
 
 /**
- * Return the address of the operator's logo.
+ * Returns the address of the operator's logo.
  *
  * @param {Object} state - The redux state.
  * @returns {string|undefined} Undefined where there is none, or where it is not on this server.
@@ -78,7 +78,7 @@ export function getOperatorLogo(state: IReduxState): string | undefined {
 }
 
 /**
- * Return the addresses of the operator's pages that people must find before they log in.
+ * Returns the addresses of the operator's pages that people must find before they log in.
  *
  * @param {Object} state - The redux state.
  * @returns {Object[]} Each with the name of the page, which is also the key of its text in lang/main.json.
@@ -97,7 +97,7 @@ export function getLegalPages(state: IReduxState): { href: string; page: string;
 }
 
 /**
- * Return whom people without an account may ask.
+ * Returns whom people without an account may ask.
  *
  * @param {Object} state - The redux state.
  * @returns {Object|string|undefined} A link, a text, or undefined where config.js has neither.

@@ -27,7 +27,7 @@ const SPACE = `(?:\\s|${PERCENT}20|\\+){0,16}`;
 const EQUALS = `(?:[:=]{1,3}>?|${PERCENT}3[AD])`;
 const REST_OF_NAME = '[\\w.$-]{0,32}';
 
-/** What a sentence goes on with, where a value could begin as well. */
+/** What continues a sentence, where a value could begin as well. */
 const VERB = 'are|can|cannot|could|expected|expired|fehlt|has|had|hat|invalid|ist|is|kann|lautet|may|missing|must|muss|required|should|unknown|war'
     + '|was|were|will|wurde';
 
@@ -62,7 +62,7 @@ const ENCODED = new RegExp(`${PERCENT}2[27]|&(?:quot|apos|#x?\\d{1,4});`, 'iy');
 /** What may be behind the mark that ends a value. One before anything else is a part of the value, such as an apostrophe. */
 const BEHIND = /\\{0,64}(?:[\s,;:.!?)\]}>&"'`]|$)/y;
 
-/** How somebody says who they are in a header. */
+/** How a client authenticates in a header. */
 const SCHEME = /\b(bearer\s{1,16}|(?:basic|digest|negotiate)\s{1,16}(?=[\w.~+/-]{0,16}[\d=+/._-]))[^\s"'`<>,;]+/gi;
 
 /** What an authenticator app is set up with, and an account in the address of a telephone. */
@@ -78,7 +78,7 @@ const ADDRESS = /((?:\b[a-z][a-z\d+.-]{0,19}:)?\/\/)([^\s"'<>`/?#]*@)?([^\s"'<>`
 /** A JSON Web Token, or the beginning of one. */
 const TOKEN = /eyJ[\w-]{4,}(?:\.[\w-]*){0,4}/g;
 
-/** Characters that nobody sees in a name. */
+/** Characters that are not visible in a name. */
 const INVISIBLE = /[\u00ad\u200b-\u200d\u2060\ufeff]/g;
 
 /** Characters of names and marks of JSON that are written as their number: "\u0073", "\x73", "%73", "&#115;". */
@@ -88,7 +88,7 @@ const NUMBERED = /(\\{1,64})(?:u00|x)([2-7][\da-f])|%(?:25){0,4}(3\d|4[1-9a-f]|5
 const GATEWAYS = /^(?:code|state)$/;
 
 /**
- * The secrets that the page's own address holds: whatever form a text has, they must not be in it.
+ * Returns the secrets that the page's own address holds: whatever form a text has, they must not be in it.
  *
  * @returns {string[]}
  */
@@ -106,7 +106,7 @@ function secretsOfTheAddress(): string[] {
             try {
                 decoded = decodeURIComponent(value);
             } catch {
-                // As it stands.
+                // The text stays as it is.
             }
 
             // Values within JSON, whether it is complete or not.
@@ -124,7 +124,7 @@ function secretsOfTheAddress(): string[] {
 const KNOWN = secretsOfTheAddress();
 
 /**
- * Where the first of some characters is.
+ * Returns where the first of some characters is.
  *
  * @param {string} text - The text.
  * @param {RegExp} characters - A global expression.
@@ -138,7 +138,7 @@ function find(text: string, characters: RegExp, start: number): number {
 }
 
 /**
- * Whether an expression matches at a place.
+ * Returns whether an expression matches at a place.
  *
  * @param {string} text - The text.
  * @param {RegExp} expression - A sticky expression.
@@ -152,8 +152,8 @@ function matchAt(text: string, expression: RegExp, start: number) {
 }
 
 /**
- * Where a value ends that must not be in a log. One in quotation marks ends with them; one without them may hold anything, and ends
- * with the line.
+ * Returns where a value ends that must not be in a log. One in quotation marks ends with them; one without them may hold
+ * anything, and ends with the line.
  *
  * @param {string} text - The text.
  * @param {number} start - Where the value begins.
@@ -222,7 +222,7 @@ function plain(text: string): string {
 }
 
 /**
- * A text without what is behind each match of an expression.
+ * Returns a text without what is behind each match of an expression.
  *
  * @param {string} text - The text.
  * @param {RegExp} expression - A global expression.
@@ -249,8 +249,8 @@ function withoutValues(text: string, expression: RegExp, endOf: (text: string, s
 }
 
 /**
- * A text without secrets: neither what the page's address holds, nor parameters of addresses, nor tokens, nor what is named as a
- * secret.
+ * Returns a text without secrets: neither what the page's address holds, nor parameters of addresses, nor tokens, nor what
+ * is named as a secret.
  *
  * @param {string} text - The text.
  * @returns {string}
@@ -278,7 +278,8 @@ const NAMES_NEXT = new RegExp(`(?:${SECRET})${REST_OF_NAME}["'\`\\]]{0,2}\\s{0,8
 const PLACE = /%[sdifoOj]/;
 
 /**
- * What can be logged of some values, one behind the other. One that the text before it names is as secret as in one text with it.
+ * Returns what can be logged of some values, one behind the other. One that the text before it names is as secret as in one
+ * text with it.
  *
  * @param {Array} values - The values.
  * @param {number} depth - How deep each may be copied.
@@ -300,7 +301,7 @@ export function redactedAll(values: any[], depth = DEPTH): any[] {
 }
 
 /**
- * What can be logged of a value: texts without secrets, copies of plain objects and errors, the names of all others.
+ * Returns what can be logged of a value: texts without secrets, copies of plain objects and errors, the names of all others.
  *
  * @param {any} value - The value.
  * @param {number} depth - How deep it may be copied.

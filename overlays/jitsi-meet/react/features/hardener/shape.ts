@@ -44,7 +44,7 @@ export const list = (rule: Rule): Rule => value => Array.isArray(value)
     : undefined;
 
 /**
- * Tells whether a value is an object with keys.
+ * Returns whether a value is an object with keys.
  *
  * @param {any} value - The value.
  * @returns {boolean}

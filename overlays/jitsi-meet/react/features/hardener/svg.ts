@@ -15,7 +15,7 @@ const PLAIN = /^(?:url\(#[\w-]+\)|(?!.*(?:url|image|src|\\|\/\*))[^<>]*)$/is;
 let purify: ReturnType<typeof DOMPurify> | undefined;
 
 /**
- * An icon that loads nothing.
+ * Returns an icon that loads nothing.
  *
  * @param {string} svg - The icon's SVG.
  * @returns {string} What is left of it.

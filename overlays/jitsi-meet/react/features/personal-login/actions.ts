@@ -28,14 +28,14 @@ import { setLeaving } from './rejoin';
 import { preparePassword } from './saslprep';
 import { isOfDomain, verify } from './verify';
 
-/** What the login page says first after the page was loaded anew. */
+/** What the login page says first after the page was loaded again. */
 export type Notice = 'ended' | 'signedOut';
 
-/** What is left for the login page when the page is loaded anew. */
+/** What is left for the login page when the page is loaded again. */
 export interface ILeft {
     notice?: Notice;
 
-    /** The user name, for somebody who has to log in again. */
+    /** The user name, for a person who has to log in again. */
     user?: string;
 }
 
@@ -43,7 +43,7 @@ export interface ILeft {
 const LOGOUT_PATIENCE = 2000;
 
 /**
- * Keeps a login that the server has accepted, and goes on to the meeting.
+ * Keeps a login that the server has accepted, and continues to the meeting.
  *
  * @param {Object} login - The login.
  * @param {boolean} preferBosh - Whether it took BOSH to ask the server; then all connections are made with it.
@@ -56,13 +56,13 @@ function enter(login: ILogin, preferBosh: boolean) {
 
         const state = getState();
 
-        // A proposal, which the page before the meeting shows; where there is no such page, nobody is named unasked. What is
+        // A proposal, which the page before the meeting shows; where there is no such page, no name is set unasked. What is
         // behind an "@" is of no concern to the others in the room.
         if (login.mode === 'password' && isPrejoinEnabledInConfig(state) && !state['features/base/settings'].displayName) {
             dispatch(updateSettings({ displayName: login.name.split('@')[0] }));
         }
 
-        // Decides anew which page to show (app/middleware).
+        // Decides again which page to show (app/middleware).
         dispatch(setRoom(getState()['features/base/conference'].room));
     };
 }
@@ -141,7 +141,7 @@ export function signInAsRecorder({ id, password, roomPassword }: IRecorderAccoun
         roomPassword && jitsiLocalStorage.setItem(ROOM_PASSWORD_KEY, roomPassword); // in memory: base/jitsi-local-storage
         dispatch(updateConfig(RECORDER_CONFIG as any));
 
-        // A link's token is nobody's who logs in with an account.
+        // A link's token does not belong to a person who logs in with an account.
         dispatch(setJWT());
 
         // conference.js reads the global one; so does upstream after SET_CONFIG (base/config/middleware.web).
@@ -186,7 +186,7 @@ export function askGateway() {
  * Forgets the login, and takes the token out of the address, where the next one at this computer would find it with "Back".
  *
  * @param {string} notice - What the login page says. It is in the state of the history's entry, which outlives the load, and is
- * neither in an address nor in a storage; with it the user name, unless somebody has signed out.
+ * neither in an address nor in a storage; with it the user name, unless the person has signed out.
  * @returns {Function}
  */
 function forgetInAddress(notice: Notice) {
@@ -216,7 +216,7 @@ export function leaveTokenBehind() {
 }
 
 /**
- * Forgets the login, and loads the page anew: it lets go of the camera and of all that is in memory, and asks for a login.
+ * Forgets the login, and loads the page again: it lets go of the camera and of all that is in memory, and asks for a login.
  *
  * @param {string} notice - What the login page says.
  * @returns {Function}
@@ -288,7 +288,7 @@ export function askAndLogOut() {
 /**
  * Checks that a connection is of the domain where the person has logged in.
  *
- * @param {Object} connection - A connection that stands.
+ * @param {Object} connection - An established connection.
  * @returns {Function} Returns whether it may be used; one that may not is closed.
  */
 export function keepOwnConnection(connection: { disconnect: Function; getJid: () => string; }) {

@@ -7,14 +7,14 @@ import { isAllowed, normalizeUserName } from './saslprep';
 
 /*
  * hardener: who has logged in. It is kept in this module's memory: the store can be read by every part of the page and may be
- * kept, so that a password must not stand there, nor in an object that hangs in it. The library keeps it for the next connection
- * in a function of its own (login-no-password-kept-in-the-connection.patch).
+ * kept, so that a password must not be there, nor in an object that hangs in it. The library keeps it for the next
+ * connection in a function of its own (login-no-password-kept-in-the-connection.patch).
  */
 
 /** How people prove who they are. */
 export type LoginMode = 'password' | 'token';
 
-/** Somebody whom the server has let in. */
+/** A person whom the server has let in. */
 export interface ILogin {
 
     /** The XMPP domain that has accepted the login. */
@@ -37,7 +37,7 @@ interface IPersonalLoginConfig {
     userDomains?: unknown;
 }
 
-/** Parameters of an address that somebody can log in with: a token, and what Jibri's link carries (recorder.ts). */
+/** Parameters of an address that allow a login: a token, and what Jibri's link carries (recorder.ts). */
 const SECRETS = [ 'jwt', 'appData.localStorageContent' ];
 
 /** Seconds by which clocks may differ when the page looks at a token. */
@@ -49,7 +49,7 @@ const PATIENCE_WITH_CLOCK = 2000;
 /** Milliseconds by which the server's clock is ahead of the computer's. */
 let _ahead = 0;
 
-/** How a token may be signed. Whether it is, the server sees; "none" and what nobody knows need not be sent to it. */
+/** How a token may be signed. Whether it is, the server sees; "none" and unknown ways need not be sent to it. */
 const SIGNATURES = /^(?:(?:HS|RS|ES|PS)(?:256|384|512)|EdDSA)$/;
 
 /** Characters that the first part of an XMPP address cannot hold (XEP-0106). */
@@ -61,7 +61,7 @@ let _wasLoggedIn = false;
 
 let _announce: () => void;
 
-/** Resolves when somebody logs in. What only a meeting needs is loaded then (login-before-sounds-and-olm.patch). */
+/** Resolves when a person logs in. What only a meeting needs is loaded then (login-before-sounds-and-olm.patch). */
 export const loggedIn = new Promise<void>(resolve => {
     _announce = resolve;
 });
@@ -79,8 +79,8 @@ export function remember(login: ILogin) {
 }
 
 /**
- * Whether somebody has logged in since the page was loaded. It stays so when the token runs out or the meeting ends: sounds that
- * are loaded must not be taken away in a meeting, nor before the one that says that it has ended.
+ * Returns whether a person has logged in since the page was loaded. It stays so when the token runs out or the meeting ends:
+ * sounds that are loaded must not be taken away in a meeting, nor before the one that says that it has ended.
  *
  * @returns {boolean}
  */
@@ -98,7 +98,7 @@ export function forget() {
 }
 
 /**
- * Who has logged in.
+ * Returns who has logged in.
  *
  * @param {Object} state - The redux state.
  * @returns {Object|undefined} The login, or undefined where there is none, or where its token has run out.
@@ -108,7 +108,8 @@ export function getLogin(state: IReduxState): ILogin | undefined {
 }
 
 /**
- * The part of the configuration that is ours. Neither links nor embedding pages can set it (hardener/configAllowList).
+ * Returns the part of the configuration that is ours. Neither links nor embedding pages can set it
+ * (hardener/configAllowList).
  *
  * @param {Object} state - The redux state.
  * @returns {Object}
@@ -118,7 +119,7 @@ function getConfig(state: IReduxState): IPersonalLoginConfig {
 }
 
 /**
- * How people log in. config.js chooses; there is no third value, and none that switches it off.
+ * Returns how people log in. config.js chooses; there is no third value, and none that switches it off.
  *
  * @param {Object} state - The redux state.
  * @returns {string} 'password' or 'token'.
@@ -171,8 +172,8 @@ async function readServerClock() {
 }
 
 /**
- * Whether a token could be one that the server accepts: signed in a known way, and not run out. A look that spares people a
- * refusal; whether the signature is right, only the server can tell.
+ * Returns whether a token could be one that the server accepts: signed in a known way, and not run out. A look that spares
+ * people a refusal; whether the signature is right, only the server knows.
  *
  * @param {string|undefined} token - A JSON Web Token.
  * @returns {boolean}
@@ -192,8 +193,8 @@ export function isUsableToken(token?: string): boolean {
 }
 
 /**
- * Whether a token could be one that the server accepts. One that only the computer's clock is against is looked at by the
- * server's time, here and from now on.
+ * Returns whether a token could be one that the server accepts. One that only the computer's clock is against is looked at
+ * by the server's time, here and from now on.
  *
  * @param {string|undefined} token - A JSON Web Token.
  * @returns {Promise<boolean>}
@@ -205,7 +206,7 @@ export async function isUsableAtServer(token?: string): Promise<boolean> {
 }
 
 /**
- * An address without what somebody could log in with.
+ * Returns an address without what allows a login.
  *
  * @param {URL|undefined} address - The address; the page's own where there is none.
  * @returns {URL}
@@ -223,7 +224,7 @@ export function withoutToken(address?: URL): URL {
 }
 
 /**
- * The XMPP address of somebody who has typed a user name. What stands behind an "@" is left off where it is the domain of the
+ * Returns the XMPP address for a typed user name. What follows an "@" is left off where it is the domain of the
  * accounts, or one that config.js names in personalLogin.userDomains; otherwise it is a part of the name, and escaped.
  *
  * @param {string} userName - What was typed.
@@ -243,7 +244,7 @@ export function toLoginId(userName: string, state: IReduxState): string | undefi
 }
 
 /**
- * The domain of the accounts.
+ * Returns the domain of the accounts.
  *
  * @param {Object} state - The redux state.
  * @returns {string}

@@ -27,16 +27,16 @@ import { forget, getLogin, getLoginMode } from './functions';
 import { isLeaving, openMedia, rejoin, setLeaving, startWaiting, stopWaiting } from './rejoin';
 import { PATIENCE_WITH_LOGIN, isAuthenticating, toProblem } from './verify';
 
-/** Whether the meeting has failed in a way that passes; upstream then leaves it and disconnects, before it loads the page anew. */
+/** Whether the meeting has failed in a way that passes; upstream then leaves it and disconnects, then reloads the page. */
 let returning = false;
 
 /** Whether upstream itself leaves the meeting, in the same task in which it has failed. Who leaves later, leaves for good. */
 let failing = false;
 
-/** Milliseconds until a connection that neither stands nor fails is given up, unless the server has the login. */
+/** Milliseconds until a connection that is neither established nor fails is given up, unless the server has the login. */
 const PATIENCE_WITH_CONNECTING = 15000;
 
-/** Milliseconds until a meeting that neither lets somebody in nor says why not counts as not ready. */
+/** Milliseconds until a meeting that neither lets a person in nor says why not counts as not ready. */
 const PATIENCE_WITH_JOINING = 20000;
 
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -81,7 +81,7 @@ function failAfter({ dispatch }: IStore, connection: any, name: string, patience
 window.addEventListener('pageshow', event => event.persisted && window.location.reload());
 
 /*
- * Registered before all others (app/middlewares.web), so that nobody sees what is taken out here.
+ * Registered before all others (app/middlewares.web), so that no other middleware sees what is removed here.
  */
 MiddlewareRegistry.register((store: IStore) => next => action => {
     switch (action.type) {
@@ -96,7 +96,7 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
         break;
 
     case SET_JWT:
-        // Where people log in with an account, whoever made a link says nothing about who they are.
+        // Where people log in with an account, the author of a link does not decide who they are.
         if (getLoginMode(store.getState()) === 'password') {
             delete action.jwt;
             delete action.idToken;
@@ -112,7 +112,7 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
     case CONNECTION_ESTABLISHED:
         clearTimeout(timer);
         if (isLeaving()) {
-            // Somebody has hung up while it was being made.
+            // The person has hung up while it was being made.
             action.connection.disconnect();
 
             return;
@@ -141,7 +141,7 @@ MiddlewareRegistry.register((store: IStore) => next => action => {
 
         if (passes) {
             if (error.name === JitsiConnectionErrors.CONFERENCE_REQUEST_FAILED) {
-                // Upstream offers to load the page anew.
+                // Upstream offers to load the page again.
                 error.name = JitsiConnectionErrors.OTHER_ERROR;
             }
             const result = next(action);

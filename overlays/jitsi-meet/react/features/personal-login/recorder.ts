@@ -4,7 +4,7 @@ import { parseURLParams } from '../base/util/parseURLParams';
 
 /*
  * hardener: Jibri, the recorder, brings account and room password in the address of its own browser, or leaves them in that
- * browser's storage. Upstream takes any account in this way: a link decides as whom somebody joins. Here it has to be of the
+ * browser's storage. Upstream takes any account in this way: a link decides as whom a person joins. Here it has to be of the
  * recorders' own domain (hiddenDomain in config.js, which no link can set), and nothing else is taken.
  */
 
@@ -55,7 +55,7 @@ export function takeRecorderAccount() {
 }
 
 /**
- * The recorder's account, once: whether it is right or wrong, it is not tried again.
+ * Returns the recorder's account, once: whether it is right or wrong, it is not tried again.
  *
  * @returns {Object|undefined}
  */

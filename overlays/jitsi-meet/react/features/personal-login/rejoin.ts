@@ -19,7 +19,7 @@ import { Problem, disconnectForGood, verify } from './verify';
  * soon as the server answers, and joins the meeting again.
  */
 
-/** Why somebody waits: there is no connection, or nobody at the server opens the meeting. */
+/** Why a participant waits: there is no connection, or no focus that opens the meeting. */
 export type Waiting = 'lost' | 'noFocus';
 
 /** Milliseconds until the first attempt, and the most that lie between two. */
@@ -54,7 +54,7 @@ let _leaving = false;
 let _mediaClosed = false;
 
 /**
- * Return what somebody in a meeting waits for. It is asked after each action.
+ * Returns what a participant waits for. It is called after each action.
  *
  * @param {Object} state - The redux state.
  * @returns {string|undefined}
@@ -78,8 +78,8 @@ export function stopWaiting() {
 }
 
 /**
- * Whether the meeting was left without a return. Then nothing of what has failed before is of interest: upstream would count down
- * to a reload of the page (login-rejoin.patch).
+ * Returns whether the meeting was left without a return. Then nothing of what has failed before is of interest: upstream
+ * would count down to a reload of the page (login-rejoin.patch).
  *
  * @returns {boolean}
  */
@@ -141,8 +141,8 @@ function pause(milliseconds: number, signal: AbortSignal) {
 }
 
 /**
- * Returns whether microphone and camera are on. The tracks do not tell: where the focus leaves before the connection breaks, upstream has
- * removed them.
+ * Returns whether microphone and camera are on. The tracks do not show it: where the focus leaves before the connection
+ * breaks, upstream has removed them.
  *
  * @param {Object} state - The redux state.
  * @returns {Array<string>}
@@ -162,8 +162,8 @@ function getMedia(state: IReduxState): MediaType[] {
 }
 
 /**
- * Opens camera and microphone again where they were closed on the way back: no earlier than in the meeting, and not for somebody
- * who has muted them in between.
+ * Opens camera and microphone again where they were closed on the way back: no earlier than in the meeting, and not for a
+ * person who has muted them in between.
  *
  * @returns {Function}
  */
@@ -175,7 +175,7 @@ export function openMedia() {
         _mediaClosed = false;
         const media = getMedia(getState());
 
-        // As upstream does it for somebody who joins without tracks.
+        // As upstream does it for a person who joins without tracks.
         dispatch(gumPending([ MEDIA_TYPE.AUDIO, MEDIA_TYPE.VIDEO ], IGUMPendingState.NONE));
         media.length && dispatch(createAndAddInitialAVTracks(media))
             .then(() => {
@@ -193,7 +193,7 @@ export function openMedia() {
  */
 export function rejoin(connection: { disconnect: Function; }, end: () => void) {
     return async (dispatch: IStore['dispatch'], getState: IStore['getState']) => {
-        // It may be about to resume by itself, and would stand in the room as a ghost.
+        // It may be about to resume by itself, and would be in the room as a ghost.
         const closed = disconnectForGood(connection);
 
         if (_running) {

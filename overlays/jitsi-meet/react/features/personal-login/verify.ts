@@ -5,11 +5,11 @@ import JitsiMeetJS, { JitsiConnectionErrors, JitsiConnectionEvents } from '../ba
 import { fetchWithin } from './functions';
 
 /**
- * Why the server has not let somebody in. 'refused': name, password or token are wrong. 'unreachable': no answer, or one that
- * says nothing about the login. 'unsupported': the server has no personal login of this kind. 'passwordNotAllowed',
- * 'userNotAllowed': no server has such a password or account, so that none was asked. 'blocked': the server answers requests of the
- * page, but something on the way lets no connection through. 'undecided': the server has the login, and does not say yes or no: its
- * directory is slow or down, for example.
+ * Why the server has not let a person in. 'refused': name, password or token are wrong. 'unreachable': no answer, or one
+ * that says nothing about the login. 'unsupported': the server has no personal login of this kind. 'passwordNotAllowed',
+ * 'userNotAllowed': no server has such a password or account, so that none was asked. 'blocked': the server answers requests
+ * of the page, but something on the way lets no connection through. 'undecided': the server has the login, and does not say
+ * yes or no: its directory is slow or down, for example.
  */
 export type Problem
     = 'blocked' | 'passwordNotAllowed' | 'refused' | 'undecided' | 'unreachable' | 'unsupported' | 'userNotAllowed';
@@ -76,7 +76,7 @@ export function toProblem(connection: any, name: string, message?: string): Prob
 }
 
 /**
- * Return whether the password or the token is on its way to the server, or there.
+ * Returns whether the password or the token is on its way to the server, or there.
  *
  * @param {Object} connection - The connection.
  * @returns {boolean}
@@ -136,9 +136,9 @@ async function explain(service?: string): Promise<Problem> {
 
 /**
  * Asks the server whether it accepts a login, on a connection of its own that is closed at once. Nothing of it reaches the
- * store, and no room is joined: the connection of the meeting starts the meeting as soon as it stands. Where WebSocket or BOSH
- * does not come to the login, the other one is tried. Once the server has the login, it is waited for on that connection: the password
- * is sent once, and a wrong one does not count double.
+ * store, and no room is joined: the connection of the meeting starts the meeting as soon as it is established. Where
+ * WebSocket or BOSH does not come to the login, the other one is tried. Once the server has the login, it is waited for on
+ * that connection: the password is sent once, and a wrong one does not count double.
  *
  * @param {Object} state - The redux state.
  * @param {Object} credentials - What to log in with.
@@ -224,7 +224,7 @@ async function tryWay(
 }
 
 /**
- * Whether an XMPP address is of a domain.
+ * Returns whether an XMPP address is of a domain.
  *
  * @param {string} jid - The address.
  * @param {string} domain - The domain.

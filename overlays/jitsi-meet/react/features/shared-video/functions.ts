@@ -71,5 +71,5 @@ export function sendShareVideoCommand(_command: {
     conference?: IJitsiConference; id: string; localParticipantId?: string; muted?: boolean;
     status: string; time: number; volume?: number;
 }) {
-    // There is no video to tell about.
+    // There is no video to announce.
 }

@@ -1,4 +1,4 @@
 /*
- * hardener: nobody listens to the command with which a participant shares a video.
+ * hardener: the client ignores the command with which a participant shares a video.
  */
 export {};

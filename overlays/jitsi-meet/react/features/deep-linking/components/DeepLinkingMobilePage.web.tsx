@@ -1,7 +1,7 @@
 /*
  * hardener: what a phone or tablet shows before a meeting. Upstream offers the app, then its page in a store, and the
  * browser as a last link. Here the browser comes first; on Android the app from F-Droid follows. There is no link to a
- * store, whatever is configured as `downloadLink`, and no dial-in number: nobody has signed in yet.
+ * store, whatever is configured as `downloadLink`, and no dial-in number: the person has not signed in yet.
  */
 import { Theme } from '@mui/material';
 import React, { useCallback } from 'react';

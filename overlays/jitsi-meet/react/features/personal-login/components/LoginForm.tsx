@@ -68,8 +68,8 @@ const useStyles = makeStyles()(theme => {
 });
 
 /**
- * The form for user name and password. It is a real one, so that password managers and the Enter key work. What is typed stays
- * in the fields of the page: it is read once, when the form is sent.
+ * Renders the form for user name and password. It is a real one, so that password managers and the Enter key work. What is
+ * typed stays in the fields of the page: it is read once, when the form is sent.
  *
  * @param {Object} props - The properties.
  * @returns {ReactElement}
@@ -94,7 +94,7 @@ const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem, use
     }, []);
 
     useEffect(() => {
-        // The name stays; the password is typed anew.
+        // The name stays; the password is typed again.
         if (refused && !busy && userName.current?.value) {
             password.current?.focus();
             password.current?.select();

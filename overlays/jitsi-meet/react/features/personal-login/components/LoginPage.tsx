@@ -39,7 +39,7 @@ const useStyles = makeStyles()(theme => {
             width: '400px'
         },
         beside: {
-            // Screens of laptops are too low for one column: nobody has to scroll for the operator's pages there.
+            // Screens of laptops are too low for one column: the operator's pages are visible without scrolling there.
             '@media (min-width: 900px) and (max-height: 899px)': {
                 columnGap: theme.spacing(6),
                 display: 'grid',
@@ -166,7 +166,7 @@ const useStyles = makeStyles()(theme => {
 });
 
 /**
- * What was left for us when the page was loaded anew; it is shown once.
+ * Returns what was left for us when the page was loaded again; it is shown once.
  *
  * @returns {Object}
  */
@@ -183,8 +183,8 @@ function takeLeft(): ILeft {
 }
 
 /**
- * Where people log in: shown in the place of a meeting, before anything of it is loaded or asked for, until the server has
- * accepted a login.
+ * Renders the login page: shown in the place of a meeting, before anything of it is loaded or asked for, until the server
+ * has accepted a login.
  *
  * @returns {ReactElement}
  */

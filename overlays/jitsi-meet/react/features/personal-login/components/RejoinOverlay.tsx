@@ -11,8 +11,8 @@ import { logOut } from '../actions';
 import { getWaiting } from '../rejoin';
 
 /**
- * Says why the meeting stands still while the page connects again. Shown in the place of upstream's countdown to a reload, which
- * would forget the login, by login-rejoin.patch.
+ * Shows why the meeting is interrupted while the page connects again. It takes the place of upstream's countdown to a
+ * reload, which would forget the login, by login-rejoin.patch.
  *
  * @returns {ReactElement}
  */
