@@ -93,7 +93,7 @@ def compile_tree(place: Workplace, tree: Tree, cache_folder: Path | None = None)
 
 
 def deploy_tree(place: Workplace, tree: Tree) -> Sample:
-    """``make deploy``, the same for both."""
+    """Run ``make deploy``, the same for both."""
     empty = tree.work.path / STATE / "empty"
     (empty / "fonts").mkdir(parents=True, exist_ok=True)
     words = [word.replace("{empty}", str(empty)) for word in tree.component.make]
@@ -101,7 +101,7 @@ def deploy_tree(place: Workplace, tree: Tree) -> Sample:
 
 
 def bundle(place: Workplace, trees: tuple[Tree, Tree]) -> tuple[list[Row], Upstream]:
-    """Upstream's webpack against rspack without cache, in turns, on the same patched tree."""
+    """Measure upstream's webpack against rspack without cache, in turns, on the same patched tree."""
     versions: dict[str, str] = {}
     samples: dict[str, tuple[list[Sample], list[Sample]]] = {tree.toolchain: ([], []) for tree in trees}
     for turn in range(place.repeat):
@@ -126,7 +126,7 @@ def bundle(place: Workplace, trees: tuple[Tree, Tree]) -> tuple[list[Row], Upstr
 
 
 def warm(place: Workplace, tree: Tree, upstream: Upstream | None) -> list[Row]:
-    """Rspack's persistent cache with nothing changed; one changed line from the source to the archive."""
+    """Measure Rspack's persistent cache with nothing changed, and one changed line from the source to the archive."""
     folder = place.home / "bundle" / "cache"
     disk.remove(folder)
     place.tell("warm: filling rspack's cache")
@@ -213,7 +213,7 @@ def cold(place: Workplace, upstream: Upstream | None) -> tuple[Row, Row, Row]:
 
 
 def _install(place: Workplace, upstream: Upstream | None) -> list[Sample]:
-    """Upstream's cold build: ``npm ci`` measured now, and what the row 'bundle' took."""
+    """Return upstream's cold build: ``npm ci`` measured now, and what the row 'bundle' took."""
     if upstream is None or upstream.modules is None:
         return []
     store = node.stored(stamps.Stamp(upstream.modules / ".hardener.json").last()["store"]).parent

@@ -117,7 +117,7 @@ def _ended_with_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _machine_times() -> tuple[float, float]:
-    """CPU seconds that the whole machine has used, and that the hypervisor has stolen (proc_stat(5))."""
+    """Return CPU seconds that the whole machine has used, and that the hypervisor has stolen (proc_stat(5))."""
     fields = Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:]
     user, nice, system, _idle, _wait, irq, softirq, steal = (int(field) / _TICK for field in fields[:8])
     return user + nice + system + irq + softirq, steal
@@ -146,7 +146,7 @@ class _Sampler(threading.Thread):
 
 
 def _resident(root: int) -> int:
-    """Resident memory of a process and its descendants, in bytes (pages that they share count in each)."""
+    """Return the resident memory of a process and its descendants, in bytes (pages that they share count in each)."""
     parents, pages = {}, {}
     for name in os.listdir("/proc"):  # noqa: PTH208 (ten times a second: no Path objects)
         if name.isdigit():

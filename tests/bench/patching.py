@@ -205,7 +205,7 @@ def _quilt(place: Workplace, case: Case, samples: list[Sample]) -> Path:
 
 
 def _gbp(place: Workplace, case: Case, samples: list[Sample]) -> Path:
-    """Debian's patch queue: the series has to be in debian/patches of the branch."""
+    """Run Debian's patch queue: the series has to be in debian/patches of the branch."""
     clone = _fresh(place, case.clone, "gbp")
     shutil.copytree(case.folder, clone / "debian" / "patches")
     if not (clone / "debian" / "control").exists():
@@ -232,7 +232,7 @@ def _fresh(place: Workplace, source: Path, name: str) -> Path:
 
 
 def _agree(case: Case, tree: str, clone: Path) -> None:
-    """What we changed and what git am changed must be the same files with the same content."""
+    """Check that we and git am changed the same files to the same content."""
     mirror = Repository(clone.parent / "mirror.git")
     ours, theirs = mirror.entries(tree), Repository(clone / ".git").entries("HEAD")
     wanted = {path: ours[path].blob for path in mirror.changed(case.component.commit, tree) if path in ours}

@@ -23,7 +23,7 @@ KINDS = (
 
 
 def kind(command: str) -> str:
-    """Whose time a command's is.
+    """Return whose time a command's is.
 
     >>> kind("/x/bin/node /y/npm-cli.js ci"), kind("git apply -"), kind("cp --archive a b")
     ('npm', 'git', 'hardener')
@@ -36,7 +36,7 @@ def kind(command: str) -> str:
 
 
 def union(spans: list[tuple[float, float]]) -> float:
-    """Seconds that are in at least one of the intervals.
+    """Return the seconds that are in at least one of the intervals.
 
     >>> union([(0, 2), (1, 3), (5, 6)])
     4.0

@@ -45,7 +45,7 @@ class Workplace:
 
     @property
     def log(self) -> Path:
-        """Output of everything that was run."""
+        """Return the output of everything that was run."""
         return self.home / "log.txt"
 
     def run(self, argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> Sample:
@@ -117,7 +117,7 @@ def copy_mirrors(project: Project, mirrors: Path, cache_home: Path) -> None:
 
 
 def source_digest() -> str:
-    """Identity of what is measured: every build step's key hangs on it."""
+    """Return the identity of what is measured: each build step's key depends on it."""
     return stamps.key(stamps.folder_digest(PACKAGE / "hardener", pattern="**/*.py"), node.recipes_digest())
 
 

@@ -36,7 +36,7 @@ FILES: dict[str, bytes] = {
 
 
 def lines(**changed: str) -> bytes:
-    """src/app.js with some lines changed: ``lines(l3="new")`` changes line 3, an empty text deletes it."""
+    """Return src/app.js with some lines changed: ``lines(l3="new")`` changes line 3, an empty text deletes it."""
     text = list(LINES)
     for key, value in changed.items():
         text[int(key[1:]) - 1] = value + "\n" if value else ""

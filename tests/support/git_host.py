@@ -48,7 +48,7 @@ class GitHost:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that make git and requests trust the host."""
+        """Return the variables that make git and requests trust the host."""
         return {"GIT_SSL_CAINFO": str(self.certificate), "REQUESTS_CA_BUNDLE": str(self.certificate)}
 
     def close(self) -> None:

@@ -156,7 +156,7 @@ reason = "No worker"
         self.git("commit", "--quiet", "--message=Begin")
 
     def git(self, *words: str, cwd: Path | None = None) -> str:
-        """Plain git, as a person types it (in the project); what it said."""
+        """Run plain git, as a person types it (in the project), and return what it printed."""
         done = subprocess.run(
             ["git", *words],
             cwd=cwd or self.root,

@@ -37,17 +37,17 @@ class Person:
 
     @property
     def refusal(self) -> str:
-        """Why the room does not let this person in; "" if it does."""
+        """Return why the room does not let this person in; "" if it does."""
         return "silence" if self.said is None else self.said.get("type", "")
 
     @property
     def first_role(self) -> tuple[str, str]:
-        """Role and affiliation in the first presence."""
+        """Return role and affiliation in the first presence."""
         return role(self.said)
 
     @property
     def moderates(self) -> bool:
-        """Role by now: whatever the room has said since, nothing is waited for but the answer to a ping."""
+        """Return whether this person is moderator by now; wait only for the answer to a ping."""
         self.said = own_presence(self.client.until_ping(), self.room, self.user) or self.said
         return moderates(self.said)
 
@@ -71,7 +71,7 @@ class Person:
 
 @contextlib.contextmanager
 def people(server: Server, *users: str, room: str = "meeting") -> Iterator[tuple[Person, ...]]:
-    """Logged-in persons, not yet in the room."""
+    """Provide logged-in persons, not yet in the room."""
     scenes = []
     try:
         persons = []

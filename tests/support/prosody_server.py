@@ -191,7 +191,7 @@ class Server:
 
 
 def executable() -> str:
-    """Prosody's program, or a skip. HARDENER_PROSODY names another one."""
+    """Return Prosody's program, or skip. HARDENER_PROSODY names another one."""
     found = os.environ.get("HARDENER_PROSODY") or shutil.which("prosody")
     if not found:
         pytest.skip("prosody is not installed: apt-get install prosody")
@@ -218,7 +218,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _write_account(data: Path, jid: str, password: str) -> None:
-    """An account in Prosody's own file format; internal_hashed hashes the password when it is first used."""
+    """Write an account in Prosody's own file format; internal_hashed hashes the password when it is first used."""
     user, host = jid.split("@")
     folder = data / host.replace(".", "%2e").replace("-", "%2d") / "accounts"
     folder.mkdir(parents=True, exist_ok=True)

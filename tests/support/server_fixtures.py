@@ -76,7 +76,7 @@ class Plant:
         return replace(self, search="up")
 
     def first(self, mark: str) -> Plant:
-        """``mark`` is the first one of the file."""
+        """Search the first ``mark`` of the file."""
         return replace(self, mark=mark, search="first")
 
     def anywhere(self) -> Plant:

@@ -77,7 +77,7 @@ class Session:
         self.jid = f"{user}/{id(self)}"
 
     def presence(self, text: str) -> list[str]:
-        """Everybody is in, and moderates; 303 for who takes another name."""
+        """Let everybody in, as moderator; with 303 for a person who takes another name."""
         to = attribute(text, "to")
         room, _slash, nick = to.partition("/")
         if not nick:
@@ -190,7 +190,7 @@ class YesMan:
         return self._server.server_address[1]
 
     def handle(self, handler: socketserver.StreamRequestHandler) -> None:
-        """One connection: a WebSocket, or one HTTP request."""
+        """Serve one connection: a WebSocket, or one HTTP request."""
         self._count += 1
         if self._count > self.dies_after:
             return
