@@ -1,6 +1,6 @@
 """A host outside, for tests of egress: a network namespace behind a router (this machine) that notes who gets through.
 
-It has the address that the containers' name server is told to ask (192.0.2.1, RFC 5737), and knows the way back to
+It has the address that the containers' name server asks (192.0.2.1, RFC 5737), and knows the way back to
 everybody, so that neither a missing translation of addresses nor a missing route hides a container that has a way out.
 """
 
@@ -41,7 +41,7 @@ while True:
 """
 
 # Run in a container's network: a datagram, a question to Docker's name server, and a stream, all meant for the host
-# outside. The question is for a name that carries the mark, so that contacts of others are told apart.
+# outside. The question is for a name that carries the mark, so that contacts of others are not counted.
 PROBE = """
 import socket, struct, sys
 address, mark = sys.argv[1:]

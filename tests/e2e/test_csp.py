@@ -113,7 +113,7 @@ def test_pages_and_configuration_are_not_stored(site: Callable[[str], str]) -> N
 
 
 def test_tenant_reaches_its_configuration(site: Callable[[str], str]) -> None:
-    """A page of a tenant names the tenant's config.js, and server-side includes tell that file its tenant."""
+    """A page of a tenant names the tenant's config.js, and server-side includes name the tenant in that file."""
     page = _ask(site("headers"), "/tenant/SomeRoom", "GET")[2]
     configuration = _ask(site("headers"), "/tenant/config.js", "GET")[2]
 

@@ -219,7 +219,7 @@ def test_one_setting_lets_a_page_of_another_origin_embed_and_steer(
         for server in servers:
             nginx_server.stop(server)
 
-    # The script is for all, where anybody may embed: the policy of resources knows no list.
+    # The script is for all, where any page may embed: the policy of resources knows no list.
     assert seen == {
         (True, True): (True, True),
         (False, True): (True, False),

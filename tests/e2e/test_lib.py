@@ -430,7 +430,7 @@ def test_no_log_call_lets_a_secret_through(library: Callable[[str], Visit]) -> N
     assert found["hardened"] == []
 
 
-# Hand the library what another participant, or the focus, sends; 'given' is what the browser is told of it.
+# Hand the library what another participant, or the focus, sends; 'given' is what the browser gets of it.
 CALLED = """async ([ sender, offer, info ]) => {
     window.given = [];
     for (const name of [ 'setRemoteDescription', 'addIceCandidate' ]) {
@@ -476,7 +476,7 @@ def _candidate(address: str, foundation: str = "1", priority: str = "1") -> str:
 
 
 def _candidates_given(seen: Visit, sender: str, offer: str, info: str, last: str) -> set[str]:
-    """Return the addresses of all candidates that the browser is told of, once it was told of the last one."""
+    """Return the addresses of all candidates that the browser gets, once it has the last one."""
     seen.page.evaluate(CALLED, [sender, offer, info])
     seen.page.wait_for_function("last => given.some(text => text.includes(last))", arg=last)
     text = "\n".join(seen.page.evaluate("given"))

@@ -62,7 +62,7 @@ for (const name of [ 'getUserMedia', 'getDisplayMedia' ]) {
 def go(
     context: BrowserContext, visit: Callable[..., Visit], configure: Callable[..., None], xmpp: Xmpp
 ) -> Callable[..., Visit]:
-    """Open a room without logging in; the unpatched client is told of the same server."""
+    """Open a room without logging in; the unpatched client uses the same server."""
     context.add_init_script(MEDIA)
 
     def open_page(variant: str, path: str = ROOM, **keys: Any) -> Visit:
@@ -779,7 +779,7 @@ def _forms(secret: str) -> list[str]:
 def test_the_password_is_nowhere(go: Callable[..., Visit], xmpp: Xmpp, context: BrowserContext) -> None:
     """SASL PLAIN, once refused and once accepted, a meeting: no storage, store, address or log holds it.
 
-    Upstream keeps the one that was refused in its store, and the accepted one in its log and in the connection, which hangs
+    Upstream keeps the one that was refused in its store, and the accepted one in its log and in the connection, which is
     in the store. Nor is the token of the link anywhere but in the address that was opened; upstream logs one without quotes.
     """
     token = _token(context={"user": {"name": "Planted"}})
@@ -1120,7 +1120,7 @@ def _jibri(seen: Visit, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["address", "storage"])
 def test_a_recorder_with_its_own_account_gets_in(go: Callable[..., Visit], xmpp: Xmpp, how: str) -> None:
-    """Without anybody who clicks; with the room's password, and as recorder."""
+    """Without a person who clicks; with the room's password, and as recorder."""
     xmpp.door = Door(("SCRAM-SHA-1",), {"recorder@hidden.example": "recorder-pw"})
     seen = go("hardened", "/static/offline.html", hiddenDomain="hidden.example")
     _jibri(seen, how)

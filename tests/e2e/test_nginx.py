@@ -167,7 +167,7 @@ def test_without_the_limits_nothing_is_refused(served: Callable[..., tuple[int, 
 
 
 PASSED_ON = ("/http-bind", "/tenant/http-bind", "/xmpp-websocket", "/colibri-ws/default-id/a/b")
-# Headers by which servers tell each other where a request comes from, and others that a client could steer a server
+# Headers by which servers pass on where a request comes from, and others that a client could steer a server
 # with.
 FORGED = (
     *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server"),

@@ -316,9 +316,7 @@ def test_what_no_browser_can_parse_takes_nothing_else_away(
 
 
 def test_a_presence_that_cannot_be_written_again_is_shown(entrance: Callable[..., list[dict[str, Any]]]) -> None:
-    """What parses need not be makeable, and what is read need not be writable: who sends it is in the room all the
-    same.
-    """
+    """What parses need not be makeable, and what is read need not be writable: its sender is still in the room."""
     odd = {
         "element named as a namespace": "<xmlns xmlns='urn:z'/>",
         "the same with a prefix, nested": "<z xmlns='urn:z' xmlns:p='urn:p'><p:xmlns/></z>",

@@ -1,4 +1,4 @@
-"""``hardener compare`` from end to end on minimeet, and the parser that tells ECMAScript levels."""
+"""``hardener compare`` from end to end on minimeet, and the parser that determines ECMAScript levels."""
 
 from __future__ import annotations
 

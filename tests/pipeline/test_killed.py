@@ -136,7 +136,7 @@ def test_kill_while_an_archive_is_written(minimeet: Minimeet, reference: Referen
 
 
 def test_kill_of_the_process_alone_frees_the_lock(minimeet: Minimeet, reference: Reference) -> None:
-    """``kill -9 PID`` during the scan, whose workers are not killed: the next build starts all the same."""
+    """``kill -9 PID`` during the scan, whose workers are not killed: the next build starts nevertheless."""
     driver = (
         "import os; from concurrent.futures import ProcessPoolExecutor as Pool; map_ = Pool.map\n"
         "Pool.map = lambda *a, **k: (map_(*a, **k), os.kill(os.getpid(), 9))"

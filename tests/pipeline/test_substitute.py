@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "strophe.js"
 NAME = "minimeet-hardened-v1.0+1.substitute_strophe.js"
-# What minimeet takes from the package; the texts tell in the bundle which of the two it is.
+# What minimeet takes from the package; the texts show in the bundle which of the two it is.
 EXPORTS = "export const $msg = () => '{0}'; export const $pres = $msg; export const Strophe = {{ Status: {{}}, name: '{0}' }};\n"
 OURS, THEIRS = "left out of this build", "brought by a person"
 STUB = "react/features/hardened/xmpp.js"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REMOTE = "upstream"
 _HEAD = re.compile(rb"ref: refs/heads/\S+\n|[0-9a-f]{40,64}\n")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-# What 'git fsck' says of an object that upstream wrote in an odd way; git can read it all the same.
+# What 'git fsck' says of an object that upstream wrote in an odd way; git can still read it.
 _ODD = ("error in ", "warning in ", "notice: ", "dangling ", "warning: ")
 _DAMAGE = 2 | 4 | 8  # of its exit status: unreachable objects, packs, refs
 _CRASH = 128

@@ -25,7 +25,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that is set, but not to something that can be told by reading."""
+    """A value that is set, but not to something that can be determined by reading."""
 
     reason: str
 
@@ -65,7 +65,7 @@ def strings(setting: Setting | None) -> list[Setting]:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Something that could not be read or determined. ``vital``: login or roles may hang on it, so it must not pass."""
+    """Something that could not be read or determined. ``vital``: login or roles may depend on it."""
 
     where: Where
     reason: str

@@ -49,7 +49,7 @@ class Beside:
         try:
             self._pool.shutdown(cancel_futures=kind is not None)
         except KeyboardInterrupt:
-            # What a thread is in the middle of has to end all the same, before the caller releases a lock.
+            # What a thread is in the middle of still has to end before the caller releases a lock.
             self._give_up()
             self._pool.shutdown(cancel_futures=True)
             raise

@@ -8,7 +8,7 @@
 --
 -- Without it, SCRAM refuses an unknown name in its first answer and without any work, and PLAIN without hashing: an
 -- attacker who tries names learns which ones exist. Accounts with another number of iterations than default_iteration_count can still
--- be told apart by SCRAM until their password is set again.
+-- be distinguished by SCRAM until their password is set again.
 
 local hashes = require "util.hashes";
 local hashers = require "util.sasl.scram".hashers;

@@ -9,7 +9,7 @@
 --       further children of a participant's presence: name of an element without a namespace, with text and attributes
 --
 -- Each child of a stanza is rebuilt from what is known of it: name, namespace, attributes, text and, where a known element
--- has children, those. Everything else is dropped. So no client has to tell what the room, the focus or a service says
+-- has children, those. Everything else is dropped. So no client has to distinguish what the room, the focus or a service says
 -- from what a participant says. Elements of moderators are dropped unless the sender moderates. Occupants cannot
 -- use names that pages give to their own elements.
 

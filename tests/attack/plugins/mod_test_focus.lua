@@ -1,5 +1,5 @@
 -- A stand-in for jicofo: opens the room that a conference request names, sits down in it as "focus", and says "ready".
--- It grants nothing, unless it is told to do what jicofo's auto-owner does:
+-- It grants nothing, unless it is set to do what jicofo's auto-owner does:
 --   test_focus_auto_owner = true    the first one in becomes owner
 --   test_focus_proxy = true         requests are forwarded to the last announced address
 --   test_focus_absent = true        no occupant of the room has the name focus
@@ -51,7 +51,7 @@ module:hook("presence/full", function (event)
 		local item = user and user:get_child("item");
 		if item and item.attr.jid then
 			elected[room] = true;
-			-- Not within the event: the room is still telling everybody who has come.
+			-- Not within the event: the room is still announcing who has come.
 			module:add_timer(0, function ()
 				module:send(st.iq({ type = "set", from = me, to = room, id = "elect" })
 					:tag("query", { xmlns = MUC .. "#admin" })

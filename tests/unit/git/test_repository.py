@@ -1,4 +1,4 @@
-"""git/repository.py: objects by id, a temporary index, and no influence of anybody's git configuration."""
+"""git/repository.py: objects by id, a temporary index, and no influence of a user's git configuration."""
 
 from __future__ import annotations
 

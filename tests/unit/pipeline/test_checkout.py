@@ -162,7 +162,7 @@ class TestFailsInTheMiddle:
     def test_a_full_disk_that_git_meets_is_explained(
         self, upstream: FakeUpstream, target: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Git checkout-index meets the full disk first, not Python: exit code 8 all the same."""
+        """Git checkout-index meets the full disk first, not Python: still exit code 8."""
         real = Repository.git
 
         def full(repository: Repository, *words: str, **more: object) -> Completed:

@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> config.Project:
 def ablation(
     project: config.Project, monkeypatch: pytest.MonkeyPatch, status: int, said: str, *only: str
 ) -> tuple[list[ablate.Ablation], list[list[str]]]:
-    """Ablate with a build that makes nothing and a pytest that answers as told; also the series that were built."""
+    """Ablate with a build that makes nothing and a pytest with a given answer; also the series that were built."""
     built: list[list[str]] = []
 
     def build(reduced: config.Project, *_: object) -> mock.Mock:

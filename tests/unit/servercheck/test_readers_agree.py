@@ -1,7 +1,7 @@
 """servercheck/readers/: hocon, nginx and dotenv read what pyhocon, crossplane and python-dotenv read.
 
 Files are made of pieces on which both sides have to agree. In what they differ is listed below each test, with the
-reason why ours is right (or says that it cannot tell); a library that changes its mind fails there.
+reason why ours is right (or says that it does not know); a library that changes its mind fails there.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ FILES = {"package.json": b"{}", "package-lock.json": b'{"lockfileVersion": 3}', 
 
 
 class FakeNode:
-    """A substitute for :func:`node.node`: keeps what it was asked for, answers as it is told."""
+    """A substitute for :func:`node.node`: keeps what it was asked for, and gives the set answer."""
 
     def __init__(self) -> None:
         self.status = 0

@@ -291,7 +291,7 @@ class TestLock:
 
     @pytest.fixture
     def holder(self, tmp_path: Path) -> Iterator[Holder]:
-        """Return another process that holds the lock until it is told to let go."""
+        """Return another process that holds the lock until it is asked to release it."""
         holder = Holder(tmp_path / "lock")
         yield holder
         holder.end()

@@ -198,7 +198,7 @@ class TestSites:
     """Two built sites."""
 
     def test_hosts_and_calls_that_are_more(self, tmp_path):
-        """Minified code is one line; its calls are counted all the same."""
+        """Minified code is one line; its calls are counted nevertheless."""
         old = write_files(tmp_path / "old", {"app.js": b"a();fetch(b);const u='https://a.example'"})
         new = write_files(tmp_path / "new", {"app.js": b"a();fetch(b);fetch(c),new WebSocket('wss://b.example/')"})
 

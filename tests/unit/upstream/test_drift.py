@@ -197,7 +197,7 @@ class TestTrees:
     def test_git_is_not_asked_about_a_file_that_is_not_there(
         self, project: config.Project, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Moved and gone are told without a process; where the file is there, one is needed (the control)."""
+        """Moved and gone are determined without a process; where the file is there, one is needed (the control)."""
         history = open_history(project.site, ())
         series = [patch.read(path) for path in read_series(project.patches(project.site))]
         engine = Engine(history, series, {})

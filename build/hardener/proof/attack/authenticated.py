@@ -77,7 +77,7 @@ def _other_name(scene: Scene, mechanism: str) -> Judgement:
     jid = guest.bind(scene.mark)
     if jid.partition("/")[0] == focus:
         return succeeded(f"logged in as {jid}")
-    return refused(f"logged in as oneself all the same: {jid}")
+    return refused(f"the login stays that of the own account: {jid}")
 
 
 def _register(scene: Scene) -> Judgement:

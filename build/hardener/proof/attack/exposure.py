@@ -147,7 +147,7 @@ def _spoken(scene: Scene, connection: socket.socket, kind: str) -> Judgement:
         return succeeded("accepts an unknown server: its users could enter")
     login = _say(scene, connection, sasl.auth("ANONYMOUS"), ("/>", "</failure>", "</stream:stream>"))
     if "<success" in login:
-        return succeeded("lets anybody in")
+        return succeeded("lets any person in")
     if "<mechanism>" in said:
         return succeeded("takes passwords without TLS")
     if "<failure" in login or "</stream:stream>" in login:

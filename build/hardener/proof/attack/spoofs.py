@@ -182,7 +182,7 @@ def spoofs(target: Target) -> dict[str, Spoof]:
 
 
 def ways(target: Target) -> Iterator[Way]:
-    """Yield all of them; each needs an account. What a room passes on hardly hangs on the transport: over BOSH a
+    """Yield all of them; each needs an account. What a room passes on hardly depends on the transport: over BOSH a
     few.
     """
     for name, spoof in spoofs(target).items():

@@ -62,7 +62,7 @@ class OwnServer:
         self, net: namespaces.SealedNetwork, site: Path, scene: Scene, record: Recorder, tls: ssl.SSLContext
     ) -> None:
         self.scene, self.record, self.tls = scene, record, tls
-        # What the page does must not hang on the headers that forbid it.
+        # What the page does must not depend on the headers that forbid it.
         self._site = Site(site, headers=False, append=self._appended)
         self._listening = net.tcp(namespaces.OWN, 443)
         threading.Thread(target=self._accept, daemon=True).start()

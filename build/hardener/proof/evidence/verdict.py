@@ -20,7 +20,7 @@ OWN = frozenset((HOST, STAGE, ""))
 CANARY = "canary"  # runs whose name starts so plant canaries
 WITNESSES = ("browser", "transport")
 # Chromium's own services. Discounted only where every browser witness is silent about the host and each request on the
-# wire is the browser's own by its address; shown all the same.
+# wire is the browser's own by its address; shown nevertheless.
 BROWSERS_OWN: dict[str, str] = {
     "accounts.google.com": "/ListAccounts",
     "optimizationguide-pa.googleapis.com": "/v1:",

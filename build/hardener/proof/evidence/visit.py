@@ -111,7 +111,7 @@ class Visit:
             found = self.find(", ".join(selectors))
             try:
                 found.click(timeout=3000)
-            except Error:  # something lies over it, or it moves: the event is sent all the same
+            except Error:  # something lies over it, or it moves: the event is sent nevertheless
                 found.evaluate("one => one.click()", timeout=1000)
             self.wait(0.7)
 

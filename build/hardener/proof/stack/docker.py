@@ -146,7 +146,7 @@ def ours() -> Process | None:
 
 
 def stop_ours() -> bool:
-    """Stop the daemon that we started, unless containers (of anybody) still run; returns whether it was stopped.
+    """Stop the daemon that we started, unless containers (of any user) still run; returns whether it was stopped.
 
     Raises StackError when it does not end.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONTAINER = "/prosody-plugins"
 SIP_ACCOUNT = re.compile(r"net\.java\.sip\.communicator\.impl\.protocol\.sip\.\w+\.ACCOUNT_UID\s*=\s*SIP\\?:(\S+)")
 OLD_STUN = re.compile(r"org\.ice4j\.ice\.harvest\.STUN_MAPPING_HARVESTER_ADDRESSES\s*=\s*(\S+)")
-# A file or folder that login, roles or what is passed on may hang on.
+# A file or folder that login, roles or what is passed on may depend on.
 VITAL = re.compile(
     r"\.lua$|jicofo\.conf$|jicofo/config$|\.properties$"
     r"|(?:^|/)(?:nginx|prosody|jicofo|sites-enabled|conf\.d|site-confs|caddy|haproxy|traefik|apache2|httpd)(?:/|$)"

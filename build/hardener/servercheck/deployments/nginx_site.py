@@ -230,8 +230,8 @@ def _filled(target: str, values: dict[str, str]) -> str:
 
 
 def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], str | None]:
-    """Return the ports that a target names (through an upstream block, too), and its path; no ports: they cannot be
-    told.
+    """Return the ports that a target names (through an upstream block, too), and its path; no ports: they are
+    not known.
     """
     match = TARGET.fullmatch(target)
     if match is None:

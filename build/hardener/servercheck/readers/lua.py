@@ -32,7 +32,7 @@ LUA = frozenset(
     " math next os package pairs pcall print prosody rawequal rawget rawlen rawset require select setmetatable string"
     " table tonumber tostring type unpack utf8 xpcall Lua FileContents FileLine FileLines Credential".split()
 )
-# Options on which login or roles hang: if one of them cannot be determined, nothing has been proven.
+# Options on which login or roles depend: if one of them cannot be determined, nothing has been proven.
 VITAL = frozenset(
     "authentication anonymous_login allow_empty_token allow_registration modules_enabled modules_disabled enabled"
     " restrict_room_creation app_secret s2s_whitelist admins asap_key_server cache_keys_url s2s_interfaces s2s_ports"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hardener.servercheck.model import Deployment, Prosody, Section
 
 KEY_SERVERS = ("asap_key_server", "cache_keys_url")
-# Whose keys they are does not hang on how the name is written.
+# Whose keys they are does not depend on how the name is written.
 FOREIGN_KEYS = re.compile(r"(?i)\b(?:jitsi\.net|jit\.si|8x8\.(?:com|vc))\b|8x8")
 # By TLS, from a file, or from this machine itself.
 ENCRYPTED = re.compile(r"(?i)(?:https|file)://|https?://(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?:[:/]|$)")
@@ -256,7 +256,7 @@ def _listens(prosody: Prosody, service: str) -> bool:
 
 
 def _federation(deployment: Deployment, prosody: Prosody) -> Iterator[Hit]:
-    """Check s2s, which Prosody loads by itself; a Component of rooms then takes anybody whom another server sends."""
+    """Check s2s, which Prosody loads by itself; a Component of rooms then takes any account of another server."""
     if deployment.form == "docker" and not any(port.service == "s2s" for port in deployment.ports):
         return  # the images' port is not published
     if deployment.form != "docker" and not any(_listens(prosody, service) for service in ("s2s", "s2s_direct_tls")):

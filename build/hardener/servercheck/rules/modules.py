@@ -28,7 +28,7 @@ JUDGED = frozenset(
     " muc_poltergeist muc_size muc_wait_for_host register register_ibr rest test_observer test_observer_http"
     " even_logins token_affiliation visitors visitors_component".split()
 )
-# Neither let anybody in nor give a role, nor answer outsiders beyond what their name says. auth_, authz_ and storage_
+# Neither let a person in nor give a role, nor answer outsiders beyond what their name says. auth_, authz_ and storage_
 # modules are named by options, and judged there.
 PLAIN = frozenset(
     # Prosody

@@ -78,7 +78,7 @@ def _jicofo(deployment: Deployment, jicofo: dict[str, Setting]) -> Iterator[Hit]
         yield Hit("auto-owner-behind-login", where, "enable-auto-owner is on; only jicofo.authentication holds it back")
     granting = _granting(deployment.prosody)
     if authenticates is False and not in_force and not granting:
-        yield Hit("nobody-moderates", enabled.where if enabled else where, "nothing here makes anybody moderator")
+        yield Hit("nobody-moderates", enabled.where if enabled else where, "nothing here makes a person moderator")
     if authenticates and granting:
         what = f"jicofo.authentication is on and {granting} is loaded"
         yield Hit("all-are-moderators", enabled.where if enabled else where, what)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hardener.upstream.target import Goal
 
 README = "patches/README.md"
-# Of the commits, in this order: what anybody could have made comes first.
+# Of the commits, in this order: what needed no decision comes first.
 GROUPS = ("routine", "by-hand", "dropped")
 
 

@@ -22,7 +22,7 @@ export interface IIceServer {
 }
 
 /**
- * hardener: upstream's test opens peer connections to whatever ICE servers its caller names, before anybody has
+ * hardener: upstream's test opens peer connections to whatever ICE servers its caller names, before a person has
  * consented to join. The interface stays, the test is gone.
  *
  * @param {Array<IIceServer>} _iceServers - The ICE servers that are not contacted.

@@ -55,7 +55,7 @@ def test_a_presence_without_a_word_of_the_room_has_no_role() -> None:
 
 
 class Said:
-    """A stream that says one thing, whatever it is told."""
+    """A stream that says one thing, whatever it is sent."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,6 +1,6 @@
 /*
  * hardener: takes the place of @jitsi/excalidraw, which is left out of the bundle. Upstream offers the whiteboard only where
- * a collaboration server is configured; a participant who opens one all the same gets an empty pane.
+ * a collaboration server is configured; a participant who opens one nevertheless gets an empty pane.
  */
 
 /**

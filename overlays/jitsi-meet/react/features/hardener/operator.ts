@@ -2,7 +2,7 @@ import { IReduxState } from '../app/types';
 
 /*
  * hardener: who runs this service, as config.js says. Links, embedding pages and branding cannot set any of it
- * (configAllowList.ts). What is shown to people before they log in is checked here all the same: a mistake in config.js
+ * (configAllowList.ts). What is shown to people before they log in is checked here nevertheless: a mistake in config.js
  * leaves a line out, and never stops the page.
  */
 

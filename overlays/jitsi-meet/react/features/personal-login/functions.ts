@@ -7,7 +7,7 @@ import { isAllowed, normalizeUserName } from './saslprep';
 
 /*
  * hardener: who has logged in. It is kept in this module's memory: the store can be read by every part of the page and may be
- * kept, so that a password must not be there, nor in an object that hangs in it. The library keeps it for the next
+ * kept, so that a password must not be there, nor in an object that is part of it. The library keeps it for the next
  * connection in a function of its own (login-no-password-kept-in-the-connection.patch).
  */
 
