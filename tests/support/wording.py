@@ -1,12 +1,14 @@
 """Search prose and the names of variables for what wordlist.toml rules out: ``nox -s lint``.
 
 codespell was considered: it knows single words only, reads identifiers like prose, and cannot allow a word in one file.
-Prose is: pages without their code, docstrings, comments and messages (strings with a blank), headers of patches, TOML.
+Prose is: pages without their code, docstrings, comments and messages (strings with a blank), comments of TypeScript,
+headers of patches, TOML.
 """
 
 from __future__ import annotations
 
 import ast
+import bisect
 import fnmatch
 import io
 import re
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LIST = "wordlist.toml"
-SEARCHED = ("*.md", "*.py", "*.patch", "*.toml", "*.lua", "*.conf", "Makefile", "remove.list")
+SEARCHED = ("*.md", "*.py", "*.patch", "*.toml", "*.ts", "*.tsx", "*.lua", "*.conf", "Makefile", "remove.list")
 # German pages; upstream's words in the demo; this list and its test, which name the expressions.
 LEFT_OUT = ("*.de.md", "tests/minimeet/upstream/*", "overlays/*/lang/*", LIST, "tests/unit/test_wording.py")
 CODE = re.compile(r"```.*?```|~~~.*?~~~|`[^`\n]*`|^    .*$|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
+SCRIPT_COMMENT = re.compile(r"/\*.*?\*/|(?:^|(?<=\s))//[^\n]*(?:\n[ \t]*//[^\n]*)*", re.DOTALL | re.MULTILINE)
+LINE_HEAD = re.compile(r"^[ \t]*(?:/?\*+|//|#|--)", re.MULTILINE)
 TABLE_HEAD = re.compile(r"^\[.*\]$", re.MULTILINE)
 
 
@@ -75,6 +79,9 @@ def prose_of(path: str, text: str) -> Iterator[tuple[int, str]]:
         yield from _prose_of_python(text, messages=not path.startswith("tests/"))
     elif path.endswith(".patch"):
         yield 1, text.partition("\ndiff --git ")[0]
+    elif path.endswith((".ts", ".tsx")):
+        for comment in SCRIPT_COMMENT.finditer(text):
+            yield 1 + text.count("\n", 0, comment.start()), comment[0]
     else:
         yield 1, (CODE if path.endswith(".md") else TABLE_HEAD).sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text)
 
@@ -101,12 +108,15 @@ def _prose_of_python(text: str, *, messages: bool) -> Iterator[tuple[int, str]]:
 def hits_in(path: str, text: str, words: list[Word]) -> Iterator[Hit]:
     """Yield the places of a file that use an expression of the list."""
     for start, piece in prose_of(path, text):
-        flowing = piece.replace("\n", " ")  # an expression may begin at the end of a line
+        begins, flowing = [], ""  # an expression may begin at the end of a line
+        for line in LINE_HEAD.sub("", piece).split("\n"):
+            begins.append(len(flowing))
+            flowing += line.strip() + " "
         for word in words:
             if any(fnmatch.fnmatch(path, allowed) for allowed in word.allow):
                 continue
             for match in word.pattern.finditer(flowing):
-                yield Hit(path, start + piece.count("\n", 0, match.start()), match[0], word.instead)
+                yield Hit(path, start + bisect.bisect(begins, match.start()) - 1, match[0], word.instead)
 
 
 def variables_in(path: str, text: str, names: dict[str, str]) -> Iterator[Hit]:

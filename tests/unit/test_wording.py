@@ -16,6 +16,13 @@ NAMES = wording.names_of(ROOT)
 PLANTED = {
     "page": ("docs/operator.md", "Whoever reads this, reads it."),
     "across lines": ("docs/operator.md", "The list is held\nagainst the file."),
+    "across lines of a docstring": (
+        "build/hardener/ui.py",
+        'def run():\n    """Wait.\n\n    The list is held\n    against it.\n    """\n',
+    ),
+    "across lines of a comment": ("build/hardener/ui.py", "# It is held\n# against the file.\nx = 1\n"),
+    "comment of TypeScript": ("overlays/jitsi-meet/a.ts", "const a = 1;\n\n/**\n * Returns what goes\n * on.\n */\n"),
+    "line comment of TypeScript": ("overlays/jitsi-meet/a.tsx", "const a = 1; // nobody reads it\n"),
     "docstring": ("build/hardener/ui.py", 'def run():\n    """What mends it."""\n'),
     "comment": ("build/hardener/ui.py", "x = 1  # nobody reads it\n"),
     "message": ("build/hardener/ui.py", 'raise ValueError("the hint mends it")\n'),
@@ -26,6 +33,7 @@ PLANTED = {
 }
 FINE = {
     "code in a page": ("docs/operator.md", "Use `nobody` as user:\n\n    chown nobody file\n"),
+    "code of TypeScript": ("overlays/jitsi-meet/a.ts", "const nobody = 'https://nobody/stands'; // fine\n"),
     "identifier": ("build/hardener/ui.py", "nobody = doors = verb = 1\n"),
     "value in a message": ("build/hardener/ui.py", 'raise ValueError(f"the {verb} failed")\n'),
     "key": ("build/hardener/ui.py", 'answer = {"mend": 1}\n'),
