@@ -91,7 +91,7 @@ def _attack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     with ui.step("attack", target.domain) as line:
         attacked = campaign.run(target, given.out, own_server=given.own_server, only=given.only, tell=line.tell)
         line.say(f"{len(attacked.attempts)} attempts")
-    _tell(attacked, given.out, ui)
+    _print_result(attacked, given.out, ui)
     return attacked.summary | {"exit": 0 if attacked.clean else ScanError.exit_code}
 
 
@@ -100,7 +100,7 @@ def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, 
         raise UsageError("either a URL or --stack", hint="hardener attack --stack")
     sources = chosen_sources(tuple(given.upstream), tuple(component.name for component in project.components))
     rehearsed = selftest.rehearse(project, sources, ui, given.out, site=given.site, only=given.only)
-    _tell(rehearsed.attacked, given.out / "closed", ui)
+    _print_result(rehearsed.attacked, given.out / "closed", ui)
     planted = len(selftest.MUST_FIND) - len(rehearsed.missed)
     ui.print(f"control: {planted} of {len(selftest.MUST_FIND)} planted holes found", "red" if rehearsed.missed else "")
     for name in rehearsed.missed:
@@ -113,7 +113,7 @@ def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, 
     }
 
 
-def _tell(attacked: Attacked, out: Path, ui: UI) -> None:
+def _print_result(attacked: Attacked, out: Path, ui: UI) -> None:
     heads = ("", "attempts", *(verdict.value for verdict in Verdict), "not tried")
     ui.table("Ways in without a personal login", heads, campaign.rows(attacked))
     for attempt in (*attacked.of(Verdict.SUCCEEDED), *attacked.of(Verdict.UNCLEAR)):

@@ -35,7 +35,7 @@ def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Compare; the exit code is 7 for an open difference, 3 for a stale line."""
     project = project_of(arguments)
     result = compare(project, sources_of(arguments, project), ui, pages=not arguments.no_browser, twice=arguments.twice)
-    tell(result, ui)
+    print_result(result, ui)
     code = ScanError.exit_code if result.uncovered else ConfigError.exit_code if result.stale else 0
     return {
         "exit": code,
@@ -53,7 +53,7 @@ def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     }
 
 
-def tell(result: Comparison, ui: UI) -> None:
+def print_result(result: Comparison, ui: UI) -> None:
     """Print the tables, and open or stale differences with their remedy."""
     scripts: dict[str, list[tuple[str, ...]]] = {}
     for name, ours, theirs, level, other in result.sizes:

@@ -55,7 +55,7 @@ def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         result = (
             session.resume(project, options, ui) if arguments.go_on else session.start(project, wanted, options, ui)
         )
-    _tell(project, result, ui)
+    _print_result(project, result, ui)
     return {
         "targets": [asdict(target) for target in result.goal.targets],
         "node": result.goal.node,
@@ -85,7 +85,7 @@ def _abort(project: Project, ui: UI) -> dict[str, Any]:
     return {"aborted": wanted, "put_back": changed, "kept": str(aside) if aside.exists() else ""}
 
 
-def _tell(project: Project, result: Result, ui: UI) -> None:
+def _print_result(project: Project, result: Result, ui: UI) -> None:
     if not result.patches:
         ui.print("nothing to do: the pins are there already", "green")
         return

@@ -43,9 +43,9 @@ def _sbom(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         disk.write(path, content)
     else:
         add_file(dist, path.name, content)
-    untold = sorted(f"{package.name} {package.version}" for package in found if not package.licence)
+    unlicensed = sorted(f"{package.name} {package.version}" for package in found if not package.licence)
     without = sorted(f"{package.name} {package.version}" for package in found if not package.texts)
-    for names, what in ((untold, "declare no licence"), (without, "come without a licence text")):
+    for names, what in ((unlicensed, "declare no licence"), (without, "come without a licence text")):
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             ui.note(f"{len(names)} packages {what}: {', '.join(names[:_SHOWN])}{more}")
@@ -54,6 +54,6 @@ def _sbom(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         "file": os.fspath(path),
         "components": len(result.components),
         "packages": len(found),
-        "no_licence": untold,
+        "no_licence": unlicensed,
         "no_licence_text": without,
     }

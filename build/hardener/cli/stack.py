@@ -97,7 +97,7 @@ def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     for service, state in sorted(states.items()):
         ui.print(f"  {service:<9} {state}", "green" if state == "healthy" else "red")
     if running:
-        _tell(running, folder, ui)
+        _print_result(running, folder, ui)
     elif not states:
         ui.print(f"the stack {name} does not run")
     wanted = stack.FLAVOURS[running.flavour].services if running else {"all"}
@@ -126,9 +126,9 @@ def _up(project: Project, name: str, given: argparse.Namespace, ui: UI) -> dict[
         port=given.port,
         users=users,
     )
-    _tell(running, staging.folder(project, name), ui)
+    _print_result(running, staging.folder(project, name), ui)
     return asdict(running)
 
 
-def _tell(running: stack.Stack, folder: Path, ui: UI) -> None:
+def _print_result(running: stack.Stack, folder: Path, ui: UI) -> None:
     ui.print(f"{running.url}  accounts: {', '.join(running.users)}; passwords in {os.fspath(folder / 'stack.json')}")

@@ -24,7 +24,7 @@ EXPORT = (
     " --src-prefix=a/ --dst-prefix=b/ --no-attach"
 ).split()
 APPLY = ("apply", "--cached", "--whitespace=nowarn", "-")
-_NOBODY = Identity("hardener", "hardener@hardener.invalid", "2000-01-01T00:00:00+00:00")
+_HARDENER = Identity("hardener", "hardener@hardener.invalid", "2000-01-01T00:00:00+00:00")
 
 
 class DoesNotApplyError(ValueError):
@@ -52,9 +52,9 @@ class Canon:
         with self.index((*required, patch)) as index:
             for prerequisite in required:
                 _apply(index, prerequisite)
-            before = self.repository.commit_tree(index.tree(), self.base, "before", _NOBODY, _NOBODY)
+            before = self.repository.commit_tree(index.tree(), self.base, "before", _HARDENER, _HARDENER)
             _apply(index, patch)
-            after = self.repository.commit_tree(index.tree(), before, patch.message, patch.author, _NOBODY)
+            after = self.repository.commit_tree(index.tree(), before, patch.message, patch.author, _HARDENER)
         content = self.repository.git(*EXPORT, after).stdout
         if parse(patch.name, content).message != patch.message:
             raise ValueError("its message cannot be written as a patch: no line of it may look like a diff or be '---'")

@@ -17,7 +17,7 @@ from hardener.series.extras import layers_of
 from hardener.series.lint import Finding, Linted, Measure, lint
 from hardener.series.lists import read_removals
 from hardener.series.overlay import Laid, lay
-from hardener.series.source import Layered, components_at, fetch_pinned, refuse_clashes, tell_offsets
+from hardener.series.source import Layered, components_at, fetch_pinned, refuse_clashes, report_offsets
 from hardener.series.table import catalogue
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def check(project: Project, tree: str, sources: Mapping[str, str], today: dt.dat
             measures += judged.measures
             if layered is None:
                 break  # a layer above has no ground to be judged on
-            tell_offsets(layered.applied, ui)
+            report_offsets(layered.applied, ui)
             applied.append(layered.applied)
             before.append(layered)
             base = layered.laid.commit

@@ -96,7 +96,7 @@ def source(
                 f"{layer}{len(applied.results)} patches, {len(applied.removed)} files removed"
                 + (f", {offsets} with offset" if offsets else "")
             )
-        tell_offsets(applied, ui)
+        report_offsets(applied, ui)
         with ui.step("overlay", component.name) as line:
             keep = component.omit if unpatched else None
             laid = lay(component.name, mirror, base, applied.commit, layer.overlays, names, only_aliases_of=keep)
@@ -142,7 +142,7 @@ def components_at(project: Project, tree: str) -> tuple[Component, ...]:
     return tuple(c.at(commits[c.name]) if c.name in commits else c for c in project.components)
 
 
-def tell_offsets(applied: Applied, ui: UI) -> None:
+def report_offsets(applied: Applied, ui: UI) -> None:
     """Name each patch that fits with an offset."""
     for result in applied.results:
         if result.offsets:

@@ -118,7 +118,7 @@ def outside(setting: Setting | None) -> bool:
     return setting is None or not names or not names <= LOOPBACK
 
 
-def modules_told(prosody: Prosody, section: Section) -> bool:
+def modules_known(prosody: Prosody, section: Section) -> bool:
     """Return whether all modules of the section are known; if not, that has been reported, and none is missed."""
     lists = [prosody.own(section, "modules_enabled"), prosody.own("*", "modules_enabled")]
     return all(setting is None or (isinstance(setting.value, Table) and setting.value.complete) for setting in lists)

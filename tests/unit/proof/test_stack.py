@@ -265,7 +265,7 @@ def test_each_stack_has_addresses_of_its_own_for_the_published_port() -> None:
         edge = stack._edge(name)
         subnet = ipaddress.IPv4Network(edge["EDGE_SUBNET"])
         assert subnet.subnet_of(stack.EDGE)
-        assert {ipaddress.IPv4Address(edge[variable]) for variable in ("EDGE_GATEWAY", "EDGE_NOBODY")} < set(
+        assert {ipaddress.IPv4Address(edge[variable]) for variable in ("EDGE_GATEWAY", "EDGE_UNUSED")} < set(
             subnet.hosts()
         )
         seen.add(subnet)

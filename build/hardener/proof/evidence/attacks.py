@@ -38,7 +38,7 @@ ANALYTICS = (
 # A call of Mallory's (Jingle, XEP-0166 and 0176) that names addresses of others as her own. In a call without bridge,
 # any participant may say where the other browser is to send its STUN packets; host names in there are looked up, too.
 # No Content-Security-Policy covers that.
-NOBODY = "203.0.113.9"  # an address for documentation (RFC 5737)
+UNREACHED = "203.0.113.9"  # an address for documentation (RFC 5737)
 NAME = f"ice.{EVIL}"
 _UNLOCK = {"disableThirdPartyRequests": False, "gravatar.disabled": False, "analytics.disabled": False}
 
@@ -56,7 +56,7 @@ def _content(name: str, media: str, payload: str) -> str:
         f"<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='{media}'>{payload}<rtcp-mux/></description>"
         "<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='abcd' pwd='0123456789abcdef01234567'>"
         "<fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>"
-        f"{':'.join(['AB'] * 32)}</fingerprint>{_candidate(NOBODY)}{_candidate(NAME)}</transport></content>"
+        f"{':'.join(['AB'] * 32)}</fingerprint>{_candidate(UNREACHED)}{_candidate(NAME)}</transport></content>"
     )
 
 
@@ -127,7 +127,7 @@ ATTACKS: tuple[Attack, ...] = (
         "calls, and names addresses of others as her own",
         CALLS,
         mallory=Mallory(id="00000000", call=CALL),
-        expects=(NOBODY, NAME),
+        expects=(UNREACHED, NAME),
     ),
     Attack(
         "query-unlock",

@@ -160,7 +160,7 @@ def _edge(name: str) -> dict[str, str]:
     """Return eight addresses for the network of the published port, by the stack's name."""
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()) % 2 ** (29 - EDGE.prefixlen)
     subnet = ipaddress.IPv4Network((int(EDGE.network_address) + 8 * number, 29))
-    return {"EDGE_SUBNET": str(subnet), "EDGE_GATEWAY": str(subnet[1]), "EDGE_NOBODY": str(subnet[6])}
+    return {"EDGE_SUBNET": str(subnet), "EDGE_GATEWAY": str(subnet[1]), "EDGE_UNUSED": str(subnet[6])}
 
 
 def _answers(stack: Stack) -> None:

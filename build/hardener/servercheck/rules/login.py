@@ -18,7 +18,7 @@ from hardener.servercheck.queries import (
     main_rooms,
     may_be_false,
     may_be_true,
-    modules_told,
+    modules_known,
     outside,
     words,
 )
@@ -94,7 +94,7 @@ def _names(prosody: Prosody, host: Section) -> Iterator[Hit]:
     """Yield a note where a person who tries names learns which ones exist."""
     if not str(prosody.provider(host).value).startswith("internal"):
         return  # another one's directory answers
-    if "even_logins" not in prosody.modules(host) and modules_told(prosody, host):
+    if "even_logins" not in prosody.modules(host) and modules_known(prosody, host):
         what = f"VirtualHost {host.name} does not load even_logins"
         yield Hit("names-can-be-tried", host.where, what, {"host": host.name})
 
@@ -171,7 +171,7 @@ def _token_rooms(prosody: Prosody, host: Section, names: dict[str, str]) -> Iter
         what = f"VirtualHost {host.name}: asap_require_room_claim is not true"
         yield Hit("token-rooms-not-bound", claim.where, what, names)
     for room in main_rooms(prosody):
-        if "token_verification" not in prosody.modules(room) and modules_told(prosody, room):
+        if "token_verification" not in prosody.modules(room) and modules_known(prosody, room):
             what = f"Component {room.name} does not load token_verification"
             yield Hit("token-rooms-not-checked", room.where, what, {"host": room.name})
         for exempt in strings(prosody.get(room, "token_verification_allowlist")):

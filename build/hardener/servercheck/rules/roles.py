@@ -16,7 +16,7 @@ from hardener.servercheck.queries import (
     main_host,
     main_rooms,
     may_be_true,
-    modules_told,
+    modules_known,
     words,
 )
 
@@ -139,9 +139,9 @@ def _rooms(prosody: Prosody) -> Iterator[Hit]:
         if restricted is None or not (restricted.value is True or restricted.value == "admin"):
             what = f"Component {room.name}: the creator of a room owns it"
             yield Hit("room-creation-open", restricted.where if restricted else room.where, what, names)
-        if "muc_hide_all" not in modules and modules_told(prosody, room):
+        if "muc_hide_all" not in modules and modules_known(prosody, room):
             yield Hit("rooms-listed", room.where, f"Component {room.name} does not load muc_hide_all", names)
-        if "muc_known_stanzas" not in modules and modules_told(prosody, room):
+        if "muc_known_stanzas" not in modules and modules_known(prosody, room):
             what = f"Component {room.name} does not load muc_known_stanzas"
             yield Hit("stanzas-not-checked", room.where, what, names)
         public = prosody.get(room, "muc_room_default_public_jids")
@@ -208,7 +208,7 @@ def _service_hosts(prosody: Prosody) -> Iterator[Hit]:
     names = {str(target.value).rpartition("@")[2] for target in targets if target is not None and not target.unknown}
     web = any({"bosh", "websocket"} & set(prosody.modules(host)) for host in prosody.hosts)
     for host in prosody.hosts:
-        if host.name in names and web and "closed_to_web" not in prosody.modules(host) and modules_told(prosody, host):
+        if host.name in names and web and "closed_to_web" not in prosody.modules(host) and modules_known(prosody, host):
             what = f"VirtualHost {host.name} answers on /xmpp-websocket and /http-bind"
             yield Hit("service-accounts-on-web", host.where, what, {"host": host.name})
 
@@ -219,7 +219,7 @@ def _brewery(prosody: Prosody) -> Iterator[Hit]:
         if component.module != "muc" or not component.name.startswith(SERVICE_ROOMS):
             continue
         modules = prosody.modules(component)
-        if not modules_told(prosody, component):
+        if not modules_known(prosody, component):
             continue
         if "muc_filter_access" not in modules or prosody.get(component, "muc_filter_whitelist") is None:
             what = f"Component {component.name} lets every account in"

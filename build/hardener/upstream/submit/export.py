@@ -186,10 +186,10 @@ def _fold(index: Index, project: Project, component: Component, patch: Patch, up
         index.put(place, REGULAR, (folder / path).read_bytes())
     moved = {path: place for path, place in patch.overlay.items() if path != place and path not in gone}
     if moved:
-        _mend_imports(index, {t.new for t in patch.touches if t.new} | set(moved.values()), moved)
+        _fix_imports(index, {t.new for t in patch.touches if t.new} | set(moved.values()), moved)
 
 
-def _mend_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> None:
+def _fix_imports(index: Index, files: set[str], moved: Mapping[str, str]) -> None:
     """Let relative imports follow files that are elsewhere upstream, in the files that the change touches."""
     entries = {}
     for line in index.output("ls-files", "-s", "-z").split("\0"):
