@@ -1,6 +1,6 @@
 """Reading ``upstream.toml``: the pin, the components and how each is built.
 
-The grammar is in :data:`PROJECT_KEYS` and :data:`COMPONENT_KEYS`.
+The grammar is in :data:`PROJECT_KEYS`, :data:`COMPONENT_KEYS`, :data:`DEBIAN_KEYS` and :data:`IMAGE_KEYS`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hardener.system.tables import Table
+    from hardener.system.tables import Document, Table
 
 NAME = "upstream.toml"
 PIN = "pin"  # the name of the tree that upstream.toml pins, beside each [tree.NAME]
@@ -110,12 +110,49 @@ class Substitute:
 
 
 @dataclass(frozen=True)
+class Debian:
+    """Upstream's Debian packages of the pinned release: their versions, and who maintains ours."""
+
+    maintainer: str
+    jitsi_meet: str
+    jitsi_meet_web: str
+    jicofo: str
+    jitsi_videobridge2: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """Upstream's image of the pinned release, with its tag and the digest of its index; ``name`` is the repository of
+    ours.
+    """
+
+    base: str
+    name: str = ""
+
+    @property
+    def repository(self) -> str:
+        """Return the repository of upstream's image."""
+        return self.base.partition("@")[0].rpartition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """Return the tag that upstream's image had when its digest was written down."""
+        return self.base.partition("@")[0].rpartition(":")[2]
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of upstream's index: ``sha256:`` and 64 hexadecimal digits."""
+        return self.base.partition("@")[2]
+
+
+@dataclass(frozen=True)
 class Project:
     """A folder with ``upstream.toml``, ``patches/``, ``overlays/``, ``hosts.toml`` and ``sdks.toml``.
 
     ``components`` are in build order; the last one is the site that is packed. ``trees`` are further commits that the
     series must fit: tree name -> component name -> commit. ``extras`` are folders of an operator, see series/extras.py;
-    ``substitutes`` packages of a person's own, see pipeline/substitute.py.
+    ``substitutes`` packages of a person's own, see pipeline/substitute.py. ``debian`` and ``image`` are None where the
+    file does not have their table.
     """
 
     root: Path
@@ -126,6 +163,8 @@ class Project:
     trees: Mapping[str, Mapping[str, str]]
     extras: tuple[Path, ...] = ()
     substitutes: tuple[Substitute, ...] = ()
+    debian: Debian | None = None
+    image: Image | None = None
 
     @property
     def site(self) -> Component:
@@ -206,6 +245,21 @@ COMPONENT_KEYS = {
     "site_files": texts("a list of paths or globs, each with a folder of the site behind a blank if wanted", _PATH),
     "site_without": texts("a list of paths or globs of the site", _PATH),
 }
+_VERSION = r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*"
+_DIGEST = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@sha256:[0-9a-f]{64}"
+_REPOSITORY = r"[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
+DEBIAN_KEYS = {
+    "maintainer": text("a name and a mail address: NAME <MAIL>", r"[^<>\n]+ <[^<>\s@]+@[^<>\s@]+>", required=True),
+    "jitsi-meet": text("the version of upstream's metapackage, such as 2.0.10978-1", _VERSION, required=True),
+    "jitsi-meet-web": text("a Debian version; also of -web-config, -prosody and others", _VERSION, required=True),
+    "jicofo": text("a Debian version", _VERSION, required=True),
+    "jitsi-videobridge2": text("a Debian version", _VERSION, required=True),
+}
+IMAGE_KEYS = {
+    "base": text("upstream's image, with tag and digest of its index: docker.io/jitsi/web:stable-10978@sha256:...",
+                 _REPOSITORY + _DIGEST, required=True),
+    "name": text("the repository of our image, without a tag: registry.example.org/jitsi-web-hardened", _REPOSITORY),
+}  # fmt: skip
 
 
 def load(root: Path) -> Project:
@@ -216,7 +270,7 @@ def load(root: Path) -> Project:
     """
     path = root / NAME
     document = tables.load(path)
-    document.holds("[project]", "[component.NAME]", "[tree.NAME]")
+    document.holds("[project]", "[component.NAME]", "[tree.NAME]", "[debian]", "[image]")
     head = document.table("project", PROJECT_KEYS)
     components = {
         name: _component(name, table) for name, table in document.named_tables("component", COMPONENT_KEYS).items()
@@ -229,7 +283,14 @@ def load(root: Path) -> Project:
         **head.values,
         components=_in_build_order(path, components),
         trees={name: table.values for name, table in trees.items()},
+        debian=_debian(document) if "debian" in document.data else None,
+        image=Image(**document.table("image", IMAGE_KEYS).values) if "image" in document.data else None,
     )
+
+
+def _debian(document: Document) -> Debian:
+    values = document.table("debian", DEBIAN_KEYS).values
+    return Debian(**{name.replace("-", "_"): value for name, value in values.items()})
 
 
 def _component(name: str, table: Table) -> Component:

@@ -173,3 +173,28 @@ def test_a_file_that_is_not_utf_8_is_a_mistake_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="utf-8") as caught:
         config.load(tmp_path)
     assert "UTF-8" in caught.value.hint
+
+
+def test_packages_and_image_of_upstream_are_read(tmp_path: Path) -> None:
+    debian = 'maintainer = "A <a@b.example>"\njitsi-meet = "2.0-1"\njitsi-meet-web = "1.0.9-1"\njicofo = "1.0-1-1"\n'
+    image = f'[image]\nbase = "docker.io/jitsi/web:stable-1@sha256:{"0" * 64}"\n'
+    project = load(tmp_path, f'{PROJECT}{FIRST}[debian]\n{debian}jitsi-videobridge2 = "2.3-1-gab-1"\n{image}')
+    assert project.debian == config.Debian("A <a@b.example>", "2.0-1", "1.0.9-1", "1.0-1-1", "2.3-1-gab-1")
+    assert project.image == config.Image(f"docker.io/jitsi/web:stable-1@sha256:{'0' * 64}")
+    assert (project.image.repository, project.image.tag) == ("docker.io/jitsi/web", "stable-1")
+    assert project.image.digest == f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[debian]\nmaintainer = "A <a@b.example>"\n', "'jitsi-meet' is missing"),
+        ('[debian]\nmaintainer = "A"\n', "maintainer = 'A'"),
+        ('[image]\nbase = "docker.io/jitsi/web:stable-1"\n', "base = "),
+        (f'[image]\nbase = "docker.io/jitsi/web@sha256:{"0" * 64}"\n', "base = "),
+        ('[image]\nbas = ""\n', "unknown key 'bas'"),
+    ],
+)
+def test_a_mistake_in_these_tables_is_named(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(tmp_path, PROJECT + FIRST + table)

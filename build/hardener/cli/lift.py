@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hardener import config
 from hardener.cli.options import project_of, sources_of
-from hardener.errors import UsageError
+from hardener.errors import HardenerError, UsageError
 from hardener.system import locks
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
         "--confirm", **many, metavar="PATH", help="confirm that our overlay takes upstream's change into account"
     )
     parser.add_argument("--at", **many, metavar="NAME=REF", help="another component's tag, branch or commit")
+    parser.add_argument(
+        "--look-up", metavar="SOURCE", help="then fill in [debian] of upstream.toml, from upstream's list"
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="with --look-up: the public key of that list")
     parser.add_argument("--no-commit", action="store_true", help="write the files without committing them")
 
 
@@ -40,6 +46,8 @@ def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     from hardener.upstream.lift.sequencer import Options  # noqa: PLC0415
 
     project = project_of(arguments)
+    if bool(arguments.look_up) != bool(arguments.key):
+        raise UsageError("--look-up and --key belong together", hint="--look-up SOURCE --key FILE")
     sources = sources_of(arguments, project)
     with locks.lock(project.work / "lift.lock", wait=False):
         if arguments.abort:
@@ -55,6 +63,7 @@ def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         result = (
             session.resume(project, options, ui) if arguments.go_on else session.start(project, wanted, options, ui)
         )
+    packages = _look_up(arguments, project, ui) if result.patches else {}
     _print_result(project, result, ui)
     return {
         "targets": [asdict(target) for target in result.goal.targets],
@@ -62,7 +71,28 @@ def _lift(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         "patches": {name: [asdict(outcome) for outcome in done] for name, done in result.patches.items()},
         "commits": list(result.commits),
         "notes": list(result.notes),
+        "packages": packages,
     }
+
+
+def _look_up(arguments: argparse.Namespace, project: Project, ui: UI) -> dict[str, str]:
+    """Fill in ``[debian]`` for the lifted release, or say that it and ``[image]`` are of the former one."""
+    from hardener.upstream.debian import fill_in  # noqa: PLC0415
+
+    lifted = config.load(project.root)
+    if lifted.image:
+        ui.note("[image] of upstream.toml is that of the former release: write the digest of the new one there")
+    if not arguments.look_up:
+        if lifted.debian:
+            ui.note("[debian] of upstream.toml is of the former release: hardener deb --look-up SOURCE --key FILE")
+        return {}
+    try:
+        versions = fill_in(lifted, arguments.look_up, arguments.key)
+    except HardenerError as error:  # the lift is done; its result must not be lost
+        ui.note(f"[debian] of upstream.toml is not filled in: {error.message} ({error.hint})")
+        return {}
+    ui.note("[debian] of upstream.toml is filled in; review and commit it")
+    return versions
 
 
 def _given(project: Project, entries: list[str]) -> dict[str, str]:

@@ -40,6 +40,7 @@ MODULES = {
     "compare": ("compare",),
     "doctor": ("doctor", "clean"),
     "release": ("sbom",),
+    "packages": ("deb", "apt", "oci"),
     "verify": ("sign", "verify"),
 }
 # What a path leads to that a user named, and no bug of ours: no permission, a name too long, a circle of links.

@@ -29,7 +29,7 @@ log = logging.getLogger("hardener.system.process")
 # Any other variable stays away: git, npm, node, Python and the dynamic linker know hundreds that change an answer
 # without a word in our command lines. npm and proxies read both cases, so names are compared in lower case.
 _PASSED = re.compile(
-    r"path|home|user|logname|shell|term|tmpdir|temp|tmp|xdg_\w+|hardener_\w+|no_color"
+    r"path|home|user|logname|shell|term|tmpdir|temp|tmp|xdg_\w+|hardener_\w+|no_color|gnupghome"
     r"|(?:https?|all|ftp|no)_proxy"
     r"|ssl_cert_(?:file|dir)|requests_ca_bundle|curl_ca_bundle|node_extra_ca_certs"
     r"|git_(?:ssl_\w+|ssh|ssh_command|ssh_variant|askpass|proxy_command|http_proxy_authmethod|terminal_prompt)"

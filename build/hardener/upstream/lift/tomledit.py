@@ -107,6 +107,20 @@ def pins(text: str, project: Project, goal: Goal) -> str:
     return tomlkit.dumps(document)
 
 
+def debian(text: str, versions: Mapping[str, str], maintainer: str = "") -> str:
+    """Return upstream.toml with upstream's versions in ``[debian]``; a table that is not there is added at the end."""
+    document = tomlkit.parse(text)
+    if "debian" not in document:
+        entry = tomlkit.table()
+        entry.add("maintainer", maintainer)
+        entry.add(tomlkit.nl())
+        document.add("debian", entry)
+    table: Any = document["debian"]
+    for name, version in versions.items():
+        _set(table, name, version, table.get(name, ""))
+    return tomlkit.dumps(document)
+
+
 def _set(table: Any, key: str, value: str | int, before: str | int) -> None:
     """Set a value where it is another one; the comment at the line's end stays."""
     if value != before:
