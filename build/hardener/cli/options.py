@@ -11,6 +11,7 @@ from hardener.errors import UsageError
 from hardener.git.sources import chosen_sources
 from hardener.pipeline import substitute
 from hardener.series.extras import extend
+from hardener.system import transaction
 
 if TYPE_CHECKING:
     import argparse
@@ -20,12 +21,13 @@ def project_of(arguments: argparse.Namespace) -> config.Project:
     """Return the project that ``--project`` names, or the one found from here upwards, with its ``--extra`` folders
     and ``--substitute`` archives.
 
-    Raises UsageError where there is none.
+    What a killed ``regen`` has left is finished first. Raises UsageError where there is none.
     """
     here = Path.cwd()
     for folder in [arguments.project] if arguments.project else [here, *here.parents]:
         if arguments.project or (folder / config.NAME).exists():
             project = extend(config.load(folder), getattr(arguments, "extra", ()))
+            transaction.settle(project.work)
             return substitute.extend(project, getattr(arguments, "substitute", ()))
     raise UsageError(
         f"there is no {config.NAME} in {here} or above",

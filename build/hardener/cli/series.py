@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import shlex
@@ -12,20 +13,21 @@ from hardener.cli.options import project_of, sources_of, tree_of
 from hardener.config import PIN
 from hardener.errors import PatchError, UsageError
 from hardener.series.check import check
-from hardener.series.edit import EDIT, edit
+from hardener.series.edit import EDIT, EditTree, edit
 from hardener.series.explain import explain
 from hardener.series.extras import layers_of
 from hardener.series.lists import SERIES
-from hardener.series.regen import regen
+from hardener.series.regen import plan, write
 from hardener.series.source import fetch_pinned, ground
 from hardener.series.table import catalogue
+from hardener.system import locks
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from hardener.series.extras import Layer
+    from hardener.series.regen import Plan
     from hardener.ui import UI
 
 
@@ -130,33 +132,45 @@ def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     sources = sources_of(arguments, project)
-    names = arguments.components or [component.name for component in project.components]
-    answers = []
-    for component in [project.component(name) for name in names]:
-        mirror = fetch_pinned(component, sources, ui).mirror
-        layer = layers_of(project, component)[-1]
-        base = ground(project, component, layer, mirror, ui)
-        with ui.step("regen", component.name) as line:
-            done = regen(component, mirror, base, layer, project.work / EDIT, today())
-            written = len(done.written) + len(done.added)
-            line.say(f"{layer}{written} written, {done.kept} as they were (from the {done.source})")
-        for what, patches in (("changed", done.written), ("new", done.added)):
-            for name in patches:
-                ui.note(f"{what}: {name}")
-        for name in done.dropped:
-            text = f"{name} has no commit any more; the file and its line of the series are gone"
-            ui.problem(text, _undo(name, layer), word="DROPPED")
-        if done.reordered:
-            ui.note("the order has changed")
-        answers.append(asdict(done))
-    if catalogue(project).write():
+    wanted = [project.component(name).name for name in arguments.components]
+    plans: list[Plan] = []
+    with contextlib.ExitStack() as held:
+        # In the project's order, so that no two runs wait for each other.
+        for component in project.components:
+            if wanted and component.name not in wanted:
+                continue
+            mirror = fetch_pinned(component, sources, ui).mirror
+            layer = layers_of(project, component)[-1]
+            base = ground(project, component, layer, mirror, ui)
+            held.enter_context(locks.lock(EditTree.of(project.work / EDIT, component, layer).lock))
+            with ui.step("regen", component.name) as line:
+                plans.append(plan(component, mirror, base, layer, project.work / EDIT, today()))
+                done = plans[-1].result
+                changed = len(done.written) + len(done.added)
+                line.say(f"{layer}{changed} to write, {done.kept} as they were (from the {done.source})")
+        table = write(project, plans)
+    for planned in plans:
+        _tell_regenerated(planned, ui)
+    if table:
         ui.note("patches/README.md: table written")
     ui.print("then: hardener check")
-    return {"components": answers}
+    return {"components": [asdict(planned.result) for planned in plans]}
 
 
-def _undo(name: str, layer: Layer) -> str:
-    return f"if that was not wanted: git checkout -- {layer.patches / name} {layer.patches / SERIES}"
+def _tell_regenerated(planned: Plan, ui: UI) -> None:
+    done = planned.result
+    for what, names in (("changed", done.written), ("new", done.added)):
+        for name in names:
+            ui.note(f"{what}: {name}")
+    for name in done.dropped:
+        text = f"{name} has no commit any more; the file and its line of the series are gone"
+        ui.problem(text, _undo(name, planned.folder), word="DROPPED")
+    if done.reordered:
+        ui.note("the order has changed")
+
+
+def _undo(name: str, folder: Path) -> str:
+    return f"if that was not wanted: git checkout -- {folder / name} {folder / SERIES}"
 
 
 def _explain(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

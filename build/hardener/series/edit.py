@@ -67,13 +67,11 @@ class State:
     """The origin of the tree: the base commit, the files of the series by SHA-256, the resulting commit.
 
     ``head`` is empty while the series is put into the tree, and so after an ``edit`` that was killed at it.
-    ``target`` is what a regen was writing when it was killed; empty else.
     """
 
     base: str
     head: str
     files: Mapping[str, str]
-    target: Mapping[str, str]
 
 
 class EditTree:
@@ -92,6 +90,11 @@ class EditTree:
         return cls(
             area / name, component.name + (f" --extra {shlex.quote(os.fspath(layer.root))}" if layer.name else "")
         )
+
+    @property
+    def record(self) -> Path:
+        """Return the file with the tree's :class:`State`."""
+        return self.path / ".git" / "hardener.json"
 
     @property
     def exists(self) -> bool:
@@ -139,15 +142,15 @@ class EditTree:
 
     def state(self) -> State | None:
         """Return what ``hardener.json`` says; None where it is missing or damaged."""
-        stored: Any = disk.read_json(self.path / ".git" / "hardener.json")
+        stored: Any = disk.read_json(self.record)
         try:
-            return State(stored["base"], stored["head"], dict(stored["files"]), dict(stored["target"]))
+            return State(stored["base"], stored["head"], dict(stored["files"]))
         except (TypeError, KeyError, ValueError):
             return None
 
     def remember(self, state: State) -> None:
         """Write ``hardener.json``."""
-        disk.write_json(self.path / ".git" / "hardener.json", vars(state))
+        disk.write_json(self.record, vars(state))
 
     def half_done(self) -> tuple[str, str] | None:
         """Return what a person is in the middle of, and how it continues."""
@@ -289,7 +292,7 @@ def _refuse_two_truths(tree: EditTree, state: State | None, base: str, files: di
         return
     if state.base != base:
         raise UnfinishedError(f"{tree.path}: it has work on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
-    if files not in (state.files, state.target):
+    if files != state.files:
         changed = sorted(name for name in {*state.files, *files} if state.files.get(name) != files.get(name))
         raise UnfinishedError(
             f"{tree.path}: it has work, and the series has changed too", hint=hint, details=tuple(changed)
@@ -309,13 +312,13 @@ def _import(tree: EditTree, base: str, series: Sequence[Patch], files: dict[str,
             left = series[place + 1 :]
     # Without a head until it is complete: then a killed run is known by it, and what is there is neither the series of
     # before nor this one.
-    tree.remember(State(base, "", files, {}))
+    tree.remember(State(base, "", files))
     tree.point(head, base)
     if left:
         mails = b"".join(_mail(patch) for patch in left)
         who = {"GIT_COMMITTER_NAME": COMMITTER.name, "GIT_COMMITTER_EMAIL": COMMITTER.email}
         tree.git("am", "--3way", "--keep-non-patch", "--keep-cr", "--quiet", stdin=mails, env=who)
-    tree.remember(State(base, head, files, {}))
+    tree.remember(State(base, head, files))
     return tuple(patch.name for patch in left)
 
 

@@ -20,14 +20,15 @@ from hardener.series import patch as patches
 from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
 from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint
 from hardener.series.lists import SERIES, judge_series, read_series, rewrite_series
-from hardener.system import disk, locks
+from hardener.series.table import catalogue
+from hardener.system import disk, transaction
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from hardener.config import Component
+    from hardener.config import Component, Project
     from hardener.series.extras import Layer
     from hardener.series.patch import Patch
 
@@ -48,35 +49,57 @@ class Regenerated:
     reordered: bool
 
 
-def regen(component: Component, mirror: Path, base: str, layer: Layer, area: Path, today: dt.date) -> Regenerated:
-    """Write the series of a layer in canonical form on ``base``.
+@dataclass(frozen=True)
+class Plan:
+    """What regen is about to write for one layer of a component: ``files`` by path, None for one that goes."""
+
+    result: Regenerated
+    folder: Path
+    series: tuple[Patch, ...]
+    files: Mapping[Path, bytes | None]
+
+
+def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path, today: dt.date) -> Plan:
+    """Return the series of a layer in canonical form on ``base``. The caller holds the lock of its work tree.
 
     ``today`` becomes the Last-Update of patches that changed. Raises UnfinishedError where the work tree is dirty, in
     the middle of a rebase, on another branch or not on ``base`` any more, or where the files changed beside it;
-    PatchError that lists every commit that cannot be a patch. Then nothing has been written.
+    PatchError that lists every commit that cannot be a patch.
     """
-    tree = EditTree.of(area, component, layer)
-    with locks.lock(tree.lock), Repository(mirror).scratch() as scratch:
+    tree, folder = EditTree.of(area, component, layer), layer.patches
+    with Repository(mirror).scratch() as scratch:
         canon = Canon(scratch, base)
         leftovers.clear(tree.path / ".git")
         if not tree.exists or tree.pristine():
-            old = [patches.read(path) for path in read_series(layer.patches)]
-            new = _canonical(canon, component.commit, old)
-            result, contents = _compare(component.name, "files", layer.patches, new)
-            _write(layer.patches, contents, ())
-            return result
-        state = _judge_tree(tree, base, fingerprint(layer.patches))
-        old = _readable(layer.patches)
+            new = _canonical(canon, component.commit, [patches.read(path) for path in read_series(folder)])
+            result, contents = _compare(component.name, "files", folder, new)
+            return Plan(result, folder, tuple(new), {folder / name: content for name, content in contents.items()})
+        _judge_tree(tree, base, fingerprint(folder))
+        old = _readable(folder)
         new = _canonical(canon, component.commit, _commits(tree, base, old))
         new = _dated(canon, new, old, today)
         _prove(scratch, base, new, tree)
-        result, contents = _compare(component.name, "work tree", layer.patches, new, state.files)
-        kept = {name: digest for name, digest in fingerprint(layer.patches).items() if name not in result.dropped}
-        target = kept | {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-        tree.remember(replace(state, target=target))
-        _write(layer.patches, contents, result.dropped)
-        tree.remember(State(base, tree.head(), target, {}))
-        return result
+    result, contents = _compare(component.name, "work tree", folder, new)
+    kept = {name: digest for name, digest in fingerprint(folder).items() if name not in result.dropped}
+    written = kept | {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    files: dict[Path, bytes | None] = {folder / name: content for name, content in contents.items()}
+    files |= {folder / name: None for name in result.dropped}
+    files[tree.record] = disk.json_bytes(vars(State(base, tree.head(), written)))
+    return Plan(result, folder, tuple(new), files)
+
+
+def write(project: Project, plans: Sequence[Plan]) -> bool:
+    """Write what was planned for all components and the table of patches/README.md: all of it, or nothing.
+
+    Returns whether the table changed. Raises HardenerError where a series of the project cannot be read.
+    """
+    files = {path: content for planned in plans for path, content in planned.files.items()}
+    table = catalogue(project, {planned.folder: planned.series for planned in plans})
+    if not table.current and table.wanted is not None:
+        files[table.path] = table.wanted.encode()
+    if files:
+        transaction.commit(files, project.work)
+    return table.path in files
 
 
 def _readable(folder: Path) -> list[Patch]:
@@ -91,8 +114,8 @@ def _readable(folder: Path) -> list[Patch]:
     return found
 
 
-def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
-    """Return the state of a work tree that may be written back."""
+def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> None:
+    """Raise UnfinishedError for a work tree that may not be written back."""
     state = tree.state()
     if state and not state.head:
         raise UnfinishedError(f"{tree.path}: an update with the series was interrupted", hint=tree.edit)
@@ -107,15 +130,11 @@ def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> State:
             f"{tree.path}: the branch is not based on the pin {base[:12]} any more",
             hint=f"cd {tree.path} && git rebase --onto {base[:12]} UPSTREAM (the commits below yours)",
         )
-    # What a killed regen has written already is ours, too.
-    sides = [state.files, state.target] if state.target else [state.files]
-    names = sorted({*files, *(name for side in sides for name in side)})
-    changed = [name for name in names if files.get(name) not in [side.get(name) for side in sides]]
+    changed = sorted(name for name in {*files, *state.files} if files.get(name) != state.files.get(name))
     if changed:
         raise UnfinishedError(
             f"{tree.path}: the series has changed since it was opened", hint=hint, details=tuple(changed)
         )
-    return state
 
 
 def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
@@ -267,14 +286,8 @@ def _prove(scratch: Repository, base: str, new: Sequence[Patch], tree: EditTree)
             )
 
 
-def _compare(
-    component: str, source: str, folder: Path, new: Sequence[Patch], imported: Mapping[str, str] | None = None
-) -> tuple[Regenerated, dict[str, bytes]]:
-    """Return what is to be written, and how to report it.
-
-    ``imported`` are the files that the work tree was made from: a killed run may have left one that has no commit and,
-    in the series that it wrote, no line any more.
-    """
+def _compare(component: str, source: str, folder: Path, new: Sequence[Patch]) -> tuple[Regenerated, dict[str, bytes]]:
+    """Return the result, and the files that differ from it."""
     contents = {patch.name: patch.content for patch in new}
     path = folder / SERIES
     text = path.read_bytes() if path.exists() else b""
@@ -287,21 +300,13 @@ def _compare(
         if not (folder / name).is_file() or (folder / name).read_bytes() != content
     }
     names = [patch.name for patch in new]
-    left = (name for name in imported or () if name.endswith(".patch") and (folder / name).exists())
-    known = dict.fromkeys([*listed, *left])
     result = Regenerated(
         component,
         source,
         written=tuple(name for name in names if name in differing and name in listed),
         added=tuple(name for name in names if name not in listed),
-        dropped=tuple(name for name in known if name not in names),
+        dropped=tuple(name for name in listed if name not in names),
         kept=sum(name not in differing for name in names),
         reordered=[name for name in listed if name in names] != [name for name in names if name in listed],
     )
     return result, differing
-
-
-def _write(folder: Path, contents: Mapping[str, bytes], dropped: Sequence[str]) -> None:
-    disk.write_all({folder / name: content for name, content in contents.items()})
-    for name in dropped:
-        (folder / name).unlink(missing_ok=True)

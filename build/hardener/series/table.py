@@ -12,6 +12,7 @@ from hardener.series.patch import context_lines
 from hardener.system import disk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from hardener.config import Component, Project
@@ -43,35 +44,36 @@ class Catalogue:
         return True
 
 
-def catalogue(project: Project) -> Catalogue:
+def catalogue(project: Project, pending: Mapping[Path, Sequence[Patch]] | None = None) -> Catalogue:
     """Return what patches/README.md says and what it should say. Raises HardenerError for a series that cannot be read.
 
-    Without marks in it, the table is added at the end.
+    ``pending`` are series that are about to be written, by folder. Without marks in it, the table is added at the end.
     """
     path = project.root / "patches" / "README.md"
     if not path.exists():
         return Catalogue(path, None, None)
     text = path.read_bytes().decode("utf-8")
-    block = f"{START}\n\n{_table(project)}\n{END}"
+    block = f"{START}\n\n{_table(project, pending or {})}\n{END}"
     match = re.search(f"{re.escape(START)}.*?{re.escape(END)}", text, re.DOTALL)
     wanted = text[: match.start()] + block + text[match.end() :] if match else f"{text.rstrip()}\n\n{block}\n"
     return Catalogue(path, text, wanted)
 
 
-def _table(project: Project) -> str:
+def _table(project: Project, pending: Mapping[Path, Sequence[Patch]]) -> str:
     rows = [HEADS, ("---",) * len(HEADS)]
     empty = []
     for component in project.components:
-        found = _rows(project, component)
+        found = _rows(project, component, pending)
         rows += found
         empty += [] if found else [component.name]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n" + (f"\nNo patches: {', '.join(empty)}.\n" if empty else "")
 
 
-def _rows(project: Project, component: Component) -> list[tuple[str, ...]]:
+def _rows(project: Project, component: Component, pending: Mapping[Path, Sequence[Patch]]) -> list[tuple[str, ...]]:
     folder = project.patches(component)
-    rows = [_row(component.name, patches.read(path)) for path in read_series(folder)]
+    series = pending[folder] if folder in pending else [patches.read(path) for path in read_series(folder)]
+    rows = [_row(component.name, patch) for patch in series]
     if removals := read_removals(folder):
         link = f"[{REMOVALS}]({component.name}/{REMOVALS})"
         rows.append(

@@ -59,7 +59,7 @@ def full_disk_explained() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _refusal_explained() -> Iterator[None]:
+def refusal_explained() -> Iterator[None]:
     """Turn 'permission denied' and a file where a folder has to be into an error that names the place."""
     try:
         yield
@@ -83,7 +83,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     Raises StackError where the disk is full, the user may not write, or something else has a folder's name.
     """
     written: list[tuple[Path, Path]] = []
-    with full_disk_explained(), _refusal_explained():
+    with full_disk_explained(), refusal_explained():
         try:
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import pytest
 from hardener.cli import main, series
 from hardener.git import leftovers
 from hardener.series import edit
-from hardener.system import disk
+from hardener.system import transaction
 from support.fakes import FakeUpstream, git, lines, standard, write_files, write_project, write_series
 
 if TYPE_CHECKING:
@@ -366,32 +366,48 @@ def test_a_lock_of_a_git_that_a_person_runs_is_named(cycle: Cycle, monkeypatch: 
     cycle.ok("edit", "fake")
 
 
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_a_killed_regen_can_be_repeated(cycle: Cycle, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Killed before the first write, between the renames of two files, or before the dropped one goes."""
-    cycle.ok("edit", "fake")
+def test_regen_writes_all_components_and_the_table_or_nothing(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two work trees with a new, a changed and a dropped patch; a failure at each file that is put in its place."""
+    text = (cycle.root / "upstream.toml").read_text()
+    second = text[text.index("[component") : text.index("[tree")].replace("component.fake", "component.other")
+    write_files(cycle.root, {"upstream.toml": text + second, "patches/README.md": "# Patches\n"})
+    write_series(cycle.root / "patches/other", {"over.patch": cycle.files()["nine.patch"]})
+    for verb, *words in (("regen",), ("edit", "other"), ("edit", "fake")):
+        cycle.ok(verb, *words)
     cycle.change("src/app.js", lines(l9="nine", l10="TEN", l27="FAR"), "-m", "Loud\n\nWhy.\n\nRequires: both far")
     cycle.git("rebase", "--quiet", "--onto", ":/Say nine", ":/Keep CRLF")
-    whole = disk.write_all
-    calls = iter(range(100))
+    other = cycle.root / ".work/edit/other"
+    write_files(other, {"src/app.js": lines(l9="NINE")})
+    cycle.git("-C", str(other), "commit", "--quiet", "--all", "--amend", "--no-edit")
 
-    def some(files: dict[Path, bytes]) -> None:
-        if all(path.suffix == ".json" for path in files):
-            return whole(files)
-        for path, content in files.items():
-            if next(calls) >= after:
-                raise Killed
-            whole({path: content})
-        raise Killed
+    def state() -> dict[str, bytes]:
+        tops = (cycle.root / "patches", cycle.tree / ".git/hardener.json", other / ".git/hardener.json")
+        paths = [path for top in tops for path in (top.rglob("*") if top.is_dir() else [top]) if path.is_file()]
+        return {path.relative_to(cycle.root).as_posix(): path.read_bytes() for path in paths}
 
-    with monkeypatch.context() as patch:
-        patch.setattr(disk, "write_all", some)
-        with pytest.raises(Killed):
-            cycle.run("regen", "fake")
-    cycle.ok("regen", "fake")
-    assert (cycle.folder / "series").read_text().split() == ["nine.patch", "both.patch", "far.patch", "loud.patch"]
-    assert not (cycle.folder / "windows.patch").exists()
-    assert b"+FAR" in cycle.files()["loud.patch"]
+    before, whole = state(), transaction._Move.forward
+    moved: list[str] = []
+
+    def some(move: transaction._Move) -> None:
+        moved.append(move.path)
+        if len(moved) > at:
+            raise Killed
+        whole(move)
+
+    for at in (0, 3, 6):  # of seven: new, series, dropped, state; changed, state; table
+        moved.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(transaction._Move, "forward", some)
+            with pytest.raises(Killed):
+                cycle.run("regen")
+        assert (len(moved), state()) == (at + 1, before)
+    cycle.ok("regen")
+    after = state()
+    assert after["patches/fake/series"].decode().split() == ["nine.patch", "both.patch", "far.patch", "loud.patch"]
+    assert b"+NINE" in after["patches/other/over.patch"]
+    assert b"loud.patch" in after["patches/README.md"]
+    assert "patches/fake/windows.patch" not in after
+    assert cycle.ok("regen")["components"][0]["source"] == "files"
 
 
 def test_clean_does_not_remove_work_that_is_in_no_series(cycle: Cycle) -> None:
