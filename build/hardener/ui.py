@@ -65,6 +65,8 @@ class UI:
     def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
         self.console = console or Screen(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self.quiet = quiet
+        # Add the options of this run to the commands that a text names (cli/options.py).
+        self.complete: Callable[[str], str] = str
         self.times: dict[str, float] = {}
 
     @contextlib.contextmanager
@@ -103,12 +105,12 @@ class UI:
     def note(self, text: str) -> None:
         """Print a note, which is not an error."""
         if not self.quiet:
-            self.console.print(Text("  ").append("note", "yellow").append(f"      {text}"))
+            self.console.print(Text("  ").append("note", "yellow").append(f"      {self.complete(text)}"))
 
     def print(self, text: str = "", style: str = "") -> None:
         """Print a line of the summary."""
         if not self.quiet:
-            self.console.print(Text(text, style))
+            self.console.print(Text(self.complete(text), style))
 
     def table(self, title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table; all columns but the first are right-aligned."""
@@ -128,14 +130,14 @@ class UI:
         word, style = {"ok": ("ok", "green"), "optional": ("none", "yellow")}.get(state, ("none", "red"))
         self.console.print(Text("  ").append(f"{word:<5}", style).append(f" {subject:<24} {text}"))
         if remedy:
-            self.console.print(Text(f"        {remedy}"))
+            self.console.print(Text(f"        {self.complete(remedy)}"))
 
     def problem(self, text: str, fix: str, word: str = "error", details: Sequence[str] = ()) -> None:
         """Print a problem with its fix below it, also with --quiet."""
         self.console.print(Text(word, "bold red").append(f": {text}", "not bold default"))
         for detail in details:
             self.console.print(Text(f"  {detail}"))
-        self.console.print(Text("  fix", "bold").append(f": {fix}", "not bold"))
+        self.console.print(Text("  fix", "bold").append(f": {self.complete(fix)}", "not bold"))
 
     def rated(self, severity: str, title: str, identifier: str, place: str, rows: Sequence[tuple[str, str]]) -> None:
         """Print one finding with its severity, the place that it is about, and labelled rows of text below it.
@@ -154,9 +156,9 @@ class UI:
         """Print an error: the message, its details, and the hint."""
         self.console.print(Text("error", "bold red").append(f": {error.message}", "not bold default"))
         for detail in error.details:
-            self.console.print(Text(f"  {detail}"))
+            self.console.print(Text(f"  {self.complete(detail)}"))
         if error.hint:
-            self.console.print(Text("hint", "bold").append(f":  {error.hint}", "not bold"))
+            self.console.print(Text("hint", "bold").append(f":  {self.complete(error.hint)}", "not bold"))
 
 
 def human(size: int) -> str:

@@ -67,9 +67,10 @@ def _doctor(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     if unfinished := edit.unsaved(project.work / edit.EDIT):
+        tree = edit.EditTree.at(unfinished[0])
+        take = f"take over what matters from {', '.join(saved)}" if (saved := tree.saved()) else tree.regen
         raise UnfinishedError(
-            f"{unfinished[0]} contains work that is in no series",
-            hint=f"hardener regen, or throw it away: rm -r {unfinished[0]}",
+            f"{tree.path} contains work that is in no series", hint=f"{take}, or throw it away: rm -r {tree.path}"
         )
     if (project.work / "lift" / "state.json").exists():
         raise UnfinishedError(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hardener import __version__
+from hardener.cli.options import completion
 from hardener.errors import HardenerError, StackError, UsageError
 from hardener.ui import UI, write_out
 
@@ -57,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         answer = _run(words, ui)
     except HardenerError as error:
         ui.error(error)
-        answer = {"error": error.message, "hint": error.hint, "details": error.details, "exit": error.exit_code}
+        details = tuple(map(ui.complete, error.details))
+        answer = {"error": error.message, "hint": ui.complete(error.hint), "details": details, "exit": error.exit_code}
     except KeyboardInterrupt:
         ui.console.print("interrupted; the same command resumes where it stopped")
         return 128 + signal.SIGINT
@@ -78,6 +80,7 @@ def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
         arguments = _parser(words).parse_args(words)
         level = logging.DEBUG if arguments.verbose else logging.WARNING
         logging.basicConfig(level=level, stream=sys.stderr, format="%(name)s: %(message)s")
+        ui.complete = completion(arguments)
         subcommand: Callable[[argparse.Namespace, UI], dict[str, Any]] = arguments.run
         return subcommand(arguments, ui)
     except ModuleNotFoundError as problem:

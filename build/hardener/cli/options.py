@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,44 @@ from hardener.system import transaction
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+
+
+# The options that subcommands share, which a command in a text has to repeat. The commands for edit and regen name the
+# layer that they are for by themselves: it need not be the last one of the run.
+SHARED = {
+    **dict.fromkeys(("build", "check", "compare", "sbom"), ("project", "extra", "upstream")),
+    **dict.fromkeys(("ablate", "explain"), ("project", "extra")),
+    **dict.fromkeys(
+        ("edit", "regen", "evidence", "drift", "outdated", "upstream", "lift", "delta", "stack", "attack"),
+        ("project", "upstream"),
+    ),
+    **dict.fromkeys(("scan", "serve", "doctor", "clean"), ("project",)),
+}
+# What follows the options of a command may be prose.
+_COMMAND = re.compile(
+    rf"\bhardener (?:(?:edit|regen)(?: (?!-)[\w.-]+)?|(?:{'|'.join(SHARED)})(?![\w-]))"
+    r"(?: --(?:verbose|restart|fix|continue)| --(?:extra|tree|drop|to) (?:'[^']*'|[^\s,;)]+))*"
+)
+
+
+def completion(arguments: argparse.Namespace) -> Callable[[str], str]:
+    """Return a function that adds the options of this run to the commands that a text names.
+
+    The command of a hint then works on the same project and the same layers.
+    """
+    given = {
+        "project": [os.fspath(folder.resolve()) for folder in [arguments.project] if folder],
+        "extra": [os.fspath(folder.resolve()) for folder in getattr(arguments, "extra", ())],
+        "upstream": getattr(arguments, "upstream", ()),
+    }
+
+    def complete(match: re.Match[str]) -> str:
+        names = SHARED[re.split(r"\W", match[0])[1]]
+        words = [word for name in names for value in given[name] for word in (f"--{name}", value)]
+        return " ".join([match[0], shlex.join(words)]) if words else match[0]
+
+    return lambda text: _COMMAND.sub(complete, text)
 
 
 def project_of(arguments: argparse.Namespace) -> config.Project:

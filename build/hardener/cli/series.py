@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from hardener.series.check import check
 from hardener.series.edit import EDIT, EditTree, edit
 from hardener.series.explain import explain
 from hardener.series.extras import layers_of
-from hardener.series.lists import SERIES
 from hardener.series.regen import plan, write
 from hardener.series.source import fetch_pinned, ground
 from hardener.series.table import catalogue
@@ -24,8 +22,7 @@ from hardener.system import locks
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable
 
     from hardener.series.regen import Plan
     from hardener.ui import UI
@@ -71,7 +68,10 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
             for applied in checked.applied
         ],
         "measures": [asdict(measure) for measure in checked.measures],
-        "findings": [asdict(finding) | {"mend": finding.fix} for finding in checked.findings],  # its former name
+        # The second key is the former name of the first one.
+        "findings": [
+            asdict(finding) | dict.fromkeys(("fix", "mend"), ui.complete(finding.fix)) for finding in checked.findings
+        ],
         "exit": checked.exit_code,
     }
     if not checked.findings:
@@ -87,22 +87,9 @@ def _check(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     first = checked.findings[0]
     return answer | {
         "error": f"{message}: {first}",
-        "hint": first.fix,
+        "hint": ui.complete(first.fix),
         "details": [str(finding) for finding in checked.findings],
     }
-
-
-def regen_command(component: str, project: Path | None, extra: Sequence[Path]) -> str:
-    """Return the command that writes back what was opened: of the same project, and with all the same layers.
-
-    It is right in the work tree as well.
-
-    >>> from pathlib import Path
-    >>> regen_command("minimeet", None, [Path("/srv/ministry"), Path("/srv/our site")])
-    "hardener regen minimeet --extra /srv/ministry --extra '/srv/our site'"
-    """
-    words = ["hardener", "regen", component, *(["--project", os.fspath(project.resolve())] if project else [])]
-    return shlex.join([*words, *(word for folder in extra for word in ("--extra", os.fspath(folder.resolve())))])
 
 
 def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
@@ -121,7 +108,7 @@ def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         for name in rest:
             ui.note(f"{name} waits for it")
     ui.print(f"cd {edited.path} && git rebase -i hardener/base    # one commit a patch; Patch-Name: names its file")
-    ui.print(f"then: {regen_command(component.name, arguments.project, arguments.extra)}")
+    ui.print(f"then: {layer.command('regen', component.name)}")
     return asdict(edited) | {
         "path": os.fspath(edited.path),
         "base": base,
@@ -164,13 +151,10 @@ def _tell_regenerated(planned: Plan, ui: UI) -> None:
             ui.note(f"{what}: {name}")
     for name in done.dropped:
         text = f"{name} has no commit any more; the file and its line of the series are gone"
-        ui.problem(text, _undo(name, planned.folder), word="DROPPED")
+        again = f"git -C {planned.tree.path} am --3way --keep-cr --keep-non-patch {planned.tree.dropped(name)}"
+        ui.problem(text, f"if that was not wanted: {again}, then: {planned.tree.regen}", word="DROPPED")
     if done.reordered:
         ui.note("the order has changed")
-
-
-def _undo(name: str, folder: Path) -> str:
-    return f"if that was not wanted: git checkout -- {folder / name} {folder / SERIES}"
 
 
 def _explain(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:

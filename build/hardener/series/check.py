@@ -122,7 +122,7 @@ class _Fit:
         is_patch = bool(colon) and name.endswith(".patch") and "/" not in name
         where = f"patches/{self.component.name}/{name}" if is_patch else self.component.name
         where = f"{self.layer.name}/{where}" if self.layer.name else where
-        fix = f"hardener edit {self.component.name}" if is_patch and self.tree == PIN else error.hint
+        fix = self.layer.command("edit", self.component.name) if is_patch and self.tree == PIN else error.hint
         return Finding(where, "fit", rest if is_patch else text, fix, error.exit_code)
 
 

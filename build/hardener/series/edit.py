@@ -10,9 +10,9 @@ the work tree itself. ``hardener.json`` in its ``.git`` records what it was made
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import StackError, UnfinishedError
@@ -21,13 +21,13 @@ from hardener.git.repository import PLAIN_ENVIRONMENT, PLAIN_OPTIONS, Identity, 
 from hardener.series import header
 from hardener.series import patch as patches
 from hardener.series.canonical import APPLY
+from hardener.series.extras import command
 from hardener.series.lists import SERIES, read_series
 from hardener.system import disk, locks, stamps
 from hardener.system.process import Completed, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from hardener.config import Component
     from hardener.series.extras import Layer
@@ -41,7 +41,8 @@ COMMITTER = Identity("hardener", "hardener@hardener.invalid", "2000-01-01T00:00:
 # How git says, in its own folder, that a person is in the middle of something.
 _HALF_DONE = {
     "rebase-merge": ("a rebase", "git rebase --continue (or: git rebase --abort)"),
-    "rebase-apply/applying": ("a 'git am'", "git am --continue (or: git am --abort)"),
+    # Not --abort: the patches that wait would be missing from the branch, and then from the series.
+    "rebase-apply/applying": ("a 'git am'", "git am --continue (or, to leave the patch out: git am --skip)"),
     "rebase-apply": ("a rebase", "git rebase --continue (or: git rebase --abort)"),
     "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue (or: git cherry-pick --abort)"),
     "REVERT_HEAD": ("a revert", "git revert --continue (or: git revert --abort)"),
@@ -66,35 +67,52 @@ _SETTINGS = {
 class State:
     """The origin of the tree: the base commit, the files of the series by SHA-256, the resulting commit.
 
-    ``head`` is empty while the series is put into the tree, and so after an ``edit`` that was killed at it.
+    ``head`` is empty while the series is put into the tree, and so after an ``edit`` that was killed at it. ``extras``
+    are the folders of ``--extra``, the last of which has the series.
     """
 
     base: str
     head: str
     files: Mapping[str, str]
+    extras: tuple[str, ...] = ()
 
 
 class EditTree:
     """One component's (and layer's) work tree, which may not exist yet."""
 
-    def __init__(self, path: Path, subject: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, component: str, extras: Sequence[str]) -> None:
+        self.path, self.component, self.extras = path, component, tuple(extras)
         self.lock = path.with_name(path.name + ".lock")
         self.repository = Repository(path / ".git")
-        self.edit, self.regen = f"hardener edit {subject}", f"hardener regen {subject}"
+        self.edit, self.regen = (command((word, component), extras) for word in ("edit", "regen"))
+        self.restart = command(("edit", component, "--restart"), extras)
 
     @classmethod
     def of(cls, area: Path, component: Component, layer: Layer) -> EditTree:
         """Return the work tree of a layer's series, below ``area``."""
         name = component.name + (f".{layer.name}" if layer.name else "")
-        return cls(
-            area / name, component.name + (f" --extra {shlex.quote(os.fspath(layer.root))}" if layer.name else "")
-        )
+        return cls(area / name, component.name, [os.fspath(folder) for folder in layer.extras])
+
+    @classmethod
+    def at(cls, path: Path) -> EditTree:
+        """Return the work tree that is at a path, with the layer that it records."""
+        state = cls(path, path.name, ()).state()
+        extras = state.extras if state else ()
+        return cls(path, path.name.removesuffix(f".{Path(extras[-1]).name}") if extras else path.name, extras)
 
     @property
     def record(self) -> Path:
         """Return the file with the tree's :class:`State`."""
         return self.path / ".git" / "hardener.json"
+
+    @property
+    def ground(self) -> str:
+        """Return the words for what its series is applied to."""
+        return "the layers below are at" if self.extras else "the pin is"
+
+    def dropped(self, name: str) -> Path:
+        """Return the file that keeps a patch without a commit, for ``git am``."""
+        return self.path / ".git" / "dropped" / name
 
     @property
     def exists(self) -> bool:
@@ -112,7 +130,7 @@ class EditTree:
         if done.status:
             raise StackError(
                 f"git {words[0]} failed in {self.path}: {done.complaint}",
-                hint=f"look at it with git; to begin again (your work is kept on a branch): {self.edit} --restart",
+                hint=f"look at it with git; to begin again (your work is kept on a branch): {self.restart}",
             )
         return done.text
 
@@ -144,8 +162,8 @@ class EditTree:
         """Return what ``hardener.json`` says; None where it is missing or damaged."""
         stored: Any = disk.read_json(self.record)
         try:
-            return State(stored["base"], stored["head"], dict(stored["files"]))
-        except (TypeError, KeyError, ValueError):
+            return State(stored["base"], stored["head"], dict(stored["files"]), tuple(stored.get("extras", ())))
+        except (TypeError, KeyError, ValueError, AttributeError):
             return None
 
     def remember(self, state: State) -> None:
@@ -173,6 +191,20 @@ class EditTree:
         state = self.state()
         return state is not None and not self.half_done() and self.head() == state.head and not self.dirty()
 
+    def saved(self) -> list[str]:
+        """Return the branches with content from before a restart."""
+        return self.output("for-each-ref", "--format=%(refname:short)", "refs/heads/saved").split()
+
+    def refuse_other_layer(self) -> None:
+        """Raise UnfinishedError where the tree has work for another folder of ``--extra``."""
+        state = self.state()
+        if state and state.extras and state.extras != self.extras and Path(state.extras[-1]).exists():
+            tree = EditTree.at(self.path)
+            raise UnfinishedError(
+                f"{self.path}: it was opened with --extra {' --extra '.join(state.extras)}, and has work for that",
+                hint=f"{tree.regen}, or begin again (your work is kept on a branch): {self.restart}",
+            )
+
     def refuse_unfinished(self) -> None:
         """Raise UnfinishedError for a half-finished rebase, uncommitted changes, or another branch."""
         if found := self.half_done():
@@ -180,15 +212,20 @@ class EditTree:
         if files := self.dirty():
             raise UnfinishedError(
                 f"{self.path}: {len(files)} file(s) with changes that are in no commit",
-                hint=f"cd {self.path} && git add -A && git commit --amend (or git commit, git stash -u, git clean)",
+                hint=f"cd {self.path} && git add -A && git commit --amend (or: git commit; or: git stash -u)",
                 details=tuple(files[:10]),
             )
         branch = self.git("symbolic-ref", "--quiet", "--short", "HEAD").text
         if branch != BRANCH:
             here = f"the branch {branch}" if branch else "no branch"
+            # Commits without a branch are given one first: they would be hard to find afterwards.
+            keep, kept = (
+                ("", branch) if branch else (f"git branch here-{self.head()[:7]} && ", f"here-{self.head()[:7]}")
+            )
             raise UnfinishedError(
                 f"{self.path}: HEAD is on {here}, the series is on {BRANCH!r}",
-                hint=f"cd {self.path} && git switch {BRANCH} (or make it the series: git switch -C {BRANCH})",
+                hint=f"cd {self.path} && {keep}git switch {BRANCH} (then, to take over what is only there: "
+                f"git cherry-pick {BRANCH}..{kept})",
             )
 
     def save(self) -> str:
@@ -228,9 +265,13 @@ def fingerprint(folder: Path) -> dict[str, str]:
 
 
 def unsaved(area: Path) -> list[Path]:
-    """Work trees below ``area`` that hold work which is in no series."""
-    trees = [EditTree(inner.parent, inner.parent.name) for inner in sorted(area.glob("*/.git"))]
-    return [tree.path for tree in trees if not tree.pristine()]
+    """Work trees below ``area`` that hold work which is in no series, also on a branch from before a restart."""
+    return [tree.path for tree in trees_in(area) if not tree.pristine() or tree.saved()]
+
+
+def trees_in(area: Path) -> list[EditTree]:
+    """Return the work trees below ``area``."""
+    return [EditTree.at(inner.parent) for inner in sorted(area.glob("*/.git"))]
 
 
 @dataclass(frozen=True)
@@ -261,7 +302,7 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
         files = fingerprint(layer.patches)
         if not tree.exists:
             disk.remove(tree.path)  # what a killed run left
-            building = EditTree(tree.path.with_name(tree.path.name + ".new"), "")
+            building = EditTree(tree.path.with_name(tree.path.name + ".new"), component.name, tree.extras)
             disk.remove(building.path)
             building.create(mirror, component, base)
             stopped = _import(building, base, series, files)
@@ -285,13 +326,16 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
 
 
 def _refuse_two_truths(tree: EditTree, state: State | None, base: str, files: dict[str, str]) -> None:
-    hint = f"{tree.regen}, or begin again (your work is kept on a branch): {tree.edit} --restart"
+    hint = f"{tree.regen}, or begin again (your work is kept on a branch): {tree.restart}"
     if state is None:
         raise UnfinishedError(f"{tree.path}: its origin is unknown", hint=hint)
     if tree.pristine():
         return
+    tree.refuse_other_layer()
     if state.base != base:
-        raise UnfinishedError(f"{tree.path}: it has work on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
+        raise UnfinishedError(
+            f"{tree.path}: it has work on {state.base[:12]}, {tree.ground} {base[:12]} now", hint=hint
+        )
     if files != state.files:
         changed = sorted(name for name in {*state.files, *files} if state.files.get(name) != files.get(name))
         raise UnfinishedError(
@@ -312,13 +356,13 @@ def _import(tree: EditTree, base: str, series: Sequence[Patch], files: dict[str,
             left = series[place + 1 :]
     # Without a head until it is complete: then a killed run is known by it, and what is there is neither the series of
     # before nor this one.
-    tree.remember(State(base, "", files))
+    tree.remember(State(base, "", files, tree.extras))
     tree.point(head, base)
     if left:
-        mails = b"".join(_mail(patch) for patch in left)
+        mails = b"".join(mail(patch) for patch in left)
         who = {"GIT_COMMITTER_NAME": COMMITTER.name, "GIT_COMMITTER_EMAIL": COMMITTER.email}
         tree.git("am", "--3way", "--keep-non-patch", "--keep-cr", "--quiet", stdin=mails, env=who)
-    tree.remember(State(base, head, files))
+    tree.remember(State(base, head, files, tree.extras))
     return tuple(patch.name for patch in left)
 
 
@@ -329,7 +373,7 @@ def named(patch: Patch) -> str:
     return f"{patch.subject}\n\n{block}\n"
 
 
-def _mail(patch: Patch) -> bytes:
+def mail(patch: Patch) -> bytes:
     """Return the patch file with the name in its message, for ``git am``."""
     head, _, diff = patch.content.partition(b"\ndiff --git ")
     start = head.partition(b"\n\n")[0]

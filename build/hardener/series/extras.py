@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,14 @@ class Layer:
     """Patches and overlays of one owner for one component: ours, or an operator's (``--extra DIR``).
 
     ``name`` is empty for ours, the folder's name for others; ``root`` is what the tests in ``Evidence:`` start from.
+    ``extras`` are the folders of the layers up to this one: what ``--extra`` has to name to work on it.
     """
 
     name: str
     root: Path
     patches: Path
     overlays: Path
+    extras: tuple[Path, ...] = ()
 
     @property
     def owner(self) -> str:
@@ -36,12 +39,31 @@ class Layer:
         """Return what a line of the terminal starts with."""
         return f"{self.name}: " if self.name else ""
 
+    def command(self, *words: str) -> str:
+        """Return a subcommand that works on this layer (``edit`` or ``regen``), as it is typed."""
+        return command(words, self.extras)
+
+
+def command(words: Iterable[str], extras: Iterable[str | Path]) -> str:
+    """Return a command with ``--extra`` options, as it is typed.
+
+    >>> command(("regen", "minimeet"), ("/srv/ministry", "/srv/our site"))
+    "hardener regen minimeet --extra /srv/ministry --extra '/srv/our site'"
+    """
+    return shlex.join(["hardener", *words, *(word for folder in extras for word in ("--extra", str(folder)))])
+
 
 def layers_of(project: Project, component: Component) -> tuple[Layer, ...]:
     """Return our layer first, then each extra folder, in the order of application."""
     return tuple(
-        Layer(name, root, root / "patches" / component.name, root / "overlays" / component.name)
-        for name, root in (("", project.root), *((folder.name, folder) for folder in project.extras))
+        Layer(
+            root.name if number else "",
+            root,
+            root / "patches" / component.name,
+            root / "overlays" / component.name,
+            project.extras[:number],
+        )
+        for number, root in enumerate((project.root, *project.extras))
     )
 
 

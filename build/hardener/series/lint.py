@@ -95,7 +95,6 @@ class _Judge:
     def __init__(self, component: Component, layer: Layer) -> None:
         self.component, self.layer = component, layer
         self.findings: list[Finding] = []
-        self.option = f" --extra {layer.root}" if layer.name else ""
 
     def find(self, where: str, rule: str, text: str, fix: str, code: int = PatchError.exit_code) -> None:
         name = f"patches/{self.component.name}/{where}"
@@ -103,7 +102,7 @@ class _Judge:
 
     def command(self, verb: str) -> str:
         """Return ``edit`` or ``regen`` for this component and layer, as it is typed."""
-        return f"hardener {verb} {self.component.name}{self.option}"
+        return self.layer.command(verb, self.component.name)
 
     def lists(self) -> Iterator[str]:
         """Yield the patch files that are listed and there; everything else about ``series`` and the folder is a
@@ -129,7 +128,8 @@ class _Judge:
                 self.find(SERIES, "series", f"lists {name}, which does not exist", fix, code)
         for name in sorted(present - set(names) - {SERIES, REMOVALS, "README.md"}):
             patch = name.endswith(".patch")
-            fix = f"echo {name} >> {folder / SERIES} (or: rm {folder / name})" if patch else f"rm {folder / name}"
+            away = f"mv {folder / name} {self.layer.root}"
+            fix = f"echo {name} >> {folder / SERIES} (or: {away})" if patch else away
             self.find(name, "series", "is not in the series" if patch else "does not belong here", fix, code)
 
     def read(self, names: Sequence[str]) -> Iterator[Patch]:
@@ -138,7 +138,7 @@ class _Judge:
             path = self.layer.patches / name
             content = path.read_bytes()
             if b"\r\n" in content.partition(b"\n\n")[0] or content.partition(b"\n")[0].endswith(b"\r"):
-                fix = f"git config core.autocrlf false && git checkout -- {path}"
+                fix = f"git config core.autocrlf false && git stash push -- {path} (the stash keeps what is there)"
                 self.find(name, "form", "its line ends are CRLF: an editor or git's autocrlf rewrote it", fix)
                 continue
             try:

@@ -18,7 +18,7 @@ from hardener.git.repository import Repository
 from hardener.series import header
 from hardener.series import patch as patches
 from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
-from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint
+from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint, mail, trees_in
 from hardener.series.lists import SERIES, judge_series, read_series, rewrite_series
 from hardener.series.table import catalogue
 from hardener.system import disk, transaction
@@ -51,9 +51,10 @@ class Regenerated:
 
 @dataclass(frozen=True)
 class Plan:
-    """What regen is about to write for one layer of a component: ``files`` by path, None for one that goes."""
+    """The content to write for one layer of a component: ``files`` by path, None for one that goes."""
 
     result: Regenerated
+    tree: EditTree
     folder: Path
     series: tuple[Patch, ...]
     files: Mapping[Path, bytes | None]
@@ -70,10 +71,14 @@ def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path
     with Repository(mirror).scratch() as scratch:
         canon = Canon(scratch, base)
         leftovers.clear(tree.path / ".git")
-        if not tree.exists or tree.pristine():
+        at_rest = not tree.exists or tree.pristine()
+        _refuse_other_work(tree, area, at_rest=at_rest)
+        if at_rest:
             new = _canonical(canon, component.commit, [patches.read(path) for path in read_series(folder)])
             result, contents = _compare(component.name, "files", folder, new)
-            return Plan(result, folder, tuple(new), {folder / name: content for name, content in contents.items()})
+            return Plan(
+                result, tree, folder, tuple(new), {folder / name: content for name, content in contents.items()}
+            )
         _judge_tree(tree, base, fingerprint(folder))
         old = _readable(folder)
         new = _canonical(canon, component.commit, _commits(tree, base, old))
@@ -83,9 +88,12 @@ def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path
     kept = {name: digest for name, digest in fingerprint(folder).items() if name not in result.dropped}
     written = kept | {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     files: dict[Path, bytes | None] = {folder / name: content for name, content in contents.items()}
-    files |= {folder / name: None for name in result.dropped}
-    files[tree.record] = disk.json_bytes(vars(State(base, tree.head(), written)))
-    return Plan(result, folder, tuple(new), files)
+    readable = {patch.name: patch for patch in old}
+    for name in result.dropped:
+        files[tree.dropped(name)] = mail(readable[name]) if name in readable else (folder / name).read_bytes()
+        files[folder / name] = None
+    files[tree.record] = disk.json_bytes(vars(State(base, tree.head(), written, tree.extras)))
+    return Plan(result, tree, folder, tuple(new), files)
 
 
 def write(project: Project, plans: Sequence[Plan]) -> bool:
@@ -114,17 +122,31 @@ def _readable(folder: Path) -> list[Patch]:
     return found
 
 
+def _refuse_other_work(tree: EditTree, area: Path, *, at_rest: bool) -> None:
+    """Raise UnfinishedError where a person has worked on another layer of the component, which would be left out."""
+    for other in trees_in(area):
+        if other.component != tree.component or other.path == tree.path or other.pristine():
+            continue
+        # With work in both trees, the later layer goes first: it is on top of what the earlier one is now.
+        if at_rest or len(tree.extras) < len(other.extras):
+            of = f"--extra {other.extras[-1]}" if other.extras else "the project"
+            raise UnfinishedError(
+                f"{other.path}: it has work for {of}, which this command leaves out", hint=other.regen
+            )
+
+
 def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> None:
     """Raise UnfinishedError for a work tree that may not be written back."""
     state = tree.state()
     if state and not state.head:
         raise UnfinishedError(f"{tree.path}: an update with the series was interrupted", hint=tree.edit)
     tree.refuse_unfinished()
-    hint = f"begin again (your work is kept on a branch, to cherry-pick from): {tree.edit} --restart"
+    hint = f"begin again (your work is kept on a branch, to cherry-pick from): {tree.restart}"
     if state is None:
         raise UnfinishedError(f"{tree.path}: its origin is unknown", hint=hint)
+    tree.refuse_other_layer()
     if state.base != base:
-        raise UnfinishedError(f"{tree.path}: it is on {state.base[:12]}, the pin is {base[:12]} now", hint=hint)
+        raise UnfinishedError(f"{tree.path}: it is on {state.base[:12]}, {tree.ground} {base[:12]} now", hint=hint)
     if tree.git("merge-base", "--is-ancestor", base, "HEAD").status:
         raise UnfinishedError(
             f"{tree.path}: the branch is not based on the pin {base[:12]} any more",

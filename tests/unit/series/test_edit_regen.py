@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Cycle:
         assert code == 0, err
         return answer
 
-    def git(self, *words: str, editor: str = "", status: int = 0) -> str:
+    def git(self, *words: str, editor: str = "", status: int = 0, at: Path | None = None) -> str:
         """Plain git as a person has it: with an identity, and an editor that is a Python expression on ``t``."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         program = (
@@ -62,7 +63,7 @@ class Cycle:
         env |= {"GIT_EDITOR": program if editor else "true", "GIT_SEQUENCE_EDITOR": program if editor else "true"}
         person = ("-c", "user.name=Mia", "-c", "user.email=mia@example.org")
         done = subprocess.run(
-            ["git", *person, *words], cwd=self.tree, env=env, capture_output=True, text=True, check=False
+            ["git", *person, *words], cwd=at or self.tree, env=env, capture_output=True, text=True, check=False
         )
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
@@ -193,16 +194,20 @@ def test_a_name_is_found_by_the_subject_when_somebody_took_it_out_of_the_message
     assert cycle.files() == before
 
 
-def test_a_dropped_commit_drops_its_file_loudly(cycle: Cycle) -> None:
+def test_a_dropped_commit_drops_its_file_loudly_and_the_hint_brings_it_back(cycle: Cycle) -> None:
+    windows = cycle.files()["windows.patch"]
     cycle.ok("edit", "fake")
     cycle.git("rebase", "--quiet", "--onto", ":/Say nine", ":/Keep CRLF")
     code, answer, err = cycle.run("regen", "fake")
     assert (code, answer["components"][0]["dropped"]) == (0, ["windows.patch"])
     assert "DROPPED: windows.patch" in err
-    assert "git checkout -- " in err
     assert not (cycle.folder / "windows.patch").exists()
     assert (cycle.folder / "series").read_text().split() == ["nine.patch", "both.patch", "far.patch"]
     cycle.ok("check")
+    again, _, regen = err.partition("if that was not wanted: ")[2].splitlines()[0].partition(", then: ")
+    cycle.git(*shlex.split(again)[1:])
+    assert cycle.ok(*shlex.split(regen)[1:3])["components"][0]["added"] == ["windows.patch"]
+    assert cycle.files()["windows.patch"].partition(b"\n\ndiff")[2] == windows.partition(b"\n\ndiff")[2]
 
 
 def test_another_order_is_written_to_the_series_alone(cycle: Cycle) -> None:
@@ -378,7 +383,7 @@ def test_regen_writes_all_components_and_the_table_or_nothing(cycle: Cycle, monk
     cycle.git("rebase", "--quiet", "--onto", ":/Say nine", ":/Keep CRLF")
     other = cycle.root / ".work/edit/other"
     write_files(other, {"src/app.js": lines(l9="NINE")})
-    cycle.git("-C", str(other), "commit", "--quiet", "--all", "--amend", "--no-edit")
+    cycle.git("commit", "--quiet", "--all", "--amend", "--no-edit", at=other)
 
     def state() -> dict[str, bytes]:
         tops = (cycle.root / "patches", cycle.tree / ".git/hardener.json", other / ".git/hardener.json")
@@ -410,12 +415,88 @@ def test_regen_writes_all_components_and_the_table_or_nothing(cycle: Cycle, monk
     assert cycle.ok("regen")["components"][0]["source"] == "files"
 
 
+@pytest.fixture
+def ministry(cycle: Cycle) -> Path:
+    """Return an operator's folder whose work tree has a commit that is in no patch yet."""
+    folder = cycle.root.parent / "ministry"
+    (folder / "patches/fake").mkdir(parents=True)
+    cycle.ok("edit", "fake", "--extra", str(folder))
+    tree = cycle.root / ".work/edit/fake.ministry"
+    write_files(tree, {"src/theirs.js": b"theirs\n"})
+    cycle.git("add", "--all", at=tree)
+    cycle.git("commit", "--quiet", "-m", "Add theirs\n\nWhy.", at=tree)
+    return folder
+
+
+def _words(hint: str) -> list[str]:
+    """Return the first command of a hint, less ``hardener`` and the project that the test names itself."""
+    words = shlex.split(hint.partition(", or ")[0])
+    place = words.index("--project")
+    return words[1:place] + words[place + 2 :]
+
+
+def test_regen_without_the_operators_folder_is_refused_and_its_hint_writes_the_work(
+    cycle: Cycle, ministry: Path
+) -> None:
+    before = cycle.files()
+    for words in (("fake",), ()):
+        code, answer, _ = cycle.run("regen", *words)
+        assert (code, "which this command leaves out" in answer["error"]) == (5, True)
+    assert _words(answer["hint"]) == ["regen", "fake", "--extra", str(ministry)]
+    assert cycle.ok(*_words(answer["hint"]))["components"][0]["added"] == ["add-theirs.patch"]
+    assert cycle.files() == before
+    cycle.ok("regen")
+
+
+def test_with_work_in_both_layers_the_operators_goes_first(cycle: Cycle, ministry: Path) -> None:
+    cycle.ok("edit", "fake")
+    cycle.change("src/new.js", b"new\n", "-m", "Add\n\nWhy.")
+    code, answer, _ = cycle.run("regen", "fake")
+    assert code == 5
+    cycle.ok(*_words(answer["hint"]))
+    assert cycle.ok("regen", "fake")["components"][0]["added"] == ["add.patch"]
+
+
+def test_another_folder_of_the_same_name_gets_no_work_of_the_first(cycle: Cycle, ministry: Path) -> None:
+    other = cycle.root.parent / "elsewhere/ministry"
+    (other / "patches/fake").mkdir(parents=True)
+    for verb in ("regen", "edit"):
+        code, answer, _ = cycle.run(verb, "fake", "--extra", str(other))
+        assert (code, f"was opened with --extra {ministry}" in answer["error"]) == (5, True)
+    assert list((other / "patches/fake").iterdir()) == []
+    cycle.ok(*_words(answer["hint"]))
+    assert (ministry / "patches/fake/add-theirs.patch").exists()
+
+
+def test_every_hint_about_the_operators_tree_names_its_folder(cycle: Cycle, ministry: Path) -> None:
+    _, answer, err = cycle.run("clean")
+    assert f"--extra {ministry}" in answer["hint"]
+    _, _, err = cycle.run("edit", "fake", "--extra", str(ministry))
+    assert f"then: hardener regen fake --extra {ministry} --project {cycle.root}" in err
+    cycle.ok("regen", "fake", "--extra", str(ministry))
+    code, answer, err = cycle.run("check", "--extra", str(ministry))
+    fixes = {finding["fix"] for finding in answer["findings"] if finding["where"].startswith("ministry/")}
+    assert (code, bool(fixes)) == (5, True)
+    assert all(f"hardener edit fake --extra {ministry}" in fix for fix in fixes)
+    # The remedy for a patch of ours names ours.
+    path = cycle.folder / "nine.patch"
+    path.write_bytes(path.read_bytes().replace(b"Base: ", b"Base: 1"))
+    _, answer, _ = cycle.run("check", "--extra", str(ministry))
+    fixes = {finding["fix"] for finding in answer["findings"] if finding["where"] == "patches/fake/nine.patch"}
+    assert fixes
+    assert not any("--extra" in fix for fix in fixes)
+
+
 def test_clean_does_not_remove_work_that_is_in_no_series(cycle: Cycle) -> None:
     cycle.ok("edit", "fake")
     cycle.change("src/new.js", b"new\n", "-m", "Add\n\nWhy.")
     code, answer, _ = cycle.run("clean")
     assert (code, "contains work that is in no series" in answer["error"]) == (5, True)
     cycle.ok("regen", "fake")
+    cycle.ok("edit", "fake", "--restart")
+    code, answer, _ = cycle.run("clean")
+    assert (code, "saved/1" in answer["hint"]) == (5, True)
+    cycle.git("branch", "-D", "saved/1", "saved/1-branch")
     cycle.ok("clean")
     assert not cycle.tree.exists()
 
