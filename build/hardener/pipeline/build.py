@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.config import PIN
 from hardener.git.repository import Repository
-from hardener.pipeline import compressed, manifest, scan, versions
+from hardener.pipeline import compressed, manifest, readings, scan, versions
 from hardener.pipeline.bundle import bundle, deliver
 from hardener.pipeline.checkout import checkout, write_tree
 from hardener.pipeline.deploy import Deployed, deploy
@@ -184,12 +184,13 @@ def _scan(
     stamp = stamps.Stamp(area / "scan.json")
     listed = [(path.name, stamps.file_digest(path)) for path in (known, *more, ours, *theirs) if path.exists()]
     judged = options.judged and not options.unpatched
-    files = (scan.__file__, versions.__file__, compressed.__file__)
+    files = (scan.__file__, readings.__file__, versions.__file__, compressed.__file__)
     sources = [*(stamps.file_digest_of(file) for file in files), stamps.folder_digest(Path(hosts.__file__).parent)]
     key = stamps.key(site.key, [finished.bundled.key for finished in built], listed, options.variant, judged, sources)
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:
+        kept = area / "readings.json"
         exact = options.toolchain == "rspack" and options.tree == PIN
         forbidden = sdks.in_force(ours, theirs) if judged else ()
         bundles = {
@@ -198,9 +199,11 @@ def _scan(
             for name, paths in finished.bundled.modules.items()
         }
         scanned = (
-            scan.check(site.path, known, forbidden, bundles, exact=exact, downstream=more, tree=options.tree)
+            scan.check(
+                *(site.path, known, forbidden, bundles), exact=exact, downstream=more, tree=options.tree, kept=kept
+            )
             if judged
-            else scan.scan(site.path, unread=hosts.read_unread(known))
+            else scan.scan(site.path, unread=hosts.read_unread(known), kept=kept)
         )
         counts = {host: list(counts) for host, counts in scanned.hosts.items()}
         facts = {"hosts": counts, "sdks": [sdk.name for sdk in forbidden]}

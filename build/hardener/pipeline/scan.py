@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,10 +22,10 @@ from typing import TYPE_CHECKING
 from hardener.config import PIN
 from hardener.errors import ScanError, UsageError
 from hardener.pipeline import compressed, versions
+from hardener.pipeline.readings import readings
 from hardener.policy import sdks as sdk
 from hardener.policy.addresses import MAP_SUFFIX, Find
 from hardener.policy.hosts import NAME, HostEntry, Unread, read_hosts, read_unread
-from hardener.policy.reading import Read, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,61 +63,36 @@ class Scanned:
         return {host: (served, maps) for host, (served, maps) in sorted(counts.items())}
 
 
-@dataclass(frozen=True)
-class _Looked:
-    """One file: what it names, which SDKs it shows, and which entry says that it is not read (by its index)."""
-
-    name: str
-    size: int
-    read: Read
-    traces: tuple[Trace, ...] = ()
-    skipped: int = -1
-
-
-def _look_into(root: str, name: str, sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> _Looked:
-    content = (Path(root) / name).read_bytes()
-    skipped = next((index for index, entry in enumerate(unread) if entry.covers(name, content)), -1)
-    if skipped >= 0:
-        return _Looked(name, len(content), Read(()), skipped=skipped)
-    if name.endswith(MAP_SUFFIX):
-        traces = sdk.find_modules(sdk.sources(content), name, sdks)
-    else:
-        traces = sdk.find_fingerprints(content, name, sdks)
-    return _Looked(name, len(content), read(content, name), tuple(traces))
-
-
-def scan(site: Path, sdks: tuple[Sdk, ...] = (), unread: tuple[Unread, ...] = ()) -> Scanned:
+def scan(site: Path, sdks: tuple[Sdk, ...] = (), unread: tuple[Unread, ...] = (), kept: Path | None = None) -> Scanned:
     """Look through all files below ``site``; nothing is judged yet. Raises UsageError when there is no such folder.
 
-    Compressed copies are read where they are not what lies beside them.
+    Compressed copies are read where they are not what lies beside them. ``kept`` names a file with the results of
+    the last run (pipeline/readings.py).
     """
     if not site.is_dir():
         raise UsageError(f"{site} is no folder", hint="name the unpacked site, or build one: hardener build")
-    sizes = {path.relative_to(site).as_posix(): path.stat().st_size for path in site.rglob("*") if path.is_file()}
+    files = sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file())
     copies = compressed.problems(site)
     differing = {problem.partition(": ")[0] for problem in copies}
-    names = [name for name in sizes if Path(name).suffix not in compressed.SUFFIXES or name in differing]
-    largest_first = sorted(names, key=lambda name: (-sizes[name] * (3 if name.endswith(".js") else 1), name))
-    # Not plain fork: the progress display runs in a thread of this process.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hardener.pipeline.scan"])
-    with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
-        n = len(names)
-        looks = pool.map(_look_into, [str(site)] * n, largest_first, [sdks] * n, [unread] * n)
-        stale = (*versions.problems(site), *copies)
-        looked = list(looks)
-    used = {look.skipped for look in looked}
-    looked = [look for look in looked if look.skipped < 0]
-    finds = sorted((find for look in looked for find in look.read.finds), key=lambda find: (find.file, find.offset))
-    traces = sorted((trace for look in looked for trace in look.traces), key=lambda trace: (trace.sdk, trace.where))
+    names = [name for name in files if Path(name).suffix not in compressed.SUFFIXES or name in differing]
+    looked = readings(site, names, sdks, unread, kept)
+    stale = (*versions.problems(site), *copies)
+    used = {reading.skipped for reading in looked}
+    looked = [reading for reading in looked if reading.skipped < 0]
+    finds = sorted(
+        (find for reading in looked for find in reading.read.finds), key=lambda find: (find.file, find.offset)
+    )
+    traces = sorted(
+        (trace for reading in looked for trace in reading.traces), key=lambda trace: (trace.sdk, trace.where)
+    )
     return Scanned(
         len(looked),
-        sum(look.size for look in looked),
+        sum(reading.size for reading in looked),
         tuple(finds),
         tuple(traces),
         with_maps=any(name.endswith(MAP_SUFFIX) for name in names),
         stale=stale,
-        unread=tuple(sorted(f"{look.name}: {look.read.unread}" for look in looked if look.read.unread)),
+        unread=tuple(sorted(f"{reading.name}: {reading.read.unread}" for reading in looked if reading.read.unread)),
         unused=tuple(entry.files for index, entry in enumerate(unread) if index not in used),
     )
 
@@ -176,6 +148,7 @@ def check(
     exact: bool = True,
     downstream: Sequence[Path] = (),
     tree: str = PIN,
+    kept: Path | None = None,
 ) -> Scanned:
     """Run :func:`scan` and :func:`judge`; ``sdks`` may be neither in the site nor among the modules of the ``bundles``.
 
@@ -183,7 +156,7 @@ def check(
     """
     listed = (entry for path in (hosts, *downstream) for entry in read_unread(path))
     unread = tuple(entry for entry in listed if entry.tree in {"", tree})
-    judged = judge(scan(site, sdks, unread), hosts, exact=exact, downstream=downstream, tree=tree)
+    judged = judge(scan(site, sdks, unread, kept), hosts, exact=exact, downstream=downstream, tree=tree)
     traces = (*sdk.in_bundles(bundles or {}, sdks), *judged.traces)
     if not traces and not judged.problems and not judged.stale:
         return judged

@@ -55,6 +55,7 @@ _NAMES = """
 (method_definition) @function
 (for_statement) @scope
 """
+_IDENTIFIER = re.compile(rb"[\w$]+")
 _NAME = re.compile(rb"[\w$\x80-\xff]+")
 # A text (in lower case: ignoring case takes five times as long) that a browser reads otherwise than it is written.
 # What is written plainly is found without a parser.
@@ -81,6 +82,8 @@ _FOLDED = frozenset(
 _BACKTICK = ord("`")
 _TAG_END = re.compile(rb"[\w$)\]]")
 _DEPTH = 24
+_SHORT = 15  # characters that no base64 worth reading has
+_LARGE = 1 << 18  # bytes of a script
 _LONGEST = 1 << 16  # bytes of a joined text
 
 Parts = list[tuple[bytes, int]]  # a text and where it is in the file, or -1
@@ -130,9 +133,9 @@ class _Script:
                 cooked = unescape(raw)
                 pattern = _ESCAPED_OF_INTEREST if _HIDING.search(raw) else OF_INTEREST
                 low = cooked.lower()
-                if pattern.search(low) or _BROKEN.match(low) or is_encoded(cooked):
+                if pattern.search(low) or _BROKEN.match(low) or (len(cooked) > _SHORT and is_encoded(cooked)):
                     yield Value(cooked, start, end)
-            elif OF_INTEREST.search(raw.lower()) or is_encoded(raw):
+            elif OF_INTEREST.search(raw.lower()) or (len(raw) > _SHORT and is_encoded(raw)):
                 yield Value(raw, start, end, ((0, start + 1),))
         # Of a chain 'a + b + c' all parts begin at the same place; the longest is the whole.
         wholes: dict[int, Node] = {}
@@ -160,7 +163,10 @@ class _Script:
 
     def _calls(self) -> Iterator[Node]:
         for match in _CALL.finditer(self.content):
-            node = self.root.descendant_for_byte_range(match.end() - 1, match.end() - 1)  # the bracket of the arguments
+            bracket = match.end() - 1
+            # From the root it takes time in proportion to the number of modules in a bundle.
+            above = self._scopes.function_around(bracket) if len(self.content) > _LARGE else None
+            node = (above or self.root).descendant_for_byte_range(bracket, bracket)
             call = node.parent.parent if node is not None and node.parent is not None else None
             if call is not None and call.type == "call_expression":
                 yield call
@@ -436,9 +442,14 @@ class _Scopes:
             index = self._outer[index]
         return index
 
+    def function_around(self, at: int) -> Node | None:
+        """Return the innermost function whose range holds a place; None outside of all."""
+        scope = self._innermost(at)
+        function = self._function_of[scope] if scope >= 0 else -1
+        return self._functions[self._ranges[function]] if function >= 0 else None
+
     def constant(self, name: bytes, at: int) -> Node | None:
         """Return the value that a variable is declared with, or assigned once if it is declared without."""
-        word = re.compile(rb"(?<![\w$])" + re.escape(name) + rb"(?![\w$])")
         scope = self._innermost(at)
         while True:
             here = self._declared.get((name, scope))
@@ -451,13 +462,14 @@ class _Scopes:
                 alone = bisect.bisect_left(places, end) - first == 1
                 return nodes[first].child_by_field_name("right") if alone else None
             function = self._functions.get(self._ranges[scope])
-            if function is not None and self._is_parameter(function, word):
+            if function is not None and self._is_parameter(function, name):
                 return None
             scope = self._outer[scope]
 
-    def _is_parameter(self, function: Node, word: re.Pattern[bytes]) -> bool:
+    def _is_parameter(self, function: Node, name: bytes) -> bool:
         given = function.child_by_field_name("parameters") or function.child_by_field_name("parameter")
-        return given is not None and bool(word.search(self._content, given.start_byte, given.end_byte))
+        written = b"" if given is None else self._content[given.start_byte : given.end_byte]
+        return name in written and name in _IDENTIFIER.findall(written)
 
 
 def _without_comments(node: Node) -> list[Node]:

@@ -1,0 +1,123 @@
+"""What the files of a site name, read in parallel; a file that was read before is not read again.
+
+Reading takes seconds, mostly for the few scripts and source maps of megabytes, of which an edit changes one or two.
+The results are kept by the SHA-256 of name and content, for one set of rules: our own code, the libraries that it
+parses with, and the lists. With other rules nothing of them is used.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.policy import addresses
+from hardener.policy import sdks as sdk
+from hardener.policy.addresses import MAP_SUFFIX, Find
+from hardener.policy.reading import Read, read
+from hardener.policy.sdks import Trace
+from hardener.system import disk, stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hardener.policy.hosts import Unread
+    from hardener.policy.sdks import Sdk
+
+# Each of these parses or decodes what a file holds.
+_LIBRARIES = ("brotli", "idna", "tinycss2", "tree-sitter", "tree-sitter-javascript", "tree-sitter-typescript")
+# To start worker processes takes as long as to read so many bytes.
+_FEW = 300_000
+_SCRIPT = 3  # a byte of a script takes as long as so many of another file
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One file: what it names, which SDKs it shows, and which entry says that it is not read (by its index)."""
+
+    name: str
+    size: int
+    read: Read
+    traces: tuple[Trace, ...] = ()
+    skipped: int = -1
+
+
+def readings(
+    site: Path, names: Sequence[str], sdks: tuple[Sdk, ...], unread: tuple[Unread, ...], kept: Path | None = None
+) -> list[Reading]:
+    """Read files of a site; ``kept`` is the file with the results of the last run, if any, and gets those of this."""
+    digests = {name: _digest(site, name) for name in names}
+    rules = _rules(sdks, unread) if kept else ""
+    known = _load(kept, rules) if kept else {}
+    found = {name: known[digests[name]] for name in names if digests[name] in known}
+    missing = [name for name in names if name not in found]
+    found |= {reading.name: reading for reading in _read_all(site, missing, sdks, unread)}
+    if kept and missing:
+        results = {digests[name]: asdict(found[name]) for name in names}
+        disk.write(kept, json.dumps({"rules": rules, "readings": results}).encode())
+    return [found[name] for name in names]
+
+
+def _digest(site: Path, name: str) -> str:
+    """Return the key of a file: its name says how it is read."""
+    return sha256(os.fsencode(name) + b"\0" + (site / name).read_bytes()).hexdigest()
+
+
+def _rules(sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> str:
+    versions = [importlib.metadata.version(library) for library in _LIBRARIES]
+    own = [stamps.folder_digest(Path(addresses.__file__).parent), stamps.file_digest_of(__file__)]
+    lists = [[asdict(rules) for rules in sdks], [asdict(entry) for entry in unread]]
+    return stamps.key(versions, own, list(sys.version_info), lists)
+
+
+def _load(kept: Path, rules: str) -> dict[str, Reading]:
+    stored = disk.read_json(kept)
+    if not isinstance(stored, dict) or stored.get("rules") != rules:
+        return {}
+    try:
+        return {digest: _from_json(reading) for digest, reading in stored["readings"].items()}
+    except (AttributeError, KeyError, TypeError):
+        return {}
+
+
+def _from_json(stored: Mapping[str, Any]) -> Reading:
+    return Reading(
+        stored["name"],
+        stored["size"],
+        Read(tuple(Find(**find) for find in stored["read"]["finds"]), stored["read"]["unread"]),
+        tuple(Trace(**trace) for trace in stored["traces"]),
+        stored["skipped"],
+    )
+
+
+def _read_all(site: Path, names: Sequence[str], sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> list[Reading]:
+    cost = {name: (site / name).stat().st_size * (_SCRIPT if name.endswith(".js") else 1) for name in names}
+    if sum(cost.values()) < _FEW:
+        return [look_into(str(site), name, sdks, unread) for name in names]
+    dearest_first = sorted(names, key=lambda name: (-cost[name], name))
+    # Not plain fork: the progress display runs in a thread of this process.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
+        n = len(names)
+        return list(pool.map(look_into, [str(site)] * n, dearest_first, [sdks] * n, [unread] * n))
+
+
+def look_into(root: str, name: str, sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> Reading:
+    """Read one file below a folder."""
+    content = (Path(root) / name).read_bytes()
+    skipped = next((index for index, entry in enumerate(unread) if entry.covers(name, content)), -1)
+    if skipped >= 0:
+        return Reading(name, len(content), Read(()), skipped=skipped)
+    if name.endswith(MAP_SUFFIX):
+        traces = sdk.find_modules(sdk.sources(content), name, sdks)
+    else:
+        traces = sdk.find_fingerprints(content, name, sdks)
+    return Reading(name, len(content), read(content, name), tuple(traces))
