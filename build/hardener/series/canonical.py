@@ -7,6 +7,7 @@ one patch changes no byte of another.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hardener.git.repository import Identity, Repository
@@ -24,6 +25,10 @@ EXPORT = (
     " --src-prefix=a/ --dst-prefix=b/ --no-attach"
 ).split()
 APPLY = ("apply", "--cached", "--whitespace=nowarn", "-")
+# What ends a message for 'git am' (patchbreak() in git's mailinfo.c), and what it reads as headers before the text.
+_END = re.compile(r"---\s*$|--- \S|diff -|Index: ")
+_HEADER = re.compile(r"(?:from|subject|date):|>From |\[PATCH\] ", re.IGNORECASE)
+_TAG = re.compile(r"\[[^\]]*PATCH[^\]]*\]|re:|:", re.IGNORECASE)
 _HARDENER = Identity("hardener", "hardener@hardener.invalid", "2000-01-01T00:00:00+00:00")
 
 
@@ -57,7 +62,8 @@ class Canon:
             after = self.repository.commit_tree(index.tree(), before, patch.message, patch.author, _HARDENER)
         content = self.repository.git(*EXPORT, after).stdout
         if parse(patch.name, content).message != patch.message:
-            raise ValueError("its message cannot be written as a patch: no line of it may look like a diff or be '---'")
+            reason = unmailable(patch.message) or "another text comes back from the file"
+            raise ValueError(f"its message cannot be written as a patch: {reason}")
         return content
 
     def needed(self, patch: Patch, before: Sequence[Patch], said: Sequence[Patch]) -> list[Patch] | None:
@@ -90,6 +96,28 @@ class Canon:
         parents = {path[:end] for path in paths for end, sign in enumerate(path) if sign == "/"}
         entries = {path: self.entries[path] for path in sorted(paths | parents) if path in self.entries}
         return self.repository.small_index(entries)
+
+
+def unmailable(message: str) -> str:
+    """Return what ``git am`` would not take over from a commit message; empty where all of it comes back.
+
+    >>> unmailable("[PATCH 1/2] Say ten\\n\\nWhy.")
+    "its subject begins with '[PATCH 1/2]', a tag of mails that git am drops: reword it"
+    >>> unmailable("Say ten\\n\\nAs in:\\ndiff --git a/x b/x")
+    "line 4 of its message is 'diff --git a/x b/x', which ends a message for git am: indent it"
+    >>> unmailable("Say ten\\n\\n  diff --git a/x b/x\\n- --- and so on")
+    ''
+    """
+    subject, *lines = message.split("\n")
+    if tag := _TAG.match(subject.strip()):
+        return f"its subject begins with {tag[0]!r}, a tag of mails that git am drops: reword it"
+    for number, line in enumerate(lines, 2):
+        if _END.match(line):
+            return f"line {number} of its message is {line.rstrip()[:60]!r}, which ends a message for git am: indent it"
+    first = next((line for line in lines if line.strip()), "")
+    if _HEADER.match(first):
+        return f"its text begins with {first[:60]!r}, which git am reads as a header: begin it with other words"
+    return ""
 
 
 def _apply(index: Index, patch: Patch) -> None:

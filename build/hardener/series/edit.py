@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hardener.errors import StackError, UnfinishedError
+from hardener.errors import PatchError, StackError, UnfinishedError
 from hardener.git import leftovers
 from hardener.git.repository import PLAIN_ENVIRONMENT, PLAIN_OPTIONS, Identity, Repository
 from hardener.series import header
@@ -299,6 +299,7 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
     tree = EditTree.of(area, component, layer)
     with locks.lock(tree.lock):
         series = [patches.read(path) for path in read_series(layer.patches)]
+        refuse_notes(layer.patches, series)
         files = fingerprint(layer.patches)
         if not tree.exists:
             disk.remove(tree.path)  # what a killed run left
@@ -364,6 +365,16 @@ def _import(tree: EditTree, base: str, series: Sequence[Patch], files: dict[str,
         tree.git("am", "--3way", "--keep-non-patch", "--keep-cr", "--quiet", stdin=mails, env=who)
     tree.remember(State(base, head, files, tree.extras))
     return tuple(patch.name for patch in left)
+
+
+def refuse_notes(folder: Path, series: Sequence[Patch]) -> None:
+    """Raise PatchError for text behind the ``---`` of a patch: no commit can hold it, so it would be lost here."""
+    if found := [patch.name for patch in series if patch.notes]:
+        raise PatchError(
+            f"{folder}: {len(found)} patch(es) have text behind '---', which a commit does not keep",
+            hint="move it above the fields, into the message, or remove it",
+            details=tuple(found),
+        )
 
 
 def named(patch: Patch) -> str:

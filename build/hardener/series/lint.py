@@ -161,7 +161,11 @@ class _Judge:
             self.find(patch.name, "evidence", f"there is no test {evidence}", fix)
 
     def content(self, patch: Patch) -> None:
-        """Report paths that a patch must not touch."""
+        """Report notes that no commit keeps, and paths that a patch must not touch."""
+        if patch.notes:
+            text = f"has text behind '---', which a commit does not keep: {patch.notes.splitlines()[0][:60]!r}"
+            fix = f"move it into the message, or remove it: {self.layer.patches / patch.name}"
+            self.find(patch.name, "notes", text, fix)
         for touch in patch.touches:
             path = touch.old or touch.path
             if LANGUAGE.search(path):
@@ -190,7 +194,7 @@ class _Judge:
                 self.find(patch.name, "canonical", str(error), self.command("edit"))
             else:
                 alone.append(patch)
-                if exported != patch.content:
+                if exported != patch.content and not patch.notes:
                     self.find(patch.name, "canonical", _difference(patch.content, exported), self.command("regen"))
         if len(alone) == len(series):
             self._any_order(canon, series, needs)

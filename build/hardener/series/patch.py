@@ -62,7 +62,10 @@ class Touch:
 
 @dataclass(frozen=True)
 class Patch:
-    """A patch file as it was read: header and touched files; ``content`` is what git is given, byte for byte."""
+    """A patch file as it was read: header and touched files; ``content`` is what git is given, byte for byte.
+
+    ``notes`` is what a person wrote between a line ``---`` and the diff: no part of a commit (git-am(1)).
+    """
 
     name: str
     content: bytes
@@ -71,6 +74,7 @@ class Patch:
     description: str
     fields: dict[str, str]
     touches: tuple[Touch, ...]
+    notes: str = ""
 
     @property
     def message(self) -> str:
@@ -125,7 +129,7 @@ def parse(name: str, content: bytes) -> Patch:
     """Parse the bytes of a patch file; raises ValueError with what is wrong."""
     if not content.strip():
         raise ValueError("the file is empty")
-    head, diff = _split(content)
+    head, notes, diff = _split(content)
     subject, description, fields, author = _header(head)
     # surrogateescape: upstream's bytes need not be UTF-8, and nothing here is written back.
     text = diff.decode("utf-8", "surrogateescape")
@@ -137,7 +141,7 @@ def parse(name: str, content: bytes) -> Patch:
     touches = tuple(_touch(file) for file in patched)
     if not touches:
         raise ValueError("no file is touched: there is no diff in it")
-    return Patch(name, content, author, subject, description, fields, touches)
+    return Patch(name, content, author, subject, description, fields, touches, notes)
 
 
 def context_lines(content: bytes) -> int:
@@ -154,13 +158,22 @@ def _lines(text: str) -> list[str]:
     return [line + "\n" for line in text.removesuffix("\n").split("\n")]
 
 
-def _split(content: bytes) -> tuple[bytes, bytes]:
+# What 'git format-patch' writes there by itself: which files a patch changes, and by how much.
+_STATISTICS = re.compile(
+    rb"^ (?:.* \| +(?:\d+ [-+]*|Bin.*|Unmerged)|\d+ files? changed.*|(?:create|delete) mode .*|mode change .*"
+    rb"|(?:rename|copy|rewrite) .*\(\d+%\))[ \t]*\r?$",
+    re.MULTILINE,
+)
+
+
+def _split(content: bytes) -> tuple[bytes, str, bytes]:
+    """Return the mail's header and text, the notes behind its line ``---``, and the diff."""
     match = re.search(rb"^(?:diff --git |--- )(?!-)", content, re.MULTILINE)
     if not match:
         raise ValueError("no file is touched: there is no diff in it")
-    head = content[: match.start()]
-    # What is between a '---' line and the diff is a comment for humans (git-am(1)).
-    return re.split(rb"^---[ \t]*\r?\n", head, maxsplit=1, flags=re.MULTILINE)[0], content[match.start() :]
+    head, *rest = re.split(rb"^---[ \t]*\r?\n", content[: match.start()], maxsplit=1, flags=re.MULTILINE)
+    notes = _STATISTICS.sub(b"", b"".join(rest)).decode("utf-8", "replace").strip()
+    return head, notes, content[match.start() :]
 
 
 def _header(head: bytes) -> tuple[str, str, dict[str, str], Identity]:

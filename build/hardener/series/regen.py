@@ -17,8 +17,8 @@ from hardener.git import leftovers
 from hardener.git.repository import Repository
 from hardener.series import header
 from hardener.series import patch as patches
-from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements
-from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint, mail, trees_in
+from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, requirements, unmailable
+from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint, mail, refuse_notes, trees_in
 from hardener.series.lists import SERIES, judge_series, read_series, rewrite_series
 from hardener.series.table import catalogue
 from hardener.system import disk, transaction
@@ -74,13 +74,16 @@ def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path
         at_rest = not tree.exists or tree.pristine()
         _refuse_other_work(tree, area, at_rest=at_rest)
         if at_rest:
-            new = _canonical(canon, component.commit, [patches.read(path) for path in read_series(folder)])
+            series = [patches.read(path) for path in read_series(folder)]
+            refuse_notes(folder, series)
+            new = _canonical(canon, component.commit, series)
             result, contents = _compare(component.name, "files", folder, new)
             return Plan(
                 result, tree, folder, tuple(new), {folder / name: content for name, content in contents.items()}
             )
         _judge_tree(tree, base, fingerprint(folder))
         old = _readable(folder)
+        refuse_notes(folder, old)
         new = _canonical(canon, component.commit, _commits(tree, base, old))
         new = _dated(canon, new, old, today)
         _prove(scratch, base, new, tree)
@@ -169,20 +172,11 @@ def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
     for line in tree.output("rev-list", "--reverse", "--topo-order", "--parents", f"{base}..HEAD").splitlines():
         commit, *parents = line.split()
         where = tree.output("show", "-s", "--format=%h %s", commit)
-        if len(parents) > 1:
-            problems.append(f"{where}: a merge; a series is a line: git rebase hardener/base")
-            continue
-        content = tree.repository.git(*EXPORT, commit).stdout
-        if not content:
-            problems.append(f"{where}: changes nothing: drop it")
-            continue
         try:
-            patch = patches.parse("x.patch", content)
+            patch = _exported(tree, commit, parents)
         except ValueError as error:
             problems.append(f"{where}: {error}")
             continue
-        if patch.description != tree.output("show", "-s", "--format=%b", commit).strip():
-            problems.append(f"{where}: its message cannot be written as a patch: a line is '---' or looks like a diff")
         if _UNFOLDED.match(patch.subject):
             problems.append(f"{where}: not folded in yet: git rebase -i --autosquash hardener/base")
         wanted = re.findall(rf"^{NAME_FIELD}:[ \t]*(.*?)[ \t]*$", patch.description, re.MULTILINE)
@@ -201,6 +195,22 @@ def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
             details=tuple(problems),
         )
     return found
+
+
+def _exported(tree: EditTree, commit: str, parents: Sequence[str]) -> Patch:
+    """Return a commit as a patch; raises ValueError where it cannot be one, or would come back with another message."""
+    if len(parents) > 1:
+        raise ValueError("a merge; a series is a line: git rebase hardener/base")
+    refused = "its message cannot be written as a patch: "
+    if reason := unmailable(tree.output("show", "-s", "--format=%B", commit)):
+        raise ValueError(refused + reason)
+    content = tree.repository.git(*EXPORT, commit).stdout
+    if not content:
+        raise ValueError("changes nothing: drop it")
+    patch = patches.parse("x.patch", content)
+    if patch.description != tree.output("show", "-s", "--format=%b", commit).strip():
+        raise ValueError(refused + "another text comes back from the file")
+    return patch
 
 
 def _fields(description: str) -> dict[str, str]:
