@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
-from support import sharing_out
+from support import proof_records, sharing_out
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -23,6 +23,10 @@ hypothesis.settings.register_profile("explore", deadline=None, database=None, ma
 _EXAMPLES = int(os.environ.get("HARDENER_FUZZ_EXAMPLES", "20000"))
 hypothesis.settings.register_profile("fuzz", deadline=None, database=None, max_examples=_EXAMPLES)
 hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    proof_records.register(config, Path(__file__).parents[1])
 
 
 @pytest.hookimpl(optionalhook=True)

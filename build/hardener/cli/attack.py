@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.cli.options import project_of
 from hardener.errors import ConfigError, ScanError, UsageError
 from hardener.git.sources import chosen_sources
+from hardener.pipeline import proofs
 from hardener.proof.attack import campaign, exposure, selftest
 from hardener.proof.attack.record import Account, Attacked, Target, Verdict
 
@@ -99,7 +100,10 @@ def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, 
     if given.url:
         raise UsageError("either a URL or --stack", hint="hardener attack --stack")
     sources = chosen_sources(tuple(given.upstream), tuple(component.name for component in project.components))
-    rehearsed = selftest.rehearse(project, sources, ui, given.out, site=given.site, only=given.only)
+    site = given.site or project.work / "hardened" / "site"  # what the stack serves by default
+    with proofs.proving(project.root, "attack", site, whole=not given.only) as findings:
+        rehearsed = selftest.rehearse(project, sources, ui, given.out, site=given.site, only=given.only)
+        _fill(findings, rehearsed)
     _print_result(rehearsed.attacked, given.out / "closed", ui)
     planted = len(selftest.MUST_FIND) - len(rehearsed.missed)
     ui.print(f"control: {planted} of {len(selftest.MUST_FIND)} planted holes found", "red" if rehearsed.missed else "")
@@ -111,6 +115,18 @@ def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, 
         "missed": list(rehearsed.missed),
         "exit": 0 if rehearsed.clean else ScanError.exit_code,
     }
+
+
+def _fill(findings: proofs.Findings, rehearsed: selftest.Rehearsed) -> None:
+    attacked = rehearsed.attacked
+    findings.passed = len(attacked.of(Verdict.REFUSED))
+    findings.failed += [
+        f"{attempt.area}, {attempt.name} ({attempt.transport}): {attempt.verdict}"
+        for attempt in attacked.attempts
+        if attempt.verdict != Verdict.REFUSED
+    ]
+    findings.failed += [f"planted, but not found: {name}" for name in rehearsed.missed]
+    findings.skipped += [proofs.Skip(f"{skip.area}, {skip.name}", skip.reason) for skip in attacked.not_tried]
 
 
 def _print_result(attacked: Attacked, out: Path, ui: UI) -> None:

@@ -11,7 +11,7 @@ from hardener import config
 from hardener.cli.options import project_of, sources_of, tree_of
 from hardener.config import PIN
 from hardener.errors import ScanError, UsageError
-from hardener.pipeline import build, scan
+from hardener.pipeline import build, proofs, scan
 from hardener.pipeline.results import Options, Result
 from hardener.policy import sdks
 from hardener.policy.hosts import NAME as HOSTS
@@ -143,9 +143,13 @@ def _scan(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def _ablate(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    results = ablation.ablate(project_of(arguments), tuple(arguments.patches), ui)
+    project = project_of(arguments)
+    with proofs.proving(project.root, "ablate", whole=not arguments.patches and not project.extras) as findings:
+        results = ablation.ablate(project, tuple(arguments.patches), ui)
+        bad = [result for result in results if result.verdict != "red"]
+        findings.passed = len(results) - len(bad)
+        findings.failed += [f"{result.patch}: {result.verdict}: {result.detail}" for result in bad]
     ui.table("Ablation", ("without", "its test", "is"), [(r.patch, r.evidence, r.verdict) for r in results])
-    bad = [result for result in results if result.verdict != "red"]
     for result in bad:
         ui.note(f"{result.patch}: {result.detail}")
     return {"exit": ScanError.exit_code if bad else 0, "patches": [vars(result) for result in results]}

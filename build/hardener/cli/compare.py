@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.cli.options import project_of, sources_of
 from hardener.errors import ConfigError, ScanError
+from hardener.pipeline import proofs
 from hardener.proof.compare.expected import NAME
 from hardener.proof.compare.model import CHECKS
 from hardener.proof.compare.run import compare
@@ -34,7 +35,13 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, ex
 def _compare(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Compare; the exit code is 7 for an open difference, 3 for a stale line."""
     project = project_of(arguments)
-    result = compare(project, sources_of(arguments, project), ui, pages=not arguments.no_browser, twice=arguments.twice)
+    sources, pages = sources_of(arguments, project), not arguments.no_browser
+    with proofs.proving(project.root, "compare", whole=not project.extras) as findings:
+        result = compare(project, sources, ui, pages=pages, twice=arguments.twice)
+        findings.passed = len(result.found)
+        findings.failed += [f"{difference.check}: {difference}" for difference in result.uncovered]
+        findings.failed += [f"no longer matches a difference: {line.check}, {line.where}" for line in result.stale]
+        findings.skipped += [proofs.Skip(check, "left out") for check in result.left_out]
     print_result(result, ui)
     code = ScanError.exit_code if result.uncovered else ConfigError.exit_code if result.stale else 0
     return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.cli.options import project_of, sources_of
 from hardener.errors import ScanError, StackError, UnreachableError
+from hardener.pipeline import proofs
 from hardener.proof import stack
 from hardener.proof.stack import staging
 from hardener.proof.stack.contexts import DOCKER
@@ -51,16 +52,20 @@ def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         raise StackError(f"{error.name} is not installed", hint="uv sync (the dev group brings it)") from error
     out = given.out or project_of(given).work / "evidence"
     answer: dict[str, Any] = {"exit": 0}
-    wanted = campaign.needs_servers(given.only)
-    with _servers(given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
-        result = campaign.run(given.site, out / "site", ui, given.only, real, missing)
-        answer["site"] = result.summary
-        sides = [result.summary]
-        if given.control:
-            control = campaign.run(given.control, out / "control", ui, given.only, real, missing)
-            answer["control"] = control.summary
-            sides.append(control.summary)
-    problems = campaign.weak_control(sides[1]) if given.control else []
+    whole = bool(given.control) and not given.only and not given.no_stack
+    root = project_of(given).root if whole else Path()
+    with proofs.proving(root, "evidence", given.site, whole=whole) as findings:
+        wanted = campaign.needs_servers(given.only)
+        with _servers(given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
+            result = campaign.run(given.site, out / "site", ui, given.only, real, missing)
+            answer["site"] = result.summary
+            sides = [result.summary]
+            if given.control:
+                control = campaign.run(given.control, out / "control", ui, given.only, real, missing)
+                answer["control"] = control.summary
+                sides.append(control.summary)
+        problems = campaign.weak_control(sides[1]) if given.control else []
+        _fill(findings, result.summary, problems)
     for problem in problems:
         ui.print(problem, "red")
     heads = ("", "site", "control")[: len(sides) + 1]
@@ -77,6 +82,16 @@ def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if problems or not result.clean:
         answer["exit"] = ScanError.exit_code
     return answer
+
+
+def _fill(findings: proofs.Findings, summary: dict[str, Any], problems: list[str]) -> None:
+    """Fill in what the run found: a run that ended early counts as skipped, because it proves less."""
+    findings.passed = summary["totals"]["completed"]
+    findings.failed += problems
+    if summary["verdict"] != "clean":
+        findings.failed += [f"the verdict is {summary['verdict']}", *summary["void_because"]]
+    findings.skipped += [proofs.Skip(skip["run"], skip["reason"]) for skip in summary["skipped"]]
+    findings.skipped += [proofs.Skip(run, "it ended early") for run in summary["unproven"]]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import time
 from contextlib import ExitStack
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
+from hardener.pipeline.proofs import site_digest
 from hardener.proof.evidence import report, verdict
 from hardener.proof.evidence.attack import HARMLESS, NONE, Attack
 from hardener.proof.evidence.attacks import ATTACKS
@@ -19,7 +19,7 @@ from hardener.proof.evidence.record import Recorder, read
 from hardener.proof.evidence.spoofs import MISTAKEN, PLANTED_OCCUPANT
 from hardener.proof.evidence.visit import Missed, Visit
 from hardener.proof.evidence.witness import Watched
-from hardener.system import disk, stamps
+from hardener.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,7 @@ def run(
     summary = verdict.judge(read(out / "events.ndjson"), _expected(pairs))
     summary["site"] = str(site)
     summary["only"] = list(only)
-    summary["site_sha256"] = digest(site)
+    summary["site_sha256"] = site_digest(site)
     summary["people"] = {journey.name: list(journey.people) for journey, _attack in pairs if journey.people}
     summary["texts"] = {
         "journeys": {journey.name: journey.text for journey, _attack in pairs},
@@ -131,15 +131,6 @@ def run(
     disk.write_json(out / "summary.json", summary)
     (out / "index.html").write_text(report.page(summary), encoding="utf-8", newline="")
     return Result(summary, out)
-
-
-def digest(site: Path) -> str:
-    """Return one hash of all files of a site, source maps aside, as docs/auditor.md#evidence works it out with
-    sha256sum.
-    """
-    files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
-    lines = [f"{stamps.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(".map")]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _expected(pairs: Sequence[tuple[Journey, Attack]]) -> dict[str, tuple[str, ...]]:

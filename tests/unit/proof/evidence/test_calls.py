@@ -20,6 +20,7 @@ from wsproto.connection import ConnectionType
 
 from hardener.cli import evidence
 from hardener.errors import UnreachableError
+from hardener.pipeline.proofs import site_digest
 from hardener.proof.evidence import attacks, campaign, relay, report, site
 from hardener.proof.evidence.attack import NONE
 from hardener.proof.evidence.attacks import ATTACKS
@@ -271,7 +272,7 @@ def test_the_hash_of_a_site_is_what_the_documentation_works_out(tmp_path: Path) 
         r"find \. -type f ! -name '\*\.map' .*sha256sum \| sha256sum", DOCS.read_text(encoding="utf-8")
     )
     done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split()[0] == campaign.digest(tmp_path)
+    assert done.stdout.split()[0] == site_digest(tmp_path)
 
 
 @pytest.fixture
