@@ -81,7 +81,7 @@ const bare = (jid: string | null) => (jid ?? '').split('/')[0];
 const domain = (jid: string | null) => bare(jid).replace(/^[^@]*@/, '');
 
 const child = (parent: Element, name: string, namespace: string): Element | undefined =>
-    Array.from(parent.children).filter(one => one.localName === name && one.namespaceURI === namespace)
+    Array.from(parent.children).filter(element => element.localName === name && element.namespaceURI === namespace)
         .pop();
 
 /**
@@ -146,12 +146,12 @@ function bareOf(element: Element): Element {
  * @returns {void}
  */
 function flatten(element: Element, depth: number): void {
-    for (const one of Array.from(element.children)) {
+    for (const inner of Array.from(element.children)) {
         // Nothing below a child of a presence bears a name that means something as a child of a presence.
-        if (depth > 0 && ![ 'flip_device', 'item', 'status', 'x' ].includes(one.localName)) {
-            flatten(one, depth - 1);
+        if (depth > 0 && ![ 'flip_device', 'item', 'status', 'x' ].includes(inner.localName)) {
+            flatten(inner, depth - 1);
         } else {
-            one.remove();
+            inner.remove();
         }
     }
 }
@@ -166,19 +166,19 @@ function flatten(element: Element, depth: number): void {
 function serversOwn(stanza: Element): Element | undefined {
     const own = child(stanza, 'x', MUC_USER);
 
-    for (const one of Array.from(stanza.children)) {
-        if (one !== own && one.namespaceURI === MUC_USER) {
-            one.remove();
+    for (const element of Array.from(stanza.children)) {
+        if (element !== own && element.namespaceURI === MUC_USER) {
+            element.remove();
         }
     }
-    for (const one of Array.from(own?.children ?? [])) {
-        const known = one.namespaceURI === MUC_USER ? SERVERS.get(one.localName) : undefined;
+    for (const element of Array.from(own?.children ?? [])) {
+        const known = element.namespaceURI === MUC_USER ? SERVERS.get(element.localName) : undefined;
 
-        if (!known || (one.localName === 'item' && one !== own?.getElementsByTagNameNS(MUC_USER, 'item')[0])) {
-            one.remove();
+        if (!known || (element.localName === 'item' && element !== own?.getElementsByTagNameNS(MUC_USER, 'item')[0])) {
+            element.remove();
             continue;
         }
-        for (const inner of Array.from(one.children)) {
+        for (const inner of Array.from(element.children)) {
             known.includes(inner.localName) && inner.namespaceURI === MUC_USER ? flatten(inner, 0) : inner.remove();
         }
     }
@@ -251,12 +251,12 @@ function cleanPresence(presence: Element, { isService, room }: ISender, xmpp: XM
     const isFocus = Boolean(jid) && xmpp.moderator.isFocusJid(jid);
     const isHidden = Boolean(jid) && domain(jid) === room.options.hiddenDomain;
     const has = (code: string) => Array.from(own?.children ?? [])
-        .some(one => one.localName === 'status' && one.getAttribute('code') === code);
+        .some(element => element.localName === 'status' && element.getAttribute('code') === code);
 
-    for (const one of Array.from(presence.children)) {
-        const name = one.localName;
+    for (const element of Array.from(presence.children)) {
+        const name = element.localName;
 
-        if (one === own) {
+        if (element === own) {
             continue;
         }
         if (OF_NOBODY.has(name)
@@ -264,10 +264,10 @@ function cleanPresence(presence: Element, { isService, room }: ISender, xmpp: XM
                 || (OF_SERVICES.has(name) && !isFocus && !isHidden)
                 || (name === 'permissions' && !(has('110') && from === room.myroomjid))
                 || (name === 'flip_device' && !has('307'))) {
-            one.remove();
+            element.remove();
         } else {
-            flatten(one, DEPTH.get(name) ?? 0);
-            name === 'SourceInfo' && cleanSources(one, from?.slice(bare(from).length + 1) ?? '');
+            flatten(element, DEPTH.get(name) ?? 0);
+            name === 'SourceInfo' && cleanSources(element, from?.slice(bare(from).length + 1) ?? '');
         }
     }
 }
@@ -288,8 +288,8 @@ function cleanMessage(message: Element, { isKnown, isService }: ISender, xmpp: X
     const seen = new Set<string>();
 
     serversOwn(message);
-    for (const one of Array.from(message.children).reverse()) {
-        const { localName: name, namespaceURI: namespace } = one;
+    for (const element of Array.from(message.children).reverse()) {
+        const { localName: name, namespaceURI: namespace } = element;
 
         // Of several that count once, what the server has appended is last.
         if ((NAMESPACES.has(name) && (namespace !== NAMESPACES.get(name) || seen.has(name)))
@@ -298,15 +298,15 @@ function cleanMessage(message: Element, { isKnown, isService }: ISender, xmpp: X
                 || ((name === 'services' || name === 'query') && !isServer)
                 || (name === 'settings-error' && !isService)
                 || ((name === 'display-name' || name === 'addresses') && isKnown)) {
-            one.remove();
+            element.remove();
             continue;
         }
         seen.add(name);
         if (name === 'error' && !isService) { // the condition is enough; the text would be shown
-            child(one, 'text', 'urn:ietf:params:xml:ns:xmpp-stanzas')?.remove();
-            one.querySelectorAll(':scope>text').forEach(text => text.remove());
+            child(element, 'text', 'urn:ietf:params:xml:ns:xmpp-stanzas')?.remove();
+            element.querySelectorAll(':scope>text').forEach(text => text.remove());
         }
-        for (const inner of name === 'addresses' ? Array.from(one.children) : []) {
+        for (const inner of name === 'addresses' ? Array.from(element.children) : []) {
             flatten(inner, 0);
         }
     }
@@ -322,7 +322,7 @@ function cleanMessage(message: Element, { isKnown, isService }: ISender, xmpp: X
 function cleanIq(iq: Element, { isFocus, isKnown, isService, room }: ISender): void {
     const [ first, ...more ] = Array.from(iq.children);
 
-    more.forEach(one => one.remove());
+    more.forEach(element => element.remove());
     if (!first) {
         return;
     }

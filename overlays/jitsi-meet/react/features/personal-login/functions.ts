@@ -234,11 +234,11 @@ export function withoutToken(address?: URL): URL {
 export function toLoginId(userName: string, state: IReduxState): string | undefined {
     const domain = getLoginDomain(state);
     const { userDomains } = getConfig(state);
-    const known = [ domain, ...Array.isArray(userDomains) ? userDomains : [] ].map(one => String(one).toLowerCase());
+    const known = [ domain, ...Array.isArray(userDomains) ? userDomains : [] ].map(item => String(item).toLowerCase());
     const name = normalizeUserName(userName);
     const at = name.lastIndexOf('@');
     const node = (at > 0 && known.includes(name.slice(at + 1).toLowerCase()) ? name.slice(0, at) : name)
-        .replace(ESCAPED, one => `\\${one.charCodeAt(0).toString(16)}`);
+        .replace(ESCAPED, sign => `\\${sign.charCodeAt(0).toString(16)}`);
 
     return isAllowed(node) ? `${node}@${domain}` : undefined;
 }

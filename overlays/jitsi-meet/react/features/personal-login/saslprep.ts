@@ -55,7 +55,7 @@ const leftToRight = new RegExp(`[${inside(LEFT_TO_RIGHT)}]`, 'u');
  */
 function normalize(text: string): string {
     return text
-        .replace(uncorrected, one => UNCORRECTED[one])
+        .replace(uncorrected, sign => UNCORRECTED[sign])
         .replace(assigned, known => known.normalize('NFKC'));
 }
 

@@ -112,7 +112,7 @@ const LoginForm = ({ busy, buttonClass, message, noticed, onSubmit, problem, use
         }
     }, [ busy, onSubmit ]);
 
-    const toggle = useCallback(() => setShown(one => !one), []);
+    const toggle = useCallback(() => setShown(visible => !visible), []);
 
     return (
         <form
