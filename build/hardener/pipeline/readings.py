@@ -1,4 +1,4 @@
-"""What the files of a site name, read in parallel; a file that was read before is not read again.
+"""Read in parallel what the files of a site name; a file that was read before is not read again.
 
 Reading takes seconds, mostly for the few scripts and source maps of megabytes, of which an edit changes one or two.
 The results are kept by the SHA-256 of name and content, for one set of rules: our own code, the libraries that it
