@@ -79,12 +79,19 @@ class Applied:
 
 
 def apply(
-    component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,), *, upstream: str = ""
+    component: str,
+    mirror: Path,
+    base: str,
+    folder: Path,
+    tree_names: tuple[str, ...] = (PIN,),
+    *,
+    upstream: str = "",
+    hint: str = "hardener check",
 ) -> Applied:
     """Apply the series in ``folder`` to the commit ``base``; a folder that does not exist is an empty series.
 
     ``tree_names`` are the names under which ``remove.list`` knows this tree. ``upstream`` is upstream's commit below
-    ``base``, where that is one of ours: only upstream's commits are named as causes. Raises PatchError
+    ``base``, where that is one of ours: only upstream's commits are named as causes. Raises PatchError (with ``hint``)
     that names all patches that do not fit, or that are no valid patches; ConfigError for a malformed or stale list.
     """
     applied = try_apply(component, mirror, base, folder, tree_names, upstream=upstream)
@@ -92,7 +99,7 @@ def apply(
     if bad:
         raise PatchError(
             f"{component}: {len(bad)} of {len(applied.results)} patches do not fit {base[:12]}",
-            hint="edit the patch, or find what upstream changed: hardener check --tree pin",
+            hint=hint,
             details=tuple(bad),
         )
     return applied

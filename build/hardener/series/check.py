@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.config import PIN
-from hardener.errors import ConfigError, HardenerError
+from hardener.errors import ConfigError, HardenerError, OverlayError, PatchError
 from hardener.series.apply import Applied, apply
 from hardener.series.extras import layers_of
 from hardener.series.lint import Finding, Linted, Measure, lint
 from hardener.series.lists import read_removals
 from hardener.series.overlay import Laid, lay
-from hardener.series.source import Layered, components_at, fetch_pinned, refuse_clashes, report_offsets
+from hardener.series.source import Layered, components_at, fetch_pinned, refuse_clashes, remedy, report_offsets
 from hardener.series.table import catalogue
 
 if TYPE_CHECKING:
@@ -122,7 +122,8 @@ class _Fit:
         is_patch = bool(colon) and name.endswith(".patch") and "/" not in name
         where = f"patches/{self.component.name}/{name}" if is_patch else self.component.name
         where = f"{self.layer.name}/{where}" if self.layer.name else where
-        fix = self.layer.command("edit", self.component.name) if is_patch and self.tree == PIN else error.hint
+        misfit = is_patch or (self.tree != PIN and isinstance(error, PatchError | OverlayError))
+        fix = remedy(self.component, self.layer, self.tree) if misfit else error.hint
         return Finding(where, "fit", rest if is_patch else text, fix, error.exit_code)
 
 

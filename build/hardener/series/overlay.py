@@ -180,7 +180,9 @@ def lay(
     ]
     if problems:
         raise OverlayError(
-            f"{component}: {len(problems)} overlay(s) do not fit", hint=f"see {folder / NAME}", details=tuple(problems)
+            f"{component}: {len(problems)} overlay(s) do not fit",
+            hint=f"see {folder / NAME}; 'hardener lift' offers a three-way merge of upstream's change",
+            details=tuple(problems),
         )
     committer = Identity("hardener", "hardener@hardener.invalid", f"{repository.committed(base)} +0000")
     message = "Overlays\n\n" + "".join(f"{file.path}: {file.reason}\n" for file in overlays.files)

@@ -90,7 +90,8 @@ def source(
         refuse_clashes(layer, layers, names)
         patches = project.root / "no patches" if unpatched else layer.patches
         with ui.step("patch", component.name) as line:
-            applied = apply(component.name, mirror, base, patches, names, upstream=component.commit)
+            hint = remedy(component, layer, tree)
+            applied = apply(component.name, mirror, base, patches, names, upstream=component.commit, hint=hint)
             offsets = sum(bool(result.offsets) for result in applied.results)
             line.say(
                 f"{layer}{len(applied.results)} patches, {len(applied.removed)} files removed"
@@ -104,6 +105,13 @@ def source(
         layers.append(Layered(layer, applied, laid))
         base = laid.commit
     return Source(tuple(layers))
+
+
+def remedy(component: Component, layer: Layer, tree: str) -> str:
+    """Return how a person starts where patches or overlays of a layer do not fit a tree."""
+    if tree == PIN:
+        return layer.command("edit", component.name)
+    return f"find upstream's commit: hardener drift {tree}; carry it over: hardener lift --to {tree}"
 
 
 def ground(project: Project, component: Component, layer: Layer, mirror: Path, ui: UI) -> str:

@@ -305,6 +305,7 @@ ROWS = [
     Row("left over by a merge tool", write("patches/fake/a.patch.orig", b"x"), "series", "a.patch.orig: does not belong here", "mv ", code=3),
     Row("stale removal", write("patches/fake/remove.list", "never/ # never was\n"), "fit", "never/ matches nothing", "remove the line", code=3),
     Row("upstream changed under an overlay", upstream_changed, "fit", "upstream changed it: its blob is", "see "),
+    Row("patch that does not fit another tree", lambda bench: bench.sub("upstream.toml", (f'fake = "{bench.pin}"', f'fake = "{bench.upstream.commit({"src/app.js": lines(l9="theirs")})}"')), "fit", "conflict hunk at src/app.js:6", "carry it over: hardener lift --to next", verb=("check", "--tree", "next")),
     Row("table of the README", write("patches/README.md", "# Patches\n"), "table", "its table is not what the patches say", "hardener check --fix", code=3),
     Row("dirty work tree", opened(lambda bench: write_files(bench.tree, {"src/app.js": b"x\n"})), ERROR, "1 file(s) with changes that are in no commit", "git add -A && git commit --amend", verb=("regen", "fake")),
     Row("new file that nobody added", opened(lambda bench: write_files(bench.tree, {"src/new.js": b"x\n"})), ERROR, "1 file(s) with changes that are in no commit", "git add -A", verb=("regen", "fake")),

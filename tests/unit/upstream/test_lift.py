@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +17,7 @@ from hardener.cli import main
 from hardener.series.apply import Status, apply
 from support.fakes import FakeUpstream, lines
 from support.fakes import git as bare
-from support.lifting import OURS, OWN, TAKEN, THEIRS, World
+from support.lifting import OURS, OWN, README2, TAKEN, THEIRS, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,7 +124,17 @@ class TestStops:
         assert "--confirm README.md" in said
         assert "static/old.html: gone" in said
         diff = (world.tree().parent / "upstream-changes/site/README.md.diff").read_text("utf-8")
+        assert "--- a/README.md\n+++ b/README.md\n" in diff
         assert "+# Fake Meet 2" in diff
+
+    def test_upstreams_change_is_merged_into_an_overlay_by_the_command_of_the_hint(self, world, lift):
+        """As printed: both changes of the line are there, between markers of git."""
+        said = to_lists(world, lift)
+        command = "git merge-file " + said.partition("git merge-file ")[2].partition(";")[0]
+        assert subprocess.run(shlex.split(command), check=False).returncode == 1
+        merged = (world.root / "overlays/site/README.md").read_bytes()
+        assert merged.startswith(b"<<<<<<< ")
+        assert all(text in merged for text in (OWN, README2))
 
     def test_removed_upstream_is_target_gone(self, world, lift):
         """A patch whose file upstream removed names the commit that did, and waits for a decision by git."""
@@ -193,6 +205,8 @@ class TestResult:
         assert [body.splitlines()[-1] for body in bodies] == ["Lift: routine", "Lift: by-hand", "Lift: dropped"]
         assert f"upstream {world.culprit[:12]}" in bodies[1]
         assert f"upstream {world.taker[:12]}" in bodies[2]
+        for settled in ("README.md: changed, confirmed", "static/old.html: gone, dropped"):
+            assert re.search(rf"\nsite {settled}\n    upstream [0-9a-f]{{12}} Tidy up\n", bodies[1])
         assert world.git("status", "--porcelain") == ""
 
     def test_patches_follow_with_their_headers(self, world, lift):

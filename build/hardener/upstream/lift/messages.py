@@ -95,6 +95,12 @@ def message(project: Project, before: Project, state: State, group: str) -> str:
                 body += _line(name, outcome)
     edited = [path for path in state.groups[group] if not path.endswith((".patch", "/series")) and "/" in path]
     body += ["", *edited] if edited else []
+    if group == "by-hand":
+        for name, entry in state.decided.items():
+            body += [
+                f"{name}: {entry['kind']}, {entry['how']}",
+                *(f"    upstream {cause}" for cause in entry["causes"]),
+            ]
     if group == "routine":
         body += state.refreshed
     return "\n".join(

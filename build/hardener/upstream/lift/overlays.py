@@ -7,12 +7,14 @@ ours is) and ``--drop`` (the entry goes). An unchanged file needs no decision.
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hardener.config import PIN
 from hardener.series import overlay
 from hardener.series.lists import REMOVALS, Removal, read_removals
+from hardener.system import disk
 from hardener.upstream.lift import tomledit
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 class Finding:
     """One entry that the new tree does not agree with.
 
-    ``kind`` is what happened, ``settle`` what a person can do, ``diff`` upstream's own change to the file.
+    ``kind`` is what happened, ``settle`` what a person can do, ``diff`` upstream's own change to the file between its
+    contents ``old`` and ``new``.
     """
 
     component: str
@@ -39,6 +42,8 @@ class Finding:
     settle: str
     causes: tuple[str, ...] = ()
     diff: bytes = b""
+    old: bytes = b""
+    new: bytes = b""
 
     def __str__(self) -> str:
         """Return lines for a person."""
@@ -49,8 +54,11 @@ class Finding:
 class Lists:
     """The entries of one component, compared with its old and its new tree."""
 
-    def __init__(self, project: Project, component: Component, repository: Repository, between: Between) -> None:
+    def __init__(
+        self, project: Project, component: Component, repository: Repository, between: Between, changes: Path
+    ) -> None:
         self.project = project
+        self.changes = changes
         self.component = component
         self.repository = repository
         self.between = between
@@ -204,9 +212,20 @@ class Lists:
     def _changed(self, file: OverlayFile, theirs: str, mine: str) -> Finding:
         before = self.old[file.path].blob if file.path in self.old else file.replaces[0]
         text = f"upstream changed it: {before[:12]} -> {theirs[:12]}"
-        settle = f"carry over what matters into {mine}; then: --confirm {file.path}"
+        sides = " ".join(
+            shlex.quote(f"{self.changes / self.component.name / file.path}.{side}") for side in ("old", "new")
+        )
+        ours = shlex.quote(str(self.overlays / file.path))
+        settle = f"merge it into {mine}: git merge-file {ours} {sides}; then: --confirm {file.path}"
         diff = self.repository.git("diff", "--no-ext-diff", before, theirs).stdout
-        return replace(self._finding(file.path, "changed", text, settle), diff=diff)
+        for side, blob in ((b"a/", before), (b"b/", theirs)):  # git knows no path of a blob
+            diff = diff.replace(side + blob.encode(), side + file.path.encode())
+        return replace(
+            self._finding(file.path, "changed", text, settle),
+            diff=diff,
+            old=self.repository.blob(before),
+            new=self.repository.blob(theirs),
+        )
 
     def _merged(self, file: OverlayFile, now: Mapping[str, Entry], mine: str) -> Finding | None:
         try:
@@ -265,9 +284,8 @@ def names(project: Project, component: Component) -> set[str]:
 
 
 def write_diffs(folder: Path, findings: list[Finding]) -> None:
-    """Put upstream's change of each file into the lift's folder, for the person who carries it over."""
+    """Put upstream's change of each file, and both its sides, into the lift's folder, for the person who merges it."""
     for finding in findings:
-        if finding.diff:
-            file = folder / finding.component / (finding.path + ".diff")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(finding.diff)
+        for ending, content in (("diff", finding.diff), ("old", finding.old), ("new", finding.new)):
+            if finding.diff:
+                disk.write(folder / finding.component / f"{finding.path}.{ending}", content)

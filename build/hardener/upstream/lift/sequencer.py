@@ -234,17 +234,24 @@ class Course:
                 self.state.goal.apply(component),
                 self._repository(component),
                 self._between(component),
+                self.folder / "upstream-changes",
             )
             if first:
                 untouched = not snapshot.edited(self.project, self.folder / "before", component.name)
                 self.state.refreshed += [f"{component.name} {change}" for change in lists.refresh()]
                 changed = snapshot.edited(self.project, self.folder / "before", component.name) if untouched else []
                 self.state.routine |= {name: snapshot.digest(self.project, name) for name in changed}
-            settled |= {path for path in self.options.confirm if lists.confirm(path)}
-            settled |= {name for name in self.options.drop if lists.drop(name)}
+            tip = self.state.tip(component.name)
+            self.state.note(component.name, lists.findings(tip))
+            self.state.save()  # before the decisions are written, which a finding is not there after
+            confirmed = {path for path in self.options.confirm if lists.confirm(path)}
+            dropped = {name for name in self.options.drop if lists.drop(name)}
+            settled |= confirmed | dropped
             # The same command again, after a kill, finds what it dropped gone.
             settled |= set(self.options.drop) & overlays.names(self.before, component)
-            found += lists.findings(self.state.tip(component.name))
+            open_findings = lists.findings(tip)
+            self.state.settle(component.name, open_findings, confirmed, dropped)
+            found += open_findings
         self.state.phase = "lists"
         self.state.save()
         if unknown := sorted(set(self.options.confirm) - settled):

@@ -14,11 +14,13 @@ from hardener.system import disk
 from hardener.upstream.target import Goal, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from hardener.config import Project
+    from hardener.upstream.lift.overlays import Finding
 
-SCHEMA = 1
+SCHEMA = 2
 # Patches that differ from the reviewed ones in nothing but place and surroundings.
 ROUTINE = ("clean", "offset", "context", "moved")
 
@@ -50,7 +52,8 @@ class State:
 
     ``head`` is the project's commit at its start (empty: no git), ``stop`` the patch that waits for a person, ``phase``
     series, lists or commit. ``refreshed`` says what was changed in lists without a person, ``routine`` which files that
-    left (path -> digest); ``groups`` are the files of each commit to make.
+    left (path -> digest); ``groups`` are the files of each commit to make; ``decided`` are the findings about lists, by
+    component and path, with how each was settled.
     """
 
     path: Path
@@ -67,11 +70,26 @@ class State:
     refreshed: list[str] = field(default_factory=list)
     routine: dict[str, str] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    decided: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def tip(self, component: str) -> str:
         """Return the new series of a component as far as it is lifted: a commit."""
         done = self.done.get(component, [])
         return done[-1].commit if done else self.goal.target(component).commit
+
+    def note(self, component: str, findings: Iterable[Finding]) -> None:
+        """Keep the findings about the lists of a component."""
+        for finding in findings:
+            entry = {"kind": finding.kind, "causes": list(finding.causes), "how": ""}
+            self.decided.setdefault(f"{component} {finding.path}", entry)
+
+    def settle(self, component: str, findings: Iterable[Finding], confirmed: set[str], dropped: set[str]) -> None:
+        """Keep how the findings were settled that a component has no more."""
+        still = {finding.path for finding in findings}
+        for name, entry in self.decided.items():
+            owner, path = name.split(" ", 1)
+            if owner == component and path not in still and not entry["how"]:
+                entry["how"] = "confirmed" if path in confirmed else "dropped" if path in dropped else "edited"
 
     def save(self) -> None:
         """Write the file; a killed run leaves the state before or after."""
@@ -109,6 +127,6 @@ def load(project: Project) -> State:
         },
         **{
             key: value[key]
-            for key in ("wanted given head today make_commits stop drop phase refreshed routine groups".split())
+            for key in ("wanted given head today make_commits stop drop phase refreshed routine groups decided".split())
         },
     )
