@@ -99,7 +99,7 @@ def base(folder: Path, docker: bool = False, templates: dict[str, bytes] | None 
             "config": {"Entrypoint": ["/init"], "Labels": {"org.opencontainers.image.title": "Jitsi Meet"}},
             "rootfs": {
                 "type": "layers",
-                "diff_ids": [f"sha256:{hashlib.sha256(gzip.decompress(layer)).hexdigest()}" for layer in layers],
+                "diff_ids": [f"sha256:{hashlib.sha256(gzip.decompress(content)).hexdigest()}" for content in layers],
             },
             "history": [{"created_by": "upstream"}],
         }
