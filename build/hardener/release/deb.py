@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MAGIC = b"!<arch>\n"
 _VERSION = b"2.0\n"
 _BLOCK = 1024  # Installed-Size counts blocks of this size
+# Half of a site is compressed copies already: level 6 takes twice as long for four per cent less.
+_LEVEL = 2
 
 
 def build(
@@ -94,7 +96,7 @@ def _size(files: Mapping[str, bytes]) -> int:
 
 
 def _compressed(content: bytes) -> bytes:
-    return lzma.compress(content, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, preset=6)
+    return lzma.compress(content, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, preset=_LEVEL)
 
 
 def _ar(members: Mapping[str, bytes], mtime: int) -> bytes:
