@@ -29,7 +29,14 @@ TOGETHER = {
     ),
 }  # fmt: skip
 # What takes longest begins first. Unit tests come last: they fill the gaps, and some of them read the trees of a build.
-LONGEST_FIRST = ("tests/e2e/test_stack.py", "tests/pipeline", "tests/evidence", "tests/e2e", "tests/attack")
+LONGEST_FIRST = (
+    "tests/e2e/test_stack.py",
+    "tests/system",
+    "tests/pipeline",
+    "tests/evidence",
+    "tests/e2e",
+    "tests/attack",
+)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
