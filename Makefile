@@ -3,6 +3,12 @@ NOX = .venv/bin/nox --no-error-on-missing-interpreters -s
 PYTHON = python3
 UV_VERSION = 0.13.9
 
+# In these locales, Python does not start from a path with letters beyond ASCII (site.py reads the path as ASCII).
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+export LC_ALL := C.UTF-8
+$(info LC_ALL is C.UTF-8 for this run: with C or POSIX, Python does not start from a path with letters beyond ASCII)
+endif
+
 .PHONY: help setup build check check-fast demo test lint e2e serve stack bench baseline doctor clean
 
 help: ## show this list

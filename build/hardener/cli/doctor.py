@@ -87,7 +87,7 @@ def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def examine(project: Project, *, online: bool) -> tuple[Finding, ...]:
     """Look at everything that a build and the tests need; ``online`` also asks the hosts that a build fetches from."""
     findings = [_git(), _program("make", "build", "apt-get install make"), _node(project), _space(project)]
-    findings.append(_locale())
+    findings.append(_locale(project))
     findings += [_program("nginx", "page tests", "apt-get install nginx-light", optional=True)]
     findings += [_program("chromium", "page tests", "apt-get install chromium", optional=True)]
     findings += [_program("ssh-keygen", "sign and verify", "apt-get install openssh-client", optional=True)]
@@ -139,11 +139,14 @@ def _space(project: Project) -> Finding:
     return Finding("disk space", "ok", text)
 
 
-def _locale() -> Finding:
+def _locale(project: Project) -> Finding:
     encoding = sys.getfilesystemencoding()
     if encoding != "utf-8":
         return Finding("locale", "missing", f"file names are read as {encoding}", "export LC_ALL=C.UTF-8")
-    return Finding("locale", "ok", encoding)
+    # site.py reads the path of this project, in a .pth file, before any code of ours runs.
+    path = os.fspath(project.root.resolve())
+    where = "" if path.isascii() else f"; Python does not start from {path} with LC_ALL=C: use C.UTF-8"
+    return Finding("locale", "ok", encoding + where)
 
 
 def _source(component: Component, named: str) -> Finding:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 from collections import namedtuple
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import requests
@@ -17,9 +20,6 @@ from hardener.git.fetch import mirror_of
 from hardener.git.repository import Repository
 from hardener.system import node
 from hardener.system.process import Completed
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 (as shutil.disk_usage's)
 
@@ -105,6 +105,23 @@ def test_an_upstream_out_of_reach_is_missing_unless_the_cache_has_the_pin(
     monkeypatch.setattr(Repository, "commit", lambda _, name: kept.get(name))
     finding = found(project, "source of site", online=True)
     assert (finding.state, finding.text) == ("ok", "aaaaaaaaaaaa is in the cache")
+
+
+def test_a_path_beyond_ascii_is_named_with_the_locale_in_which_python_does_not_start(
+    project: Project, tmp_path: Path
+) -> None:
+    assert found(project, "locale").text == "utf-8"
+    text = found(replace(project, root=tmp_path / "prüfen"), "locale").text
+    assert f"Python does not start from {tmp_path}/prüfen with LC_ALL=C" in text
+
+
+@pytest.mark.parametrize(("given", "kept"), [("C", "C.UTF-8"), ("POSIX", "C.UTF-8"), ("de_DE.UTF-8", "de_DE.UTF-8")])
+def test_make_leaves_the_locales_in_which_python_does_not_start(given: str, kept: str) -> None:
+    makefile = Path(__file__).parents[3] / "Makefile"
+    argv = ["make", "--silent", "-f", makefile, "--eval", "show: ; @echo $$LC_ALL", "show"]
+    done = subprocess.run(argv, env=os.environ | {"LC_ALL": given}, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == kept
+    assert ("Python does not start" in done.stdout) is (given != kept)
 
 
 def test_a_locale_without_utf_8_is_missing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
