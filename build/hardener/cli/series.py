@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.cli.options import project_of, sources_of, tree_of
 from hardener.config import PIN
 from hardener.errors import PatchError, UsageError
+from hardener.series import header
 from hardener.series.check import check
 from hardener.series.edit import EDIT, EditTree, edit
 from hardener.series.explain import explain
@@ -153,6 +154,9 @@ def _tell_regenerated(planned: Plan, ui: UI) -> None:
         text = f"{name} has no commit any more; the file and its line of the series are gone"
         again = f"git -C {planned.tree.path} am --3way --keep-cr --keep-non-patch {planned.tree.dropped(name)}"
         ui.problem(text, f"if that was not wanted: {again}, then: {planned.tree.regen}", word="DROPPED")
+    for name in done.unfilled:
+        text = f"{planned.folder / name} has lines that begin with {header.TO_FILL_IN}"
+        ui.problem(text, "write each of them: patches/README.md#header has the values", word="to fill in")
     if done.reordered:
         ui.note("the order has changed")
 

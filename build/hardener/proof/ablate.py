@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hardener.config import Project
+    from hardener.series.extras import Layer
 
 # The browser tests read here which archive is 'hardened' (tests/e2e/conftest.py).
 VARIABLE = "HARDENER_ARCHIVE"
@@ -51,23 +52,29 @@ def ablate(project: Project, only: tuple[str, ...], ui: UI) -> tuple[Ablation, .
     Raises UsageError for a name that is no patch.
     """
     found = [
-        path
+        (path, layer)
         for component in project.components
         for layer in layers_of(project, component)
         for path in read_series(layer.patches)
     ]
-    unknown = sorted(set(only) - {path.name for path in found})
+    unknown = sorted(set(only) - {path.name for path, _ in found})
     if unknown:
         raise UsageError(f"no series has {', '.join(unknown)}", hint="name the patch files as they are in the series")
     results = []
-    for path in found:
-        if not only or path.name in only:
+    for path, layer in found:
+        if path.name in only or (not only and _wants_test(path, layer)):
             with ui.step("ablate", path.parent.name) as line:
                 line.tell(path.name)
                 result = _without(project, path)
                 line.say(f"{path.name}: {result.verdict}")
             results.append(result)
     return tuple(results)
+
+
+def _wants_test(path: Path, layer: Layer) -> bool:
+    """Return whether a patch names a test, or has to: an operator's change of configuration need not."""
+    patch = patches.read(path)
+    return "Evidence" in (*patch.fields, *header.required(patch, layer))
 
 
 def _without(project: Project, path: Path) -> Ablation:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from hardener.series.extras import Layer
     from hardener.series.patch import Patch
 
 REASONS = ("upstreamable", "local-policy", "build")
@@ -48,6 +49,9 @@ GRAMMAR: Mapping[str, tuple[str, str]] = {
 }
 REQUIRED = ("Reason", "Forwarded", "Upstream-Status", "Base", "Evidence", "Last-Update")
 SUBJECT_LENGTH = 72
+TO_FILL_IN = "TODO:"
+# Files that hold settings and no code: an operator's change to them needs no test (Evidence).
+CONFIGURATION = frozenset({"config.js", "interface_config.js"})
 MALFORMED = "\0"
 _LINE = re.compile(r"([A-Z][\w-]*):(?:[ \t]+(.*))?$")
 
@@ -119,22 +123,41 @@ def folder_of_test(root: Path, evidence: str) -> Path:
     return next((folder for folder in (root, *root.parents) if (folder / name).is_file()), root)
 
 
-def problems(patch: Patch, earlier: Mapping[str, int], place: int, today: dt.date) -> Iterator[str]:
-    """Yield everything that is wrong with a patch's header, one sentence each.
+def required(patch: Patch, layer: Layer) -> tuple[str, ...]:
+    """Return the fields that a patch needs: an operator's change of configuration needs no Evidence."""
+    paths = {path for touch in patch.touches for path in (touch.old, touch.new) if path}
+    optional = {"Evidence"} if layer.name and paths <= CONFIGURATION else set()
+    return tuple(name for name in REQUIRED if name not in optional)
+
+
+def with_skeleton(patch: Patch, layer: Layer) -> Patch:
+    """Return the patch with a line for each required field that its message lacks, which says what to fill in."""
+    parts = body(patch.description)
+    if not parts.prose:
+        parts = Body(f"{TO_FILL_IN} what upstream does, why that is a problem, and what the patch does", parts.block)
+    there = {meant(line.partition(":")[0]) for line in parts.block} | {"Last-Update"}  # regen's own
+    for name in required(patch, layer):
+        if name not in there:
+            parts = parts.with_field(name, f"{TO_FILL_IN} {GRAMMAR[name][1]}")
+    return replace(patch, description=str(parts))
+
+
+def problems(patch: Patch, layer: Layer, earlier: Mapping[str, int], place: int, today: dt.date) -> Iterator[str]:
+    """Yield everything that is wrong with the header of a layer's patch, one sentence each.
 
     ``earlier`` is the series (file name -> place), ``place`` that of this patch, from 0; a Last-Update after ``today``
     is refused.
     """
     yield from _subject(patch.subject)
     parts = body(patch.description)
-    if not parts.prose:
+    if not parts.prose or parts.prose.startswith(TO_FILL_IN):
         yield "no description: say what upstream does, why that is a problem, and what the patch does"
     fields: dict[str, str] = {}
     yield from _block(parts.block, fields)
     for line in parts.prose.split("\n"):
         if (match := _LINE.match(line)) and match[1] in GRAMMAR:
             yield f"{match[1]} is in the text; fields are in one block at the end"
-    for name in REQUIRED:
+    for name in required(patch, layer):
         if name not in fields:
             yield f"{name} is missing ({GRAMMAR[name][1]})"
     fields = {name: value for name, value in fields.items() if value != MALFORMED}
@@ -171,6 +194,8 @@ def _value(name: str, value: str) -> Iterator[str]:
     pattern, allowed = GRAMMAR[name]
     if not value:
         yield f"{name} is empty: leave the field out, or write {allowed}"
+    elif value.startswith(TO_FILL_IN):
+        yield f"{name} is not filled in yet: write {allowed}"
     elif not re.fullmatch(pattern, value):
         words = {"Reason": REASONS, "Upstream-Status": tuple(STATUSES), "Forwarded": ("no", "not-needed")}.get(name, ())
         first = value.split(maxsplit=1)[0]

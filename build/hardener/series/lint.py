@@ -149,7 +149,7 @@ class _Judge:
 
     def header(self, patch: Patch, places: Mapping[str, int], today: dt.date) -> None:
         """Check the header standard."""
-        for problem in header.problems(patch, places, places[patch.name], today):
+        for problem in header.problems(patch, self.layer, places, places[patch.name], today):
             self.find(patch.name, "header", problem, f"correct the file (or: {self.command('edit')})")
         base = patch.fields.get("Base", "")
         if re.fullmatch(r"[0-9a-f]{40}", base) and base != self.component.commit:

@@ -47,6 +47,7 @@ class Regenerated:
     dropped: tuple[str, ...]
     kept: int
     reordered: bool
+    unfilled: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,11 @@ def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path
         if at_rest:
             series = [patches.read(path) for path in read_series(folder)]
             refuse_notes(folder, series)
-            new = _canonical(canon, component.commit, series)
+            undated = [patch for patch in series if "Last-Update" not in patch.fields]
+            series = [
+                _with_field(patch, "Last-Update", today.isoformat()) if patch in undated else patch for patch in series
+            ]
+            new = _canonical(canon, component.commit, layer, series)
             result, contents = _compare(component.name, "files", folder, new)
             return Plan(
                 result, tree, folder, tuple(new), {folder / name: content for name, content in contents.items()}
@@ -84,7 +89,7 @@ def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path
         _judge_tree(tree, base, fingerprint(folder))
         old = _readable(folder)
         refuse_notes(folder, old)
-        new = _canonical(canon, component.commit, _commits(tree, base, old))
+        new = _canonical(canon, component.commit, layer, _commits(tree, base, old))
         new = _dated(canon, new, old, today)
         _prove(scratch, base, new, tree)
     result, contents = _compare(component.name, "work tree", folder, new)
@@ -237,12 +242,12 @@ def _with_field(patch: Patch, name: str, value: str) -> Patch:
     return replace(patch, description=text, fields=patch.fields | {name: value})
 
 
-def _canonical(canon: Canon, pin: str, series: Sequence[Patch]) -> list[Patch]:
-    """Return the series in canonical form, with the pin as Base."""
+def _canonical(canon: Canon, pin: str, layer: Layer, series: Sequence[Patch]) -> list[Patch]:
+    """Return the series in canonical form, with the pin as Base and a line for each field that is missing."""
     new: list[Patch] = []
     problems: list[str] = []
     for original in series:
-        patch = _with_field(original, "Base", pin)
+        patch = header.with_skeleton(_with_field(original, "Base", pin), layer)
         required = requirements([*new, patch])[patch.name]
         try:
             patch = replace(patch, content=canon.patch(patch, required))
@@ -340,5 +345,6 @@ def _compare(component: str, source: str, folder: Path, new: Sequence[Patch]) ->
         dropped=tuple(name for name in listed if name not in names),
         kept=sum(name not in differing for name in names),
         reordered=[name for name in listed if name in names] != [name for name in names if name in listed],
+        unfilled=tuple(patch.name for patch in new if header.TO_FILL_IN in patch.description),
     )
     return result, differing

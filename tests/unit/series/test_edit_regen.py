@@ -16,7 +16,8 @@ import pytest
 
 from hardener.cli import main, series
 from hardener.git import leftovers
-from hardener.series import edit
+from hardener.series import edit, header, patch
+from hardener.series.extras import Layer
 from hardener.system import transaction
 from support.fakes import FakeUpstream, git, lines, standard, write_files, write_project, write_series
 
@@ -177,6 +178,26 @@ def test_a_new_commit_becomes_a_patch_named_after_its_subject_at_its_place(cycle
     assert f"Base: {cycle.upstream.head}" in text
     assert "Last-Update: 20" in text
     assert "Patch-Name" not in text
+
+
+def test_missing_fields_are_written_as_lines_to_fill_in(cycle: Cycle) -> None:
+    cycle.ok("edit", "fake")
+    cycle.change("static/old.html", b"<p>new</p>\n", "-m", "Renew the page", "-m", "Reason: local-policy")
+    _, answer, err = cycle.run("regen", "fake")
+    assert answer["components"][0]["unfilled"] == ["renew-the-page.patch"]
+    assert "to fill in" in err
+    text = (cycle.folder / "renew-the-page.patch").read_text()
+    todo = [line.partition(" TODO:")[0] for line in text.splitlines() if "TODO:" in line]
+    assert todo == ["TODO: what upstream does, why that is a problem, and what the patch does", "Forwarded:",
+                    "Upstream-Status:", "Evidence:"]  # fmt: skip
+    assert cycle.run("regen", "fake")[1]["components"][0]["written"] == []
+    found = {finding["text"] for finding in cycle.run("check")[1]["findings"]}
+    assert {text.split(":")[0] for text in found} >= {
+        "no description",
+        "Evidence is not filled in yet",
+        "Forwarded is not filled in yet",
+        "Upstream-Status is not filled in yet",
+    }
 
 
 def test_a_new_commit_may_say_the_name_of_its_file(cycle: Cycle) -> None:
@@ -466,6 +487,25 @@ def test_another_folder_of_the_same_name_gets_no_work_of_the_first(cycle: Cycle,
     assert list((other / "patches/fake").iterdir()) == []
     cycle.ok(*_words(answer["hint"]))
     assert (ministry / "patches/fake/add-theirs.patch").exists()
+
+
+@pytest.mark.parametrize(("path", "optional"), [("config.js", True), ("src/app.js", False)])
+def test_only_an_operators_change_of_configuration_needs_no_test(cycle: Cycle, path: str, optional: bool) -> None:
+    folder = cycle.root.parent / "ministry"
+    (folder / "patches/fake").mkdir(parents=True)
+    cycle.ok("edit", "fake", "--extra", str(folder))
+    tree = cycle.root / ".work/edit/fake.ministry"
+    write_files(tree, {path: b"var config = {};\n"})
+    cycle.git("add", "--all", at=tree)
+    fields = "Reason: local-policy\nForwarded: not-needed\nUpstream-Status: Inappropriate ours"
+    cycle.git("commit", "--quiet", "-m", f"Set ours\n\nWhy.\n\n{fields}", at=tree)
+    answer = cycle.ok("regen", "fake", "--extra", str(folder))
+    assert answer["components"][0]["unfilled"] == ([] if optional else ["set-ours.patch"])
+    findings = [finding["text"] for finding in cycle.run("check", "--extra", str(folder))[1]["findings"]]
+    assert findings == ([] if optional else [f"Evidence is not filled in yet: write {header.GRAMMAR['Evidence'][1]}"])
+    # The same patch in the project's own series needs one.
+    ours = Layer("", cycle.root, cycle.folder, cycle.folder)
+    assert "Evidence" in header.required(patch.read(folder / "patches/fake/set-ours.patch"), ours)
 
 
 def test_every_hint_about_the_operators_tree_names_its_folder(cycle: Cycle, ministry: Path) -> None:
