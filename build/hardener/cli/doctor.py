@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -70,7 +71,8 @@ def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         tree = edit.EditTree.at(unfinished[0])
         take = f"take over what matters from {', '.join(saved)}" if (saved := tree.saved()) else tree.regen
         raise UnfinishedError(
-            f"{tree.path} contains work that is in no series", hint=f"{take}, or throw it away: rm -r {tree.path}"
+            f"{tree.path} contains work that is in no series",
+            hint=f"{take}, or throw it away: rm -r {shlex.quote(os.fspath(tree.path))}",
         )
     if (project.work / "lift" / "state.json").exists():
         raise UnfinishedError(

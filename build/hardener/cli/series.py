@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,8 @@ def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         ui.note(f"{first} does not fit: solve it there, git add, git am --continue (or: git am --skip drops it)")
         for name in rest:
             ui.note(f"{name} waits for it")
-    ui.print(f"cd {edited.path} && git rebase -i hardener/base    # one commit a patch; Patch-Name: names its file")
+    place = shlex.quote(os.fspath(edited.path))
+    ui.print(f"cd {place} && git rebase -i hardener/base    # one commit a patch; Patch-Name: names its file")
     ui.print(f"then: {layer.command('regen', component.name)}")
     return asdict(edited) | {
         "path": os.fspath(edited.path),
@@ -152,7 +154,8 @@ def _tell_regenerated(planned: Plan, ui: UI) -> None:
             ui.note(f"{what}: {name}")
     for name in done.dropped:
         text = f"{name} has no commit any more; the file and its line of the series are gone"
-        again = f"git -C {planned.tree.path} am --3way --keep-cr --keep-non-patch {planned.tree.dropped(name)}"
+        kept = shlex.quote(os.fspath(planned.tree.dropped(name)))
+        again = f"{planned.tree.cd} && git am --3way --keep-cr --keep-non-patch {kept}"
         ui.problem(text, f"if that was not wanted: {again}, then: {planned.tree.regen}", word="DROPPED")
     for name in done.unfilled:
         text = f"{planned.folder / name} has lines that begin with {header.TO_FILL_IN}"

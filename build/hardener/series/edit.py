@@ -10,6 +10,7 @@ the work tree itself. ``hardener.json`` in its ``.git`` records what it was made
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,11 @@ class EditTree:
     def record(self) -> Path:
         """Return the file with the tree's :class:`State`."""
         return self.path / ".git" / "hardener.json"
+
+    @property
+    def cd(self) -> str:
+        """Return the command that changes into the tree, as it is typed."""
+        return f"cd {shlex.quote(os.fspath(self.path))}"
 
     @property
     def ground(self) -> str:
@@ -208,11 +214,11 @@ class EditTree:
     def refuse_unfinished(self) -> None:
         """Raise UnfinishedError for a half-finished rebase, uncommitted changes, or another branch."""
         if found := self.half_done():
-            raise UnfinishedError(f"{self.path}: {found[0]} is unfinished", hint=f"cd {self.path} && {found[1]}")
+            raise UnfinishedError(f"{self.path}: {found[0]} is unfinished", hint=f"{self.cd} && {found[1]}")
         if files := self.dirty():
             raise UnfinishedError(
                 f"{self.path}: {len(files)} file(s) with changes that are in no commit",
-                hint=f"cd {self.path} && git add -A && git commit --amend (or: git commit; or: git stash -u)",
+                hint=f"{self.cd} && git add -A && git commit --amend (or: git commit; or: git stash -u)",
                 details=tuple(files[:10]),
             )
         branch = self.git("symbolic-ref", "--quiet", "--short", "HEAD").text
@@ -224,7 +230,7 @@ class EditTree:
             )
             raise UnfinishedError(
                 f"{self.path}: HEAD is on {here}, the series is on {BRANCH!r}",
-                hint=f"cd {self.path} && {keep}git switch {BRANCH} (then, to take over what is only there: "
+                hint=f"{self.cd} && {keep}git switch {BRANCH} (then, to take over what is only there: "
                 f"git cherry-pick {BRANCH}..{kept})",
             )
 

@@ -7,7 +7,9 @@ series maintainable. One run reports all findings, each with the command that fi
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -124,12 +126,12 @@ class _Judge:
             if name in present:
                 yield name
             else:
-                fix = f"git checkout -- {folder / name} (or remove the line from {SERIES})"
+                fix = f"git checkout -- {_typed(folder / name)} (or remove the line from {SERIES})"
                 self.find(SERIES, "series", f"lists {name}, which does not exist", fix, code)
         for name in sorted(present - set(names) - {SERIES, REMOVALS, "README.md"}):
             patch = name.endswith(".patch")
-            away = f"mv {folder / name} {self.layer.root}"
-            fix = f"echo {name} >> {folder / SERIES} (or: {away})" if patch else away
+            away = f"mv {_typed(folder / name)} {_typed(self.layer.root)}"
+            fix = f"echo {name} >> {_typed(folder / SERIES)} (or: {away})" if patch else away
             self.find(name, "series", "is not in the series" if patch else "does not belong here", fix, code)
 
     def read(self, names: Sequence[str]) -> Iterator[Patch]:
@@ -138,7 +140,7 @@ class _Judge:
             path = self.layer.patches / name
             content = path.read_bytes()
             if b"\r\n" in content.partition(b"\n\n")[0] or content.partition(b"\n")[0].endswith(b"\r"):
-                fix = f"git config core.autocrlf false && git stash push -- {path} (the stash keeps what is there)"
+                fix = f"git config core.autocrlf false && git stash push -- {_typed(path)} (what is there is kept)"
                 self.find(name, "form", "its line ends are CRLF: an editor or git's autocrlf rewrote it", fix)
                 continue
             try:
@@ -249,6 +251,10 @@ def _difference(ours: bytes, exported: bytes) -> str:
     shown = lines[0] if lines else (b"the end of the file", b"another end")
     has, wants = (line[:60].decode("utf-8", "replace") for line in shown)
     return f"is not in canonical form: {has!r} would be {wants!r}"
+
+
+def _typed(path: Path) -> str:
+    return shlex.quote(os.fspath(path))
 
 
 def has_test(root: Path, evidence: str) -> bool:

@@ -158,7 +158,7 @@ def _judge_tree(tree: EditTree, base: str, files: Mapping[str, str]) -> None:
     if tree.git("merge-base", "--is-ancestor", base, "HEAD").status:
         raise UnfinishedError(
             f"{tree.path}: the branch is not based on the pin {base[:12]} any more",
-            hint=f"cd {tree.path} && git rebase --onto {base[:12]} UPSTREAM (the commits below yours)",
+            hint=f"{tree.cd} && git rebase --onto {base[:12]} UPSTREAM (the commits below yours)",
         )
     changed = sorted(name for name in {*files, *state.files} if files.get(name) != state.files.get(name))
     if changed:
@@ -196,7 +196,7 @@ def _commits(tree: EditTree, base: str, old: Sequence[Patch]) -> list[Patch]:
     if problems:
         raise PatchError(
             f"{tree.path}: {len(problems)} commit(s) cannot become a patch",
-            hint=f"cd {tree.path} && git rebase -i hardener/base",
+            hint=f"{tree.cd} && git rebase -i hardener/base",
             details=tuple(problems),
         )
     return found

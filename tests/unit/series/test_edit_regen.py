@@ -226,7 +226,8 @@ def test_a_dropped_commit_drops_its_file_loudly_and_the_hint_brings_it_back(cycl
     assert (cycle.folder / "series").read_text().split() == ["nine.patch", "both.patch", "far.patch"]
     cycle.ok("check")
     again, _, regen = err.partition("if that was not wanted: ")[2].splitlines()[0].partition(", then: ")
-    cycle.git(*shlex.split(again)[1:])
+    assert again.startswith(f"cd {cycle.tree} && git ")
+    cycle.git(*shlex.split(again)[4:])
     assert cycle.ok(*shlex.split(regen)[1:3])["components"][0]["added"] == ["windows.patch"]
     assert cycle.files()["windows.patch"].partition(b"\n\ndiff")[2] == windows.partition(b"\n\ndiff")[2]
 

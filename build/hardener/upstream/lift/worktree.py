@@ -7,6 +7,7 @@ It is git's own cherry-pick of the old patch onto the new series so far: ``git s
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from hardener.errors import PatchError, StackError
@@ -62,18 +63,20 @@ def collect(folder: Path, repository: Repository, tip: str) -> tuple[str, str]:
         _git(folder, "add", "--update")
         done = _git(folder, "write-tree")
         if done.status:
-            raise PatchError(f"git cannot write the tree: {done.complaint}", hint=f"git -C {folder} status")
+            raise PatchError(
+                f"git cannot write the tree: {done.complaint}", hint=f"git -C {shlex.quote(str(folder))} status"
+            )
         tree, message = done.text, ""
     else:
         if _git(folder, "merge-base", "--is-ancestor", tip, head).status:
             raise PatchError(
                 f"the branch in {folder} no longer continues from {tip[:12]}",
-                hint=f"git -C {folder} rebase --onto {tip[:12]} ..., or: hardener lift --restart",
+                hint=f"git -C {shlex.quote(str(folder))} rebase --onto {tip[:12]} ..., or: hardener lift --restart",
             )
         if entries:
             raise PatchError(
                 f"changed after the commit: {', '.join(path for _, path in entries[:5])}",
-                hint=f"git -C {folder} commit --all --amend; then: {_CONTINUE}",
+                hint=f"git -C {shlex.quote(str(folder))} commit --all --amend; then: {_CONTINUE}",
             )
         tree = repository.tree_of(head)
         _refuse_markers(folder, repository.changed(tip, head))
