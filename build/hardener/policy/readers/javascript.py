@@ -1,10 +1,9 @@
 """Read the strings of JavaScript, JSX and TypeScript, with escapes resolved and constants joined.
 
 Uses tree-sitter's grammars, as check-server does: they need neither Node nor a network, and read on behind a mistake.
-What is joined: ``+``, templates, ``concat``, ``join``, ``atob`` and a few more of
-constants, also of variables, members of objects and elements of arrays that are assigned a constant. What is only
-known at run time is ``{}`` in the result. Conditions are not followed: a variable has the value that it is given at
-its declaration.
+What is joined: ``+``, templates, ``concat``, ``join``, ``atob`` and a few more of constants, also of variables, members
+of objects and elements of arrays that are assigned a constant. What is only known at run time is ``{}`` in the result.
+Conditions are not followed: a variable has the value that it is given at its declaration.
 """
 
 from __future__ import annotations
@@ -48,14 +47,9 @@ _CALL = re.compile(
 _NAMES = """
 (variable_declarator name: (identifier)) @declared
 (assignment_expression left: (identifier)) @assigned
-(statement_block) @scope
-(function_declaration) @function
-(function_expression) @function
-(arrow_function) @function
-(method_definition) @function
-(for_statement) @scope
+[(statement_block) (for_statement)] @scope
+[(function_declaration) (function_expression) (arrow_function) (method_definition)] @function
 """
-_IDENTIFIER = re.compile(rb"[\w$]+")
 _NAME = re.compile(rb"[\w$\x80-\xff]+")
 # A text (in lower case: ignoring case takes five times as long) that a browser reads otherwise than it is written.
 # What is written plainly is found without a parser.
@@ -469,7 +463,7 @@ class _Scopes:
     def _is_parameter(self, function: Node, name: bytes) -> bool:
         given = function.child_by_field_name("parameters") or function.child_by_field_name("parameter")
         written = b"" if given is None else self._content[given.start_byte : given.end_byte]
-        return name in written and name in _IDENTIFIER.findall(written)
+        return name in written and name in _WORD.findall(written)
 
 
 def _without_comments(node: Node) -> list[Node]:
