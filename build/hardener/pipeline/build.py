@@ -73,7 +73,12 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
     if options.unpatched:  # upstream as it is: what we leave out of its site is there
         component = replace(component, drop=(), site_without=())
     fetched = fetch_pinned(component, options.sources, ui, wait=options.wait)
-    sources = source(project, component, fetched.mirror, ui, unpatched=options.unpatched, tree=options.tree)
+    sources = source(
+        *(project, component, fetched.mirror, ui),
+        unpatched=options.unpatched,
+        tree=options.tree,
+        kept=area / component.name / "series",
+    )
     tree = sources.last.laid.tree
     with ui.step("checkout", component.name) as line:
         work = checkout(component, fetched.mirror, tree, area / component.name / "tree")

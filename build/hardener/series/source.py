@@ -12,18 +12,18 @@ from hardener.config import PIN
 from hardener.errors import ConfigError
 from hardener.git.fetch import Fetched, fetch
 from hardener.series import overlay
-from hardener.series.apply import Applied, apply
 from hardener.series.extras import layers_of
 from hardener.series.lists import read_series
-from hardener.series.overlay import Laid, lay
+from hardener.series.results import Results
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from hardener.config import Component, Project
+    from hardener.series.apply import Applied
     from hardener.series.extras import Layer
-    from hardener.series.overlay import Alias
+    from hardener.series.overlay import Alias, Laid
     from hardener.ui import UI
 
 
@@ -76,14 +76,23 @@ def fetch_pinned(component: Component, sources: Mapping[str, str], ui: UI, *, wa
 
 
 def source(
-    project: Project, component: Component, mirror: Path, ui: UI, *, unpatched: bool = False, tree: str = PIN
+    project: Project,
+    component: Component,
+    mirror: Path,
+    ui: UI,
+    *,
+    unpatched: bool = False,
+    tree: str = PIN,
+    kept: Path | None = None,
 ) -> Source:
     """Apply and lay all layers of the project on the component's commit, which is that of ``tree``.
 
-    With ``unpatched`` only the aliases of packages that cannot be had are laid. Raises HardenerError where something
+    With ``unpatched`` only the aliases of packages that cannot be had are laid. ``kept`` is a folder for what each
+    layer came to: with the same inputs it is not applied again. Raises HardenerError where something
     does not fit, and ConfigError where a downstream layer uses a name of a layer before it.
     """
     names = (tree,)
+    results = Results(kept, mirror)
     base = component.commit
     layers: list[Layered] = []
     for layer in layers_of(project, component)[: 1 if unpatched else None]:
@@ -91,17 +100,22 @@ def source(
         patches = project.root / "no patches" if unpatched else layer.patches
         with ui.step("patch", component.name) as line:
             hint = remedy(component, layer, tree)
-            applied = apply(component.name, mirror, base, patches, names, upstream=component.commit, hint=hint)
+            applied, fresh = results.applied(
+                layer.name, component.name, base, patches, names, upstream=component.commit, hint=hint
+            )
             offsets = sum(bool(result.offsets) for result in applied.results)
             line.say(
                 f"{layer}{len(applied.results)} patches, {len(applied.removed)} files removed"
                 + (f", {offsets} with offset" if offsets else "")
+                + ("" if fresh else ", unchanged")
             )
         report_offsets(applied, ui)
         with ui.step("overlay", component.name) as line:
             keep = component.omit if unpatched else None
-            laid = lay(component.name, mirror, base, applied.commit, layer.overlays, names, only_aliases_of=keep)
-            line.say(f"{layer}{len(laid.paths)} files, {len(laid.aliases)} aliases")
+            laid, fresh = results.laid(
+                layer.name, component.name, base, applied.commit, layer.overlays, names, only_aliases_of=keep
+            )
+            line.say(f"{layer}{len(laid.paths)} files, {len(laid.aliases)} aliases" + ("" if fresh else ", unchanged"))
         layers.append(Layered(layer, applied, laid))
         base = laid.commit
     return Source(tuple(layers))

@@ -77,7 +77,6 @@ _BACKTICK = ord("`")
 _TAG_END = re.compile(rb"[\w$)\]]")
 _DEPTH = 24
 _SHORT = 15  # characters that no base64 worth reading has
-_LARGE = 1 << 18  # bytes of a script
 _LONGEST = 1 << 16  # bytes of a joined text
 
 Parts = list[tuple[bytes, int]]  # a text and where it is in the file, or -1
@@ -157,10 +156,7 @@ class _Script:
 
     def _calls(self) -> Iterator[Node]:
         for match in _CALL.finditer(self.content):
-            bracket = match.end() - 1
-            # From the root it takes time in proportion to the number of modules in a bundle.
-            above = self._scopes.function_around(bracket) if len(self.content) > _LARGE else None
-            node = (above or self.root).descendant_for_byte_range(bracket, bracket)
+            node = self.root.descendant_for_byte_range(match.end() - 1, match.end() - 1)  # the bracket of the arguments
             call = node.parent.parent if node is not None and node.parent is not None else None
             if call is not None and call.type == "call_expression":
                 yield call
@@ -435,12 +431,6 @@ class _Scopes:
         while index >= 0 and self._ranges[index][1] <= at:
             index = self._outer[index]
         return index
-
-    def function_around(self, at: int) -> Node | None:
-        """Return the innermost function whose range holds a place; None outside of all."""
-        scope = self._innermost(at)
-        function = self._function_of[scope] if scope >= 0 else -1
-        return self._functions[self._ranges[function]] if function >= 0 else None
 
     def constant(self, name: bytes, at: int) -> Node | None:
         """Return the value that a variable is declared with, or assigned once if it is declared without."""
