@@ -86,7 +86,8 @@ def deploy(
 
 def _make(component: Component, work: WorkTree) -> None:
     """Run upstream's Makefile targets; an omitted npm package is an empty folder to them, not an error."""
-    variables = [word.replace("{empty}", str(work.path / STATE / "empty")) for word in component.make]
+    # From the folder in which make runs: upstream quotes no path, and that of the checkout may have spaces.
+    variables = [word.replace("{empty}", f"{STATE}/empty") for word in component.make]
     (work.path / STATE / "empty" / "fonts").mkdir(parents=True, exist_ok=True)
     # Upstream's css calls math.random(): the preload makes the compiler's random numbers the same every time.
     # The shell splits it, after make has read it.

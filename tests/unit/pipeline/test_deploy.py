@@ -43,6 +43,13 @@ def test_the_install_list_says_what_belongs_to_the_site(tree: Path) -> None:
     assert (site.path / "sounds/ring.wav").read_text() == "wav"
 
 
+def test_a_makefile_that_quotes_nothing_runs_in_a_folder_with_a_space(tmp_path: Path) -> None:
+    makefile = "deploy:\n\tmkdir -p libs\n\tcp -R $(FONTS_DIR)/fonts libs/\n"
+    tree = write_files(tmp_path / "größer als eins" / "tree", {"Makefile": makefile, "site.install": ""})
+    deployed(tree, make=("deploy", "FONTS_DIR={empty}"))
+    assert (tree / "libs/fonts").is_dir()
+
+
 @pytest.mark.parametrize("place", ["sounds/passwd.wav", "index.html"])
 def test_a_link_in_the_site_is_refused_not_followed(tree: Path, tmp_path: Path, place: str) -> None:
     (tmp_path / "secret").write_text("of the builder's machine")
