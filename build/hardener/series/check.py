@@ -7,11 +7,15 @@ table, for every component and layer, and reports all that they find.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.config import PIN
 from hardener.errors import ConfigError, HardenerError, OverlayError, PatchError
+from hardener.git.history import open_history
+from hardener.git.repository import Repository
+from hardener.series import imports, overlay
 from hardener.series.apply import Applied, apply
 from hardener.series.extras import layers_of
 from hardener.series.lint import Finding, Linted, Measure, lint
@@ -22,11 +26,14 @@ from hardener.series.table import catalogue
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from hardener.config import Component, Project
     from hardener.series.extras import Layer
+    from hardener.series.imports import Use
+    from hardener.series.lists import Removal
+    from hardener.series.overlay import Overlays
     from hardener.ui import UI
 
 
@@ -73,9 +80,51 @@ def check(project: Project, tree: str, sources: Mapping[str, str], today: dt.dat
             applied.append(layered.applied)
             before.append(layered)
             base = layered.laid.commit
+        findings += _used(project, component, tree, fetched.mirror, base, sources, ui)
     if tree == PIN:
         findings += _table(project)
     return Checked(tuple(applied), tuple(findings), tuple(measures))
+
+
+def _used(
+    project: Project, component: Component, tree: str, mirror: Path, commit: str, sources: Mapping[str, str], ui: UI
+) -> Iterator[Finding]:
+    """Yield upstream's files that import what a layer removes, or (not at the pin) what an alias newly takes.
+
+    ``commit`` has the layers that fit. Lists that cannot be read are findings already.
+    """
+    repository, pinned = Repository(mirror), project.component(component.name)
+    removals: list[Removal] = []
+    listed: list[Overlays] = []
+    for layer in layers_of(project, component):
+        with contextlib.suppress(HardenerError):
+            removals += read_removals(layer.patches)
+            listed.append(overlay.read(layer.overlays, (tree,)))
+    aliases = [alias for overlays in listed for alias in overlays.aliases]
+    ours = {file.path for overlays in listed for file in overlays.files}
+    removed = imports.taken(repository.entries(component.commit), removals, tree)
+    found = imports.uses(repository, commit, removed, aliases if tree != PIN else (), component.exclude)
+    if found and tree != PIN:
+        fetch_pinned(pinned, sources, ui)
+        known = imports.uses(repository, pinned.commit, removed, aliases, component.exclude)
+        found = imports.new_uses(found, known)
+    for use in found:
+        if use.path not in ours:
+            cause = _brought_by(use, component, pinned.commit, sources)
+            yield Finding(f"{component.name} {use.path}", "used", f"{use}{cause}", use.remedy)
+
+
+def _brought_by(use: Use, component: Component, pin: str, sources: Mapping[str, str]) -> str:
+    """Return upstream's commit that brought an import since the pin, in words; empty where history is not at hand."""
+    source = sources.get(component.name, "")
+    with contextlib.suppress(HardenerError):
+        history = open_history(component, [source] if source else [])
+        words = (f"{pin}..{component.commit}", "--", use.path)
+        for wanted in ((f"-S{use.said}",), ()):  # in a partial clone, the contents are not at hand
+            done = history.git("log", "-1", "--format=%h %s", *wanted, *words)
+            if done.status == 0 and done.text:
+                return f" (upstream: {done.text})"
+    return ""
 
 
 def _said(layer: Layer, layered: Layered, tree: str) -> str:

@@ -126,6 +126,19 @@ def write(name: str, content: bytes | str) -> Callable[[Bench], object]:
     return lambda bench: write_files(bench.root, {name: content})
 
 
+def import_of_removed(bench: Bench) -> None:
+    """A file that needs one that remove.list takes."""
+    write_files(bench.root, {"patches/fake/remove.list": "src/util.js # ours\n"})
+    bench.add("c.patch", {"src/more.ts": b"import './util';\n"})
+
+
+def import_in_another_tree(bench: Bench) -> None:
+    """Upstream's newer tree has such a file."""
+    write_files(bench.root, {"patches/fake/remove.list": "src/util.js # ours\n"})
+    newer = bench.upstream.commit({"src/more.ts": b"import './util';\n"}, "Need util")
+    bench.sub("upstream.toml", (f'fake = "{bench.pin}"', f'fake = "{newer}"'))
+
+
 def opened(then: Callable[[Bench], object]) -> Callable[[Bench], object]:
     """Open the work tree first."""
 
@@ -306,6 +319,8 @@ ROWS = [
     Row("stale removal", write("patches/fake/remove.list", "never/ # never was\n"), "fit", "never/ matches nothing", "remove the line", code=3),
     Row("upstream changed under an overlay", upstream_changed, "fit", "upstream changed it: its blob is", "see "),
     Row("patch that does not fit another tree", lambda bench: bench.sub("upstream.toml", (f'fake = "{bench.pin}"', f'fake = "{bench.upstream.commit({"src/app.js": lines(l9="theirs")})}"')), "fit", "conflict hunk at src/app.js:6", "carry it over: hardener lift --to next", verb=("check", "--tree", "next")),
+    Row("import of what is removed", import_of_removed, "used", "fake src/more.ts: imports ./util: src/util.js is removed", "remove src/more.ts as well"),
+    Row("import of what is removed, in another tree", import_in_another_tree, "used", "fake src/more.ts: imports ./util: src/util.js is removed (upstream: ", "remove src/more.ts as well", verb=("check", "--tree", "next")),
     Row("table of the README", write("patches/README.md", "# Patches\n"), "table", "its table is not what the patches say", "hardener check --fix", code=3),
     Row("dirty work tree", opened(lambda bench: write_files(bench.tree, {"src/app.js": b"x\n"})), ERROR, "1 file(s) with changes that are in no commit", "git add -A && git commit --amend", verb=("regen", "fake")),
     Row("new file that nobody added", opened(lambda bench: write_files(bench.tree, {"src/new.js": b"x\n"})), ERROR, "1 file(s) with changes that are in no commit", "git add -A", verb=("regen", "fake")),

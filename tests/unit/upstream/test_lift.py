@@ -136,6 +136,29 @@ class TestStops:
         assert merged.startswith(b"<<<<<<< ")
         assert all(text in merged for text in (OWN, README2))
 
+    def test_a_file_that_imports_what_goes_is_named_with_its_commit(self, world, lift):
+        """A removal notices no file that needs it; the person decides, and the commit of hand work says so."""
+        player = world.site.commit(
+            {"src/player.ts": b"import { x } from './app';\n"}, "Add a player", parent=world.site2
+        )
+        world.site.tag("stable/site_103")
+        with (world.root / "patches/site/remove.list").open("a") as file:
+            file.write("src/app.js # ours is elsewhere\n")
+        world.git("commit", "--quiet", "--all", "--message=Remove")
+        assert lift("--to", "103")[0] == 5
+        (world.tree() / "src/b.js").write_bytes(lines(l12=f"{OURS} and {THEIRS}", l29="elsewhere"))
+        assert lift("--continue")[0] == 5
+        code, _, said = lift("--continue", "--drop", "taken")
+        assert code == 5
+        assert "site src/player.ts: used: imports ./app: src/app.js is removed" in said
+        assert f"upstream: {player[:12]} Add a player" in said
+        words = ("--confirm", "README.md", "--confirm", "src/player.ts", "--drop", "static/old.html")
+        code, _, said = lift("--continue", *words)
+        assert code == 0, said
+        assert f"site src/player.ts: used, confirmed\n    upstream {player[:12]} Add a player" in world.git(
+            "log", "-1", "--format=%B", "--grep=Lift: by-hand"
+        )
+
     def test_removed_upstream_is_target_gone(self, world, lift):
         """A patch whose file upstream removed names the commit that did, and waits for a decision by git."""
         site3 = world.site.commit({"src/b.js": None}, "Drop b", parent=world.site2)
@@ -383,7 +406,7 @@ class TestResolving:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            (["--confirm", "nobody.md"], "--confirm nobody.md: no overlay replaces that"),
+            (["--confirm", "nobody.md"], "--confirm nobody.md: no finding is about that"),
             (["--drop", "nobody"], "--drop nobody: no such patch"),
             (["--drop", "moves"], "moves.patch is lifted already"),
         ],

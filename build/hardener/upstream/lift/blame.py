@@ -78,6 +78,17 @@ def of_conflict(repository: Repository, between: Between, conflict: Conflict) ->
     return between.show(found or commits)
 
 
+def of_import(between: Between, path: str, said: str) -> tuple[str, ...]:
+    """Return the newest commit that wrote a line with this text into a file, or else the newest one that touched it."""
+    _bring(between, [path])
+    sign = "-" if between.backwards else "+"
+    changes = between.changes(path)
+    found = [
+        commit for commit, hunks in changes if any(said in line for h in hunks for line in h.lines if line[0] == sign)
+    ]
+    return between.show((found or [commit for commit, _ in changes])[:1])
+
+
 def of_merge(repository: Repository, between: Between, patch: Patch) -> tuple[str, ...]:
     """Return the upstream commit after which the tree had the patch's change: the first one where it applies in
     reverse.

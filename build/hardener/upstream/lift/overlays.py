@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hardener.config import PIN
-from hardener.series import overlay
+from hardener.series import imports, overlay
 from hardener.series.lists import REMOVALS, Removal, read_removals
 from hardener.system import disk
-from hardener.upstream.lift import tomledit
+from hardener.upstream.lift import blame, tomledit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,29 @@ class Lists:
             if path in self.old and path not in self.new:
                 settle = f"fix {key} of [component.{self.component.name}] in upstream.toml"
                 found.append(self._finding(path, "gone", f"upstream.toml names it ({key})", settle))
-        return found
+        return [*found, *self._used(patched)]
+
+    def _used(self, patched: str) -> list[Finding]:
+        """Return files that the old pin did not have importing what a removal or an alias takes, and do so now."""
+        ours = {file.path for file in self._files() if self._applies(file.only, PIN)}
+        aliases = self._aliases()
+        removed = imports.taken({*self.old, *self.new}, read_removals(self.removals.parent), PIN)
+        found = imports.uses(self.repository, patched, removed, aliases, self.component.exclude)
+        if found:
+            before = imports.uses(self.repository, self.between.old, removed, aliases, self.component.exclude)
+            found = imports.new_uses(found, before)
+        return [
+            Finding(
+                self.component.name,
+                use.path,
+                "used",
+                str(use),
+                f"{use.remedy}; then: --confirm {use.path}",
+                blame.of_import(self.between, use.path, use.said),
+            )
+            for use in found
+            if use.path not in ours
+        ]
 
     def confirm(self, path: str) -> bool:
         """Write upstream's new blob id into an overlay's ``replaces``; False where no such overlay is listed."""

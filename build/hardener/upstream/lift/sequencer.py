@@ -249,13 +249,18 @@ class Course:
             settled |= confirmed | dropped
             # The same command again, after a kill, finds what it dropped gone.
             settled |= set(self.options.drop) & overlays.names(self.before, component)
-            open_findings = lists.findings(tip)
+            findings = lists.findings(tip)
+            used = {finding.path for finding in findings if finding.kind == "used"}
+            confirmed |= {path for path in used if path in self.options.confirm}
+            settled |= confirmed
+            accepted = confirmed | self.state.confirmed(component.name)
+            open_findings = [finding for finding in findings if finding.kind != "used" or finding.path not in accepted]
             self.state.settle(component.name, open_findings, confirmed, dropped)
             found += open_findings
         self.state.phase = "lists"
         self.state.save()
         if unknown := sorted(set(self.options.confirm) - settled):
-            raise UsageError(f"--confirm {unknown[0]}: no overlay replaces that", hint="the paths of overlays.toml")
+            raise UsageError(f"--confirm {unknown[0]}: no finding is about that", hint="the paths of the message")
         known = settled | {name.removesuffix(".patch") for name in self.state.drop} | set(self.state.drop)
         if unknown := sorted(set(self.options.drop) - known):
             raise UsageError(f"--drop {unknown[0]}: no such patch, overlay, alias or removal", hint="see the message")

@@ -91,6 +91,11 @@ class State:
             if owner == component and path not in still and not entry["how"]:
                 entry["how"] = "confirmed" if path in confirmed else "dropped" if path in dropped else "edited"
 
+    def confirmed(self, component: str) -> set[str]:
+        """Return the paths of a component that a person has confirmed."""
+        names = (name.split(" ", 1) for name, entry in self.decided.items() if entry["how"] == "confirmed")
+        return {path for owner, path in names if owner == component}
+
     def save(self) -> None:
         """Write the file; a killed run leaves the state before or after."""
         value = asdict(self) | {"schema": SCHEMA, "path": self.path.name}
