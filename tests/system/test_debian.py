@@ -283,11 +283,14 @@ def test_upstreams_next_release_does_not_change_anything(
     assert jitsi(machine) == expected("2.0.10978+1", NOW)
 
 
-def test_our_next_release_and_upstreams_are_installed_together(world: World, hardened: Machine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["upgrade", "full-upgrade"])
+def test_our_next_release_and_upstreams_are_installed_together(
+    world: World, hardened: Machine, tmp_path: Path, command: str
+) -> None:
     machine = hardened.copy(tmp_path)
     world.publish(machine, "upstream", upstreams(world.control, NEXT))
     world.publish(machine, "ours", world.ours(world.project(), world.project(1, NEXT)))
-    assert machine.apt("full-upgrade") == 0, machine.said
+    assert machine.apt(command) == 0, machine.said
     assert jitsi(machine) == expected("2.0.11146+1", NEXT)
 
 
