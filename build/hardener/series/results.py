@@ -1,4 +1,4 @@
-"""What patches and overlays of a layer came to in the last build; with the same inputs they are not applied again.
+"""Keep what patches and overlays of a layer came to in a build; with the same inputs they are not applied again.
 
 Each patch takes four git processes, and a build with nothing to do would consist of little else. A result is used only
 where its commit is in the mirror. Nothing is kept of a series that does not fit.
