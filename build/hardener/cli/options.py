@@ -12,7 +12,6 @@ from hardener import config
 from hardener.config import PIN
 from hardener.errors import UsageError
 from hardener.git.sources import chosen_sources
-from hardener.pipeline import substitute
 from hardener.series.extras import extend
 from hardener.system import transaction
 
@@ -27,7 +26,21 @@ SHARED = {
     **dict.fromkeys(("build", "check", "compare", "sbom"), ("project", "extra", "upstream")),
     **dict.fromkeys(("ablate", "explain"), ("project", "extra")),
     **dict.fromkeys(
-        ("edit", "regen", "evidence", "drift", "outdated", "upstream", "lift", "delta", "stack", "attack"),
+        (
+            "edit",
+            "regen",
+            "evidence",
+            "drift",
+            "outdated",
+            "upstream",
+            "lift",
+            "delta",
+            "stack",
+            "attack",
+            "deb",
+            "apt",
+            "oci",
+        ),
         ("project", "upstream"),
     ),
     **dict.fromkeys(("scan", "serve", "doctor", "clean"), ("project",)),
@@ -69,6 +82,8 @@ def project_of(arguments: argparse.Namespace) -> config.Project:
         if arguments.project or (folder / config.NAME).exists():
             project = extend(config.load(folder), getattr(arguments, "extra", ()))
             transaction.settle(project.work)
+            from hardener.pipeline import substitute  # noqa: PLC0415 (a parser needs no pipeline)
+
             return substitute.extend(project, getattr(arguments, "substitute", ()))
     raise UsageError(
         f"there is no {config.NAME} in {here} or above",

@@ -179,7 +179,7 @@ class TestErrors:
         assert code == 5
         assert json.loads(out) == {
             "error": "1 patch does not fit",
-            "hint": "hardener check",
+            "hint": f"hardener check --project {project}",
             "details": ["a.patch: conflict"],
             "exit": 5,
         }
