@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from hardener.release import tree
 from hardener.servercheck.check import Checked, check
 from hardener.servercheck.deployments import files
 from support.server_fixtures import HOST, JICOFO, MAIN, SITE, clean, stock
@@ -41,6 +43,49 @@ def test_a_hardened_stock_debian_etc_has_no_critical_finding(tmp_path: Path):
     result = check([stock(tmp_path)])
     assert found(result) == []
     assert not names(result) & {"shadow", "mke2fs.conf", "resolv.conf", "own.conf"}
+
+
+def packaged(root: Path, snippets: Path) -> Path:
+    """Let the site of a server include the snippets of our package, which are written to ``snippets``."""
+    texts = tree.snippets(os.fspath(snippets), f"{root}/nginx/hardener")
+    write(snippets, {name: text for name, text in texts.items() if name != "brotli.conf"})
+    site = root / SITE
+    site.write_text(site.read_text().replace("include hardener/", f"include {snippets}/"))
+    shutil.rmtree(root / "nginx/hardener")
+    return root
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_on_the_machine_itself_the_snippets_of_our_package_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """Control: a folder that is not that of our package is outside, and what it holds cannot be determined."""
+    root = packaged(clean("debian", tmp_path), tmp_path / "package")
+    link = root / "prosody/conf.d/meet.example.org.cfg.lua"
+    link.unlink()
+    link.symlink_to("../conf.avail/meet.example.org.cfg.lua")
+    monkeypatch.setattr(files, "ETC", root)
+    if known:
+        monkeypatch.setattr(files, "SNIPPETS", tmp_path / "package")
+    result = check([root])
+    assert bool(found(result)) is not known
+    assert ("proxy.conf" in names(result)) is known
+    assert [finding.id for finding in result.findings if finding.id.startswith("csp")] == (
+        [] if known else ["csp-missing"]
+    )
+
+
+def test_a_copy_of_etc_and_of_the_packages_snippets_is_read(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    root = packaged(clean("debian", tmp_path), copy / files.SNIPPETS.relative_to("/"))
+    site = root / SITE
+    site.write_text(site.read_text().replace(os.fspath(copy), ""))
+    for path in copy.rglob("*.conf"):
+        path.write_text(path.read_text().replace(os.fspath(copy), "").replace(os.fspath(root), "/etc"))
+    root.rename(copy / "etc")
+    result = check([copy])
+    assert found(result) == []
+    assert {"site.conf", "proxy.conf", "security-headers.conf"} <= names(result)
 
 
 @pytest.mark.parametrize(

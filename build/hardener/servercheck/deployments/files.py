@@ -1,7 +1,8 @@
 """Reading files of a folder that may be a whole ``/etc``, a part of it, or a copy of either.
 
-Absolute paths in configurations and symlinks are looked for inside the folder; nothing outside it is read. A file that
-is missing, unreadable, too large or not a regular file becomes a doubt. All limits are here.
+Absolute paths in configurations and symlinks are looked for inside the folder. Nothing outside it is read, except the
+nginx snippets of our own package where the folder is this machine's ``/etc``. A file that is missing, unreadable, too
+large or not a regular file becomes a doubt. All limits are here.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ ELSEWHERE = frozenset("bin boot dev home lib media mnt opt proc root srv sys tmp
 SECRET = re.compile(r"g?shadow-?|passwd-?|sudoers|.*\.(?:key|pem|p12|pfx|jks|kdbx)")
 # Debian's links in modules-enabled: each file there loads one module of nginx, and does nothing else.
 PACKAGED = "/usr/share/nginx/modules-available/"
+ETC = Path("/etc")
+SNIPPETS = Path("/usr/share/jitsi-meet-web-hardened/nginx")  # belongs to the bundle, so not in /etc
 WILDCARD = re.compile(r"[*?\[]")
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -67,7 +70,7 @@ class Folder:
         self.full = False
         self.included = 0
         self.unreadable: list[Path] = []
-        self.live = os.fspath(self.root) == "/" or self.root.is_relative_to("/etc")
+        self.live = os.fspath(self.root) == "/" or self.root.is_relative_to(ETC)
         self.paths = sorted(self._walk())
         self.relative = [path.relative_to(self.root).as_posix() for path in self.paths]
 
@@ -131,11 +134,14 @@ class Folder:
             path = target
         return None
 
+    def _belongs(self, path: Path) -> bool:
+        return path.is_relative_to(self.root) or (self.live and path.is_relative_to(SNIPPETS))
+
     def _inside(self, path: Path) -> Path | None:
         for _ in range(LINKS):
             if not path.is_symlink():
                 real = Path(os.path.realpath(path))
-                return real if real.is_relative_to(self.root) else None
+                return real if self._belongs(real) else None
             found = self.candidates(os.fspath(path.readlink()), path.parent)
             if not found:
                 return None
@@ -196,7 +202,7 @@ class Folder:
         if not path.is_absolute():
             return Path(os.path.normpath(beside / path)).is_relative_to(self.root)
         if self.live:
-            return path.is_relative_to(self.root)
+            return self._belongs(path)
         parts = path.parts[1:]
         return any(
             (base / parts[start]).is_dir()
@@ -213,7 +219,7 @@ class Folder:
                 path
                 for path in found
                 if (path.is_symlink() or (path.exists() and not path.is_dir()))
-                and Path(os.path.normpath(path)).is_relative_to(self.root)
+                and self._belongs(Path(os.path.normpath(path)))
             ]
         except (ValueError, OSError, NotImplementedError, IndexError, re.error, RecursionError):
             return []
