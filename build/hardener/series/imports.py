@@ -34,23 +34,27 @@ _REFERENCE = re.compile(
 
 @dataclass(frozen=True)
 class Use:
-    """A file that imports ``target``: a removed path, or the module of an alias. ``said`` is its specifier."""
+    """A file that needs ``target``: a removed path, or the module of an alias.
+
+    ``said`` is what the file quotes. ``kind`` is ``import`` of a removed file, ``alias``, or ``name``: the file has the
+    path of a removed page or picture in a text, from which it makes an address.
+    """
 
     path: str
     said: str
     target: str
-    by_alias: bool
+    kind: str = "import"
 
     def __str__(self) -> str:
         """Return what is wrong, in words."""
-        return f"imports {self.said}: " + (
-            f"an alias leads {self.target} to our file" if self.by_alias else f"{self.target} is removed"
-        )
+        if self.kind == "alias":
+            return f"imports {self.said}: an alias leads {self.target} to our file"
+        return f"{'names' if self.kind == 'name' else 'imports'} {self.said}: {self.target} is removed"
 
     @property
     def remedy(self) -> str:
         """Return what a person can do."""
-        ours = "check that our file has what it expects" if self.by_alias else f"keep {self.target}"
+        ours = "check that our file has what it expects" if self.kind == "alias" else f"keep {self.target}"
         return f"remove {self.path} as well (remove.list), patch its import, or {ours}"
 
 
@@ -66,9 +70,15 @@ def uses(
     present = {path for path in repository.entries(commit) if not inside(path, exclude)}
     modules = {alias.module.removesuffix("$") for alias in aliases}
     found = {
-        Use(path, said, target, by_alias=target in modules)
+        Use(path, said, target, "alias" if target in modules else "import")
         for path, said in _specifiers(repository, commit, aliases, exclude)
         if path not in removed and (target := _target(path, said, present, removed, aliases))
+    }
+    imported = {(use.path, use.target) for use in found}
+    found |= {
+        Use(path, target, target, "name")
+        for path, target in _named(repository, commit, removed, exclude)
+        if path not in removed and (path, target) not in imported
     }
     return tuple(sorted(found, key=lambda use: (use.path, use.target, use.said)))
 
@@ -101,6 +111,23 @@ def _specifiers(
             path, _, text = line.removeprefix(f"{commit}:").partition("\0")
             for match in wanted.finditer(text):
                 yield path, match[match.lastindex or 0]
+
+
+def _named(
+    repository: Repository, commit: str, removed: Collection[str], exclude: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield code that has the path of a removed page, picture or sound in a quoted text, with that path."""
+    wanted = [path for path in sorted(removed) if not path.endswith((*_PLAIN, ".scss"))]
+    if not wanted:
+        return
+    quoted = re.compile(rf"""['"`](?:[^'"`\n]*[^\w'"`\n-])?({"|".join(map(re.escape, wanted))})(?![\w-])""")
+    places = [word for path in wanted for word in ("-e", path)]
+    without = [f":(exclude,top){path}" for path in exclude]
+    words = ("grep", "-I", "--fixed-strings", "--full-name", "-z", *places, commit, "--", *_CODE, *without)
+    for line in repository.git(*words).stdout.decode("utf-8", "replace").split("\n"):
+        path, _, text = line.removeprefix(f"{commit}:").partition("\0")
+        for match in quoted.finditer(text):
+            yield path, match[1]
 
 
 def _target(path: str, said: str, present: Collection[str], removed: Collection[str], aliases: Sequence[Alias]) -> str:

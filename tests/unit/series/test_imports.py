@@ -21,6 +21,7 @@ REMOVED = {
     "src/handlers/one.ts",
     "images/badge.png",
     "css/old.scss",
+    "static/board.html",
 }
 KEPT = ("src/player.native.ts", "src/other.ts", "src/handlers2.ts")
 ALIASES = [Alias("@giphy/js", "x.ts", "y"), Alias("@jitsi/board$", "x.ts", "y")]
@@ -40,6 +41,8 @@ FOUND = [
     ("src/a.ts", "import { B } from '@jitsi/board';", "@jitsi/board"),
     ("css/a.scss", "@import 'old.scss';", "css/old.scss"),
     ("css/a.css", "b { background: url('../images/badge.png'); }", "images/badge.png"),
+    ("src/a.ts", "const at = `${base}/static/board.html?room=1`;", "static/board.html"),
+    ("src/a.ts", "open('static/board.html');", "static/board.html"),
     ("static/a.html", '<img src="images/badge.png">', "images/badge.png"),
 ]
 NOT_FOUND = [
@@ -50,6 +53,8 @@ NOT_FOUND = [
     ("src/a.ts", "import x from '@giphy/json';"),
     ("src/a.ts", "import x from '@jitsi/board/index.css';"),
     ("src/video/Manager.tsx", "import './index';"),
+    ("src/a.ts", "// static/board.html is elsewhere"),
+    ("src/a.ts", "open('static/board.html5'); open('my-static/board.html')"),
     ("android/a.js", "import x from '../src/video/Manager';"),
 ]
 
@@ -78,8 +83,8 @@ def test_a_removed_file_that_is_gone_from_the_tree_is_still_looked_for(upstream:
 
 
 def test_only_uses_that_the_older_tree_lacks_are_new() -> None:
-    old, other = Use("a.ts", "./x", "x.ts", by_alias=False), Use("b.ts", "./x", "x.ts", by_alias=False)
-    assert new_uses([old, other], [Use("a.ts", "../y/x", "x.ts", by_alias=False)]) == (other,)
+    old, other = Use("a.ts", "./x", "x.ts"), Use("b.ts", "./x", "x.ts")
+    assert new_uses([old, other], [Use("a.ts", "../y/x", "x.ts")]) == (other,)
 
 
 def test_a_removal_takes_a_file_or_a_folder_in_its_trees() -> None:
