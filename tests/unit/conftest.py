@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_socket
 
+from hardener.release import images
+from support import packaging
 from support.fakes import FakeUpstream
 
 if TYPE_CHECKING:
@@ -42,3 +44,10 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> FakeUpstream:
 def upstream(released: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> FakeUpstream:
     """Return an upstream with one release, tagged v1.0; it does not lie in the test's tmp_path."""
     return released.copy(tmp_path_factory.mktemp("upstream") / "upstream.git")
+
+
+@pytest.fixture
+def _templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the stand-ins for upstream's templates count as reviewed."""
+    monkeypatch.setattr(images, "REVIEWED", dict(images.REVIEWED))
+    packaging.accept_templates()

@@ -93,6 +93,10 @@ def examine(project: Project, *, online: bool) -> tuple[Finding, ...]:
     findings += [_program("nginx", "page tests", "apt-get install nginx-light", optional=True)]
     findings += [_program("chromium", "page tests", "apt-get install chromium", optional=True)]
     findings += [_program("ssh-keygen", "sign and verify", "apt-get install openssh-client", optional=True)]
+    findings += [_program("gpg", "signing a repository for apt", "apt-get install gpg", optional=True)]
+    findings += [_program("debootstrap", "tests of the Debian packages", "apt-get install debootstrap", optional=True)]
+    findings += [_program("lintian", "tests of the Debian packages", "apt-get install lintian", optional=True)]
+    findings += [_program("skopeo", "images", "apt-get install skopeo umoci docker-registry", optional=True)]
     findings += [_program("quilt", "benchmarks", "apt-get install quilt", optional=True)]
     findings += [_program("docker", "calls in the test stack", "apt-get install docker.io debootstrap", optional=True)]
     if online:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hardener.release import images
 from hardener.release import packages as module
-from support import packaging
 from support.fakes import standard
 
 if TYPE_CHECKING:
@@ -89,10 +87,3 @@ def miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Miniature:
     reader: Callable[[Miniature], Any] = lambda mirror: SimpleNamespace(entries=lambda _tree: mirror.tracked)  # noqa: E731
     monkeypatch.setattr(module, "Repository", reader)
     return made
-
-
-@pytest.fixture
-def _templates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the stand-ins for upstream's templates count as reviewed."""
-    monkeypatch.setattr(images, "REVIEWED", dict(images.REVIEWED))
-    packaging.accept_templates()
