@@ -261,16 +261,19 @@ def test_over_a_manual_installation_what_belongs_to_no_package_is_listed(
     machine.do("nginx", "-t")
 
 
-def test_an_upgrade_to_our_next_revision_keeps_a_changed_conffile(
+def test_an_upgrade_to_our_next_revision_keeps_what_the_operator_has_changed(
     world: World, hardened: Machine, tmp_path: Path
 ) -> None:
     machine = hardened.copy(tmp_path)
     zones = machine.do("cat", f"/{ZONES}").replace("rate=10r/s", "rate=50r/s")
-    machine.write({ZONES: zones})
+    machine.do("dpkg-divert", "--local", "--rename", "--add", f"{WEB_ROOT}/base.html")
+    machine.write({ZONES: zones, f"{WEB_ROOT[1:]}/base.html": '<base href="/meet/" />'})
     world.publish(machine, "ours", world.ours(world.project(), world.project(2)))
     assert machine.apt("upgrade") == 0, machine.said
+    assert "belong to no package" not in machine.said
     assert jitsi(machine) == expected("2.0.10978+2", NOW)
     assert machine.do("cat", f"/{ZONES}") == zones
+    assert machine.do("cat", f"{WEB_ROOT}/base.html") == '<base href="/meet/" />'
 
 
 @pytest.mark.parametrize("command", ["upgrade", "full-upgrade"])
