@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SUITE = "bookworm"
+# Another release: HARDENER_SUITE=trixie, say.
+SUITE = os.environ.get("HARDENER_SUITE", "bookworm")
 WITH = "nginx-light"
 # Debian's own configuration of a test has no archive: what is installed comes from the test.
 _POLICY = "#!/bin/sh\nexit 101\n"
