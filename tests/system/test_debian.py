@@ -297,6 +297,22 @@ def test_our_next_release_and_upstreams_are_installed_together(
     assert jitsi(machine) == expected("2.0.11146+1", NEXT)
 
 
+def test_a_machine_without_the_servers_needs_the_web_package_only(
+    world: World, tmp_path: Path, developers_cache: Path
+) -> None:
+    machine = chroot.Machine(tmp_path / "web", (chroot.base(developers_cache),))
+    world.publish(machine, "upstream", upstreams(world.control, NOW))
+    world.publish(machine, "ours", world.ours(world.project()))
+    assert machine.apt("install", "jitsi-meet-web", "jitsi-meet-web-config", "others") == 0, machine.said
+    assert machine.apt("install", WEB) == 0, machine.said
+    world.publish(machine, "upstream", upstreams(world.control, NEXT))
+    assert machine.apt("full-upgrade") == 0, machine.said
+    assert jitsi(machine) == {WEB: "2.0.10978+1", "jitsi-meet-web-config": NOW.jitsi_meet_web}
+    world.publish(machine, "ours", world.ours(world.project(), world.project(1, NEXT)))
+    assert machine.apt("upgrade") == 0, machine.said
+    assert jitsi(machine) == {WEB: "2.0.11146+1", "jitsi-meet-web-config": NEXT.jitsi_meet_web}
+
+
 def test_the_printed_line_goes_back_to_the_former_release(world: World, hardened: Machine, tmp_path: Path) -> None:
     machine = hardened.copy(tmp_path)
     both = [*upstreams(world.control, NOW), *upstreams(world.control, NEXT)]

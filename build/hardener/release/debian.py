@@ -68,7 +68,8 @@ def packages(
     documents = dict(documents or {}) | ({"CHANGELOG.md": changes.read_bytes()} if changes.is_file() else {})
     snippets = {name: text.encode() for name, text in tree.snippets(f"/{SNIPPETS}", _LOCAL).items()}
     files = {f"{tree.WEB_ROOT}/{name}": content for name, content in tree.served(site).items()}
-    files[f"usr/share/{WEB}/config.js"] = (site / "config.js").read_bytes()
+    if (site / "config.js").is_file():
+        files[f"usr/share/{WEB}/config.js"] = (site / "config.js").read_bytes()
     files[ZONES] = snippets.pop("zones.conf")
     files[f"{SNIPPETS}/brotli/brotli.conf"] = snippets.pop("brotli.conf")
     files |= {f"{SNIPPETS}/{name}": content for name, content in snippets.items()}

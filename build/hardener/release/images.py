@@ -98,8 +98,8 @@ def images(project: Project, site: Path, mtime: int, base: Path | None, out: Pat
 def contents(site: Path) -> dict[str, bytes]:
     """Return the files of the layer."""
     files = tree.served(site)
-    layer = {"defaults/interface_config.js": files.pop("interface_config.js")}
-    layer |= {f"{tree.WEB_ROOT}/{name}": content for name, content in files.items()}
+    moved = {"interface_config.js": "defaults/interface_config.js"}  # the start script takes it from there
+    layer = {moved.get(name, f"{tree.WEB_ROOT}/{name}"): content for name, content in files.items()}
     layer[f"{tree.WEB_ROOT}/{_OPAQUE}"] = b""
     snippets = tree.snippets(f"/{SNIPPETS}", f"/{SNIPPETS}")
     layer["defaults/meet.conf"] = _template("meet.conf.tpl", locations(snippets.pop("site.conf")))
