@@ -21,7 +21,7 @@ from hardener.series.canonical import APPLY, EXPORT, Canon, DoesNotApplyError, r
 from hardener.series.edit import NAME_FIELD, EditTree, State, fingerprint, mail, refuse_notes, trees_in
 from hardener.series.lists import SERIES, judge_series, read_series, rewrite_series
 from hardener.series.table import catalogue
-from hardener.system import disk, transaction
+from hardener.system import disk, locks, transaction
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -110,11 +110,12 @@ def write(project: Project, plans: Sequence[Plan]) -> bool:
     Returns whether the table changed. Raises HardenerError where a series of the project cannot be read.
     """
     files = {path: content for planned in plans for path, content in planned.files.items()}
-    table = catalogue(project, {planned.folder: planned.series for planned in plans})
-    if not table.current and table.wanted is not None:
-        files[table.path] = table.wanted.encode()
-    if files:
-        transaction.commit(files, project.work)
+    with locks.lock(project.work / "table.lock"):  # the table is about all components, a run maybe about one
+        table = catalogue(project, {planned.folder: planned.series for planned in plans})
+        if not table.current and table.wanted is not None:
+            files[table.path] = table.wanted.encode()
+        if files:
+            transaction.commit(files, project.work)
     return table.path in files
 
 

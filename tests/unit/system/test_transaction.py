@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +16,10 @@ from hardener.system import disk, transaction
 from support.fakes import write_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 BEFORE = {"a/one": b"old", "a/goes": b"old", "b/two": b"old"}
+FSYNC = os.fsync
 AFTER = {"a/one": b"new", "b/two": b"new", "b/more/fresh": b"new"}
 
 
@@ -50,8 +53,10 @@ def cut(monkeypatch: pytest.MonkeyPatch, at: int, error: Callable[[], BaseExcept
         def step(*words: object, **more: object) -> object:
             number = next(numbers)
             if number == at or (ever_after and number > at):
+                if whole is FSYNC:  # in the middle of a write
+                    os.ftruncate(words[0], 1)  # type: ignore[arg-type]
                 raise error()
-            return None if whole is os.fsync else whole(*words, **more)
+            return None if whole is FSYNC else whole(*words, **more)
 
         return step
 
@@ -112,3 +117,60 @@ def test_the_mode_of_a_file_that_is_put_back_and_a_link_stay(project: Path, monk
     with pytest.raises(Killed):
         commit(project)
     assert (project / "a/one").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_killed_run_is_not_finished_in_the_original_of_a_copy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transaction._Move, "forward", lambda _: (_ for _ in ()).throw(Killed))
+        patch.setattr(transaction._Move, "back", lambda _: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            commit(project)
+    killed = files(project)
+    copy = project.with_name("copy")
+    shutil.copytree(project, copy)
+    transaction.settle(copy / ".work")
+    assert files(copy) == BEFORE
+    assert files(project) == killed
+    transaction.settle(project / ".work")
+    assert files(project) == BEFORE
+
+
+def refuse_moves_of_new(move: Callable[[Path, str], Path]) -> Callable[[Path, str], Path]:
+    """Return Path.replace that fails for a new content."""
+
+    def refuse(path: Path, target: str) -> Path:
+        if path.name.endswith(".new"):
+            raise PermissionError(13, "denied", str(path))
+        return move(path, target)
+
+    return refuse
+
+
+def test_a_link_that_goes_goes_without_its_target_and_comes_back_as_a_link(project: Path) -> None:
+    (project / "link").symlink_to("b/two")
+    transaction.commit({project / "link": None}, project / ".work")
+    assert files(project) == BEFORE
+    assert not os.path.lexists(project / "link")
+    (project / "link").symlink_to("b/two")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", refuse_moves_of_new(Path.replace))
+        with pytest.raises(StackError):
+            transaction.commit({project / "link": None, project / "a/one": b"new"}, project / ".work")
+    assert (project / "link").readlink() == Path("b/two")
+    assert files(project) == BEFORE | {"link": b"old"}
+
+
+def test_a_file_that_another_process_wrote_while_waiting_is_not_removed_by_a_failure(project: Path) -> None:
+    fresh = project / "b/more/fresh"
+
+    @contextlib.contextmanager
+    def lock(_: Path) -> Iterator[None]:
+        write_files(project, {"b/more/fresh": b"of another"})
+        yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transaction.locks, "lock", lock)
+        patch.setattr(transaction._Move, "forward", lambda _: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            commit(project)
+    assert fresh.read_bytes() == b"of another"
