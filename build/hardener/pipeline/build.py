@@ -191,7 +191,8 @@ def _scan(
     judged = options.judged and not options.unpatched
     files = (scan.__file__, readings.__file__, versions.__file__, compressed.__file__)
     sources = [*(stamps.file_digest_of(file) for file in files), stamps.folder_digest(Path(hosts.__file__).parent)]
-    key = stamps.key(site.key, [finished.bundled.key for finished in built], listed, options.variant, judged, sources)
+    bundled = [finished.bundled.key for finished in built]
+    key = stamps.key(site.key, bundled, listed, options.variant, judged, sources, readings.parsers())
     facts = stamp.facts(key)
     fresh = facts is None
     if facts is None:

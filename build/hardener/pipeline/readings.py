@@ -70,11 +70,15 @@ def _digest(site: Path, name: str) -> str:
     return sha256(os.fsencode(name) + b"\0" + (site / name).read_bytes()).hexdigest()
 
 
+def parsers() -> list[Any]:
+    """Return the versions of all that parses or decodes a file: the libraries, and Python's own."""
+    return [*(importlib.metadata.version(library) for library in _LIBRARIES), list(sys.version_info)]
+
+
 def _rules(sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> str:
-    versions = [importlib.metadata.version(library) for library in _LIBRARIES]
     own = [stamps.folder_digest(Path(addresses.__file__).parent), stamps.file_digest_of(__file__)]
     lists = [[asdict(rules) for rules in sdks], [asdict(entry) for entry in unread]]
-    return stamps.key(versions, own, list(sys.version_info), lists)
+    return stamps.key(parsers(), own, lists)
 
 
 def _load(kept: Path, rules: str) -> dict[str, Reading]:

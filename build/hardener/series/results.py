@@ -6,6 +6,7 @@ where its commit is in the mirror. Nothing is kept of a series that does not fit
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +28,7 @@ class Results:
     def __init__(self, folder: Path | None, mirror: Path) -> None:
         self._folder = folder
         self._repository = Repository(mirror)
-        self._code = stamps.folder_digest(Path(__file__).parent, pattern="*.py") if folder else ""
+        self._code = _code() if folder else ""
 
     def applied(
         self,
@@ -91,6 +92,13 @@ class Results:
         result = make()
         stamp.set(key, _plain(asdict(result)))
         return result, True
+
+
+def _code() -> str:
+    """Return the digest of the code that makes a result: ours, and the library that reads patches."""
+    ours = Path(__file__).parents[1]
+    folders = [stamps.folder_digest(ours / name, pattern="*.py") for name in ("git", "series", "system")]
+    return stamps.key(folders, importlib.metadata.version("unidiff"))
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:

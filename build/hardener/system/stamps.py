@@ -47,8 +47,8 @@ def file_digest_of(module: str) -> str:
 
 def folder_digest(path: Path, *, pattern: str = "**/*") -> str:
     """Return the SHA-256 over names and contents of a folder's files that match the glob; a missing folder is empty."""
-    files = sorted(file for file in path.glob(pattern) if file.is_file() and "__pycache__" not in file.parts)
-    return key([(file.relative_to(path).as_posix(), file_digest(file)) for file in files])
+    names = sorted((file.relative_to(path), file) for file in path.glob(pattern) if file.is_file())
+    return key([(name.as_posix(), file_digest(file)) for name, file in names if "__pycache__" not in name.parts])
 
 
 class Stamp:

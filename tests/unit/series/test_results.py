@@ -9,6 +9,7 @@ import pytest
 from hardener.config import PIN
 from hardener.errors import PatchError
 from hardener.series.results import Results
+from hardener.system import stamps
 from support.fakes import FakeUpstream, lines, write_files, write_series
 
 if TYPE_CHECKING:
@@ -105,6 +106,20 @@ def test_other_inputs_have_the_overlays_laid_again(layer: Layer, change: Callabl
     laid, fresh = layer.laid()
     assert fresh
     assert laid.commit != before.commit
+
+
+@pytest.mark.parametrize("package", ["git", "series", "system"])
+def test_other_code_of_ours_has_the_series_applied_again(
+    layer: Layer, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit is made by git/repository.py, an overlay's list is read by system/tables.py."""
+    applied, _ = layer.applied()
+    digest = stamps.folder_digest
+    monkeypatch.setattr(
+        stamps, "folder_digest", lambda path, **more: "changed" if path.name == package else digest(path, **more)
+    )
+    assert layer.applied() == (applied, True)
+    assert layer.applied() == (applied, False)
 
 
 def test_a_commit_that_is_not_in_the_mirror_is_made_again(layer: Layer, tmp_path: Path) -> None:

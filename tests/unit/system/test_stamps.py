@@ -323,3 +323,9 @@ class TestLock:
             raise RuntimeError
         with locks.lock(tmp_path / "lock", wait=False):
             assert (tmp_path / "lock").read_text() == f"hardener, process {os.getpid()}"
+
+
+def test_the_digest_of_a_folder_is_about_its_files_wherever_it_lies(tmp_path: Path) -> None:
+    for folder in ("plain", "__pycache__/project"):
+        write_files(tmp_path / folder, {"a": "1", "__pycache__/a.pyc": folder})
+    assert stamps.folder_digest(tmp_path / "__pycache__/project") == stamps.folder_digest(tmp_path / "plain")
