@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
-import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,35 +46,21 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Provide the address of an empty registry on loopback."""
+    """Provide the address of an empty registry on loopback, on a port that it chooses."""
     folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    settings = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(folder)}}, "http": {"addr": address}}
+    storage = {"filesystem": {"rootdirectory": str(folder)}}
+    settings = {"version": 0.1, "storage": storage, "http": {"addr": "127.0.0.1:0"}}
     (folder / "config.yml").write_text(json.dumps(settings))
-    with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(
-            [program("docker-registry"), "serve", folder / "config.yml"], stdout=log, stderr=log
-        ) as process,
-    ):
+    argv = [program("docker-registry"), "serve", folder / "config.yml"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
         try:
-            _wait(address, process)
+            found = (re.search(r"listening on (127\.0\.0\.1:\d+)", line) for line in process.stdout)
+            address = next((match[1] for match in found if match), "")
+            assert address, "docker-registry has ended"
             yield address
         finally:
             process.terminate()
-
-
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://{address}/v2/").close()
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("docker-registry has ended")
 
 
 def run(*argv: str | Path) -> str:
