@@ -30,13 +30,18 @@ _UPSTREAMS_PATCHES = "patches"  # patch-package's folder in upstream's tree
 
 @dataclass(frozen=True)
 class Installed:
-    """``packages`` of ``of`` locked packages are installed; ``key`` identifies the node_modules as it is."""
+    """``packages`` of ``of`` locked packages are installed; ``key`` identifies the node_modules as it is.
+
+    ``store`` is their name for :func:`hardener.system.node.stored`, beside whose folder their lock is; empty without
+    packages.
+    """
 
     key: str
     packages: int
     of: int
     patched: tuple[str, ...]
     fresh: bool
+    store: str = ""
 
 
 def install(
@@ -72,7 +77,8 @@ def install(
             stamp.clear()
             _link(node.stored(facts["store"]), modules)
         stamp.set(key, facts)
-    return Installed(facts["store"], facts["packages"], facts["of"], tuple(facts["patched"]), fresh=fresh)
+    store, patched = facts["store"], tuple(facts["patched"])
+    return Installed(store, facts["packages"], facts["of"], patched, fresh=fresh, store=store)
 
 
 def provide(work: WorkTree, installed: Installed, built: Mapping[str, Path]) -> Installed:
