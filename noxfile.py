@@ -118,6 +118,18 @@ def sbom(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build, check all gates, and write a release into dist/ (nox -s release -- --dry-run)."""
+    run(session, "hardener", "release", *session.posargs)
+
+
+@nox.session(default=False)
+def verify(session: nox.Session) -> None:
+    """Check released files, and build them again for a comparison (nox -s verify -- DIR)."""
+    run(session, "hardener", "verify", *session.posargs)
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Build the embedded demo upstream; this needs only package registries."""
     run(session, "python", str(DEMO / "demo.py"), *session.posargs)
@@ -131,7 +143,7 @@ def baseline(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, imports and wording: ruff, mypy --strict, import-linter, wordlist.toml."""
+    """Check style, types, imports, wording and workflows: ruff, mypy --strict, import-linter, wordlist.toml, zizmor."""
     run(session, "python", str(ROOT / "tests" / "support" / "linting.py"))
 
 

@@ -162,7 +162,7 @@ class Minimeet:
         options = ["--json", "--project", str(self.root)]
         source = (
             ["--upstream", f"minimeet={self.upstream}"]
-            if verb in ("build", "check", "compare", "edit", "regen")
+            if verb in ("build", "check", "compare", "edit", "regen", "release")
             else []
         )
         return [sys.executable, *start, verb, *options, *source, *words]

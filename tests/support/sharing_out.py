@@ -24,7 +24,8 @@ TOGETHER = {
     "reference": tuple(
         f"tests/pipeline/test_{name}.py"
         for name in (
-            "again", "compare", "demo", "extra", "failures", "git_host", "killed", "substitute", "tree", "upstream",
+            "again", "compare", "demo", "extra", "failures", "git_host", "killed", "release", "substitute", "tree",
+            "upstream",
         )
     ),
 }  # fmt: skip

@@ -40,7 +40,7 @@ MODULES = {
     "delta": ("delta",),
     "compare": ("compare",),
     "doctor": ("doctor", "clean"),
-    "release": ("sbom",),
+    "release": ("sbom", "release"),
     "packages": ("deb", "apt", "oci"),
     "verify": ("sign", "verify"),
 }

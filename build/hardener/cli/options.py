@@ -40,6 +40,7 @@ SHARED = {
             "deb",
             "apt",
             "oci",
+            "release",
         ),
         ("project", "upstream"),
     ),

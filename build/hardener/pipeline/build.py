@@ -164,7 +164,7 @@ def _finish(project: Project, options: Options, built: tuple[Built, ...], area: 
     with ui.step("package", last.component.name) as line:
         line.tell("compressing")
         variant = options.variant + project.mark
-        dist = project.dist if variant == "hardened" else project.dist / variant
+        dist = options.dist or (project.dist if variant == "hardened" else project.dist / variant)
         label = f"{last.component.name}-{last.component.release}-unpatched" if options.unpatched else project.label
         packaged = package(site.path, label, site.key, mtime, dist, area, packing.result if packing else None)
         line.say(

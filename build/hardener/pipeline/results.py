@@ -9,6 +9,7 @@ from hardener.config import PIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hardener.config import Component, Substitute
     from hardener.git.fetch import Fetched
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 class Options:
     """The options of a build: sources, toolchain, and whether upstream stays unpatched.
 
-    ``judged=False`` counts the hosts of the site without comparing them with hosts.toml and sdks.toml.
+    ``judged=False`` counts the hosts of the site without comparing them with hosts.toml and sdks.toml. ``dist`` is
+    where the archives go (default: the project's folder for this variant).
     """
 
     sources: Mapping[str, str]
@@ -34,6 +36,7 @@ class Options:
     judged: bool = True
     wait: bool = True
     tree: str = PIN
+    dist: Path | None = None
 
     @property
     def variant(self) -> str:

@@ -85,6 +85,22 @@ def packages(built: Iterable[Built], site: Path) -> tuple[Package, ...]:
     return tuple(merged[key] for key in sorted(merged))
 
 
+def bundled(built: Iterable[Built]) -> frozenset[str]:
+    """Return ``name@version`` of each package with a module in a bundle, as the bundler lists them.
+
+    A bill of materials has to have them all: see :mod:`hardener.release.gates`.
+    """
+    components = tuple(built)
+    ours = {component.component.package for component in components}
+    found = set()
+    for component in components:
+        for folder in _in_bundles(component):
+            described = json.loads((component.work.path / folder / "package.json").read_bytes())
+            if folder.rpartition(_FOLDER)[2] not in ours:
+                found.add(f"{described['name']}@{described['version']}")
+    return frozenset(found)
+
+
 def _in_bundles(component: Built) -> dict[str, _Use]:
     uses: dict[str, _Use] = defaultdict(_Use)
     for bundle, modules in component.bundled.modules.items():

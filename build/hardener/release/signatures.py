@@ -17,7 +17,7 @@ from pathlib import Path
 from hardener.errors import StackError, UsageError
 from hardener.system import disk, sums
 from hardener.system.process import run
-from hardener.system.sums import SUMS
+from hardener.system.sums import SUMS, UNRELEASED
 
 RELEASE, REBUILD = "hardener-release", "hardener-rebuild"
 SIGNATURE, BUILDERS, SIGNERS = f"{SUMS}.sig", f"{SUMS}.d", "allowed_signers"
@@ -39,16 +39,23 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
     """Sign ``folder/SHA256SUMS`` with a private key, or one whose public half an agent or token knows.
 
     With ``builder`` it is the signature of a rebuild and goes to ``SHA256SUMS.d/<builder>.sig``. Returns its path.
-    Raises UsageError for a missing file, malformed sums or another kind of key than Ed25519, StackError where
-    ssh-keygen fails.
+    Raises UsageError for a missing file, malformed sums, files of a dry run, or another kind of key than Ed25519,
+    StackError where ssh-keygen fails.
     """
-    sums.read(folder)  # what no verification would accept is not signed
+    listed = sums.read(folder)  # what no verification would accept is not signed
+    signature = signature_of((folder / SUMS).read_bytes(), key, REBUILD if builder else RELEASE)
+    if UNRELEASED in listed and not builder:
+        raise UsageError(f"{folder} is of a dry run", hint="hardener release, without --dry-run, writes what is signed")
+    path = folder / BUILDERS / f"{builder}.sig" if builder else folder / SIGNATURE
+    disk.write(path, signature)
+    return path
+
+
+def signature_of(content: bytes, key: Path, namespace: str) -> bytes:
+    """Return a signature over some bytes; raises UsageError and StackError as :func:`sign` does."""
     if not key.is_file():
         raise UsageError(f"there is no key {key}", hint="create a key: ssh-keygen -t ed25519 -f KEY")
-    done = run(
-        ["ssh-keygen", "-q", "-Y", "sign", "-n", REBUILD if builder else RELEASE, "-f", key],
-        stdin=(folder / SUMS).read_bytes(),
-    )
+    done = run(["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", key], stdin=content)
     if done.status:
         raise StackError(
             f"ssh-keygen does not sign with {key}: {done.complaint}",
@@ -56,9 +63,7 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
         )
     if (kind := _kind(_key(done.stdout))) not in _KINDS:
         raise UsageError(f"{key} is a key of the kind {kind}", hint="use Ed25519: ssh-keygen -t ed25519 -f KEY")
-    path = folder / BUILDERS / f"{builder}.sig" if builder else folder / SIGNATURE
-    disk.write(path, done.stdout)
-    return path
+    return done.stdout
 
 
 def verify(folder: Path, signature: Path, namespace: str, signers: Path) -> Verdict:

@@ -122,12 +122,25 @@ def read_json(path: Path) -> Any:
         return None
 
 
-def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a new folder beside ``target`` and put it in its place; a killed run leaves the old one or none."""
-    new, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
+def replace_folder(
+    target: Path,
+    fill: Callable[[Path], None],
+    *,
+    keep: Callable[[Path], bool] = lambda _path: False,
+    area: Path | None = None,
+) -> None:
+    """Fill a new folder and put it in the place of ``target``; a killed run leaves the old one or none.
+
+    What ``keep`` accepts of the old folder's content moves over. The next call restores the old folder of a killed run
+    that left none. Both folders are beside ``target``, or in ``area`` where that is on the same file system.
+    """
+    beside = area if area and area.stat().st_dev == target.parent.stat().st_dev else target.parent
+    new, old = beside / f"{target.name}.new", beside / f"{target.name}.old"
     with full_disk_explained():
         target.parent.mkdir(parents=True, exist_ok=True)
         remove(new)
+        if old.exists() and not target.exists():
+            old.rename(target)
         remove(old)
         new.mkdir()
         try:
@@ -138,6 +151,9 @@ def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
         if target.exists():
             target.rename(old)
         new.rename(target)
+        if old.exists():
+            for path in filter(keep, sorted(old.iterdir())):
+                path.rename(target / path.name)
         remove(old)
 
 

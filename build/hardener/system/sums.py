@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUMS, MANIFEST, LOG = "SHA256SUMS", "build-manifest.json", "build-log.json"
+UNRELEASED = "UNRELEASED"  # a file that is among the files of a dry run of a release, and in their names
 _LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>(?!\.{1,2}$)[^/]+)")
 _LARGEST = 1_000_000  # bytes: more than 5000 files
 
