@@ -1,4 +1,4 @@
-"""Is a folder what was released? Signature, sums, files beside them, and how many others built the same."""
+"""Is a folder what was released? Signature, sums, files beside them, provenance, and how many others built the same."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
-from hardener.release import signatures
+from hardener.release import comparison, provenance, signatures
+from hardener.release.comparison import Same
 from hardener.release.signatures import BUILDERS, REBUILD, RELEASE, SIGNATURE
 from hardener.system import disk, stamps, sums
-from hardener.system.sums import LOG, MANIFEST, SUMS
+from hardener.system.sums import LOG, MANIFEST, SUMS, UNRELEASED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _RECORDS = frozenset({SUMS, SIGNATURE, LOG})
-_LARGEST_MANIFEST = 10_000_000  # bytes
+_LARGEST_MANIFEST = 10_000_000  # bytes, also of a statement of provenance
+BUILT_FROM = frozenset({"sums", "manifest", "provenance"})  # the checks that a rebuild rests on
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,12 @@ def verify(folder: Path, signers: Path, *, threshold: int = 0, only: str = "") -
     checks = [_signature(folder, signers), _files(folder, listed, only)]
     if not only:
         checks.append(_unlisted(folder, listed))
+    if UNRELEASED in listed:
+        checks.append(Check("release", passed=False, found="these files are of a dry run"))
     if MANIFEST in listed and (folder / MANIFEST).is_file():
         checks.append(_manifest(folder, listed))
+    if statement_of(listed):
+        checks.append(_provenance(folder, listed))
     if threshold or (folder / BUILDERS).is_dir():
         checks.append(_builders(folder, signers, threshold))
     return checks
@@ -96,6 +103,39 @@ def _manifest(folder: Path, listed: dict[str, str]) -> Check:
     wrong = [f"{name!r} has another sum in {SUMS}" for name, digest in archives if listed.get(name) != digest]
     found = f"{len(archives)} archives, as in {SUMS}" if archives and not wrong else "not about these archives"
     return Check("manifest", bool(archives) and not wrong, found, tuple(wrong))
+
+
+def statement_of(listed: Mapping[str, str]) -> str:
+    """Return the name of the statement of provenance among released files; empty if there is none."""
+    return next((name for name in sorted(listed) if name.endswith(provenance.SUFFIX)), "")
+
+
+def _provenance(folder: Path, listed: Mapping[str, str]) -> Check:
+    """The statement of provenance is valid, and about all other files."""
+    name = statement_of(listed)
+    file = folder / name
+    readable = file.is_file() and file.stat().st_size <= _LARGEST_MANIFEST
+    document = provenance.read(file) if readable else None
+    others = {released: digest for released, digest in listed.items() if released != name}
+    wrong = provenance.problems(document, others)
+    found = f"{name} is not a statement about these files" if wrong else f"commit {provenance.commit_of(document)}"
+    return Check("provenance", not wrong, found, tuple(wrong))
+
+
+def compared(folder: Path, rebuilt: Path, *, only: str = "") -> tuple[Check, Same, tuple[str, ...]]:
+    """Compare released files with rebuilt ones; returns also the verdict, and the names of files that differ."""
+    listed, made = sums.read(folder), sums.read(rebuilt)
+    results = comparison.compare(folder, rebuilt, [only] if only else listed, () if only else made)
+    verdict = comparison.verdict(results)
+    unlike = [result for result in results if result.same is not Same.BYTES]
+    details = tuple(
+        f"{result.name}: {result.same}" + (f": {', '.join(result.details)}" if result.details else "")
+        for result in unlike
+    )
+    found = f"{len(results) - len(unlike)} of {len(results)} files are identical"
+    found += f"; the others: {verdict}" if verdict is Same.CONTENT else ""
+    differing = tuple(result.name for result in unlike if result.same is Same.NO)
+    return Check("rebuild", verdict is not Same.NO, found, details), verdict, differing
 
 
 def _builders(folder: Path, signers: Path, threshold: int) -> Check:
