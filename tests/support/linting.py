@@ -15,6 +15,7 @@ CHECKS = (
     ("mypy",),
     ("lint-imports", "--no-cache"),
     ("python", "tests/support/wording.py"),
+    ("zizmor", "--offline", "--quiet", ".github"),
 )
 
 
