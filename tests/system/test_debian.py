@@ -140,7 +140,7 @@ class World:
 
     def publish(self, machine: Machine, name: str, packages: list[tuple[str, bytes]]) -> None:
         """Put a repository into a machine, and let apt read all lists."""
-        self.number += 1  # of the same time and size, apt would not read a list again
+        self.number += 100  # of an older time, apt would not read a list again
         files = apt.repository(packages, EPOCH + self.number)
         if name == "ours":
             files = apt.signed(files, self.key)
@@ -428,7 +428,7 @@ def test_apt_refuses_a_repository_that_another_key_has_signed(world: World, befo
     other = "Other <other@example.org>"
     argv = ["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", other, "ed25519", "sign"]
     subprocess.run(argv, check=True, capture_output=True)
-    files = apt.signed(apt.repository(world.ours(world.project()), EPOCH + 500), other)
+    files = apt.signed(apt.repository(world.ours(world.project()), EPOCH + 10**6), other)
     machine.write({f"srv/ours/{path}": content for path, content in files.items() if path != "hardener.asc"})
     assert machine.apt("update", "--error-on=any") != 0
     assert "NO_PUBKEY" in machine.said

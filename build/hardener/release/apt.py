@@ -38,8 +38,11 @@ def earlier(folder: Path) -> list[tuple[str, bytes]]:
 def repository(packages: Iterable[tuple[str, bytes]], mtime: int) -> dict[str, bytes]:
     """Return the files of an unsigned repository with these packages (name, content): content by path.
 
-    ``mtime`` is the time of the newest release, in seconds since 1970. Raises UsageError for a file that is not our
-    package, and for two packages of one name and version that differ.
+    ``mtime`` is the time of this release, in seconds since 1970. Raises UsageError for a file that is not our package,
+    and for two packages of one name and version that differ.
+
+    apt ignores a list that is older than the one it has. A revision of an earlier release is older than the newest one,
+    so the list's time is that of the newest package, and a second for each package.
     """
     files: dict[str, bytes] = {}
     for name, content in packages:
@@ -49,13 +52,14 @@ def repository(packages: Iterable[tuple[str, bytes]], mtime: int) -> dict[str, b
                 f"{name} differs from the package of that name and version in an earlier release",
                 hint="raise 'revision' in upstream.toml: a version is never used twice",
             )
+    newest = max([mtime, *(deb.time_of(content, path) for path, content in files.items())]) + len(files)
     listed = "\n".join(_paragraph(path, files[path]) for path in sorted(files)).encode()
     lists: dict[str, bytes] = {}
     for architecture in ARCHITECTURES:
         folder = f"{COMPONENT}/binary-{architecture}"
         lists[f"{folder}/Packages"] = listed
         lists[f"{folder}/Packages.xz"] = lzma.compress(listed, preset=6)
-    files[f"{DISTS}/Release"] = _release(lists, mtime)
+    files[f"{DISTS}/Release"] = _release(lists, newest)
     for name, content in lists.items():
         digest = hashlib.sha256(content).hexdigest()
         files[f"{DISTS}/{name}"] = content

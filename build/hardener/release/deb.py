@@ -68,6 +68,14 @@ def read_control(content: bytes, name: str) -> str:
         raise UsageError(f"{name} is not a package of hardener", hint="keep only earlier releases there") from error
 
 
+def time_of(content: bytes, name: str) -> int:
+    """Return the time of a package; raises UsageError for a file that is not a package."""
+    found = content[len(_MAGIC) :][16:28].strip()
+    if not (content.startswith(_MAGIC) and found.isdigit()):
+        raise UsageError(f"{name} is not a package of hardener", hint="keep only earlier releases there")
+    return int(found)
+
+
 def gzipped(content: bytes) -> bytes:
     """Return a documentation file as Debian wants it: compressed, without name and time."""
     return gzip.compress(content, 9, mtime=0)

@@ -186,20 +186,27 @@ def write(image: Image, tag: str, mtime: int, path: Path) -> str:
     large = {f"blobs/{digest.replace(':', '/')}": file for digest, file in image.files.items()}
     new = path.with_name(f".{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with disk.full_disk_explained(), tarfile.open(new, "w", format=tarfile.GNU_FORMAT) as archive:
-        for folder in ("blobs", "blobs/sha256"):
-            archive.addfile(_entry(folder, mtime, tarfile.DIRTYPE))
-        for name in sorted({*small, *large}):
-            entry = _entry(name, mtime, tarfile.REGTYPE)
-            if name in small:
-                entry.size = len(small[name])
-                archive.addfile(entry, io.BytesIO(small[name]))
-            else:
-                entry.size = large[name].stat().st_size
-                with large[name].open("rb") as content:
-                    archive.addfile(entry, content)
-    new.replace(path)
+    try:
+        with disk.full_disk_explained(), tarfile.open(new, "w", format=tarfile.GNU_FORMAT) as archive:
+            _fill(archive, small, large, mtime)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
     return str(head["digest"])
+
+
+def _fill(archive: tarfile.TarFile, small: Mapping[str, bytes], large: Mapping[str, Path], mtime: int) -> None:
+    for folder in ("blobs", "blobs/sha256"):
+        archive.addfile(_entry(folder, mtime, tarfile.DIRTYPE))
+    for name in sorted({*small, *large}):
+        entry = _entry(name, mtime, tarfile.REGTYPE)
+        if name in small:
+            entry.size = len(small[name])
+            archive.addfile(entry, io.BytesIO(small[name]))
+        else:
+            entry.size = large[name].stat().st_size
+            with large[name].open("rb") as content:
+                archive.addfile(entry, content)
 
 
 def _entry(name: str, mtime: int, kind: bytes) -> tarfile.TarInfo:

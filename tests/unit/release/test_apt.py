@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,7 +72,7 @@ def test_each_list_names_each_package_with_its_sum(packages: list[tuple[str, byt
 def test_the_release_has_the_sum_of_each_list_and_its_time(packages: list[tuple[str, bytes]]) -> None:
     files = apt.repository(packages, EPOCH)
     release = Release(io.BytesIO(files[RELEASE]))
-    assert release["Date"] == "Wed, 13 May 2026 18:32:02 UTC"
+    assert release["Date"] == "Wed, 13 May 2026 18:32:07 UTC"  # of the newest package, and a second for each
     sums = {entry["name"]: (entry["sha256"], int(entry["size"])) for entry in release["SHA256"]}
     assert len(sums) == 6
     for name, (digest, size) in sums.items():
@@ -80,6 +81,24 @@ def test_the_release_has_the_sum_of_each_list_and_its_time(packages: list[tuple[
         assert files[f"dists/stable/{name.rpartition('/')[0]}/by-hash/SHA256/{digest}"] == content
     packed = files["dists/stable/main/binary-all/Packages.xz"]
     assert lzma.decompress(packed) == files["dists/stable/main/binary-all/Packages"]
+
+
+def test_a_revision_of_an_earlier_release_makes_the_list_newer(tmp_path: Path) -> None:
+    """Apt ignores a list that is older than the one it has."""
+    site, meet = packaging.site(tmp_path), packaging.project(tmp_path)
+    first, newer = debian.packages(meet, site, EPOCH), debian.packages(replace(meet, revision=9), site, EPOCH + 10**6)
+    again = debian.packages(replace(meet, revision=2), site, EPOCH + 1)
+    dates = [
+        parsedate_to_datetime(
+            Release(io.BytesIO(apt.repository(packages, mtime)[RELEASE]))["Date"].replace("UTC", "+0000")
+        )
+        for packages, mtime in (
+            (first, EPOCH),
+            ([*first, *newer], EPOCH + 10**6),
+            ([*first, *newer, *again], EPOCH + 1),
+        )
+    ]
+    assert dates == sorted(set(dates))
 
 
 def test_the_order_of_packages_does_not_count(packages: list[tuple[str, bytes]]) -> None:
