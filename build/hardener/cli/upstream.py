@@ -205,6 +205,8 @@ def _upstream(project: Project, arguments: argparse.Namespace, ui: UI) -> dict[s
         ui.print(str(verdict), "green" if verdict.green else "red")
         for complaint in verdict.new:
             ui.print(f"  {complaint}", "red")
+    for remark in done.remarks:
+        ui.note(f"to settle: {remark}")
     if done.missing:
         ui.note(f"upstream's tools ran without {', '.join(done.missing)}: no registry serves them")
     ui.print(f"mail, bundle and pull-request text: {done.folder}")

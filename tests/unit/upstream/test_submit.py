@@ -104,6 +104,9 @@ class TestBranch:
             in_tree(done, "log", "-1", "--format=%B") == "fix(src): apply ours\n\nUpstream does this, which is wrong."
         )
         assert export(project, "plain", subject="feat(x): other").subject == "feat(x): other"
+        path = project.root / "patches/fake/plain.patch"
+        path.write_bytes(path.read_bytes().replace(b"Subject: Apply ours", b"Subject: feat(other): apply ours"))
+        assert export(project, "plain").subject == "feat(other): apply ours", "it follows the convention already"
 
     def test_excluded_folders_stay_away_and_git_sees_no_change(self, project: config.Project) -> None:
         done = export(project, "plain")
@@ -132,8 +135,9 @@ class TestBranch:
         assert run(["git", "rev-parse", "HEAD^{tree}"], cwd=clone).text == in_tree(done, "rev-parse", "HEAD^{tree}")
         text = (done.folder / "pull-request.md").read_text("utf-8")
         assert text.startswith("# fix(src): apply ours\n")
-        for wanted in ("which is wrong", "src/base/ours.js", "not run yet", "test_x.py::test_y", "licence agreement"):
+        for wanted in ("which is wrong", "src/base/ours.js", "not run yet", "`test_y`", "licence agreement"):
             assert wanted in text
+        assert "tests/e2e" not in text
 
     def test_again_is_the_same_and_somebodys_work_is_spared(self, project: config.Project) -> None:
         done = export(project, "plain")
@@ -152,6 +156,69 @@ class TestBranch:
         assert (done.base, done.status.value) == (upstream.commits[1], "clean")
         with pytest.raises(UsageError, match="no-such is not in"):
             export(project, "plain", onto="no-such")
+
+
+OPTIONS = b"var config = {\n    // Enables it.\n    // enableIt: true,\n    other: 1\n};\n"
+FEATURE = b"import { IT } from './names';\n\nexport const LIMIT = 5;\nexport const on = config.enableIt;\n"
+
+
+class TestRemarks:
+    """Questions of a reviewer, each with the change that it is about; the control is a change that raises none."""
+
+    @pytest.fixture
+    def feature(self, project: config.Project, upstream: FakeUpstream) -> FakeUpstream:
+        """Return upstream with a documented feature, its tests, a second user and an app."""
+        files = {
+            "config.js": OPTIONS,
+            "src/feature.ts": FEATURE,
+            "src/feature.spec.ts": b"import { on } from './feature';\n",
+            "src/names.ts": b"export const IT = 'it';\n",
+            "src/user.ts": b"import { LIMIT } from './feature';\n",
+            "src/app.native.ts": b"import { IT } from './names';\n",
+        }
+        upstream.commit(files, "feat(src): feature")
+        return upstream
+
+    def asked(self, project: config.Project, content: bytes) -> Exported:
+        """Export this patch."""
+        folder = project.root / "patches/fake"
+        write_files(folder, {"asked.patch": content, "series": (folder / "series").read_text() + "asked.patch\n"})
+        return export(project, "asked")
+
+    @pytest.mark.parametrize(
+        ("files", "said"),
+        [
+            ({"src/feature.ts": FEATURE.replace(b"config.enableIt", b"false")},
+             "src/feature.ts no longer reads enableIt, which config.js documents: upstream will ask for a switch"),
+            ({"src/feature.ts": FEATURE.replace(b"LIMIT = 5", b"LIMIT = 7")},
+             "LIMIT of src/feature.ts changes; it is also used by src/user.ts"),
+            ({"src/feature.ts": FEATURE + b"more();\n"},
+             "src/feature.ts has a unit test, src/feature.spec.ts, which the patch does not extend"),
+            ({"src/names.ts": None, "src/feature.ts": FEATURE.replace(b"import { IT } from './names';\n", b"")},
+             "src/app.native.ts imports ./names: src/names.ts is removed"),
+            ({"src/user.ts": b"// overlays/fake/overlays.toml has it\n"},
+             "src/user.ts names overlays/fake/overlays.toml, which is a path of our repository"),
+            ({"src/user.ts": b"export const hardener = 1;\n"}, "src/user.ts names hardener: export const hardener = 1;"),
+        ],
+    )  # fmt: skip
+    def test_each_is_asked(
+        self, project: config.Project, feature: FakeUpstream, files: dict[str, bytes | None], said: str
+    ) -> None:
+        content = feature.patch(files, WHY + FIELDS)
+        done = self.asked(project, content)
+        assert said in done.remarks
+        assert f"- To settle: {said}." in (done.folder / "pull-request.md").read_text("utf-8")
+
+    def test_a_change_without_any_is_not_asked_about(self, project: config.Project, feature: FakeUpstream) -> None:
+        content = feature.patch({"src/names.ts": b"export const IT = 'it';\nfine();\n"}, WHY + FIELDS)
+        assert self.asked(project, content).remarks == ()
+
+    def test_the_message_is_read_as_well(self, project: config.Project, feature: FakeUpstream) -> None:
+        why = WHY.replace("is wrong", "is wrong (patches/fake/series)")
+        content = feature.patch({"src/names.ts": b"export const IT = 'it';\nfine();\n"}, why + FIELDS)
+        assert self.asked(project, content).remarks == (
+            "the message names patches/fake/series, which is a path of our repository",
+        )
 
 
 class TestRefusals:
@@ -313,6 +380,57 @@ class TestTools:
         verdicts, _ = upstream_lint.lint(tree, ["a.ts"], "tsconfig.json", switch, "base", "change", fix=True)
         assert all(verdict.green for verdict in verdicts)
         assert (tree / "a.ts").read_text("utf-8") == "good\nbad one\ngood\n"
+
+    def test_the_apps_are_type_checked_and_moved_imports_are_sorted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Stand-ins: eslint wants sorted lines and has another complaint, which stays; tsc fails for the apps only."""
+        modules = write_files(
+            tmp_path / "store" / "node_modules",
+            {
+                "eslint/bin/eslint.js": """
+                    const fs = require('fs'), words = process.argv;
+                    const rules = { 'import/order': 'error', 'no-bad': 'error' };
+                    if (words.includes('--print-config')) {
+                        console.log(JSON.stringify({ parser: 'p', rules }));
+                        process.exit();
+                    }
+                    const files = words.slice(words.indexOf('--') + 1);
+                    if (words.includes('--fix')) {
+                        const config = JSON.parse(fs.readFileSync(words[words.indexOf('--config') + 1]));
+                        const only = JSON.stringify(config.rules) === JSON.stringify({ 'import/order': 'error' });
+                        files.forEach(f => only && config.root && fs.writeFileSync(
+                            f, fs.readFileSync(f, 'utf8').trim().split('\\n').sort().join('\\n') + '\\n'));
+                    }
+                    console.log(JSON.stringify(files.map(f => {
+                        const lines = fs.readFileSync(f, 'utf8').trim().split('\\n');
+                        const messages = lines.filter(l => l.startsWith('bad')).map(l => ({ ruleId: 'no-bad', message: l }));
+                        if (lines.join() !== [ ...lines ].sort().join())
+                            messages.push({ ruleId: 'import/order', message: 'sort it' });
+                        return { filePath: require('path').resolve(f), messages };
+                    })));""",
+                "typescript/bin/tsc": """
+                    if (!process.argv.includes('tsconfig.native.json')) process.exit(0);
+                    const bad = require('fs').readFileSync('a.ts', 'utf8').includes('web only');
+                    if (bad) console.log('a.ts(1,1): error TS2: no such thing in an app');
+                    process.exit(bad ? 2 : 0);""",
+            },
+        )
+        monkeypatch.setattr(upstream_lint, "_modules", lambda _tree: (modules, ()))
+        tree = write_files(tmp_path / "tree", {"tsconfig.native.json": "{}"})
+        contents = {"base": "import a\n", "change": "import b // web only\nimport a\nbad\n"}
+
+        def switch(to: str) -> None:
+            write_files(tree, {"a.ts": contents[to]})
+
+        switch("change")
+        verdicts, _ = upstream_lint.lint(tree, ["a.ts"], "tsconfig.web.json", switch, "base", "change")
+        assert [(verdict.scope, verdict.new) for verdict in verdicts] == [
+            ("1 changed file(s)", ("a.ts: no-bad: bad",)),
+            ("tsconfig.web.json", ()),
+            ("tsconfig.native.json", ("a.ts: TS2: no such thing in an app",)),
+        ]
+        assert (tree / "a.ts").read_text("utf-8").splitlines() == ["bad", "import a", "import b // web only"]
 
     def test_what_eslint_mends_becomes_part_of_the_commit(
         self, project: config.Project, monkeypatch: pytest.MonkeyPatch

@@ -25,6 +25,7 @@ from hardener.system.process import run
 from hardener.upstream.submit.lint import Verdict, lint
 from hardener.upstream.submit.message import Exported, fix, pull_request
 from hardener.upstream.submit.message import subject as derived_subject
+from hardener.upstream.submit.review import remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -102,8 +103,22 @@ def upstream(
         verdicts, missing = lint(home / "tree", files, component.tsconfig, switch, base, commit, fix=fix)
         commit = _amended(home / "tree", patch) or commit
         disk.write_json(home / STATE, {"commit": commit})
+    told = remarks(history, component, base, commit, files, (message,), project.root)
+    tree_folder = home / "tree"
     exported = Exported(
-        component.name, patch.name, base, commit, branch, line, status, files, home, home / "tree", verdicts, missing
+        component.name,
+        patch.name,
+        base,
+        commit,
+        branch,
+        line,
+        status,
+        files,
+        home,
+        tree_folder,
+        verdicts,
+        missing,
+        told,
     )
     _write_beside(history, patch, exported)
     return exported

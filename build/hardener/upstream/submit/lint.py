@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import InstallError
@@ -20,9 +22,10 @@ from hardener.system import disk, node, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 LINTED = (".js", ".ts", ".tsx")
+NATIVE = "tsconfig.native.json"  # upstream's second one: the apps share most of the files
+_ORDER = "import/order"
 _REGISTRY = re.compile(r"https://[^/]+/(?:@[^/]+/)?[^/]+/-/[^/]+\.tgz")
 _TSC = re.compile(r"^(?P<file>[^(\n]+)\((?P<line>\d+),\d+\): error (?P<code>TS\d+): (?P<text>.*)$", re.MULTILINE)
 
@@ -59,39 +62,48 @@ def lint(
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """Run eslint on the changed files and tsc on the project; returns verdicts, and npm packages that are missing.
 
-    ``switch`` checks a commit out in ``tree``; ``change`` is checked out before and after. With ``fix`` eslint fixes in
-    ``tree`` what it can of what it has to say about the change, as upstream's ``lint-fix`` does. Raises InstallError
-    where the tools cannot be installed or do not start, UnreachableError when the registry does not answer.
+    tsc runs with the configuration of the site and, where upstream has one, with that of the apps. Imports that are in
+    another order than upstream's eslint wants are sorted: a file of ours is elsewhere upstream. ``switch`` checks a
+    commit out in ``tree``; ``change`` is checked out before and after. With ``fix`` eslint fixes in ``tree`` what it
+    can of what it has to say about the change, as upstream's ``lint-fix`` does. Raises InstallError where the tools
+    cannot be installed or do not start, UnreachableError when the registry does not answer.
     """
     modules, absent = _modules(tree)
     link = tree / "node_modules"
     disk.remove(link)
     link.symlink_to(modules)
     verdicts = []
+    configurations = [
+        name for name in dict.fromkeys((tsconfig, NATIVE)) if name and (name == tsconfig or (tree / name).exists())
+    ]
     try:
         files = sorted(path for path in changed if path.endswith(LINTED))
         with_change = _eslint(tree, [path for path in files if (tree / path).exists()])
         without: Counter[str] = Counter()
         before = None
-        if with_change or tsconfig:
-            key = stamps.key(base, modules.parent.name, tsconfig, stamps.file_digest_of(__file__))
+        if with_change or configurations:
+            key = stamps.key(base, modules.parent.name, configurations, stamps.file_digest_of(__file__))
             stamp = stamps.Stamp(stamps.home() / "upstream-lint" / f"{key}.json")
             before = stamp.facts(key)
             if before is None or with_change:
                 switch(base)
                 without = _eslint(tree, [path for path in files if (tree / path).exists()]) if with_change else without
-                before = before or {"tsc": list(_tsc(tree, tsconfig).elements()) if tsconfig else []}
+                before = before or {name: list(_tsc(tree, name).elements()) for name in configurations}
                 stamp.set(key, before)
                 switch(change)
-        if fix and _added(with_change, without):
-            present = [path for path in files if (tree / path).exists()]
+        present = [path for path in files if (tree / path).exists()]
+        new = _added(with_change, without)
+        if fix and new:
             _eslint(tree, present, "--fix")
+        elif any(f": {_ORDER}: " in complaint for complaint in new):
+            _sort_imports(tree, present)
+        if new:
             with_change = _eslint(tree, present)
         scope = f"{len(files)} changed file(s)"
         verdicts.append(Verdict("eslint", scope, _added(with_change, without), without.total()))
-        if tsconfig and before is not None:
-            known = Counter(before["tsc"])
-            verdicts.append(Verdict("tsc", tsconfig, _added(_tsc(tree, tsconfig), known), known.total()))
+        for name in configurations:
+            known = Counter((before or {}).get(name, ()))
+            verdicts.append(Verdict("tsc", name, _added(_tsc(tree, name), known), known.total()))
     finally:
         disk.remove(link)
     return tuple(verdicts), absent
@@ -175,6 +187,19 @@ def _eslint(tree: Path, files: Sequence[str], *more: str) -> Counter[str]:
         for report in reports
         for message in report["messages"]
     )
+
+
+def _sort_imports(tree: Path, files: Sequence[str]) -> None:
+    """Let upstream's eslint fix the order of imports, by its own settings, and nothing else."""
+    script = tree / "node_modules" / "eslint" / "bin" / "eslint.js"
+    done = node.node(script, "--print-config", files[0], cwd=tree)
+    settings = json.loads(done.stdout or b"{}")
+    kept = {key: settings[key] for key in ("parser", "parserOptions", "settings", "env") if settings.get(key)}
+    only = kept | {"root": True, "plugins": ["import"], "rules": {_ORDER: settings.get("rules", {}).get(_ORDER, "off")}}
+    with tempfile.TemporaryDirectory(prefix="hardener-eslint-") as folder:
+        path = Path(folder) / "eslintrc.json"
+        disk.write_json(path, only)
+        _eslint(tree, files, "--fix", "--no-eslintrc", "--no-inline-config", "--config", str(path))
 
 
 def _tsc(tree: Path, tsconfig: str) -> Counter[str]:

@@ -30,7 +30,7 @@ class Exported:
     """A patch on upstream's branch: ``tree`` is the work tree, the files lie beside it in ``folder``.
 
     ``status`` is the result of applying it without the others, ``verdicts`` are the answers of upstream's tools (none:
-    not run), ``missing`` are npm packages that they did not have.
+    not run), ``missing`` are npm packages that they did not have, ``remarks`` what a person has to settle first.
     """
 
     component: str
@@ -45,6 +45,7 @@ class Exported:
     tree: Path
     verdicts: tuple[Verdict, ...]
     missing: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def green(self) -> bool:
@@ -58,6 +59,8 @@ def subject(history: History, patch: Patch, base: str) -> str:
 
     That is the most frequent one among those that name a folder on the way to them, else the innermost folder.
     """
+    if _CONVENTION.match(patch.subject):
+        return patch.subject
     paths = sorted({touch.old or touch.path for touch in patch.touches})
     folders = [part for path in paths for part in path.split("/")[:-1] if part not in _VAGUE]
     log = history.output("log", "-200", "--format=%s", base, "--", *paths).splitlines()
@@ -101,9 +104,12 @@ def pull_request(patch: Patch, exported: Exported) -> str:
         tested += [f"  - {complaint}" for complaint in verdict.new]
     if exported.missing:
         tested.append(f"- without these packages, which no registry serves: {', '.join(exported.missing)}")
-    tested.append("- not run: `tsc` for the mobile apps, upstream's end-to-end tests")
+    tested.append("- not run: upstream's end-to-end tests")
     if evidence := patch.fields.get("Evidence"):
-        tested.append(f"- a browser test that is red without the change (`{evidence}`)")
+        # Its name only: upstream has no such path.
+        tested.append(
+            f"- a browser test outside of this repository, red without the change: `{evidence.rpartition('::')[2]}`"
+        )
     return "\n".join(
         [
             f"# {exported.subject}",
@@ -127,6 +133,7 @@ def pull_request(patch: Patch, exported: Exported) -> str:
             "- Jitsi takes contributions under its contributor licence agreement: https://jitsi.org/icla (people),",
             "  https://jitsi.org/ccla (companies). The person who opens the pull request must have signed it.",
             "- Make yourself the author: git commit --amend --reset-author",
+            *(f"- To settle: {remark}." for remark in exported.remarks),
             "- Remove this section, and what is red above.",
             "",
         ]
