@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,17 @@ def _look_up(arguments: argparse.Namespace, project: Project, ui: UI) -> dict[st
 def _apt(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(arguments)
     out: Path | None = arguments.out
-    if arguments.sign and not out:
+    if arguments.sign is not None and not out:
         raise UsageError(
             "--sign needs --out: the archive in dist/ is unsigned, so that all builders get the same bytes",
             hint="hardener apt --out DIR --sign KEY",
+        )
+    if arguments.sign is not None and not arguments.sign.strip():
+        raise UsageError("--sign names no key", hint="name a secret key of this user: gpg --list-secret-keys")
+    if out and not arguments.sign and apt.is_signed(out):
+        raise UsageError(
+            f"{out} is signed: with a new list and the old signature, apt would stay at the old list",
+            hint=f"hardener apt --out {shlex.quote(str(out))} --sign KEY",
         )
     debian.upstreams(project)
     result = _built(arguments, project, ui)

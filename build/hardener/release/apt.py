@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hardener.errors import StackError, UsageError
 from hardener.release import deb, tree
-from hardener.release.debian import META
+from hardener.release.debian import META, WEB
 from hardener.system.process import run
 
 if TYPE_CHECKING:
@@ -29,10 +29,23 @@ POOL = f"pool/{COMPONENT}/{META[0]}/{META}"
 
 
 def earlier(folder: Path) -> list[tuple[str, bytes]]:
-    """Return the packages in a folder and below: a repository's pool, or packages side by side."""
+    """Return the packages in a folder and below: a repository's pool, or packages side by side.
+
+    Raises UsageError for a file that is damaged, or is not our package with its own name.
+    """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}", hint="name a folder with packages of earlier releases")
-    return [(path.name, path.read_bytes()) for path in sorted(folder.rglob("*.deb"))]
+    found = [(path.name, path.read_bytes()) for path in sorted(folder.rglob("*.deb")) if not path.is_dir()]
+    for name, content in found:
+        deb.refuse_damaged(content, name)
+        if not name.startswith((f"{META}_", f"{WEB}_")):
+            raise UsageError(f"{name} is not a package of hardener", hint="keep only earlier releases there")
+    return found
+
+
+def is_signed(folder: Path) -> bool:
+    """Return whether the repository in a folder has signatures."""
+    return any((folder / DISTS / name).exists() for name in ("InRelease", "Release.gpg"))
 
 
 def repository(packages: Iterable[tuple[str, bytes]], mtime: int) -> dict[str, bytes]:

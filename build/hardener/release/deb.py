@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import re
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _MAGIC = b"!<arch>\n"
 _VERSION = b"2.0\n"
+_HEAD = 60  # bytes before each file of an ar archive
+_NAMING = ("Package", "Version", "Architecture")
+_PIECE = 1_000_000  # bytes that are decompressed at once
+_LARGEST = 10_000_000  # bytes of a control archive; ours have less than 200 000
 _BLOCK = 1024  # Installed-Size counts blocks of this size
 # Half of a site is compressed copies already: level 6 takes twice as long for four per cent less.
 _LEVEL = 2
@@ -58,12 +63,7 @@ def build(
 def read_control(content: bytes, name: str) -> str:
     """Return the control file of a package that :func:`build` made; raises UsageError for another file."""
     try:
-        start = content.index(b"control.tar.xz", 0, 200)
-        size = int(content[start + 48 : start + 58])
-        packed = lzma.decompress(content[start + 60 : start + 60 + size], lzma.FORMAT_XZ, memlimit=100_000_000)
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            found = archive.extractfile("./control")
-            return found.read().decode("utf-8") if found else ""
+        return _read_control(content)
     except (ValueError, KeyError, lzma.LZMAError, tarfile.TarError) as error:
         raise UsageError(f"{name} is not a package of hardener", hint="keep only earlier releases there") from error
 
@@ -74,6 +74,57 @@ def time_of(content: bytes, name: str) -> int:
     if not (content.startswith(_MAGIC) and found.isdigit()):
         raise UsageError(f"{name} is not a package of hardener", hint="keep only earlier releases there")
     return int(found)
+
+
+def _read_control(content: bytes) -> str:
+    with tarfile.open(fileobj=io.BytesIO(_decompressed(_members(content)["control.tar.xz"]))) as archive:
+        found = archive.extractfile("./control")
+        if found is None:
+            raise ValueError("control is not a file")
+        return found.read().decode("utf-8")
+
+
+def refuse_damaged(content: bytes, name: str) -> None:
+    """Raise UsageError for a file that is not a whole package, or has the name of another one."""
+    fields = dict(re.findall(rf"^({'|'.join(_NAMING)}): (.*)$", read_control(content, name), re.MULTILINE))
+    if len(fields) < len(_NAMING) or file_name(fields) != name:
+        raise UsageError(f"{name} is another package than its name says", hint="get it again, with its own name")
+    try:
+        _decompressed(_members(content)["data.tar.xz"], keep=False)
+    except (ValueError, KeyError, lzma.LZMAError) as error:
+        raise UsageError(f"{name} is damaged: {error}", hint="get it again from the release that it is of") from error
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    """Return the files of an ar archive; raises ValueError where it is not one, or ends too early."""
+    found: dict[str, bytes] = {}
+    if not content.startswith(_MAGIC):
+        raise ValueError("it is not an archive of ar")
+    place = len(_MAGIC)
+    while place < len(content):
+        head = content[place : place + _HEAD]
+        start, size = place + _HEAD, int(head[48:58])
+        if head[58:] != b"`\n" or not 0 <= size <= len(content) - start:
+            raise ValueError("it ends too early")
+        found[head[:16].decode("ascii").rstrip()] = content[start : start + size]
+        place = start + size + size % 2
+    return found
+
+
+def _decompressed(content: bytes, *, keep: bool = True) -> bytes:
+    """Return what was compressed with xz, or check only that it is whole; raises ValueError where it is too large."""
+    stream, found, size = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=100_000_000), [], 0
+    piece = stream.decompress(content, _PIECE)
+    while piece or not stream.eof:
+        size += len(piece)
+        if not piece and stream.needs_input:
+            raise ValueError("it ends too early")
+        if keep:
+            found.append(piece)
+            if size > _LARGEST:
+                raise ValueError("it is too large")
+        piece = b"" if stream.eof else stream.decompress(b"", _PIECE)
+    return b"".join(found)
 
 
 def gzipped(content: bytes) -> bytes:

@@ -124,6 +124,22 @@ def test_the_signed_repository_needs_a_folder(bench: Bench) -> None:
     assert (code, "--sign needs --out" in answer["error"]) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["InRelease", "Release.gpg"])
+def test_a_signed_repository_is_not_written_without_a_signature(bench: Bench, name: str) -> None:
+    bench.project(DEBIAN)
+    out = bench.root / "published"
+    assert bench.run("apt", "--out", str(out))[0] == 0
+    (out / "dists/stable" / name).write_text("a signature")
+    before = (out / "dists/stable/Release").read_bytes()
+    bench.project(DEBIAN, revision=2)
+    code, answer = bench.run("apt", "--out", str(out))
+    assert (code, "is signed" in answer["error"]) == (2, True)
+    assert answer["hint"].endswith(f"--out {out} --sign KEY")
+    code, answer = bench.run("apt", "--out", str(out), "--sign", "")
+    assert (code, answer["error"]) == (2, "--sign names no key")
+    assert (out / "dists/stable/Release").read_bytes() == before
+
+
 @pytest.mark.usefixtures("_templates")
 def test_images_are_written_and_listed(bench: Bench) -> None:
     layout, image = packaging.base(bench.root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
+import re
 import shutil
 import subprocess
 import tarfile
@@ -16,7 +17,7 @@ import pytest
 from debian.deb822 import Deb822, Packages, Release
 
 from hardener.errors import StackError, UsageError
-from hardener.release import apt, debian
+from hardener.release import apt, deb, debian
 from support import packaging
 from support.packaging import EPOCH
 
@@ -120,6 +121,35 @@ def test_earlier_packages_are_read_from_a_pool(packages: list[tuple[str, bytes]]
     assert apt.repository(apt.earlier(tmp_path / "repository" / "pool"), EPOCH) == files
     with pytest.raises(UsageError, match="there is no folder"):
         apt.earlier(tmp_path / "missing")
+
+
+def spoil(content: bytes) -> dict[str, tuple[str, bytes]]:
+    """Return faults of an earlier package: file name and content."""
+    name = f"{debian.META}_2.0.10978+1_all.deb"
+    other = deb.build({"Package": "curl", "Version": "8", "Architecture": "all"}, {"usr/x": b"x"}, EPOCH)
+    return {
+        "cut": (name, content[:-100]),
+        "one byte of the files changed": (name, content[:-50] + bytes([content[-50] ^ 1]) + content[-49:]),
+        "without files": (name, content[: content.index(b"data.tar.xz")]),
+        "empty": (name, b""),
+        "another version": (name.replace("+1", "+7"), content),
+        "a second download": (name.replace(".deb", " (1).deb"), content),
+        "of another project": ("curl_8_all.deb", other),
+    }
+
+
+@pytest.mark.parametrize("fault", sorted(spoil(b"data.tar.xz" + b" " * 100)))
+def test_a_damaged_or_foreign_earlier_package_is_refused(
+    packages: list[tuple[str, bytes]], tmp_path: Path, fault: str
+) -> None:
+    name, content = packages[1]
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / name).write_bytes(content)
+    assert apt.earlier(tmp_path / "earlier") == [(name, content)]
+    bad, damaged = spoil(content)[fault]
+    (tmp_path / "earlier" / bad).write_bytes(damaged)
+    with pytest.raises(UsageError, match=re.escape(bad)):
+        apt.earlier(tmp_path / "earlier")
 
 
 def test_what_names_others_is_written_after_them(packages: list[tuple[str, bytes]]) -> None:
