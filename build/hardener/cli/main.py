@@ -44,8 +44,11 @@ MODULES = {
     "packages": ("deb", "apt", "oci"),
     "verify": ("sign", "verify"),
 }
-# What a path leads to that a user named, and no bug of ours: no permission, a name too long, a circle of links.
-_REFUSALS = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP})
+# What a path leads to that a user named, and no bug of ours: no permission, a name too long, a circle of links, a file
+# in the place of a folder or a folder in that of a file.
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EROFS}
+)
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -116,6 +119,10 @@ class _Parser(argparse.ArgumentParser):
     """Mistakes on the command line become errors like all others: with a hint, and as JSON if that is wanted."""
 
     subcommand = ""
+
+    def __init__(self, **more: Any) -> None:
+        # A part of an option's name would be accepted, but main() would not find --json in it.
+        super().__init__(allow_abbrev=False, **more)
 
     def error(self, message: str) -> NoReturn:
         near = _meant(message, _options_of(self))

@@ -196,7 +196,9 @@ class TestErrors:
         assert "IndexError" in err
         assert "bug in hardener" in err
 
-    @pytest.mark.parametrize("subcommand", [("verify",), ("sign",), ("check-server",), ("check", "--project")])
+    @pytest.mark.parametrize(
+        "subcommand", [("verify",), ("sign", "KEY", "--dist"), ("check-server",), ("check", "--project")]
+    )
     def test_a_path_that_the_system_refuses_is_code_2_with_the_path(
         self, capsys: pytest.CaptureFixture[str], subcommand: tuple[str, ...]
     ) -> None:
@@ -204,6 +206,19 @@ class TestErrors:
         assert code == 2
         assert "File name too long" in err
         assert "Traceback" not in err
+
+    def test_a_file_in_the_place_of_a_folder_is_code_2(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").touch()
+        code, out, err = run(capsys, "check", "--json", "--project", tmp_path / "file")
+        assert (code, json.loads(out)["exit"]) == (2, 2)
+        assert f"{tmp_path}/file/upstream.toml: Not a directory" in err
+
+    def test_a_part_of_an_option_is_not_the_option(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
+        code, _, err = run(capsys, "explain", "x", "--project", project, "--jso")
+        assert code == 2
+        assert "did you mean --json?" in err
 
     def test_a_file_that_may_not_be_read_is_code_2(
         self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch
