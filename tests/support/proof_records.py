@@ -79,7 +79,10 @@ class Recorder:
             if not same:
                 findings.failed.append("the sources changed while the session ran")
             if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) or findings.failed:
-                failed, skipped = tuple(findings.failed), tuple(findings.skipped)
+                failed = tuple(findings.failed)
+                skipped = tuple(
+                    dict.fromkeys(findings.skipped)
+                )  # each worker reports a file that is skipped as a whole
                 record = proofs.Record(session, after, self.started, findings.passed, failed, skipped)
                 proofs.write(self.root, record)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.cli import main
-from hardener.errors import StackError, UsageError
+from hardener.errors import StackError, UnreachableError, UsageError
 from hardener.pipeline import proofs
 from hardener.release import assemble as module
 from hardener.release import signatures
@@ -173,6 +173,18 @@ def test_an_error_while_files_are_written_leaves_the_folder_as_it_was(
         workshop.run()
     assert workshop.state() == before
     assert not list((workshop.fake.root / ".work/release").glob("dist*"))
+
+
+def test_a_build_that_fails_leaves_the_folder_as_it_was(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(_project: Any, options: Any, _ui: UI) -> None:
+        assert options.dist == workshop.fake.root / ".work/release/built", "its archives do not go to dist/"
+        raise UnreachableError("npm cannot reach its registry", hint="check the network")
+
+    before = workshop.state()
+    monkeypatch.setattr(module.build, "build", build)
+    with pytest.raises(UnreachableError):
+        workshop.run()
+    assert workshop.state() == before
 
 
 @pytest.mark.parametrize("kind", ["missing", "rsa", "text"])
