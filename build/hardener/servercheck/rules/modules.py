@@ -32,13 +32,13 @@ JUDGED = frozenset(
 # modules are named by options, and judged there.
 PLAIN = frozenset(
     # Prosody
-    "adhoc admin_adhoc admin_shell admin_socket announce blocklist bookmarks bosh c2s carbons cloud_notify component"
-    " cron csi csi_simple dialback disco external_services flags groups http http_altconnect http_errors"
-    " http_file_share http_files http_openmetrics invites iq lastactivity legacyauth limits message mimicking motd muc"
-    " muc_unique offline pep pep_plus pep_simple ping posix presence private proxy65 pubsub register_limits roster s2s"
-    " s2s_auth_certs s2s_auth_dane_in s2s_bidi saslauth server_contact_info server_info smacks time tls tokenauth"
-    " tombstones turn_external unknown uptime user_account_management vcard vcard4 vcard_legacy version"
-    " watchregistrations websocket welcome windows"
+    "account_activity adhoc admin_adhoc admin_shell admin_socket announce blocklist bookmarks bosh c2s carbons"
+    " cloud_notify component cron csi csi_simple dialback disco external_services flags groups http http_altconnect"
+    " http_errors http_file_share http_files http_openmetrics invites iq lastactivity legacyauth limits message"
+    " mimicking motd muc muc_unique offline pep pep_plus pep_simple ping posix presence private proxy65 pubsub"
+    " register_limits roster s2s s2s_auth_certs s2s_auth_dane_in s2s_bidi saslauth server_contact_info server_info"
+    " smacks time tls tokenauth tombstones turn_external unknown uptime user_account_management vcard vcard4"
+    " vcard_legacy version watchregistrations websocket welcome windows"
     # upstream's, and what its images add
     " auth_cyrus av_moderation av_moderation_component certs_s2soutinjection client_proxy conference_duration"
     " conference_duration_component end_conference features_identity filesharing_component filter_iq_jibri"
