@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 import hardener
-from hardener.system import node
+from hardener.system import locks, node
+from hardener.system.disk import replace_folder
 from minimeet import repository
 
 if TYPE_CHECKING:
@@ -237,19 +238,51 @@ class Reference:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Provide an XDG cache directory in which the npm packages are installed once a session."""
+    """Provide this worker's XDG cache directory. Its npm packages are installed once in a run (see ``reference``)."""
     return tmp_path_factory.mktemp("pipeline-cache")
 
 
 @pytest.fixture(scope="session")
 def reference(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """Provide an undisturbed build; everything is skipped, with the reason, where the npm registry does not answer."""
+    """Provide an undisturbed build; everything is skipped, with the reason, where the npm registry does not answer.
+
+    The first worker installs the npm packages. The others get hard links to them, in folders of their own.
+    """
     minimeet = Minimeet(tmp_path_factory.mktemp("reference"), shared_cache)
-    run = minimeet.build()
+    own, common = minimeet.cache / "node_modules", _of_all_workers(tmp_path_factory) / "pipeline-node_modules"
+    with locks.lock(common.with_suffix(".lock")):
+        first = not common.exists()
+        if first:
+            run = minimeet.build()
+            if run.code == 0:
+                _link(own, common)
+        else:
+            _link(common, own)
+    if not first:
+        run = minimeet.build()
     if run.code == 4:
         pytest.skip(f"needs the npm registry or a warm npm cache: {run.answer['error']}")
     assert run.code == 0, run.stderr
     return Reference(minimeet, run, listing(minimeet.dist))
+
+
+def _of_all_workers(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of this run: pytest-xdist gives each worker a folder in it."""
+    return factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+
+
+def _link(source: Path, target: Path) -> None:
+    """Copy a folder with hard links in place of its files, whole or not at all; each copy has locks of its own."""
+
+    def locks_of_the_store(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if Path(folder) == source and name.endswith(".lock")]
+
+    def fill(new: Path) -> None:
+        shutil.copytree(
+            source, new, symlinks=True, ignore=locks_of_the_store, copy_function=os.link, dirs_exist_ok=True
+        )
+
+    replace_folder(target, fill)
 
 
 @pytest.fixture

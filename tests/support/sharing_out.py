@@ -16,23 +16,21 @@ if TYPE_CHECKING:
 
     from _pytest.terminal import TerminalReporter
 
-# Fixture -> the files that ask for it, which run in one worker, one after the other. ``stacks``: a checkout has one
-# stack
-# of containers. ``reference``: a whole build, and packages from npm, which would be made once more in each worker.
+# Fixture -> the files that ask for it, which run in one worker, one after the other. A checkout has one stack of
+# containers.
 TOGETHER = {
     "stacks": ("tests/e2e/test_call.py", "tests/e2e/test_login_stack.py", "tests/e2e/test_stack.py"),
-    "reference": tuple(
-        f"tests/pipeline/test_{name}.py"
-        for name in (
-            "again", "compare", "demo", "extra", "failures", "git_host", "killed", "release", "substitute", "tree",
-            "upstream",
-        )
-    ),
-}  # fmt: skip
-# What takes longest begins first. Unit tests come last: they fill the gaps, and some of them read the trees of a build.
+}
+# What takes longest begins first. Beside the first one, which builds the real site, are those that need none. Unit tests
+# come last: they fill the gaps, and some of them read the trees of a build.
 LONGEST_FIRST = (
     "tests/e2e/test_stack.py",
+    "tests/pipeline/test_killed.py",
     "tests/system",
+    "tests/pipeline/test_failures.py",
+    "tests/e2e/test_login.py",
+    "tests/e2e/test_login_fallback.py",
+    "tests/e2e/test_login_again.py",
     "tests/pipeline",
     "tests/evidence",
     "tests/e2e",
