@@ -84,6 +84,19 @@ class Invitations:
         return unquote(mail.split("body=", 1)[1])
 
 
+@dataclass
+class Walk:
+    """What one meeting has shown: invitations before and after the room was locked, and both dialogs."""
+
+    before: Invitations
+    after: Invitations
+    dialog: str
+    section: str
+    notice: bool  # about the password that was copied
+    general: str  # upstream's first line of an invitation, for people with a name and without
+    personal: str
+
+
 def invite(page: Page | Frame) -> Invitations:
     """Open the dialog, copy the link and the invitation, and take down what else it offers."""
     page.evaluate("APP.store.dispatch({ type: 'BEGIN_ADD_PEOPLE' })")
@@ -120,14 +133,55 @@ def meet(
     return lambda variant, language: meeting(variant, f"{ROOM}?lang={language}").page
 
 
+@pytest.fixture(scope="module")
+def walks() -> dict[tuple[str, str], Walk]:
+    """Provide what was seen so far; all tests of a language look at one meeting of each variant."""
+    return {}
+
+
+@pytest.fixture
+def walk(meet: Callable[[str, str], Page], walks: dict[tuple[str, str], Walk]) -> Callable[[str, str], Walk]:
+    """Enter a meeting of a variant in a language, invite, lock the room, invite again, and copy the password."""
+
+    def see(variant: str, language: str) -> Walk:
+        if (variant, language) not in walks:
+            walks[variant, language] = _walk(meet(variant, language), variant, language)
+        return walks[variant, language]
+
+    return see
+
+
+def _walk(page: Page, variant: str, language: str) -> Walk:
+    copied = ours(language)["passwordCopied"]
+    info = theirs(page, language)["info"]
+    before = invite(page)
+    page.evaluate(LOCK, PASSWORD)
+    after = invite(page)
+    page.evaluate("APP.store.dispatch({ type: 'BEGIN_ADD_PEOPLE' })")
+    page.wait_for_selector(DIALOG)
+    dialog = page.inner_text(DIALOG)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{variant}-invite-{language}.png")
+    open_security(page, language)
+    section = page.inner_text(".password-section")
+    page.click(".copy-password")
+    page.wait_for_function("() => copied.length === 1")
+    if variant == "hardened":
+        page.get_by_text(copied).wait_for()
+    page.screenshot(path=SCREENSHOTS / f"{variant}-password-{language}.png")
+    notice = page.get_by_text(copied, exact=True).count() > 0
+    first = [info[f"inviteURLFirstPart{kind}"].replace("{{name}}", USER) for kind in ("General", "Personal")]
+    return Walk(before, after, dialog, section, notice, *first)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_invitation_carries_the_notes(meet: Callable[[str, str], Page], language: str) -> None:
+def test_every_invitation_carries_the_notes(walk: Callable[[str, str], Walk], language: str) -> None:
     """What is copied and what is mailed: on apps, on the account, on the password's own way."""
     texts = ours(language)
     has = {}
     for variant in VARIANTS:
-        page = meet(variant, language)
-        found = invite(page)
+        seen = walk(variant, language)
+        found = seen.before
         link, text = found.copied
         assert text == found.body
         assert link in text
@@ -135,18 +189,15 @@ def test_every_invitation_carries_the_notes(meet: Callable[[str, str], Page], la
         assert len(next(mail for mail in found.mails if mail.startswith("mailto:"))) < 2000
         has[variant] = [texts[note] in text for note in NOTES]
         # The hardened page proposes the account's name before the meeting, so a person invites by name.
-        first = "inviteURLFirstPartPersonal" if variant == "hardened" else "inviteURLFirstPartGeneral"
-        assert theirs(page, language)["info"][first].replace("{{name}}", USER) in text
+        assert (seen.personal if variant == "hardened" else seen.general) in text
 
     assert has == {"unpatched": [False] * 3, "hardened": [True] * 3}
 
 
-def test_password_note_is_plain_where_the_room_is_locked(meet: Callable[[str, str], Page]) -> None:
-    page = meet("hardened", "en")
+def test_password_note_is_plain_where_the_room_is_locked(walk: Callable[[str, str], Walk]) -> None:
     texts = ours("en")
-    before = invite(page).body
-    page.evaluate(LOCK, PASSWORD)
-    after = invite(page).body
+    seen = walk("hardened", "en")
+    before, after = seen.before.body, seen.after.body
 
     assert [texts[note] in before for note in ("passwordNote", "passwordNoteIfSet")] == [False, True]
     assert [texts[note] in after for note in ("passwordNote", "passwordNoteIfSet")] == [True, False]
@@ -209,38 +260,21 @@ def test_no_text_has_link_and_password_together(meet: Callable[[str, str], Page]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_dialogs_ask_for_another_channel(meet: Callable[[str, str], Page], language: str) -> None:
+def test_dialogs_ask_for_another_channel(walk: Callable[[str, str], Walk], language: str) -> None:
     """The security dialog, the notice after copying a password, and the dialog for invitations."""
     texts = ours(language)
     asks = {}
     for variant in VARIANTS:
-        page = meet(variant, language)
-        page.evaluate(LOCK, PASSWORD)
-        page.evaluate("APP.store.dispatch({ type: 'BEGIN_ADD_PEOPLE' })")
-        page.wait_for_selector(DIALOG)
-        dialog = page.inner_text(DIALOG)
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"{variant}-invite-{language}.png")
-        open_security(page, language)
-        section = page.inner_text(".password-section")
-        page.click(".copy-password")
-        page.wait_for_function("() => copied.length === 1")
-        if variant == "hardened":
-            page.get_by_text(texts["passwordCopied"]).wait_for()
-        page.screenshot(path=SCREENSHOTS / f"{variant}-password-{language}.png")
-        asks[variant] = [
-            texts["dialogHint"] in dialog,
-            texts["passwordHint"] in section,
-            page.get_by_text(texts["passwordCopied"], exact=True).count() > 0,
-        ]
+        seen = walk(variant, language)
+        asks[variant] = [texts["dialogHint"] in seen.dialog, texts["passwordHint"] in seen.section, seen.notice]
 
     assert asks == {"unpatched": [False] * 3, "hardened": [True] * 3}
 
 
-def test_dialog_has_no_webmail_button(meet: Callable[[str, str], Page]) -> None:
+def test_dialog_has_no_webmail_button(walk: Callable[[str, str], Walk]) -> None:
     hosts = {}
     for variant in VARIANTS:
-        mails = invite(meet(variant, "en")).mails
+        mails = walk(variant, "en").before.mails
         hosts[variant] = {mail.split(":", 1)[0] if mail.startswith("mailto:") else mail.split("/")[2] for mail in mails}
 
     assert hosts == {
