@@ -45,29 +45,47 @@ def ours(language: str) -> dict[str, str]:
     return texts
 
 
+@pytest.fixture(scope="module")
+def common(browser: Browser) -> Iterator[BrowserContext]:
+    """Provide a context for readers who leave nothing behind: its process keeps what it has compiled."""
+    with browser.new_context() as context:
+        yield context
+
+
 @pytest.fixture
-def reader(cache_home: Path, browser: Browser, site: Callable[[str], str]) -> Iterator[Callable[..., Page]]:
+def reader(
+    cache_home: Path, browser: Browser, common: BrowserContext, site: Callable[[str], str]
+) -> Iterator[Callable[..., Page]]:
     """Open a path of a variant in a browser without a past, which reports these languages."""
     contexts: list[BrowserContext] = []
+    pages: list[Page] = []
 
     def come(variant: str, path: str, *languages: str, **stored: str) -> Page:
         address = site(variant)
-        context = browser.new_context()
-        contexts.append(context)
-        context.add_init_script(f"({LANGUAGES})({json.dumps(languages)})")
+        context = common
+        if stored or variant != "hardened":
+            context = browser.new_context()
+            contexts.append(context)
         if stored:
             page = context.new_page()
             page.goto(f"{address}/static/offline.html")
             page.evaluate("stored => Object.assign(localStorage, stored)", stored)
             page.close()
         page = context.new_page()
+        page.add_init_script(f"({LANGUAGES})({json.dumps(languages)})")
         page.goto(address + path)
         page.wait_for_function(SPEAKS)
+        if context is common:
+            pages.append(page)
         return page
 
     yield come
     for context in contexts:
         context.close()
+    for page in pages:
+        page.evaluate("localStorage.clear()")
+        page.close()
+    common.clear_cookies()
 
 
 def spoken(page: Page) -> Any:
