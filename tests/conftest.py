@@ -5,6 +5,7 @@ Also how they are shared out among workers (pytest -n), and the summary of what 
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ import pytest
 from support import proof_records, sharing_out
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _pytest.terminal import TerminalReporter
 
 # Repeatable by default; `pytest --hypothesis-profile explore` looks for new examples.
@@ -59,10 +62,26 @@ def developers_cache() -> Path:
     return root / "hardener"
 
 
+@pytest.fixture(scope="session")
+def empty_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield one new folder after the other. Pytest's own are numbered by a look at all others: with thousands, that
+    takes longer than most tests.
+    """
+    parent = tmp_path_factory.mktemp("empty")
+
+    def make() -> Iterator[Path]:
+        for number in itertools.count():
+            folder = parent / str(number)
+            folder.mkdir()
+            yield folder
+
+    return make()
+
+
 @pytest.fixture(autouse=True)
-def cache_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache_home(empty_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test an empty cache directory, so that no test sees what another one (or a person) left."""
-    folder = tmp_path_factory.mktemp("xdg-cache")
+    folder = next(empty_folders)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     monkeypatch.delenv("HARDENER_UPSTREAM", raising=False)
     return folder / "hardener"

@@ -24,9 +24,9 @@ def _no_network() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def user_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_home(empty_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a home directory of its own; tests put a hostile .gitconfig there."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(empty_folders)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     for name in ("XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "https_proxy", "HTTPS_PROXY", "LANGUAGE"):
