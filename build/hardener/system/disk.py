@@ -105,8 +105,12 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return a JSON file's content: sorted keys, two spaces, one line end at the end."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    """Return a JSON file's content: sorted keys, two spaces, one line end at the end.
+
+    Half of a surrogate pair, which UTF-8 cannot hold, becomes an escape of JSON: a page can put one into any text.
+    """
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -329,3 +329,8 @@ def test_the_digest_of_a_folder_is_about_its_files_wherever_it_lies(tmp_path: Pa
     for folder in ("plain", "__pycache__/project"):
         write_files(tmp_path / folder, {"a": "1", "__pycache__/a.pyc": folder})
     assert stamps.folder_digest(tmp_path / "__pycache__/project") == stamps.folder_digest(tmp_path / "plain")
+
+
+def test_half_of_a_surrogate_pair_comes_back_from_json(tmp_path: Path) -> None:
+    disk.write_json(tmp_path / "facts.json", {"text": "a\ud800b"})
+    assert disk.read_json(tmp_path / "facts.json") == {"text": "a\ud800b"}

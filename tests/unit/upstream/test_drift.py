@@ -465,7 +465,8 @@ class TestReport:
         page = _Page(text)
         assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe", "object"}
         assert "url(" not in text
-        assert "http" not in text
+        assert "://" not in text
+        assert "default-src 'none'" in text
         assert "Drift of &lt;&#34;us&#34;&gt;" in text
         cells = [attributes for tag, attributes in page.tags if tag == "td" and "colspan" in attributes]
         assert sum(int(cell["colspan"]) for cell in cells) == 7

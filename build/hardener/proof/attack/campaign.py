@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+_RECORD = ("attempts.ndjson", "summary.json")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _MISSING = {
     "account": "no account was given: --user and --password-file, or --token-file",
@@ -52,6 +53,8 @@ def run(
             f"{host} is not this machine: attack only your own server, and inform the people who monitor it",
             hint="--own-server, if it is yours",
         )
+    for name in _RECORD:  # of an earlier run, which proves nothing about this server
+        (out / name).unlink(missing_ok=True)
     started = time.monotonic()
     target = _ready(target)
     chosen = [way for way in ways(target) if not only or any(word in f"{way.area}: {way.name}" for word in only)]
@@ -67,8 +70,12 @@ def run(
     attacked = Attacked(target, tuple(attempts), not_tried, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(asdict(tried), ensure_ascii=False) + "\n" for tried in attempts)
-    disk.write(out / "attempts.ndjson", lines.encode("utf-8", "replace"))
-    disk.write_json(out / "summary.json", attacked.summary)
+    disk.write_all(
+        {
+            out / _RECORD[0]: lines.encode("utf-8", "backslashreplace"),
+            out / _RECORD[1]: disk.json_bytes(attacked.summary),
+        }
+    )
     return attacked
 
 

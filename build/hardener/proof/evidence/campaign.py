@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hardener.proof.evidence.relay import Real
     from hardener.ui import UI
 
-PICTURES = "screenshots"
+PAGE, SUMMARY, PICTURES = "index.html", "summary.json", "screenshots"
 SETTLE = 0.4  # seconds after a run in which what it sent still counts as its own
 
 
@@ -86,7 +86,8 @@ def run(
     if not (site / "index.html").is_file():
         raise UsageError(f"{site} has no index.html", hint="give the folder of an unpacked site")
     pairs = plan(only)
-    disk.remove(out / PICTURES)
+    for name in (PAGE, SUMMARY, PICTURES):  # of an earlier run, which proves nothing about this site
+        disk.remove(out / name)
     (out / PICTURES).mkdir(parents=True)
     record = Recorder(out / "events.ndjson")
     started = time.time()
@@ -128,8 +129,8 @@ def run(
     )
     summary["seconds"] = round(time.time() - started, 1)
     summary["date"] = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(started))
-    disk.write_json(out / "summary.json", summary)
-    (out / "index.html").write_text(report.page(summary), encoding="utf-8", newline="")
+    disk.write(out / PAGE, report.page(summary).encode())
+    disk.write_json(out / SUMMARY, summary)
     return Result(summary, out)
 
 

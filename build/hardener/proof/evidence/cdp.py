@@ -99,6 +99,8 @@ class Listener:
     def url(self, kind: str, url: str, target: str, **facts: Any) -> None:
         """Record an address that a target asked for."""
         if not url.startswith(_OWN_SCHEMES):
-            with contextlib.suppress(ValueError):
-                parts = urlsplit(url)
-                self.record.add("browser", kind, host=parts.hostname or "", url=url[:600], target=target, **facts)
+            try:
+                host = urlsplit(url).hostname or ""
+            except ValueError:  # what Python cannot read was asked for all the same
+                host = url.partition("//")[2].partition("/")[0]
+            self.record.add("browser", kind, host=host, url=url[:600], target=target, **facts)

@@ -17,7 +17,8 @@ class Recorder:
     """Takes events from all threads; each gets the time since the start and the name of the run it fell into."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w", encoding="utf-8", newline="")
+        # A page can put half of a surrogate pair into any text; as an escape of JSON, UTF-8 can hold it.
+        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         self._lock = threading.Lock()
         self._start = time.monotonic()
         self.run = ""

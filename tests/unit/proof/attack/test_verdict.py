@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
 from xml.etree.ElementTree import fromstring
 
 import pytest
@@ -22,6 +23,7 @@ from hardener.proof.attack.record import (
 )
 from hardener.proof.attack.session import Way
 from hardener.proof.xmpp.streams import Closed, Garbled
+from support.fakes import write_files
 
 TARGET = Target("http://127.0.0.1:1", "meet.test", patience=1)
 SECRET = "hunter2-secret"
@@ -143,3 +145,11 @@ def test_names_of_ways_are_unique_within_their_area() -> None:
 def test_a_port_that_is_none_is_a_mistake(word: str) -> None:
     with pytest.raises(UsageError):
         attack._ports([word])
+
+
+def test_a_run_that_ends_early_leaves_no_record_of_an_earlier_one(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_files(tmp_path, {"summary.json": "{}", "attempts.ndjson": "{}"})
+    monkeypatch.setattr(campaign, "_ready", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run(Target("https://localhost", "localhost"), tmp_path)
+    assert not list(tmp_path.iterdir())

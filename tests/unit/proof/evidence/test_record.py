@@ -8,8 +8,10 @@ from unittest import mock
 import pytest
 
 from hardener.proof import redact
-from hardener.proof.evidence import occupants, record
+from hardener.proof.evidence import campaign, cdp, occupants, record
 from hardener.proof.evidence.attacker_pages import token
+from hardener.ui import UI
+from support.fakes import write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +76,30 @@ def test_events_say_their_run_and_come_back_in_order(tmp_path: Path) -> None:
     ]
     assert SECRET not in path.read_text(encoding="utf-8")
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize("odd", ["\ud83d", "\u2028", "\x00", "\u202e", "\r"])
+def test_no_text_of_a_page_keeps_an_event_out_of_the_record(tmp_path: Path, odd: str) -> None:
+    """The first 200 characters of a message can end in the middle of a pair of surrogates."""
+    recorder = record.Recorder(tmp_path / "events.ndjson")
+    recorder.add("browser", "message", text=f"a{odd}")
+    cdp.Listener.url(mock.Mock(record=recorder), "ice", f"stun:a.example{odd}", "page")
+    cdp.Listener.url(mock.Mock(record=recorder), "request", "https://[b.example/x", "page")
+    recorder.close()
+    message, ice, unreadable = record.read(tmp_path / "events.ndjson")
+    assert (message["text"], ice["url"]) == (f"a{odd}", f"stun:a.example{odd}")
+    assert unreadable["host"] == "[b.example"
+
+
+def test_a_run_that_is_killed_leaves_no_verdict_of_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = write_files(tmp_path / "out", {"summary.json": "{}", "index.html": "clean", "screenshots/a.png": "a"})
+    site = write_files(tmp_path / "site", {"index.html": ""})
+    monkeypatch.setattr(campaign, "Watched", mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run(site, earlier, UI(quiet=True))
+    assert sorted(path.name for path in earlier.iterdir()) == ["events.ndjson", "screenshots"]
 
 
 def test_a_page_that_gives_no_answer_is_a_difference_and_the_error_stays(tmp_path: Path) -> None:
