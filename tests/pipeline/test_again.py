@@ -63,7 +63,9 @@ def test_second_build_has_nothing_to_do(minimeet: Minimeet) -> None:
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_edit_is_built_with_the_packages_that_are_there(minimeet: Minimeet, reference: Reference, edit: str) -> None:
+def test_edit_is_built_with_what_is_there_and_gives_the_bytes_of_a_cold_build(
+    minimeet: Minimeet, reference: Reference, tmp_path: Path, edit: str
+) -> None:
     """Another archive, no npm package installed or linked again; undone, the first archive comes back."""
     assert minimeet.build().sums == reference.run.sums
     installed, linked = stores(minimeet), (minimeet.tree / "node_modules").stat().st_ino
@@ -76,9 +78,27 @@ def test_edit_is_built_with_the_packages_that_are_there(minimeet: Minimeet, refe
     assert edited.sums[SITE] != reference.run.sums[SITE]
     assert stores(minimeet) == installed
     assert (minimeet.tree / "node_modules").stat().st_ino == linked
+    cold = Minimeet(tmp_path / "cold", minimeet.cache.parent)
+    cold.edit(name, old, new)
+    assert cold.build().sums == edited.sums
     minimeet.edit(name, new, old)
     assert minimeet.build().sums == reference.run.sums
     assert listing(minimeet.dist)[SUMS] == reference.files[SUMS]
+
+
+def test_a_type_error_that_an_edit_causes_in_another_file_is_found(minimeet: Minimeet) -> None:
+    """The checker looks again only at what changed and what that reaches."""
+    entries = "".join(
+        f'\n[[file]]\npath = "react/features/{name}.ts"\naction = "add"\nreason = "of a test"\n' for name in "ab"
+    )
+    listed = (minimeet.root / "overlays/minimeet/overlays.toml").read_text("utf-8")
+    minimeet.write("overlays/minimeet/overlays.toml", listed + entries)
+    minimeet.write("overlays/minimeet/react/features/a.ts", "export const size = 1;\n")
+    minimeet.write("overlays/minimeet/react/features/b.ts", "import { size } from './a';\n\nsize.toFixed();\n")
+    assert minimeet.build().code == 0
+    minimeet.edit("overlays/minimeet/react/features/a.ts", "= 1", "= ''")
+    broken = minimeet.build()
+    assert (broken.code, "react/features/b.ts: TS2551" in str(broken.answer["details"])) == (6, True), broken.stderr
 
 
 @pytest.mark.slow

@@ -2,6 +2,9 @@
 
 Only of bundles and style sheets: other files (texts, pictures, settings) are the operator's to change, and a copy that
 was left behind would hide the change from all browsers.
+
+An edit changes few of these files, and compressing takes seconds, so copies are kept from build to build. The scan
+reads each copy and compares it with its file.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import brotli  # type: ignore[import-untyped]
+
+from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,19 +48,40 @@ SUFFIXES = frozenset(_WRITERS)
 VERSIONS = (zlib.ZLIB_RUNTIME_VERSION, brotli.__version__)
 
 
-def compress(site: Path) -> None:
-    """Put compressed copies beside each bundle and style sheet. The same input gives the same bytes."""
+def compress(site: Path, kept: Path | None = None) -> None:
+    """Put compressed copies beside each bundle and style sheet. The same input gives the same bytes.
+
+    ``kept`` is a folder with the copies of the last run, by the SHA-256 of what they are copies of; it gets those of
+    this one. After another version of a library, or of this module, nothing of it is used.
+    """
     files = sorted({file for pattern in _PATTERNS for file in site.glob(pattern) if file.stat().st_size >= _SMALLEST})
+    rules = stamps.key(VERSIONS, stamps.file_digest_of(__file__))[:16]
+    store = kept / rules if kept else None
     with ThreadPoolExecutor(2) as pool:  # both libraries work outside Python's global lock
-        list(pool.map(_compress, files))
+        used = {name for names in pool.map(lambda file: _compress(file, store), files) for name in names}
+    if kept and store:
+        for path in (*kept.glob("*"), *store.glob("*")):
+            if path != store and path.name not in used:
+                disk.remove(path)
 
 
-def _compress(file: Path) -> None:
+def _compress(file: Path, store: Path | None) -> list[str]:
+    """Put copies beside a file, where they are smaller; returns their names in the store."""
     content = file.read_bytes()
+    names = []
     for suffix, write in _WRITERS.items():
-        copy = write(content)
+        copy, known = None, None
+        if store:
+            names.append(stamps.digest(content) + suffix)
+            known = store / names[-1]
+            copy = known.read_bytes() if known.is_file() else None
+        if copy is None:
+            copy = write(content)
+            if known:
+                disk.write(known, copy)
         if len(copy) < len(content):
             file.with_name(file.name + suffix).write_bytes(copy)
+    return names
 
 
 def problems(site: Path) -> list[str]:

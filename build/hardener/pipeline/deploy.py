@@ -75,7 +75,7 @@ def deploy(
         _lay_out(component, work, new)
         if not as_upstream:
             versions.stamp(new)
-            compressed.compress(new)
+            compressed.compress(new, target.with_name("compressed"))
 
     disk.replace_folder(target, fill)
     files = [path for path in target.rglob("*") if path.is_file()]

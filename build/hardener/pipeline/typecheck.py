@@ -3,13 +3,16 @@
 Upstream's web tree does not check clean without its native packages, so the judgement is about *our* files: overlay
 files may have no error at all, files that a patch touches may have none that the unpatched tree does not have (error
 code and message are compared, not line numbers).
+
+The checker keeps what it found beside the tree (``--incremental``), by the content of each file that it has read: after
+an edit it checks the changed files and those that they reach. The messages of the unpatched tree are kept by key.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from hardener.errors import BundleError
@@ -76,7 +79,7 @@ def typecheck(
     found = _run(component, work.path)
     suspects = [problem for problem in found if problem.file in ours]
     if any(problem.file in patched for problem in suspects):
-        known = _base_problems(component, work, base)
+        known = _base_problems(component, work, installed_key, base)
         suspects = [problem for problem in suspects if problem.file in overlaid or problem not in known]
     if suspects:
         raise BundleError(
@@ -89,19 +92,35 @@ def typecheck(
     return Checked(len(ours), foreign, fresh=True)
 
 
-def _base_problems(component: Component, work: WorkTree, base: Callable[[Path], None]) -> set[TypeProblem]:
+def _base_problems(
+    component: Component, work: WorkTree, installed_key: str, base: Callable[[Path], None]
+) -> set[TypeProblem]:
+    """Return the messages of upstream's unpatched tree with the packages that are installed."""
+    key = stamps.key(
+        (component.commit, component.exclude, component.generated, component.tsconfig),
+        installed_key,
+        node.tool_version("typescript"),
+        stamps.file_digest_of(__file__),
+    )
     folder = work.path.with_name("base")
-    try:
-        disk.replace_folder(folder, base)
-        (folder / "node_modules").symlink_to(work.path / "node_modules")
-        return set(_run(component, folder))
-    finally:
-        disk.remove(folder)
+    stamp = stamps.Stamp(folder.with_suffix(".json"))
+    facts = stamp.facts(key)
+    if facts is None:
+        try:
+            disk.replace_folder(folder, base)
+            (folder / "node_modules").symlink_to(work.path / "node_modules")
+            facts = {"problems": sorted(astuple(problem) for problem in _run(component, folder))}
+        finally:
+            disk.remove(folder)
+        stamp.set(key, facts)
+    return {TypeProblem(*problem) for problem in facts["problems"]}
 
 
 def _run(component: Component, tree: Path) -> list[TypeProblem]:
-    # TypeScript 7 is strict and takes in no ambient @types by itself; upstream's 5.7 is and does the opposite.
+    found = tree.with_name(f"{tree.name}.tsbuildinfo")
     words = ["--noEmit", "--pretty", "false", "--singleThreaded", "--types", "*", "--project", component.tsconfig]
+    words += ["--incremental", "--tsBuildInfoFile", os.fspath(found)]
+    # TypeScript 7 is strict and takes in no ambient @types by itself; upstream's 5.7 is and does the opposite.
     if not re.search(r'"strict"\s*:', (tree / component.tsconfig).read_text("utf-8")):
         words += ["--strict", "false"]
     done = node.node(node.tools() / "node_modules" / "typescript" / "bin" / "tsc", *words, cwd=tree)

@@ -34,6 +34,11 @@ def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else os.fspath(value)
 
 
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:

@@ -41,6 +41,10 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def contents(site: Path) -> dict[str, bytes]:
+    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+
 def test_bundles_and_style_sheets_have_a_copy_and_nothing_that_operators_change(site: Path) -> None:
     for suffix, read in ((".gz", gzip.decompress), (".br", brotli.decompress)):
         copies = {path.relative_to(site).as_posix() for path in site.rglob("*" + suffix)}
@@ -60,6 +64,34 @@ def test_a_copy_is_the_same_wherever_and_whenever_it_is_made(site: Path) -> None
     )
     assert before[3:8] == bytes(5), "a name or a time stands in the header"
     assert before[9] == 255, "the system stands in the header, and not each Python names the same"
+
+
+def test_only_changed_files_are_compressed_again_and_the_copies_are_those_of_a_cold_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store holds nothing that the last site did not need, and nothing of other rules."""
+    edited = SITE | {"libs/app.js": "let edited;" * 1000}
+    sites = [
+        write_files(tmp_path / name, files)
+        for name, files in (("first", SITE), ("cold", edited), ("warm", edited), ("other", edited))
+    ]
+    kept, made = tmp_path / "kept", []
+    compressed.compress(sites[0], kept)
+    compressed.compress(sites[1])
+    writers = {
+        suffix: lambda content, write=write: made.append(content[:10]) or write(content)
+        for suffix, write in compressed._WRITERS.items()
+    }
+    monkeypatch.setattr(compressed, "_WRITERS", writers)
+    compressed.compress(sites[2], kept)
+    assert made == [b"let edited", b"let edited"]
+    assert contents(sites[2]) == contents(sites[1])
+    (store,) = kept.iterdir()
+    assert len(list(store.iterdir())) == 2 * 5, "two copies of each large file"
+    monkeypatch.setattr(compressed, "VERSIONS", ("another",))
+    compressed.compress(sites[3], kept)
+    assert len(made) == 2 + 2 * 5
+    assert [folder.name for folder in kept.iterdir()] != [store.name]
 
 
 @pytest.mark.parametrize(("suffix", "write"), [(".gz", gzip.compress), (".br", brotli.compress)])

@@ -31,18 +31,20 @@ class Checker:
     def __init__(self, tree: Path) -> None:
         self.work = WorkTree(write_files(tree, {"tsconfig.json": "{}", "ours.ts": ""}), "t1", fresh=True)
         self.says, self.base, self.status = b"", b"", 2
+        self.looked: list[str] = []
 
     def node(self, *words: object, cwd: Path, **_: object) -> Completed:
         """Replace node.node()."""
+        self.looked.append(cwd.name)
         said = self.says if cwd == self.work.path else self.base
         return Completed(tuple(map(str, words)), self.status, said, b"", 0.0)
 
-    def check(self, overlaid: tuple[str, ...] = (), patched: tuple[str, ...] = ()) -> Checked:
+    def check(self, overlaid: tuple[str, ...] = (), patched: tuple[str, ...] = (), packages: str = "k") -> Checked:
         """Check the tree."""
         return typecheck(
             SITE,
             self.work,
-            "k",
+            packages,
             overlaid,
             patched,
             lambda folder: write_files(folder, {"tsconfig.json": "{}"}) and None,
@@ -98,3 +100,13 @@ def test_a_checker_that_is_killed_has_judged_nothing(checker: Checker, says: byt
 
 def test_nothing_of_ours_needs_no_checker(checker: Checker) -> None:
     assert checker.check(overlaid=("style.css",)) == Checked(0, 0, fresh=False)
+
+
+def test_upstreams_own_messages_are_looked_for_once_for_the_same_packages(checker: Checker) -> None:
+    checker.says = checker.base = OURS
+    checker.check(patched=("ours.ts",))
+    checker.work = WorkTree(checker.work.path, "t2", fresh=True)
+    assert checker.check(patched=("ours.ts",)).fresh
+    assert checker.looked == ["tree", "base", "tree"]
+    checker.check(patched=("ours.ts",), packages="others")
+    assert checker.looked == ["tree", "base", "tree", "tree", "base"]
