@@ -1,4 +1,4 @@
-"""What a reviewer of upstream would ask about an exported patch, as far as it can be read from the two trees.
+"""Read from the two trees what a reviewer of upstream would ask about an exported patch.
 
 Five questions: does a text name something that only our repository has? Does a change take an option that upstream
 documents, without a switch? Who else uses a constant or function whose definition changes? Has upstream a unit test
