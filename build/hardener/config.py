@@ -245,11 +245,12 @@ COMPONENT_KEYS = {
     "site_files": texts("a list of paths or globs, each with a folder of the site behind a blank if wanted", _PATH),
     "site_without": texts("a list of paths or globs of the site", _PATH),
 }
-_VERSION = r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~-]*"
+_VERSION = r"(?:[0-9]{1,9}:)?[0-9][A-Za-z0-9.+~]*(?:-[A-Za-z0-9.+~]+)*"
 _DIGEST = r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}@sha256:[0-9a-f]{64}"
 _REPOSITORY = r"[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+"
+_PERSON = r"[^<>\x00-\x20\x7f-\x9f][^<>\x00-\x1f\x7f-\x9f]* <[^<>\s@]+@[^<>\s@]+>"
 DEBIAN_KEYS = {
-    "maintainer": text("a name and a mail address: NAME <MAIL>", r"[^<>\n]+ <[^<>\s@]+@[^<>\s@]+>", required=True),
+    "maintainer": text("a name and a mail address: NAME <MAIL>", _PERSON, required=True),
     "jitsi-meet": text("the version of upstream's metapackage, such as 2.0.10978-1", _VERSION, required=True),
     "jitsi-meet-web": text("a Debian version; also of -web-config, -prosody and others", _VERSION, required=True),
     "jicofo": text("a Debian version", _VERSION, required=True),

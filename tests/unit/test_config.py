@@ -190,6 +190,10 @@ def test_packages_and_image_of_upstream_are_read(tmp_path: Path) -> None:
     [
         ('[debian]\nmaintainer = "A <a@b.example>"\n', "'jitsi-meet' is missing"),
         ('[debian]\nmaintainer = "A"\n', "maintainer = 'A'"),
+        ('[debian]\nmaintainer = "A\\rDepends: b <a@b.example>"\n', "maintainer = "),
+        ('[debian]\nmaintainer = " <a@b.example>"\n', "maintainer = "),
+        ('[debian]\nmaintainer = "A <a@b>"\njitsi-meet = "1.0-"\n', "jitsi-meet = '1.0-'"),
+        ('[debian]\nmaintainer = "A <a@b>"\njitsi-meet = "9999999999:1.0-1"\n', "jitsi-meet = "),
         ('[image]\nbase = "docker.io/jitsi/web:stable-1"\n', "base = "),
         (f'[image]\nbase = "docker.io/jitsi/web@sha256:{"0" * 64}"\n', "base = "),
         ('[image]\nbas = ""\n', "unknown key 'bas'"),

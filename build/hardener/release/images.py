@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hardener.errors import ConfigError
 from hardener.release import tree
-from hardener.release.oci import Layer, Layout, from_scratch, layered, write
+from hardener.release.oci import Layer, Layout, from_scratch, layered, reading, write
 from hardener.system import disk
 
 if TYPE_CHECKING:
@@ -82,13 +82,15 @@ def images(project: Project, site: Path, mtime: int, base: Path | None, out: Pat
     found = [path]
     if base:
         upstreams, layout = base_of(project), Layout(base)
-        compare_templates(layout, upstreams.digest)
+        with reading(upstreams.digest):
+            compare_templates(layout, upstreams.digest)
         labels |= {
             "org.opencontainers.image.base.name": f"{upstreams.repository}:{upstreams.tag}",
             "org.opencontainers.image.base.digest": upstreams.digest,
         }
         path = out / f"{project.label}-web.oci.tar"
-        image = layered(layout, upstreams.digest, layer, labels, created, about)
+        with reading(upstreams.digest):
+            image = layered(layout, upstreams.digest, layer, labels, created, about)
         digest = write(image, tag(project), mtime, path)
         disk.write(out / OVERRIDE, override(project, digest))
         found += [path, out / OVERRIDE]

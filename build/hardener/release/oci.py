@@ -6,6 +6,7 @@ image is read from a folder that ``skopeo copy --all`` has filled. Each of its p
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -18,7 +19,7 @@ from hardener.errors import UsageError
 from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 _OCI = "application/vnd.oci.image."
@@ -58,6 +59,17 @@ class Image:
         digest = _digest(content)
         self.blobs[digest] = content
         return {"mediaType": kind, "digest": digest, "size": len(content)}
+
+
+@contextlib.contextmanager
+def reading(digest: str) -> Iterator[None]:
+    """Turn a missing or wrong part of a document into an error that names the image."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{digest} is not an image for Linux: {error}", hint="name the index of upstream's image in [image]"
+        ) from error
 
 
 class Layout:
@@ -116,9 +128,10 @@ class Layout:
                 with tarfile.open(self.path(layer["digest"])) as archive:
                     for entry in archive:
                         name = entry.name.removeprefix("./")
-                        content = archive.extractfile(entry) if name in wanted and entry.isfile() else None
+                        small = entry.isfile() and entry.size <= _LARGEST
+                        content = archive.extractfile(entry) if name in wanted and small else None
                         found |= {name: content.read()} if content else {}
-            except tarfile.TarError as error:
+            except (tarfile.TarError, EOFError) as error:
                 hint = "hardener reads layers that are tar, also with gzip"
                 raise UsageError(f"the layer {layer['digest']} cannot be read: {error}", hint=hint) from error
         return found

@@ -13,6 +13,7 @@ import tarfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from hardener.errors import UsageError
 from hardener.policy.addresses import MAP_SUFFIX
 from hardener.snippets import NGINX
 
@@ -27,9 +28,15 @@ _INCLUDE = re.compile(r"^(\s*include )hardener/", re.MULTILINE)
 
 
 def served(site: Path) -> dict[str, bytes]:
-    """Return the files of a built site that belong into a web root: path below it -> content, without source maps."""
+    """Return the files of a built site that belong into a web root: path below it -> content, without source maps.
+
+    Raises UsageError for a name with a line break, another control character or bytes that are not UTF-8.
+    """
     files = sorted(path for path in site.rglob("*") if path.is_file() and path.suffix != MAP_SUFFIX)
     names = {path.relative_to(site).as_posix(): path for path in files}
+    for name in names:
+        if not name.isprintable():  # md5sums of dpkg has a name in each line, and archives have UTF-8
+            raise UsageError(f"the site has a file {name!r}", hint="give it a name that a package can hold")
     return {name: path.read_bytes() for name, path in names.items() if name not in _NOT_SERVED}
 
 
@@ -52,7 +59,7 @@ def tar(files: Mapping[str, bytes], mtime: int, *, prefix: str = "", folders: It
     """
     parents = folders_of([*files, *(f"{name}/." for name in folders)])
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8") as archive:
         if prefix:
             archive.addfile(_entry(prefix, mtime, 0o755, tarfile.DIRTYPE))
         for name in sorted({*files, *parents}, key=str.encode):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -14,7 +15,7 @@ from debian import changelog, debfile
 from debian.copyright import Copyright
 from debian.deb822 import PkgRelation
 
-from hardener.errors import ConfigError
+from hardener.errors import ConfigError, UsageError
 from hardener.release import debian
 from hardener.release.debian import META, SNIPPETS, WEB, ZONES
 from support import packaging
@@ -124,3 +125,22 @@ def test_the_line_for_an_upgrade_or_downgrade_names_all_packages(tmp_path: Path)
     line = debian.upgrade_line(packaging.project(tmp_path))
     assert line.startswith("apt install --allow-downgrades jitsi-meet-hardened=2.0.10978+1 ")
     assert "jitsi-meet-prosody=1.0.9500-1" in line.split()
+
+
+def test_files_with_odd_names_are_installed_under_them(tmp_path: Path) -> None:
+    site = packaging.site(tmp_path)
+    names = ["a b.js", "ä.js", "a\u0308.js", "-x", "'\"$(id).js", "a\\b", "n" * 150, "/".join(["d" * 60] * 5)]
+    for name in names:
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(name.encode())
+    (_, web), _ = debian.packages(packaging.project(tmp_path), site, EPOCH)
+    files = installed(read(web))
+    assert [files[f"usr/share/jitsi-meet/{name}"] for name in names] == [name.encode() for name in names]
+
+
+@pytest.mark.parametrize("name", [b"a\nb.js", b"\xff.js", b"a\x1b.js"])
+def test_a_name_that_no_package_can_hold_is_named(tmp_path: Path, name: bytes) -> None:
+    site = packaging.site(tmp_path)
+    (site / os.fsdecode(name)).touch()
+    with pytest.raises(UsageError, match="the site has a file"):
+        debian.packages(packaging.project(tmp_path), site, EPOCH)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -16,8 +18,8 @@ import pytest
 import yaml
 
 from hardener.config import Image
-from hardener.errors import ConfigError
-from hardener.release import images, tree
+from hardener.errors import ConfigError, UsageError
+from hardener.release import images, oci, tree
 from support import packaging
 from support.gotemplate import render
 from support.packaging import EPOCH, FILES
@@ -128,6 +130,43 @@ def test_a_template_of_upstream_that_has_changed_stops_the_image(tmp_path: Path)
     meet = packaging.project(tmp_path, image=image)
     with pytest.raises(ConfigError, match=r"\(linux/amd64\) has another defaults/meet\.conf than"):
         images.images(meet, packaging.site(tmp_path), EPOCH, layout, tmp_path / "out")
+
+
+ETC_PASSWD = "sha256:../../../../../../../../etc/passwd"
+WRONG_MANIFESTS: dict[str, dict[str, object]] = {
+    "empty": {},
+    "no layers": {"config": "CONFIG"},
+    "layers that are not a list": {"config": "CONFIG", "layers": 5},
+    "a layer without digest": {"config": "CONFIG", "layers": [{}]},
+    "a layer of another folder": {"config": "CONFIG", "layers": [{"digest": ETC_PASSWD}]},
+    "a layer that is missing": {"config": "CONFIG", "layers": [{"digest": f"sha256:{'0' * 64}"}]},
+    "a number for a digest": {"config": {"digest": 5}, "layers": []},
+    "a configuration that is a list": {"config": "LIST", "layers": []},
+    "manifests that are numbers": {"manifests": [1, 2]},
+    "manifests without digest": {"manifests": [{"platform": {"os": "linux"}, "mediaType": oci.MANIFEST}]},
+    "no platforms": {"manifests": []},
+}
+
+
+@pytest.mark.usefixtures("_templates")
+@pytest.mark.parametrize("name", WRONG_MANIFESTS)
+def test_a_pinned_digest_that_is_not_an_image_is_named(tmp_path: Path, name: str) -> None:
+    layout, image = packaging.base(tmp_path)
+
+    def add(document: object) -> str:
+        content = json.dumps(document).encode()
+        digest = hashlib.sha256(content).hexdigest()
+        (layout / "blobs/sha256" / digest).write_bytes(content)
+        return f"sha256:{digest}"
+
+    document = dict(WRONG_MANIFESTS[name])
+    configs = {"CONFIG": {"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": []}}, "LIST": []}
+    if document.get("config") in ("CONFIG", "LIST"):
+        document["config"] = {"digest": add(configs[str(document["config"])]), "mediaType": oci.CONFIG}
+    meet = packaging.project(tmp_path, image=Image(f"docker.io/jitsi/web:{RELEASE}@{add(document)}", image.name))
+    with pytest.raises(UsageError):
+        images.images(meet, packaging.site(tmp_path), EPOCH, layout, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*-web*"))
 
 
 @pytest.mark.skipif(not UPSTREAM, reason="DOCKER_JITSI_MEET names no clone of docker-jitsi-meet")
