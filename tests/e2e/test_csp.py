@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Error, expect
 
+from .background import RECORD, blur
 from .conftest import SNIPPETS, Visit, enter
 from .test_lib import HELPERS, server  # noqa: F401 (a fixture)
 
@@ -248,6 +249,10 @@ PLANTED = {
         "worker-src",
         "new Worker('data:text/javascript,postMessage(1)').onmessage = () => { window.planted = true }",
     ),
+    "worker from a blob": (
+        "worker-src",
+        "new Worker(URL.createObjectURL(new Blob([ 'postMessage(1)' ]))).onmessage = () => { window.planted = true }",
+    ),
     "base": (
         "base-uri",
         """document.head.prepend(Object.assign(document.createElement('base'), { href: 'https://evil.invalid/' }));
@@ -305,7 +310,7 @@ def test_planted_violation_is_blocked(watched: Callable[[str, str], tuple[Visit,
     assert blocked == {"bare": False, "headers": True}
 
 
-@pytest.mark.parametrize("name", ["data: image", "wasm", "own fetch", "own socket", "blob: worker", "empty style"])
+@pytest.mark.parametrize("name", ["data: image", "wasm", "own fetch", "own socket", "own worker", "empty style"])
 def test_what_the_site_needs_is_not_blocked(
     watched: Callable[[str, str], tuple[Visit, list[str]]], site: Callable[[str], str], name: str
 ) -> None:
@@ -319,8 +324,8 @@ def test_what_the_site_needs_is_not_blocked(
         "own fetch": "fetch('/config.js').then(() => { window.planted = true })",
         "own socket": f"new WebSocket('{address.replace('http', 'ws')}/xmpp-websocket').onerror = "
         "() => { window.planted = true }",
-        "blob: worker": "new Worker(URL.createObjectURL(new Blob([ 'postMessage(1)' ]))).onmessage = "
-        "() => { window.planted = true }",
+        "own worker": "const timer = new Worker('/static/hardener/background-timer.js'); timer.postMessage({ id: 1, "
+        "timeMs: 1 }); timer.onmessage = () => { window.planted = true }",
         "empty style": "const one = add('style'); one.sheet.insertRule('p { color: red }'); window.planted = true",
     }[name]
     seen, complaints = watched("headers", "/static/404.html")
@@ -397,19 +402,13 @@ def test_settings_and_blurred_background_break_no_rule(
     watched: Callable[[str, str], tuple[Visit, list[str]]], context: BrowserContext
 ) -> None:
     """Every tab of the settings, and the camera's picture with a background: WebAssembly, and a timer in a worker."""
-    context.add_init_script(
-        """window.workers = [];
-        window.Worker = new Proxy(Worker, { construct: (target, words) => {
-            workers.push(words[0].split(':')[0]);
-            return new target(...words);
-        } });"""
-    )
+    context.add_init_script(RECORD)
     seen, complaints = watched("headers", "/SomeRoom")
-    seen.wait_for(READY["/SomeRoom"])
-    seen.page.get_by_role("button", name="Select Background").click()
-    with seen.page.expect_request("**/*.tflite"):
-        seen.page.get_by_role("radio", name="Blur", exact=True).click()
-    seen.wait_until(lambda: "blob" in seen.page.evaluate("workers"), "a worker from a blob")
+    blur(seen)
+    started = seen.page.evaluate("started")
+    assert "/static/hardener/background-timer.js" in started
+    assert "blob:" not in started
+    assert seen.page.evaluate("answers") >= 3
     for tab in seen.page.get_by_role("tab").all():
         tab.click()
         expect(tab).to_have_attribute("aria-selected", "true")
@@ -422,10 +421,21 @@ def test_settings_and_blurred_background_break_no_rule(
     assert complaints == []
 
 
+@pytest.mark.usefixtures("open_house")
+def test_background_of_upstream_starts_its_timer_from_a_blob(
+    context: BrowserContext, visit: Callable[..., Visit]
+) -> None:
+    """The control of the test above."""
+    context.add_init_script(RECORD)
+    seen = visit("unpatched", "/SomeRoom")
+    blur(seen)
+
+    assert "blob:" in seen.page.evaluate("started")
+
+
 WORDS = [
     "'wasm-unsafe-eval'",
     *re.findall("'sha256-[^']+'", HEADERS["Content-Security-Policy"]),
-    "blob:",
     "base-uri 'self'",
 ]  # Not here: "data:" in img-src, for pictures that a person takes as background or avatar, which no journey does yet.
 

@@ -446,6 +446,7 @@ WEAKNESSES = (
         SITE, "server { listen 80; location = /http-bind { proxy_pass http://p:5280; } return 301 https://x; }\n"
     ),
     debian("csp-weak", "nginx/hardener/security-headers.conf", "default-src 'none'", "default-src 'none'; frame-src *"),
+    debian("csp-weak", "nginx/hardener/security-headers.conf", "worker-src 'self'", "worker-src 'self' blob:"),
     debian("csp-dropped", SITE, SERVER, "location = /x { add_header X-Mine yes; }\n"),
     debian("csp-dropped", SITE, SERVER, 'location @x { add_header X-Mine ""; return 404 "a page"; }\n'),
     debian("csp-dropped", SITE, SERVER, 'location = /x { add_header X-Mine ""; return 404; }\n'),
