@@ -39,8 +39,9 @@ _SHOWN = 3  # places that a message names
 class Scanned:
     """Report what was searched (``files``, ``size`` in bytes) and found: hosts, the entries for them, SDKs.
 
-    ``stale`` are versions and compressed copies that are not those of their file, ``unread`` files that could not be
-    read and are not on the list of those that need not be, ``unused`` the entries of that list that no file needs.
+    ``stale`` are versions, integrities and compressed copies that are not those of their file, ``unread`` files that
+    could not be read and are not on the list of those that need not be, ``unused`` the entries of that list that no
+    file needs.
     """
 
     files: int
@@ -178,7 +179,7 @@ def check(
                 f"take the file out of the site, or review it and list it in {NAME} as [[unread]] with its magic"
             )
     if judged.stale:
-        wrong.append(f"{len(judged.stale)} version(s) or compressed copies are not those of their file")
+        wrong.append(f"{len(judged.stale)} version(s), integrities or compressed copies are not those of their file")
         hints.append(
             "returning browsers would run old files: build the site again, or take the version or the copy away"
         )

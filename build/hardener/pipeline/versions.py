@@ -3,10 +3,13 @@
 A web server lets browsers keep such an address for a year (build/nginx), so it has to change with its file.
 An address that is made while the page runs has no version; it is asked for again each time, and answered with 304
 (docs/adr/0014).
+
+Scripts and style sheets of a page have ``integrity`` as well: a browser refuses a file that is not the page's.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import posixpath
 import re
@@ -21,6 +24,11 @@ LENGTH = 16
 _FOLDERS = ("libs/", "css/", "static/", "images/", "fonts/", "lang/", "sounds/")
 _IN_PAGE = re.compile(rb"""(?<=[\s"'])((?:src|href|content)\s*=\s*(["']))([^"'<>?#]+)(?:\?v=[^"'<>#]*)?(?=\2)""")
 _IN_STYLE = re.compile(rb"""(url\(\s*(["']?))([^"'()?#\s]+)(?:\?v=[^"'()#\s]*)?(?=\2\s*\))""")
+# A script or link without server-side includes in its attributes, and the attributes of it that matter here.
+_TAG = re.compile(rb"<(?:script|link)\b[^<>]*>", re.IGNORECASE)
+_INTEGRITY = re.compile(rb"""\s+integrity\s*=\s*(["'])([^"'<>]*)\1""", re.IGNORECASE)
+_LOADS = re.compile(rb"""\s(?:src|href)\s*=\s*(["'])([^"'<>?#]+)(?:\?v=[^"'<>#]*)?\1""", re.IGNORECASE)
+_STYLE = re.compile(rb"""\srel\s*=\s*(["']?)stylesheet\1[\s/>]""", re.IGNORECASE)
 _TEXTS = frozenset({".html", ".css", ".js", ".json", ".svg"})
 # An address with a version, or a version that is put behind an address while the page runs ('"?v=" + n').
 _VERSION = re.compile(
@@ -34,12 +42,19 @@ def version(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:LENGTH]
 
 
+def integrity(content: bytes) -> str:
+    """Return the value of the attribute ``integrity`` for a file with this content."""
+    return "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
+
+
 def stamp(site: Path) -> None:
-    """Write the version of each file into the pages and style sheets of a site that ask for it."""
+    """Write version and integrity of each file into the pages and style sheets of a site that ask for it."""
     for pattern, expression in (("css/**/*.css", _IN_STYLE), ("**/*.html", _IN_PAGE)):  # a page asks for style sheets
         for file in sorted(site.glob(pattern)):
             content = file.read_bytes()
             stamped = expression.sub(_stamper(site, file), content)
+            if file.suffix == ".html":
+                stamped = _TAG.sub(_sealer(site, file), stamped)
             if stamped != content:
                 file.write_bytes(stamped)
 
@@ -52,6 +67,26 @@ def _stamper(site: Path, file: Path) -> Callable[[re.Match[bytes]], bytes]:
         return match[1] + match[3] + b"?v=" + version(named.read_bytes()).encode()
 
     return replace
+
+
+def _sealer(site: Path, file: Path) -> Callable[[re.Match[bytes]], bytes]:
+    def replace(match: re.Match[bytes]) -> bytes:
+        loaded = _loaded(site, file, match[0])
+        if loaded is None:
+            return match[0]
+        tag = _INTEGRITY.sub(b"", match[0])
+        end = -2 if tag.endswith(b"/>") else -1
+        return tag[:end].rstrip() + f' integrity="{integrity(loaded.read_bytes())}"'.encode() + tag[end:]
+
+    return replace
+
+
+def _loaded(site: Path, file: Path, tag: bytes) -> Path | None:
+    """Return the file with a version that a tag of a page runs as a script or style sheet; None for other tags."""
+    address = _LOADS.search(tag)
+    if address is None or not (tag[:7].lower() == b"<script" or _STYLE.search(tag)):
+        return None
+    return _named(site, file, address[2])
 
 
 def _named(site: Path, file: Path, address: bytes) -> Path | None:
@@ -68,8 +103,26 @@ def _named(site: Path, file: Path, address: bytes) -> Path | None:
 
 
 def problems(site: Path) -> list[str]:
-    """Return all versions in the files of a site that are not that of the file that they are behind."""
-    return [problem for file in sorted(site.rglob("*")) if file.suffix in _TEXTS for problem in _judged(site, file)]
+    """Return all versions in the files of a site that are not that of the file that they are behind, and all scripts
+    and style sheets of pages without the integrity of their file.
+    """
+    return [problem for file in sorted(site.rglob("*")) if file.suffix in _TEXTS for problem in _judged(site, file)] + [
+        problem for file in sorted(site.rglob("*.html")) for problem in _unsealed(site, file)
+    ]
+
+
+def _unsealed(site: Path, file: Path) -> Iterator[str]:
+    for match in _TAG.finditer(file.read_bytes()):
+        tag = match[0]
+        loaded, found = _loaded(site, file, tag), _INTEGRITY.search(tag)
+        where = f"{file.relative_to(site).as_posix()}:{match.start()}: {tag.decode('utf-8', 'replace')}"
+        if loaded is None:
+            if found:
+                yield f"{where}: there is no file with a version for this integrity"
+        elif found is None:
+            yield f"{where}: has no integrity"
+        elif found[2].decode("utf-8", "replace") != (wanted := integrity(loaded.read_bytes())):
+            yield f"{where}: the file's integrity is {wanted}"
 
 
 def _judged(site: Path, file: Path) -> Iterator[str]:

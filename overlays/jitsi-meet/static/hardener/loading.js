@@ -1,6 +1,7 @@
 /*
  * hardener: upstream's second inline script of index.html, so that the Content-Security-Policy needs no hash.
- * Where a file is missing, the message is built from elements: the policy refuses style attributes in markup.
+ * Where a file is missing, or not the one that the page names (integrity), the message is built from elements: the
+ * policy refuses style attributes in markup.
  */
 window.indexLoadedTime = window.performance.now();
 console.log('(TIME) index.html loaded:\t', window.indexLoadedTime);
@@ -13,6 +14,8 @@ window.addEventListener('load', () => {
     const criticalFiles = [
         'config.js',
         'interface_config.js',
+        'static/hardener/address.js',
+        'static/hardener/index.js',
         'lib-jitsi-meet.min.js',
         'app.bundle.min.js',
         'all.css'
@@ -78,7 +81,7 @@ window.addEventListener('load', () => {
             'We will try again shortly. In the mean time, check for problems with your Internet connection!', {});
         add(box, 'p', 'Die Seite konnte nicht vollständig geladen werden. Wir versuchen es gleich noch einmal. '
             + 'Bitte prüfen Sie inzwischen Ihre Internetverbindung.', {}).lang = 'de';
-        add(box, 'p', `Missing ${missing}`, { fontSize: 'small' });
+        add(box, 'p', `Missing or changed: ${missing}`, { fontSize: 'small' });
         add(box, 'a', 'reload now / jetzt neu laden', { fontSize: 'small' }).href = href;
 
         window.setTimeout(() => window.location.replace(href), delay);
