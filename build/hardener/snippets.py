@@ -23,13 +23,20 @@ NGINX = next(path for path in (_BESIDE.parent / "nginx", _BESIDE / "nginx") if p
 # Beside https what browsers trust without it: a page in development.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ORIGIN = re.compile(rf"(?:https://(?:{_LABEL}\.)*{_LABEL}|http://localhost)(?::[1-9][0-9]{{0,4}})?")
-_HEADERS, _SITE = "security-headers.conf", "site.conf"
+HEADERS, _SITE = "security-headers.conf", "site.conf"
 _API = "location = /external_api.js {\n    include hardener/security-headers.conf;\n"
 _OWN = re.compile(r"^add_header (?:X-Frame-Options|Cross-Origin-Resource-Policy) .*\n", re.MULTILINE)
 
 
 def write(target: Path, embedders: Sequence[str]) -> tuple[str, ...]:
     """Write all snippets to ``target``; returns their names. Raises UsageError for what is not a web origin."""
+    files = texts(embedders)
+    disk.write_all({target / name: text.encode() for name, text in files.items()})
+    return tuple(sorted(files))
+
+
+def texts(embedders: Sequence[str]) -> dict[str, str]:
+    """Return all snippets by their names. Raises UsageError for what is not a web origin."""
     for origin in embedders:
         if not _ORIGIN.fullmatch(origin):
             raise UsageError(
@@ -39,15 +46,14 @@ def write(target: Path, embedders: Sequence[str]) -> tuple[str, ...]:
     files = {path.relative_to(NGINX).as_posix(): path.read_text("utf-8") for path in NGINX.rglob("*.conf")}
     if embedders:
         _allow(files, " ".join(embedders))
-    disk.write_all({target / name: text.encode() for name, text in files.items()})
-    return tuple(sorted(files))
+    return files
 
 
 def _allow(files: dict[str, str], embedders: str) -> None:
     files["api-headers.conf"] = (
-        _OWN.sub("", files[_HEADERS]) + "add_header Cross-Origin-Resource-Policy cross-origin always;\n"
+        _OWN.sub("", files[HEADERS]) + "add_header Cross-Origin-Resource-Policy cross-origin always;\n"
     )
-    files[_HEADERS] = re.sub(r"^add_header X-Frame-Options .*\n", "", files[_HEADERS], flags=re.MULTILINE).replace(
+    files[HEADERS] = re.sub(r"^add_header X-Frame-Options .*\n", "", files[HEADERS], flags=re.MULTILINE).replace(
         "frame-ancestors 'self'", f"frame-ancestors 'self' {embedders}"
     )
     files[_SITE] = (

@@ -65,6 +65,7 @@ PATHS = {
     "shell script": ("/scripts/lang-sort.sh", "GET", 404),
     "folder": ("/libs/", "GET", 403),
     "missing file": ("/libs/none.js", "GET", 404),
+    "manifest of WEBCAT": ("/.well-known/webcat/bundle.json", "GET", 404),
     "wrong method": ("/libs/app.bundle.min.js", "POST", 405),
     "name that is no room": ("/a'b", "GET", 404),
     "backslash": ("/%5C%5Cevil.invalid/room", "GET", 404),

@@ -41,6 +41,7 @@ SHARED = {
             "apt",
             "oci",
             "release",
+            "webcat",
         ),
         ("project", "upstream"),
     ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hardener.servercheck.model import Where
 
-HEADERS = "security-headers.conf"
+HEADERS = snippets.HEADERS
 _SPECIAL = re.compile(r"[\x00-\x20\"#%&+;<>?\x7f-\xff]")  # what nginx encodes again where the address was encoded
 ROUNDS = 10  # as in nginx: a path that is rewritten more often is an error of the configuration
 _REWRITING = ("set", "if", "rewrite", "return")

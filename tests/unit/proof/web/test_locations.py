@@ -50,3 +50,14 @@ def test_headers_are_those_of_the_snippet(changed: Path, tmp_path: Path) -> None
         assert site.answer(Request("GET", target)).headers["X-Planted"] == "1"
     assert site.refuse(421).headers["X-Planted"] == "1"
     assert "X-Planted" not in Site(tmp_path, headers=False).answer(Request("GET", "/room")).headers
+
+
+def test_the_manifest_of_webcat_is_a_file_and_no_room_of_a_tenant(tmp_path: Path) -> None:
+    """And is sent as it is signed: without includes."""
+    folder = tmp_path / ".well-known/webcat"
+    folder.mkdir(parents=True)
+    (tmp_path / "index.html").write_text("a room")
+    (folder / "bundle.json").write_text("<!--# echo var='prefix' -->")
+    answer = Site(tmp_path).answer(Request("GET", "/.well-known/webcat/bundle.json"))
+    assert (answer.status, answer.body) == (200, b"<!--# echo var='prefix' -->")
+    assert answer.headers["Cache-Control"] == "no-cache"
