@@ -11,10 +11,11 @@ from hardener import config
 from hardener.cli.options import project_of, sources_of
 from hardener.errors import UsageError
 from hardener.pipeline import build
+from hardener.pipeline.deploy import refuse_rebuilt
 from hardener.pipeline.package import add_file
 from hardener.pipeline.results import Options
 from hardener.release import apt, debian, images
-from hardener.system import disk
+from hardener.system import disk, locks
 
 if TYPE_CHECKING:
     import argparse
@@ -47,7 +48,9 @@ def _deb(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         return _look_up(arguments, project, ui)
     debian.upstreams(project)
     result = _built(arguments, project, ui)
-    return _add(project, debian.packages(project, result.site.path, result.mtime, _documents(project, result)), ui)
+    made = debian.packages(project, result.site.path, result.mtime, _documents(project, result))
+    refuse_rebuilt(result.site)
+    return _add(project, made, ui)
 
 
 def _look_up(arguments: argparse.Namespace, project: Project, ui: UI) -> dict[str, Any]:
@@ -81,6 +84,7 @@ def _apt(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     debian.upstreams(project)
     result = _built(arguments, project, ui)
     made = debian.packages(project, result.site.path, result.mtime, _documents(project, result))
+    refuse_rebuilt(result.site)
     there = [folder for folder in (arguments.earlier, out and out / "pool") if folder and folder.exists()]
     if arguments.earlier and not there:
         there = [arguments.earlier]  # the error is about this one
@@ -101,6 +105,7 @@ def _oci(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
         images.base_of(project)
     result = _built(arguments, project, ui)
     written = images.images(project, result.site.path, result.mtime, arguments.base, project.work / "images")
+    refuse_rebuilt(result.site)
     answer = _add(project, ((name, path.read_bytes()) for name, path in written), ui)
     if not arguments.base:
         ui.note("without --base LAYOUT there is only the image of the site (docs/maintaining.md#container-images)")
@@ -125,7 +130,8 @@ def _add(project: Project, made: Iterable[tuple[str, bytes]], ui: UI) -> dict[st
     """Write files into dist/, and their sums into its list."""
     names = []
     for name, content in made:
-        add_file(project.dist, name, content)
+        with locks.lock(project.work / "sums.lock"):
+            add_file(project.dist, name, content)
         ui.print(f"{project.dist / name}: {len(content) / 1e6:.1f} MB")
         names.append(name)
     return {"files": names}

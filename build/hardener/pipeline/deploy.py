@@ -12,7 +12,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hardener.errors import BundleError, ConfigError
+from hardener.errors import BundleError, BusyError, ConfigError
 from hardener.pipeline import compressed, versions
 from hardener.pipeline.checkout import STATE
 from hardener.system import disk, node, stamps
@@ -82,6 +82,15 @@ def deploy(
     facts = {"files": len(files), "size": sum(path.stat().st_size for path in files)}
     stamp.set(key, facts)
     return Deployed(target, key, facts["files"], facts["size"], fresh=True)
+
+
+def refuse_rebuilt(site: Deployed) -> None:
+    """Raise BusyError where another build has changed the site since: what was read of it may be of both.
+
+    For files that are made of a site after its build, when the lock of the build is free again.
+    """
+    if stamps.Stamp(site.path.with_suffix(".json")).facts(site.key) is None:
+        raise BusyError(f"another build has changed {site.path} meanwhile", hint="let it end, and run this again")
 
 
 def _make(component: Component, work: WorkTree) -> None:

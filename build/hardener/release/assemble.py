@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hardener.errors import UsageError
 from hardener.git.project import Checkout
 from hardener.pipeline import build
+from hardener.pipeline.deploy import refuse_rebuilt
 from hardener.pipeline.results import Options
 from hardener.release import draft, gates, images, provenance, signatures
 from hardener.release.draft import Draft
@@ -88,6 +89,7 @@ def assemble(project: Project, sources: Mapping[str, str], wanted: Wanted, ui: U
                     verdicts.extend(gates.judge(candidate))
                     if not wanted.dry_run and not all(verdict.passed for verdict in verdicts):
                         raise _RefusedError
+                refuse_rebuilt(result.site)
                 _sign(out, new, wanted.key)
 
             try:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.cli import main, packages
-from hardener.release import images
+from hardener.release import images, tree
+from hardener.system import stamps
 from support import packaging
 
 if TYPE_CHECKING:
@@ -61,7 +62,10 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     made = Bench(tmp_path, capsys)
 
     def built(_arguments: object, project: Any, _ui: object) -> Any:
-        return SimpleNamespace(site=SimpleNamespace(path=made.site), mtime=packaging.EPOCH + project.revision)
+        stamps.Stamp(made.site.with_suffix(".json")).set("key", {})
+        return SimpleNamespace(
+            site=SimpleNamespace(path=made.site, key="key"), mtime=packaging.EPOCH + project.revision
+        )
 
     monkeypatch.setattr(packages, "_built", built)
     monkeypatch.setattr(packages, "_documents", lambda *_: packaging.DOCUMENTS)
@@ -73,6 +77,23 @@ def test_packages_are_written_and_listed(bench: Bench) -> None:
     code, answer = bench.run("deb")
     assert (code, sorted(answer["files"])) == (0, sorted(bench.sums()))
     assert WEB.format(1) in answer["files"]
+
+
+@pytest.mark.parametrize("subcommand", ["deb", "apt", "oci"])
+def test_a_site_that_another_build_changes_meanwhile_is_not_packed(
+    bench: Bench, subcommand: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.project(DEBIAN)
+    served = tree.served
+
+    def serve(site: Path) -> dict[str, bytes]:
+        stamps.Stamp(site.with_suffix(".json")).set("another key", {})
+        return served(site)
+
+    monkeypatch.setattr(tree, "served", serve)
+    code, answer = bench.run(subcommand)
+    assert (code, "another build has changed" in answer["error"]) == (75, True)
+    assert not (bench.root / "dist").exists()
 
 
 @pytest.mark.parametrize("subcommand", [("deb",), ("apt",), ("apt", "--out", "x")])

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.cli import main
-from hardener.errors import StackError, UnreachableError, UsageError
+from hardener.errors import BusyError, StackError, UnreachableError, UsageError
 from hardener.pipeline import proofs
 from hardener.release import assemble as module
 from hardener.release import signatures
 from hardener.release.assemble import Made, Wanted, assemble
-from hardener.system import disk, sums
+from hardener.system import disk, stamps, sums
 from hardener.ui import UI
 from support import own_repository
 from support.candidate import LABEL, PACKAGES, Fake, make_key
@@ -72,7 +72,8 @@ def workshop(original: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (made.out / "unpatched").mkdir(parents=True)
     (made.out / "unpatched/site.tar.gz").write_text("another variant")
     (made.out / "old.tar.gz").write_text("the release before")
-    result = SimpleNamespace(components=(), site=SimpleNamespace(path=made.fake.site))
+    stamps.Stamp(made.fake.site.with_suffix(".json")).set("key", {})
+    result = SimpleNamespace(components=(), site=SimpleNamespace(path=made.fake.site, key="key"))
     monkeypatch.setattr(module.build, "build", lambda *_: result)
     monkeypatch.setattr(module, "packages", lambda *_: ())
     monkeypatch.setattr(module, "bundled", lambda *_: frozenset(PACKAGES))
@@ -173,6 +174,21 @@ def test_an_error_while_files_are_written_leaves_the_folder_as_it_was(
         workshop.run()
     assert workshop.state() == before
     assert not list((workshop.fake.root / ".work/release").glob("dist*"))
+
+
+def test_a_site_that_another_build_changes_meanwhile_is_not_released(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = workshop.state()
+
+    def make(draft: Any, folder: Path) -> None:
+        workshop.make(draft, folder)
+        stamps.Stamp(workshop.fake.site.with_suffix(".json")).set("another key", {})
+
+    monkeypatch.setattr(module.draft, "make", make)
+    with pytest.raises(BusyError, match="another build has changed"):
+        workshop.run()
+    assert workshop.state() == before
 
 
 def test_a_build_that_fails_leaves_the_folder_as_it_was(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
