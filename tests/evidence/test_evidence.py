@@ -9,7 +9,7 @@ import pytest
 
 from hardener.cli import main
 from hardener.errors import StackError
-from hardener.proof.evidence import campaign, cdp, occupants
+from hardener.proof.evidence import campaign, cdp, occupants, selection
 from hardener.proof.evidence.canaries import CANARIES
 from hardener.proof.evidence.namespaces import SealedNetwork
 from hardener.proof.evidence.record import read
@@ -32,10 +32,11 @@ def cache_home(developers_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return developers_cache
 
 
-def run(variant: str, out: Path, *only: str) -> dict[str, Any]:
+def run(variant: str, out: Path, *only: str, jobs: int = 1) -> dict[str, Any]:
     """Run a selection on a built site; skipped, with the reason, where that is not possible."""
+    scope = campaign.Scope(selection.plan(only), jobs)
     try:
-        return beside_playwright(campaign.run, built(variant), out, UI(quiet=True), only).summary
+        return beside_playwright(campaign.run, built(variant), out, UI(quiet=True), scope).summary
     except StackError as error:
         pytest.skip(f"{error.message} ({error.hint})")
 
@@ -116,7 +117,7 @@ def test_without_namespaces_there_is_no_verdict(tmp_path: Path, monkeypatch: pyt
     site.mkdir()
     (site / "index.html").touch()
     with pytest.raises(StackError):
-        campaign.run(site, tmp_path / "out", UI(quiet=True))
+        campaign.run(site, tmp_path / "out", UI(quiet=True), campaign.Scope(selection.plan()))
     assert not (tmp_path / "out" / "summary.json").exists()
 
 

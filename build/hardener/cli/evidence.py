@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.cli.options import project_of, sources_of
-from hardener.errors import ScanError, StackError, UnreachableError
+from hardener.errors import ScanError, StackError, UnreachableError, UsageError
 from hardener.pipeline import proofs
 from hardener.proof import stack
 from hardener.proof.stack import staging
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from hardener.proof.evidence.campaign import Result, Scope
     from hardener.proof.evidence.relay import Real
     from hardener.ui import UI
 
@@ -33,6 +34,15 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
     parser.add_argument("site", type=Path, metavar="DIR", help="an unpacked site")
     parser.add_argument("--control", type=Path, metavar="DIR", help="the unpatched site, where contacts must be found")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="journeys, attacks or JOURNEY+ATTACK")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs side by side (default: 1)")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--shard", default="", metavar="I/N", help="one of N parts, for N machines")
+    part.add_argument(
+        "--merge", type=Path, nargs="+", default=[], metavar="DIR", help="judge the records of all shards (their --out)"
+    )
+    parser.add_argument(
+        "--since", default="", metavar="REF", help="only runs that the change since a commit can have touched"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the record goes (default: .work/evidence)")
     real = parser.add_mutually_exclusive_group()
     real.add_argument(
@@ -46,42 +56,76 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
 def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Visit the site, and the control if there is one; exit code 7 where a verdict is not clean or proves nothing."""
     try:
-        from hardener.proof.evidence import campaign  # noqa: PLC0415 (Playwright is a tool of the tests, not of a build)
-        from hardener.proof.evidence import report as reporting  # noqa: PLC0415
+        from hardener.proof.evidence import campaign, selection  # noqa: PLC0415 (Playwright is a tool of the tests)
     except ModuleNotFoundError as error:
         raise StackError(f"{error.name} is not installed", hint="uv sync (the dev group brings it)") from error
-    out = given.out or project_of(given).work / "evidence"
-    answer: dict[str, Any] = {"exit": 0}
-    whole = bool(given.control) and not given.only and not given.no_stack
-    root = project_of(given).root if whole else Path()
-    with proofs.proving(root, "evidence", given.site, whole=whole) as findings:
-        wanted = campaign.needs_servers(given.only)
-        with _servers(given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
-            result = campaign.run(given.site, out / "site", ui, given.only, real, missing)
-            answer["site"] = result.summary
-            sides = [result.summary]
-            if given.control:
-                control = campaign.run(given.control, out / "control", ui, given.only, real, missing)
-                answer["control"] = control.summary
-                sides.append(control.summary)
-        problems = campaign.weak_control(sides[1]) if given.control else []
-        _fill(findings, result.summary, problems)
+    project = project_of(given)
+    out = given.out or project.work / "evidence"
+    pairs = selection.plan(given.only)
+    if given.since:
+        touched = selection.since(project.root, given.since, pairs)
+        for reason, paths in touched.reasons.items():
+            more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004 (examples)
+            ui.note(f"{reason}: {', '.join(paths[:3])}{more}")
+        pairs = touched.pairs
+        if not pairs:
+            ui.print(f"nothing that changed since {given.since} can touch a run: none is made", "green")
+            return {"exit": 0, "runs": 0, "reasons": touched.reasons}
+    if given.shard:
+        pairs = selection.Shard.parse(given.shard).take(pairs)
+        if not pairs:
+            raise UsageError(f"the shard {given.shard} has no run", hint="use fewer shards")
+    partly = given.only or given.no_stack or given.shard or given.since
+    whole = bool(given.control) and not partly
+    scope = campaign.Scope(pairs, given.jobs, given.only, given.shard, given.since)
+    with proofs.proving(project.root if whole else Path(), "evidence", given.site, whole=whole) as findings:
+        if given.merge:
+            results = _merged(given, out, scope)
+        else:
+            wanted = any(journey.people for journey, _attack in pairs)
+            with _servers(given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
+                results = [campaign.run(given.site, out / "site", ui, scope, real, missing)]
+                if given.control:
+                    results.append(campaign.run(given.control, out / "control", ui, scope, real, missing))
+        problems = campaign.weak_control(results[1].summary) if given.control else []
+        _fill(findings, results[0].summary, problems)
+    return _told(results, problems, ui)
+
+
+def _merged(given: argparse.Namespace, out: Path, scope: Scope) -> list[Result]:
+    """Return the results of shards that were run elsewhere, for the site and for the control."""
+    from hardener.proof.evidence import merging  # noqa: PLC0415 (as above)
+
+    sides = {"site": given.site, "control": given.control}
+    return [
+        merging.merge(site, [folder / side for folder in given.merge], out / side, scope)
+        for side, site in sides.items()
+        if site
+    ]
+
+
+def _told(results: list[Result], problems: list[str], ui: UI) -> dict[str, Any]:
+    """Print the results; returns the answer of the subcommand."""
+    from hardener.proof.evidence import report as reporting  # noqa: PLC0415 (as above)
+
     for problem in problems:
         ui.print(problem, "red")
+    result, sides = results[0], [result.summary for result in results]
     heads = ("", "site", "control")[: len(sides) + 1]
     ui.table("Whom the browser talked to", heads, [row[: len(heads)] for row in reporting.compare(sides[0], sides[-1])])
     for name, *hosts in reporting.contacts(sides[0], sides[-1]):
-        ui.print(f"{name}\n    site:    {hosts[0]}" + (f"\n    control: {hosts[1]}" if given.control else ""))
+        ui.print(f"{name}\n    site:    {hosts[0]}" + (f"\n    control: {hosts[1]}" if len(sides) > 1 else ""))
     if result.summary["unproven"]:
         ui.note(f"ended early, so they prove less: {', '.join(result.summary['unproven'])}")
     if skipped := result.summary["skipped"]:
         ui.note(f"{len(skipped)} calls on real servers were skipped: {skipped[0]['reason']}")
     for reason in result.summary["void_because"]:
         ui.print(reason, "red")
-    ui.print(f"{result.summary['verdict']}: {out / 'site' / 'index.html'}", "green" if result.clean else "red")
-    if problems or not result.clean:
-        answer["exit"] = ScanError.exit_code
-    return answer
+    if any(not side["shard"] and side["void_because"] and side["networks"] > 1 for side in sides):
+        ui.note(f"the machine may be too slow for {result.summary['networks']} networks side by side: use fewer --jobs")
+    ui.print(f"{result.summary['verdict']}: {result.folder / 'index.html'}", "green" if result.clean else "red")
+    answer = dict(zip(("site", "control"), sides, strict=False))
+    return answer | {"exit": ScanError.exit_code if problems or not result.clean else 0}
 
 
 def _fill(findings: proofs.Findings, summary: dict[str, Any], problems: list[str]) -> None:

@@ -101,6 +101,6 @@ class Listener:
         if not url.startswith(_OWN_SCHEMES):
             try:
                 host = urlsplit(url).hostname or ""
-            except ValueError:  # what Python cannot read was asked for all the same
+            except ValueError:  # what Python cannot read was asked for nevertheless
                 host = url.partition("//")[2].partition("/")[0]
             self.record.add("browser", kind, host=host, url=url[:600], target=target, **facts)

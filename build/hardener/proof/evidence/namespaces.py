@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import shutil
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -30,6 +32,7 @@ FIRST_FOREIGN = "198.19.0.1"
 _NEWNET = 0x40000000
 _HINT = "run as root on Linux with iproute2 (apt-get install iproute2) where network namespaces are permitted"
 _ETC = Path("/etc/netns")
+_numbers = itertools.count(1)  # a run may have several networks side by side
 
 T = TypeVar("T")
 
@@ -38,7 +41,7 @@ class SealedNetwork:
     """Context manager: makes both namespaces and the cable, and takes all of it away again."""
 
     def __init__(self) -> None:
-        name = f"hev{os.getpid()}"
+        name = f"hev{os.getpid()}n{next(_numbers)}"  # a cable's name has 15 characters at most
         self.browser, self.wire = f"{name}b", f"{name}w"
         self.cable = f"{name}v"[:15]
 
@@ -79,6 +82,12 @@ class SealedNetwork:
         shutil.rmtree(_ETC / self.browser, ignore_errors=True)
         with contextlib.suppress(OSError):
             _ETC.rmdir()
+
+    def end_browsers(self) -> None:
+        """End all programs in the browser's namespace, so that whatever waits for them ends too."""
+        for number in run((self._ip, "netns", "pids", self.browser)).text.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(number), signal.SIGKILL)
 
     def _do(self, *words: str) -> None:
         done = run((self._ip, *words))

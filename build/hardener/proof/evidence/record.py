@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 import time
@@ -13,30 +14,52 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Recorder:
-    """Takes events from all threads; each gets the time since the start and the name of the run it fell into."""
+class _Lines:
+    """The file of a record, to which several recorders write."""
 
     def __init__(self, path: Path) -> None:
         # A page can put half of a surrogate pair into any text; as an escape of JSON, UTF-8 can hold it.
-        self._file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-        self._lock = threading.Lock()
-        self._start = time.monotonic()
-        self.run = ""
+        self.file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self.lock = threading.Lock()
+        self.start = time.monotonic()
         self.count = 0
+
+
+class Recorder:
+    """Takes events from all threads; each gets the time since the start and the name of the run it fell into.
+
+    Each network has a recorder of its own, because its events belong to its run; all write to one file (``beside``).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lines = _Lines(path)
+        self.run = ""
+
+    def beside(self) -> Recorder:
+        """Return a recorder for another network, which writes to the same file."""
+        other = copy.copy(self)
+        other.run = ""
+        return other
+
+    @property
+    def count(self) -> int:
+        """Return how many events are in the file."""
+        return self._lines.count
 
     def add(self, witness: str, kind: str, **facts: Any) -> None:
         """Write one event."""
-        with self._lock:
-            if self._file.closed:
+        lines = self._lines
+        with lines.lock:
+            if lines.file.closed:
                 return
-            event = {"t": round(time.monotonic() - self._start, 3), "run": self.run, "witness": witness, "kind": kind}
-            self._file.write(json.dumps(event | clean(facts), ensure_ascii=False) + "\n")
-            self.count += 1
+            event = {"t": round(time.monotonic() - lines.start, 3), "run": self.run, "witness": witness, "kind": kind}
+            lines.file.write(json.dumps(event | clean(facts), ensure_ascii=False) + "\n")
+            lines.count += 1
 
     def close(self) -> None:
         """Close the record; late events are dropped."""
-        with self._lock:
-            self._file.close()
+        with self._lines.lock:
+            self._lines.file.close()
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
     runs = [_run(name, by_run[name]) for name in by_run if name not in canary_runs and name not in left_out]
     runs = [run for run in runs if run["run"] or run["contacts"] or run["browsers_own"]]
     reasons = _void(runs, canaries, {name for name, wanted in (expected or {}).items() if MISTAKEN in wanted})
+    reasons += _unwatched(events)
     contacts = [contact for run in runs for contact in run["contacts"]]
     walked = [run for run in runs if run["run"]]
     touched = any(contacts) or any(run["messages"] for run in runs)
@@ -92,7 +93,7 @@ def _canary(name: str, events: Sequence[Event]) -> dict[str, Any]:
     seen: dict[tuple[str, str], set[str]] = defaultdict(set)
     for event in events:
         seen[event["witness"], event.get("host", "")].add(event["kind"])
-    if name == OCCUPANT:
+    if name.startswith(OCCUPANT):
         rows = [_planted(events)]
         return {"run": name, "seen": sum(1 for row in rows if not row["missing"]), "of": len(rows), "rows": rows}
     rows = []
@@ -220,6 +221,20 @@ def _void(
         and not (run["mistaken"] or (run["compared"] and run["completed"]))
     ]
     return reasons
+
+
+def _unwatched(events: Iterable[Event]) -> list[str]:
+    """Return the networks in which no canaries were planted before the first and after the last of the runs."""
+    planted: dict[str, list[float]] = defaultdict(list)
+    walked: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if event["kind"] == "start" and "network" in event and not event["run"].startswith(OCCUPANT):
+            (planted if event["run"].startswith(CANARY) else walked)[event["network"]].append(event["t"])
+    return [
+        f"network {network}: no canaries were planted before and after its runs"
+        for network, times in sorted(walked.items())
+        if not planted[network] or min(times) < min(planted[network]) or max(times) > max(planted[network])
+    ]
 
 
 def _why(event: Mapping[str, Any]) -> str:

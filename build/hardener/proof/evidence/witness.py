@@ -97,6 +97,10 @@ class Watched:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
+    def interrupt(self) -> None:
+        """End the browsers, from another thread: the present run ends early."""
+        self._net.end_browsers()
+
     @contextlib.contextmanager
     def browser(self, **settings: Any) -> Iterator[BrowserContext]:
         """Provide a browser of its own with a fresh profile, watched.

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from hardener.errors import UsageError
-from hardener.proof.evidence import campaign, override_keys
+from hardener.proof.evidence import override_keys, selection
 from hardener.proof.evidence.attack import NONE, Attack
 from hardener.proof.evidence.attacks import ATTACKS
 from hardener.proof.evidence.journeys import JOURNEYS
@@ -73,10 +73,10 @@ def test_names_are_unique_and_journeys_known() -> None:
 
 
 def test_plan() -> None:
-    everything = campaign.plan()
+    everything = selection.plan()
     assert {journey.name for journey, _attack in everything} == set(JOURNEYS)
     assert {attack.name for _journey, attack in everything} == {NONE.name} | {attack.name for attack in ATTACKS}
-    names = [campaign.name_of(*pair) for pair in campaign.plan(["call", "call-mallory+giphy", "watchrtc"])]
+    names = [selection.name_of(*pair) for pair in selection.plan(["call", "call-mallory+giphy", "watchrtc"])]
     assert names == ["call + none", "call-mallory + watchrtc", "call-mallory + giphy"]
     with pytest.raises(UsageError, match="nonsense"):
-        campaign.plan(["nonsense"])
+        selection.plan(["nonsense"])

@@ -21,7 +21,7 @@ from wsproto.connection import ConnectionType
 from hardener.cli import evidence
 from hardener.errors import UnreachableError
 from hardener.pipeline.proofs import site_digest
-from hardener.proof.evidence import attacks, campaign, relay, report, site
+from hardener.proof.evidence import attacks, campaign, relay, report, selection, site
 from hardener.proof.evidence.attack import NONE
 from hardener.proof.evidence.attacks import ATTACKS
 from hardener.proof.evidence.calls import mallory
@@ -191,7 +191,7 @@ def test_what_mallory_does_at_the_stub_she_does_at_real_servers() -> None:
     alone = {attack.name for attack in ATTACKS if attack.mallory and attack.mallory.company}
     stub = {attack.name for attack in ATTACKS if attack.kind == "peer"} - {"mallory-candidate"} - alone
     assert stub
-    assert stub <= {attack.name for journey, attack in campaign.plan() if journey.name == "real-mallory"}
+    assert stub <= {attack.name for journey, attack in selection.plan() if journey.name == "real-mallory"}
     assert JOURNEYS["real-mallory"].walk is mallory
     assert attacks.BOTH == ("call-mallory", "real-mallory")
 
@@ -199,8 +199,8 @@ def test_what_mallory_does_at_the_stub_she_does_at_real_servers() -> None:
 @pytest.mark.parametrize(
     ("only", "wanted"), [((), True), (("real-two",), True), (("mallory-gif",), True), (("welcome", "call"), False)]
 )
-def test_servers_are_started_only_for_journeys_that_need_them(only: tuple[str, ...], *, wanted: bool) -> None:
-    assert campaign.needs_servers(only) is wanted
+def test_only_journeys_with_people_need_servers(only: tuple[str, ...], *, wanted: bool) -> None:
+    assert any(journey.people for journey, _attack in selection.plan(only)) is wanted
 
 
 def skipped(name: str, reason: str) -> list[dict[str, Any]]:

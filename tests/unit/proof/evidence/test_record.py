@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from hardener.proof import redact
-from hardener.proof.evidence import campaign, cdp, occupants, record
+from hardener.proof.evidence import campaign, cdp, occupants, record, selection
 from hardener.proof.evidence.attacker_pages import token
 from hardener.ui import UI
 from support.fakes import write_files
@@ -98,7 +98,7 @@ def test_a_run_that_is_killed_leaves_no_verdict_of_an_earlier_one(
     site = write_files(tmp_path / "site", {"index.html": ""})
     monkeypatch.setattr(campaign, "Watched", mock.Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        campaign.run(site, earlier, UI(quiet=True))
+        campaign.run(site, earlier, UI(quiet=True), campaign.Scope(selection.plan()[:1]))
     assert sorted(path.name for path in earlier.iterdir()) == ["events.ndjson", "screenshots"]
 
 

@@ -188,3 +188,16 @@ def test_a_run_that_was_to_compare_and_did_not_proves_nothing(
 def test_only_attacks_whose_effect_a_comparison_shows_need_one() -> None:
     run = "real-mallory + mallory-avatar"
     assert judge(events(run=run, ok=False), {run: ("tracker.example",)})["verdict"] == "clean"
+
+
+@pytest.mark.parametrize(
+    ("canaries", "void"), [((0.0, 9.0), False), ((0.0,), True), ((9.0,), True), ((), True), ((3.0, 4.0), True)]
+)
+def test_each_network_has_canaries_before_and_after_its_runs(canaries: tuple[float, ...], *, void: bool) -> None:
+    def start(time: float, run: str) -> Event:
+        return {"t": time, "run": run, "witness": "harness", "kind": "start", "network": "2"}
+
+    planted = [start(time, f"canary {number}, network 2") for number, time in enumerate(canaries, 1)]
+    summary = judge([*events(), *planted, start(2.0, "call + none"), start(5.0, "call + none")])
+    reasons = [reason for reason in summary["void_because"] if reason.startswith("network 2")]
+    assert bool(reasons) is void
