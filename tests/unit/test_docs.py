@@ -7,6 +7,7 @@ import io
 import itertools
 import re
 import shlex
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,9 @@ from markdown_it import MarkdownIt
 
 from hardener.cli import main
 from hardener.errors import UsageError
+from hardener.release import debian
 from hardener.series.apply import try_apply
+from support import packaging
 from support.fakes import FakeUpstream, lines, write_series
 
 if TYPE_CHECKING:
@@ -258,3 +261,28 @@ def test_the_command_that_compares_two_archives_shows_a_difference(path: str, tm
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, "mine/index.html theirs/index.html" in done.stdout) == (1, True), done.stderr
+
+
+@pytest.mark.parametrize("path", AUDITOR)
+def test_the_commands_that_compare_a_package_with_the_archive_show_what_is_missing(path: str, tmp_path: Path) -> None:
+    """Run those for the Debian package, with another site; those for an image need tools that few machines have."""
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("dpkg-deb is not installed")
+    site, project = packaging.site(tmp_path), packaging.project(tmp_path)
+    ((name, package), _meta) = debian.packages(project, site, packaging.EPOCH)
+    archive, unpacked, compare, *_image = _block(path, "mkdir site && tar").splitlines()
+    subprocess.run(["tar", "-czf", archive.split()[-1], "-C", "site", "."], cwd=tmp_path, check=True)
+    shutil.rmtree(site)
+    (tmp_path / name).write_bytes(package)
+
+    def run(command: str) -> list[str]:
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert not done.stderr, done.stderr
+        return done.stdout.splitlines()
+
+    run(archive)
+    run(unpacked)
+    same = ["Only in site: LICENSE", "Only in site: config.js"]
+    assert [line for line in run(compare) if ".map" not in line] == same
+    (tmp_path / "site" / "index.html").write_text("other")
+    assert any(line.startswith("diff") for line in run(compare))
