@@ -6,6 +6,7 @@ whatever happens to it.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import shutil
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 
 # Another release: HARDENER_SUITE=trixie, say.
 SUITE = os.environ.get("HARDENER_SUITE", "bookworm")
-WITH = "nginx-light"
+# What a server of upstream's packages needs, and what Debian recommends with it.
+WITH = "nginx-light prosody lua-unbound lua-basexx lua-cjson lua-luaossl lua-inspect openssl curl ca-certificates"
 # Debian's own configuration of a test has no archive: what is installed comes from the test.
 _POLICY = "#!/bin/sh\nexit 101\n"
 _NUMBERS = itertools.count()
 _EPOCH = 1_800_000_000
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+_INSTALL = f"""
+mount -t proc proc "$1/proc" && export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 || exit
+chroot "$1" apt-get update -qq && chroot "$1" apt-get install -qq --no-install-recommends {WITH} && chroot "$1" apt-get clean
+"""
 _MOUNT = """
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" || exit 125
 root=$2/root
@@ -39,33 +45,40 @@ exec chroot "$root" "$@"
 """
 
 
-def base(cache: Path) -> Path:
-    """Return the folder with the Debian, made in ``cache`` if need be; skips the test where that is not possible."""
+def base(cache: Path, suite: str = SUITE) -> Path:
+    """Return the folder with a Debian, made in ``cache`` if need be; skips the test where that is not possible."""
     if os.geteuid() != 0:
         pytest.skip("a chroot needs root")
     if not shutil.which("debootstrap"):
         pytest.skip("debootstrap is not installed (apt-get install debootstrap)")
-    folder = cache / f"chroot-{SUITE}"
+    packages = hashlib.sha256(WITH.encode()).hexdigest()[:8]
+    folder = cache / f"chroot-{suite}-{packages}"
     with locks.lock(folder.with_suffix(".lock")):
         if not folder.is_dir():
-            _make(folder)
+            _make(folder, suite)
     return folder
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path, suite: str) -> None:
     new = folder.with_suffix(".new")
     disk.remove(new)
     mirror, _ = sources()
-    argv = ["unshare", "--mount", "debootstrap", "--variant=minbase", f"--include={WITH}", SUITE, str(new)]
-    done = subprocess.run([*argv, *([mirror] if mirror else [])], capture_output=True, text=True, check=False)
-    if done.returncode:
-        disk.remove(new)
-        pytest.skip(f"debootstrap of {SUITE} failed: {done.stdout.strip().splitlines()[-1:]}")
-    (new / "etc/apt/sources.list").write_text("")
+    argv = ["unshare", "--mount", "debootstrap", "--variant=minbase", suite, str(new)]
+    _succeed([*argv, *([mirror] if mirror else [])], new, f"debootstrap of {suite}")
     policy = new / "usr/sbin/policy-rc.d"
     policy.write_text(_POLICY)
     policy.chmod(0o755)
+    # Not with debootstrap's --include: it does not know packages that another one provides.
+    _succeed(["unshare", "--mount", "sh", "-c", _INSTALL, "sh", str(new)], new, f"installing {WITH} in {suite}")
+    (new / "etc/apt/sources.list").write_text("")
     new.rename(folder)
+
+
+def _succeed(argv: list[str], new: Path, what: str) -> None:
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        disk.remove(new)
+        pytest.skip(f"{what} failed: {done.stdout.strip().splitlines()[-1:]}")
 
 
 @dataclass

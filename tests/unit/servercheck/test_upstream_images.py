@@ -14,6 +14,7 @@ from hardener.servercheck.deployments import compose_project, images, nginx_site
 from hardener.servercheck.model import Deployment
 from hardener.servercheck.readers import nginx
 from hardener.servercheck.rules import web
+from support.pages import chapter
 
 pytestmark = pytest.mark.upstream
 
@@ -69,6 +70,24 @@ def test_upstreams_own_login_switch_closes_both_and_its_guests_open_one_again(st
     assert doors(stock) == set()
     switch_on(stock, "ENABLE_GUESTS")
     assert doors(stock) == {"guest-vhost"}
+
+
+def test_the_operators_page_closes_all_and_its_way_back_keeps_the_passwords(show, stock: Path):
+    """The commands and settings are those of docs/operator.md; the containers are not started."""
+    (stock / "gen-passwords.sh").write_text(show("gen-passwords.sh"))
+    (stock / "gen-passwords.sh").chmod(0o755)
+    steps = chapter("docs/operator.md", "docker-jitsi-meet")
+    (commands,), (settings,) = steps["1. Back up .env"], steps["2. .env"]
+    subprocess.run(["bash", "-ec", commands], cwd=stock, check=True)
+    assert doors(stock)  # control
+    with (stock / ".env").open("a") as file:
+        file.write(settings)
+    assert doors(stock) == set()
+
+    text = (Path(__file__).parents[3] / "docs" / "operator.md").read_text()
+    back = re.search(r"^To go back: `(mv [^`]*)`", text, re.MULTILINE)
+    subprocess.run(["bash", "-ec", back[1]], cwd=stock, check=True)
+    assert re.search(r"^JVB_AUTH_PASSWORD=[0-9a-f]{32}$", (stock / ".env").read_text(), re.MULTILINE)
 
 
 def test_the_secret_of_upstreams_example_is_known_as_one(stock: Path):
