@@ -58,6 +58,12 @@ def edit(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def dev(session: nox.Session) -> None:
+    """Open a component's series, show its site, and build it again at each save (nox -s dev -- jitsi-meet)."""
+    run(session, "hardener", "dev", *session.posargs)
+
+
+@nox.session(default=False)
 def regen(session: nox.Session) -> None:
     """Write the series back in canonical form, and the table of patches/README.md."""
     run(session, "hardener", "regen", *session.posargs)

@@ -163,7 +163,7 @@ class Minimeet:
         options = ["--json", "--project", str(self.root)]
         source = (
             ["--upstream", f"minimeet={self.upstream}"]
-            if verb in ("build", "check", "compare", "edit", "regen", "release")
+            if verb in ("build", "check", "compare", "dev", "edit", "regen", "release")
             else []
         )
         return [sys.executable, *start, verb, *options, *source, *words]

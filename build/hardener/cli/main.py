@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MODULES = {
     "build": ("build", "scan", "ablate"),
     "series": ("check", "edit", "regen", "explain"),
+    "dev": ("dev",),
     "evidence": ("evidence",),
     "stack": ("serve", "stack"),
     "upstream": ("drift", "outdated", "upstream"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # The options that subcommands share, which a command in a text has to repeat. The commands for edit and regen name the
 # layer that they are for by themselves: it need not be the last one of the run.
 SHARED = {
-    **dict.fromkeys(("build", "check", "compare", "sbom"), ("project", "extra", "upstream")),
+    **dict.fromkeys(("build", "check", "compare", "dev", "sbom"), ("project", "extra", "upstream")),
     **dict.fromkeys(("ablate", "explain"), ("project", "extra")),
     **dict.fromkeys(
         (

@@ -9,6 +9,7 @@ compressed while it is scanned. The time on a line is what the build had to wait
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from hardener.system import locks, node, stamps
 from hardener.system.workers import Beside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from hardener.config import Component, Project
@@ -43,8 +44,26 @@ def build(project: Project, options: Options, ui: UI) -> Result:
     The components are those of ``options.tree``. Another tree than the pin has a folder of its own in ``dist/``, and of
     ``hosts.toml`` only the counts of entries for that tree have to be right.
     """
+    area = _area(project, options)
+    with _built(project, options, area, ui) as (built, beside):
+        return _finish(project, options, built, area, beside, ui)
+
+
+def preview(project: Project, options: Options, ui: UI) -> Deployed:
+    """Build only the site, in the work area: it is neither scanned nor packed. Raises HardenerError."""
+    area = _area(project, options)
+    with _built(project, options, area, ui) as (built, _beside):
+        return _deploy(options, built[-1], area, ui)
+
+
+def _area(project: Project, options: Options) -> Path:
+    return project.work / (options.variant + project.mark)
+
+
+@contextlib.contextmanager
+def _built(project: Project, options: Options, area: Path, ui: UI) -> Iterator[tuple[tuple[Built, ...], Beside]]:
+    """Bundle all components, and hold the work area and the worker threads until the block ends."""
     node.check_major(project.node)
-    area = project.work / (options.variant + project.mark)
     waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
     with (
         locks.lock(project.work / "lock", wait=options.wait, waiting=waiting),
@@ -65,7 +84,7 @@ def build(project: Project, options: Options, ui: UI) -> Result:
             built[ready.component.name] = _bundle(
                 ready, packages[ready.component.name], options, built, area, beside, ui
             )
-        return _finish(project, options, tuple(built.values()), area, beside, ui)
+        yield tuple(built.values()), beside
 
 
 def _prepare(project: Project, component: Component, options: Options, area: Path, ui: UI) -> Prepared:
@@ -73,11 +92,15 @@ def _prepare(project: Project, component: Component, options: Options, area: Pat
     if options.unpatched:  # upstream as it is: what we leave out of its site is there
         component = replace(component, drop=(), site_without=())
     fetched = fetch_pinned(component, options.sources, ui, wait=options.wait)
+    opened = options.opened.get(component.name)
+    if opened:  # a repository that borrows all objects of the mirror
+        fetched = replace(fetched, mirror=opened.repository)
     sources = source(
         *(project, component, fetched.mirror, ui),
         unpatched=options.unpatched,
         tree=options.tree,
         kept=area / component.name / "series",
+        opened=opened,
     )
     tree = sources.last.laid.tree
     with ui.step("checkout", component.name) as line:
@@ -147,15 +170,20 @@ def _packages(component: Component, built: Mapping[str, Built], area: Path) -> d
     }
 
 
-def _finish(project: Project, options: Options, built: tuple[Built, ...], area: Path, beside: Beside, ui: UI) -> Result:
-    last = built[-1]
-    # Web servers make ETags of time and size, so each revision of a pin has a time of its own.
-    mtime = Repository(last.fetched.mirror).committed(last.component.commit) + project.revision
+def _deploy(options: Options, last: Built, area: Path, ui: UI) -> Deployed:
     with ui.step("deploy", last.component.name) as line:
         site = deploy(
             *(last.component, last.work, last.installed, last.bundled, area / "site"), as_upstream=options.unpatched
         )
         line.say(f"{site.files} files, {site.size / 1e6:.1f} MB" + ("" if site.fresh else ", unchanged"))
+    return site
+
+
+def _finish(project: Project, options: Options, built: tuple[Built, ...], area: Path, beside: Beside, ui: UI) -> Result:
+    last = built[-1]
+    # Web servers make ETags of time and size, so each revision of a pin has a time of its own.
+    mtime = Repository(last.fetched.mirror).committed(last.component.commit) + project.revision
+    site = _deploy(options, last, area, ui)
     packing = beside.submit(pack, site.path, mtime) if site.fresh else None
     with ui.step("scan", last.component.name) as line:
         found, fresh = _scan(project, options, built, site, area)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hardener.config import PIN
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hardener.pipeline.install import Installed
     from hardener.pipeline.package import Packaged
     from hardener.pipeline.typecheck import Checked
-    from hardener.series.source import Source
+    from hardener.series.source import Opened, Source
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Options:
     """The options of a build: sources, toolchain, and whether upstream stays unpatched.
 
     ``judged=False`` counts the hosts of the site without comparing them with hosts.toml and sdks.toml. ``dist`` is
-    where the archives go (default: the project's folder for this variant).
+    where the archives go (default: the project's folder for this variant). ``opened`` are components whose series is
+    being edited: their work tree is built, not the patch files.
     """
 
     sources: Mapping[str, str]
@@ -37,11 +38,12 @@ class Options:
     wait: bool = True
     tree: str = PIN
     dist: Path | None = None
+    opened: Mapping[str, Opened] = field(default_factory=dict)
 
     @property
     def variant(self) -> str:
         """Return the name of the work area: variants do not disturb each other."""
-        name = "unpatched" if self.unpatched else "hardened"
+        name = "unpatched" if self.unpatched else ("dev" if self.opened else "hardened")
         toolchain = "" if self.toolchain == "rspack" else f"-{self.toolchain}"
         return name + toolchain + ("" if self.tree == PIN else f"-{self.tree}")
 

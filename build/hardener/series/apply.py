@@ -109,8 +109,24 @@ def try_apply(
     component: str, mirror: Path, base: str, folder: Path, tree_names: tuple[str, ...] = (PIN,), *, upstream: str = ""
 ) -> Applied:
     """Run :func:`apply`, but only report patches that do not fit in the results."""
+    return _on(component, mirror, base, folder, _read_all(folder), tree_names, upstream)
+
+
+def remove_listed(component: str, mirror: Path, commit: str, folder: Path, tree_names: tuple[str, ...]) -> Applied:
+    """Remove the files of a folder's remove.list from a commit that has the patches already."""
+    return _on(component, mirror, commit, folder, [], tree_names, "")
+
+
+def _on(
+    component: str,
+    mirror: Path,
+    base: str,
+    folder: Path,
+    series: list[Patch],
+    tree_names: tuple[str, ...],
+    upstream: str,
+) -> Applied:
     repository = Repository(mirror)
-    series = _read_all(folder)
     removals = [removal for removal in read_removals(folder) if not removal.only or set(removal.only) & set(tree_names)]
     committer = Identity(*COMMITTER, f"{repository.committed(base)} +0000")
     results = []

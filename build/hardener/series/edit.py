@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,6 +188,24 @@ class EditTree:
         """Return files that differ from the last commit, and new ones that git does not ignore."""
         status = self.output("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
         return [entry[3:] for entry in status.split("\0") if entry]
+
+    def snapshot(self) -> str:
+        """Return a commit of all files as they are now, also new ones; the branch and git's index stay as they are.
+
+        Raises UnfinishedError in the middle of a rebase or the like, where files hold conflicts.
+        """
+        if found := self.half_done():
+            raise UnfinishedError(f"{self.path}: {found[0]} is unfinished", hint=f"{self.cd} && {found[1]}")
+        with tempfile.TemporaryDirectory(prefix="hardener-index-") as folder:
+            index = Path(folder) / "index"
+            shutil.copyfile(self.path / ".git" / "index", index)  # so that git reads only files that have changed
+            env = {"GIT_INDEX_FILE": os.fspath(index)}
+            added = self.git("add", "--all", "--sparse", env=env)
+            done = added if added.status else self.git("write-tree", env=env)
+        if done.status:
+            raise StackError(f"git cannot read {self.path}: {done.complaint}", hint=f"{self.cd} && git status")
+        base = self.output("rev-parse", f"refs/{BASE}")
+        return self.repository.commit_tree(done.text, base, "As it is edited\n", COMMITTER, COMMITTER)
 
     def head(self) -> str:
         """Return the commit that is checked out."""

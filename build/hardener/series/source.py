@@ -12,6 +12,7 @@ from hardener.config import PIN
 from hardener.errors import ConfigError
 from hardener.git.fetch import Fetched, fetch
 from hardener.series import overlay
+from hardener.series.apply import remove_listed
 from hardener.series.extras import layers_of
 from hardener.series.lists import read_series
 from hardener.series.results import Results
@@ -34,6 +35,14 @@ class Layered:
     layer: Layer
     applied: Applied
     laid: Laid
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A series that is being edited: ``commit`` has the files of its work tree, with all objects in ``repository``."""
+
+    repository: Path
+    commit: str
 
 
 @dataclass(frozen=True)
@@ -84,25 +93,31 @@ def source(
     unpatched: bool = False,
     tree: str = PIN,
     kept: Path | None = None,
+    opened: Opened | None = None,
 ) -> Source:
     """Apply and lay all layers of the project on the component's commit, which is that of ``tree``.
 
     With ``unpatched`` only the aliases of packages that cannot be had are laid. ``kept`` is a folder for what each
-    layer came to: with the same inputs it is not applied again. Raises HardenerError where something
-    does not fit, and ConfigError where a downstream layer uses a name of a layer before it.
+    layer came to: with the same inputs it is not applied again. With ``opened``, its files take the place of the last
+    layer's patches. Raises HardenerError where something does not fit, and ConfigError where a downstream layer uses a
+    name of a layer before it.
     """
     names = (tree,)
     results = Results(kept, mirror)
     base = component.commit
     layers: list[Layered] = []
-    for layer in layers_of(project, component)[: 1 if unpatched else None]:
+    wanted = layers_of(project, component)[: 1 if unpatched else None]
+    for layer in wanted:
         refuse_clashes(layer, layers, names)
         patches = project.root / "no patches" if unpatched else layer.patches
         with ui.step("patch", component.name) as line:
             hint = remedy(component, layer, tree)
-            applied, fresh = results.applied(
-                layer.name, component.name, base, patches, names, upstream=component.commit, hint=hint
-            )
+            if opened and layer is wanted[-1]:
+                applied, fresh = remove_listed(component.name, mirror, opened.commit, patches, names), True
+            else:
+                applied, fresh = results.applied(
+                    layer.name, component.name, base, patches, names, upstream=component.commit, hint=hint
+                )
             offsets = sum(bool(result.offsets) for result in applied.results)
             line.say(
                 f"{layer}{len(applied.results)} patches, {len(applied.removed)} files removed"

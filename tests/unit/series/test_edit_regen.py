@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.cli import main, series
+from hardener.errors import UnfinishedError
 from hardener.git import leftovers
 from hardener.series import edit, header, patch
 from hardener.series.extras import Layer
@@ -115,6 +116,23 @@ def test_there_and_back_changes_no_byte(cycle: Cycle) -> None:
     answer = cycle.ok("regen", "fake")["components"][0]
     assert (answer["source"], answer["kept"], answer["written"]) == ("work tree", 4, [])
     assert cycle.files() == before
+
+
+def test_a_snapshot_has_all_files_as_they_are_and_changes_nothing(cycle: Cycle) -> None:
+    """Also what is in no commit, and what is left out of the work tree; the same files give the same commit."""
+    cycle.ok("edit", "fake")
+    tree = edit.EditTree.at(cycle.tree)
+    first = tree.snapshot()
+    assert cycle.git("diff-tree", "-r", first, "HEAD") == ""
+    write_files(cycle.tree, {"src/new.js": b"new\n", "src/app.js": b"changed\n"})
+    before = cycle.git("status", "--porcelain"), cycle.git("rev-parse", "HEAD")
+    second = tree.snapshot()
+    assert cycle.git("diff-tree", "-r", "--name-status", first, second) == "M\tsrc/app.js\nA\tsrc/new.js\n"
+    assert (cycle.git("status", "--porcelain"), cycle.git("rev-parse", "HEAD")) == before
+    assert tree.snapshot() == second
+    (cycle.tree / ".git/rebase-merge").mkdir()
+    with pytest.raises(UnfinishedError, match="a rebase is unfinished"):
+        tree.snapshot()
 
 
 def test_excluded_files_are_not_checked_out_and_commits_work_without_them(cycle: Cycle) -> None:

@@ -121,10 +121,13 @@ class Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving(
-    answer: Callable[[Request], Reply], refuse: Callable[[int], Reply] = refused, port: int = 0
+    answer: Callable[[Request], Reply],
+    refuse: Callable[[int], Reply] = refused,
+    port: int = 0,
+    kind: type[Handler] = Handler,
 ) -> Iterator[str]:
     """Serve on loopback; yields the address. Raises StackError where the port is taken."""
-    handler = type("Bound", (Handler,), {"answer": staticmethod(answer), "refuse": staticmethod(refuse)})
+    handler = type("Bound", (kind,), {"answer": staticmethod(answer), "refuse": staticmethod(refuse)})
     try:
         server = Server((ADDRESS, port), handler)
     except (OSError, OverflowError) as error:
