@@ -235,9 +235,13 @@ class EditTree:
         if found := self.half_done():
             raise UnfinishedError(f"{self.path}: {found[0]} is unfinished", hint=f"{self.cd} && {found[1]}")
         if files := self.dirty():
+            state = self.state()
+            # Without a patch, the newest commit is what the tree is based on.
+            ours = not state or self.head() != state.base
+            ways = "git commit --amend (or: git commit; or: git stash -u)" if ours else "git commit (or: git stash -u)"
             raise UnfinishedError(
                 f"{self.path}: {len(files)} file(s) with changes that are in no commit",
-                hint=f"{self.cd} && git add -A && git commit --amend (or: git commit; or: git stash -u)",
+                hint=f"{self.cd} && git add -A && {ways}",
                 details=tuple(files[:10]),
             )
         branch = self.git("symbolic-ref", "--quiet", "--short", "HEAD").text

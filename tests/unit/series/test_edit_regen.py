@@ -580,3 +580,14 @@ def test_the_work_tree_lies_where_clean_looks(cycle: Cycle) -> None:
     assert edit.unsaved(cycle.root / ".work" / series.EDIT) == []
     write_files(cycle.tree, {"left.txt": b"not in git\n"})
     assert edit.unsaved(cycle.root / ".work" / series.EDIT) == [cycle.tree]
+
+
+def test_the_hint_about_uncommitted_changes_never_amends_what_the_tree_is_based_on(
+    cycle: Cycle, ministry: Path
+) -> None:
+    tree = cycle.root / ".work/edit/fake.ministry"
+    write_files(tree, {"src/more.js": b"more\n"})
+    assert "git commit --amend" in cycle.run("regen", "fake", "--extra", str(ministry))[1]["hint"]
+    cycle.git("reset", "--quiet", "--soft", "hardener/base", at=tree)
+    answer = cycle.run("regen", "fake", "--extra", str(ministry))[1]
+    assert answer["hint"] == f"cd {tree} && git add -A && git commit (or: git stash -u)"
