@@ -164,11 +164,13 @@ def open_history(
     sources: Sequence[str],
     *,
     fetch: bool = False,
+    ask: bool = True,
     tell: Callable[[str, float], None] = lambda _text, _share: None,
 ) -> History:
     """Return the history of a component from ``sources`` (URLs or paths; none: the repository in upstream.toml).
 
-    A URL is asked when it never was, or with ``fetch``. Raises UnreachableError when one does not answer or a path is
+    A URL is asked when it never was, or with ``fetch``; without ``ask``, never: then there is what an earlier command
+    has brought. Raises UnreachableError when one does not answer or a path is
     no repository, PinError for a path that holds no history (a shallow clone).
     """
     path = stamps.home() / "history" / f"{component.name}.git"
@@ -186,7 +188,7 @@ def open_history(
         disk.write(path / "objects" / "info" / "alternates", alternates.encode())
         asked = stamps.Stamp(path / "hardener-asked.json")
         facts = asked.facts(stamps.key(remotes))
-        if remotes and (fetch or facts is None):
+        if ask and remotes and (fetch or facts is None):
             facts = {"at": _ask(path, remotes, tell)}
             asked.set(stamps.key(remotes), facts)
     refs: dict[str, str] = {}

@@ -111,15 +111,15 @@ def _used(
     for use in found:
         # At the pin, a name is in code that nothing calls any more; what the site loads is a matter of its tests.
         if use.path not in ours and (tree != PIN or use.kind == "import"):
-            cause = _brought_by(use, component, pinned.commit, sources)
+            cause = _brought_by(use, component, pinned.commit, sources) if tree != PIN else ""
             yield Finding(f"{component.name} {use.path}", "used", f"{use}{cause}", use.remedy)
 
 
 def _brought_by(use: Use, component: Component, pin: str, sources: Mapping[str, str]) -> str:
-    """Return upstream's commit that brought an import since the pin, in words; empty where history is not at hand."""
+    """Return upstream's commit that brought an import since the pin, if the cache has the history; else nothing."""
     source = sources.get(component.name, "")
     with contextlib.suppress(HardenerError):
-        history = open_history(component, [source] if source else [])
+        history = open_history(component, [source] if source else [], ask=False)  # a detail is not worth a download
         words = (f"{pin}..{component.commit}", "--", use.path)
         for wanted in ((f"-S{use.said}",), ()):  # in a partial clone, the contents are not at hand
             done = history.git("log", "-1", "--format=%h %s", *wanted, *words)

@@ -425,6 +425,15 @@ class TestSources:
         assert result.releases[-1].label == "v1.6"
         assert "--fetch" in result.notes[0]
 
+    def test_a_url_is_not_asked_for_a_detail(self, upstream: FakeUpstream, tmp_path: Path) -> None:
+        """Without ``ask`` there is what an earlier command has brought: at first nothing."""
+        component = upstream.component()
+        url = [f"file://{upstream.path}"]
+        assert not open_history(component, url, ask=False).refs
+        brought = open_history(component, url).refs
+        assert brought
+        assert open_history(component, url, ask=False).refs == brought
+
     def test_a_url_that_is_not_there_is_code_4(self, project: config.Project, tmp_path: Path) -> None:
         with pytest.raises(UnreachableError) as caught:
             drift(project, {"fake": [f"file://{tmp_path}/nothing.git"]})
