@@ -63,6 +63,7 @@ def check(project: Project, tree: str, sources: Mapping[str, str], today: dt.dat
         fetched = fetch_pinned(component, sources, ui)
         base = component.commit
         before: list[Layered] = []
+        fits = True
         for layer in layers_of(project, component):
             fit = _Fit(component, layer, tree)
             with ui.step("check", component.name) as line:
@@ -75,12 +76,15 @@ def check(project: Project, tree: str, sources: Mapping[str, str], today: dt.dat
             findings += [finding for finding in judged.findings if (finding.where, finding.rule) not in known]
             measures += judged.measures
             if layered is None:
+                fits = False
                 break  # a layer above has no ground to be judged on
             report_offsets(layered.applied, ui)
             applied.append(layered.applied)
             before.append(layered)
             base = layered.laid.commit
-        findings += _used(project, component, tree, fetched.mirror, base, sources, ui)
+        # Without patches and overlays, files of the pin import what is removed. Another tree is compared with the pin.
+        if fits or tree != PIN:
+            findings += _used(project, component, tree, fetched.mirror, base, sources, ui)
     if tree == PIN:
         findings += _table(project)
     return Checked(tuple(applied), tuple(findings), tuple(measures))

@@ -376,6 +376,18 @@ def test_it_is_named_with_its_remedy(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert {path: path.read_bytes() for path in (bench.root / "patches").rglob("*") if path.is_file()} == before
 
 
+def test_an_overlay_without_an_entry_hides_no_patch(bench: Bench) -> None:
+    """A patch takes upstream's import of what is removed: it is not reported because an overlay does not fit."""
+    newer = bench.upstream.commit({"src/more.ts": b"import './util';\n"}, "Need util")
+    bench.sub("upstream.toml", (f'commit = "{bench.pin}"', f'commit = "{newer}"'))
+    write_files(bench.root, {"patches/fake/remove.list": "src/util.js # ours\n"})
+    assert "used" in {finding["rule"] for finding in bench.run("check")[1]["findings"]}, "the control"
+    bench.add("c.patch", {"src/more.ts": None}, base=newer)
+    write_files(bench.root, {"overlays/fake/new.js": "x\n"})
+    rules = {finding["rule"] for finding in bench.run("check")[1]["findings"]}
+    assert ("fit" in rules, "used" in rules) == (True, False)
+
+
 def test_everything_is_found_in_one_run(bench: Bench) -> None:
     bench.sub(A, ("Reason: local-policy\n", ""), ("@@ -6,7 +6,7 @@", "@@ -6,7 +6,7 @@ x"))
     bench.sub(B, ("::test_it", "::test_x"), ("Last-Update: 2023-11-15", "Last-Update: soon"))
