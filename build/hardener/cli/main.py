@@ -155,7 +155,8 @@ def _meant(message: str, options: Iterable[str]) -> str:
         wrong, known = choice[1], re.findall(r"[\w-]+", choice[2])
     else:
         wrong = next((word for word in message.partition("unrecognized arguments: ")[2].split() if word[:1] == "-"), "")
-        known = list(options)
+        # An option of that very name belongs to another subcommand.
+        known = [option for option in options if option != wrong.partition("=")[0]]
     return next(iter(difflib.get_close_matches(wrong.partition("=")[0], known, n=1)), "")
 
 

@@ -129,6 +129,10 @@ class TestUsage:
         assert main.main(words) == 2
         assert f"did you mean {meant}?" in capsys.readouterr().err
 
+    def test_an_option_of_another_subcommand_is_not_proposed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main.main(["sign", "KEY", "--signers", "FILE"]) == 2
+        assert "did you mean --signers?" not in capsys.readouterr().err
+
     @pytest.mark.parametrize("option", ["--jsn", "--zzzzzz"])
     def test_a_mistyped_option_gets_the_help_of_its_subcommand(
         self, capsys: pytest.CaptureFixture[str], option: str
