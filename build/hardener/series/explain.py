@@ -190,7 +190,7 @@ def _in_what_goes(asked: _Question, project: Project, component: Component) -> I
         place = next(name for name in going if path == name or path.startswith(name))
         kind, reason = going[place]
         where = ours.patches / REMOVALS if kind == "removal" else ours.overlays / path
-        how = f"names it no more: upstream's file did, in {count} line{'' if count == '1' else 's'}"
+        how = f"upstream's file names it in {count} line{'' if count == '1' else 's'}; it is replaced or removed here"
         yield Find(kind, path, _place(project, where), how, reason)
 
 
@@ -228,7 +228,7 @@ def _in_sdks(asked: _Question, project: Project) -> Iterator[Find]:
 
 
 def _nothing(project: Project, asked: _Question, component: str) -> UsageError:
-    message = f"nothing of ours is about {asked.word!r}"
+    message = f"this project changes and lists nothing named {asked.word!r}"
     known = asked.known | _identifiers(project)
     if component:
         pinned = project.component(component)
@@ -245,7 +245,7 @@ def _nothing(project: Project, asked: _Question, component: str) -> UsageError:
         message,
         hint=" ".join(("hardener explain", component, near[0])).replace("  ", " ")
         if near
-        else "a host, a file, a patch, a configuration key or an npm module",
+        else "hardener explain WORD: a host, a file, a patch, a configuration key or an npm module",
         details=tuple(f"near: {name}" for name in near),
     )
 

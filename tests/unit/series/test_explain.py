@@ -122,8 +122,8 @@ def test_a_patch_comes_with_reason_test_and_state(project: config.Project) -> No
 @pytest.mark.parametrize(
     ("words", "said", "near"),
     [
-        (("stunServrs",), "nothing of ours is about 'stunServrs'", "stunServers"),
-        (("privacy-no-stunn",), "nothing of ours", "privacy-no-stun"),
+        (("stunServrs",), "nothing named 'stunServrs'", "stunServers"),
+        (("privacy-no-stunn",), "nothing named", "privacy-no-stun"),
         (("src/util.js", "fake"), "it is upstream's file of fake as it is", ""),
         (("src/utils.js", "fake"), "fake has no such file at the pin", "src/util.js"),
     ],
