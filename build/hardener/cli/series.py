@@ -152,11 +152,17 @@ def _tell_regenerated(planned: Plan, ui: UI) -> None:
     for what, names in (("changed", done.written), ("new", done.added)):
         for name in names:
             ui.note(f"{what}: {name}")
-    for name in done.dropped:
-        text = f"{name} has no commit any more; the file and its line of the series are gone"
-        kept = shlex.quote(os.fspath(planned.tree.dropped(name)))
-        again = f"{planned.tree.cd} && git am --3way --keep-cr --keep-non-patch {kept}"
-        ui.problem(text, f"if that was not wanted: {again}, then: {planned.tree.regen}", word="DROPPED")
+    if done.dropped:
+        first, *more = done.dropped
+        text = f"{first} has no commit any more; the file and its line of the series are gone"
+        if more:
+            text = (
+                f"{len(done.dropped)} patches have no commit any more; the files and their lines of the series are gone"
+            )
+        kept = [os.fspath(planned.tree.dropped(name).relative_to(planned.tree.path)) for name in done.dropped]
+        again = f"{planned.tree.cd} && git am --3way --keep-cr --keep-non-patch {shlex.join(kept)}"
+        fix = f"if that was not wanted: {again}, then: {planned.tree.regen}"
+        ui.problem(text, fix, word="DROPPED", details=done.dropped if more else ())
     for name in done.unfilled:
         text = f"{planned.folder / name} has lines that begin with {header.TO_FILL_IN}"
         ui.problem(text, "write each of them: patches/README.md#header has the values", word="to fill in")

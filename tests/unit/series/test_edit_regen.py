@@ -233,6 +233,19 @@ def test_a_name_is_found_by_the_subject_when_somebody_took_it_out_of_the_message
     assert cycle.files() == before
 
 
+def test_many_dropped_commits_are_reported_once_and_one_command_brings_them_back(cycle: Cycle) -> None:
+    before = cycle.files()
+    cycle.ok("edit", "fake")
+    cycle.git("reset", "--quiet", "--hard", "hardener/base")
+    _, answer, err = cycle.run("regen", "fake")
+    assert len(answer["components"][0]["dropped"]) == 4
+    assert err.count("DROPPED: 4 patches") == err.count("if that was not wanted: ") == 1
+    again = err.partition("if that was not wanted: ")[2].partition(", then: ")[0]
+    cycle.git(*shlex.split(again)[4:])
+    cycle.ok("regen", "fake")
+    assert (cycle.files().keys(), cycle.files()["series"]) == (before.keys(), before["series"])
+
+
 def test_a_dropped_commit_drops_its_file_loudly_and_the_hint_brings_it_back(cycle: Cycle) -> None:
     windows = cycle.files()["windows.patch"]
     cycle.ok("edit", "fake")
