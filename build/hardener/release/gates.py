@@ -270,7 +270,8 @@ def _addresses(candidate: Candidate) -> Iterator[str]:
 GATES = (
     Gate(
         "tag", _tag, "the work tree is the commit of a signed tag",
-        "commit, then: git -c gpg.format=ssh -c user.signingKey=KEY tag --sign vRELEASE+N (docs/maintaining.md#release)",
+        "commit, then: git -c gpg.format=ssh -c user.signingKey=KEY tag --sign vRELEASE+N "
+        "(docs/maintaining.md#release)",
     ),
     Gate("changelog", _changelog, "it has a section of this version", f"write the section in {notes.CHANGELOG}"),
     Gate(
