@@ -125,7 +125,7 @@ def read(folder: Path, tree_names: tuple[str, ...]) -> Overlays:
     for name in sorted(listed - present):
         raise ConfigError(f"{path}: {name} is not in {folder}", hint="add the file or remove its [[file]]")
     for name in sorted(present - listed - {"README.md"}):
-        raise ConfigError(f"{path}: {folder / name} has no entry", hint="describe it with a reason, or remove the file")
+        raise ConfigError(f"{path}: {name} has no entry", hint="add a [[file]] with a reason, or remove the file")
     return Overlays(
         tuple(file for file in files if not file.only or set(file.only) & set(tree_names)),
         tuple(alias for alias in aliases if not alias.only or set(alias.only) & set(tree_names)),
