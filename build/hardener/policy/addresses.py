@@ -56,6 +56,7 @@ _RELATIVE = re.compile(
 _LENIENT = re.compile(rb"(?<![a-z0-9+.-])" + _WEB + rb":[\\/]*" + _USER + _HOST)
 _LENIENT_RELATIVE = re.compile(rb"[\"'`(=}][\x00-\x20]*[\\/]{2,}" + _USER + rb"(?:(" + _DOTTED + rb")|" + _IPV6 + rb")")
 _WITHOUT_SLASHES = 3  # the group of _ADDRESS
+_QUOTES = (b'"', b"'", b"`")
 _INSIDE = re.compile(rb"[a-z0-9+.-]")
 _FILLED_PART = re.compile(_FILLED)
 _BLANKS = bytes(range(0x21))
@@ -132,14 +133,14 @@ def names(content: bytes, *, value: bool = False, attribute: bool = False, code:
     low = b'"' + content.lower() + b'"' if quoted else content.lower()
     places: dict[tuple[int, bool], str] = {}
     lenient = _lenient(low, attribute=attribute) if quoted else ()
-    for offset, name, is_scheme in (*_hosts(low), *lenient, *_schemes(low, attribute=attribute, code=code)):
+    for offset, name, is_scheme in (*_hosts(low, code=code), *lenient, *_schemes(low, attribute=attribute, code=code)):
         places.setdefault((offset, is_scheme), name)
     return [Name(offset - quoted, name) for (offset, _), name in sorted(places.items()) if name]
 
 
-def _hosts(low: bytes) -> Iterator[tuple[int, str, bool]]:
+def _hosts(low: bytes, *, code: bool) -> Iterator[tuple[int, str, bool]]:
     for pattern in (_ADDRESS, _RELATIVE, _BARE):
-        yield from _matches(pattern, low)
+        yield from _matches(pattern, low, code=code)
     if any(scheme in low for scheme in (b"mailto:", b"sip:", b"sips:", b"xmpp:")):
         yield from _matches(_PERSON, low)
     for prefix in _ICE:
@@ -177,9 +178,12 @@ def _schemes(low: bytes, *, attribute: bool, code: bool) -> Iterator[tuple[int, 
             yield match.start(1), scheme + ":", True
 
 
-def _matches(pattern: re.Pattern[bytes], low: bytes) -> Iterator[tuple[int, str, bool]]:
+def _matches(pattern: re.Pattern[bytes], low: bytes, *, code: bool = False) -> Iterator[tuple[int, str, bool]]:
     for match in pattern.finditer(low):
         group = match.lastindex or 1
+        # 'case ws:e.return' and 'a?ws:e.b' are code. What is inside a text of a program is found by its parser.
+        if code and group == _WITHOUT_SLASHES and low[match.start() - 1 : match.start()] not in _QUOTES:
+            continue
         # 'rows:Math.min' is not 'ws:'; with slashes behind it, it would be, as in the strings of a binary.
         if group < _WITHOUT_SLASHES or not _INSIDE.match(low, match.start() - 1):
             yield match.start(group), _name(match), False

@@ -109,6 +109,9 @@ NOTHING = {
     "template": b"`https://${host}/x`",
     "picture in an address": b'"data:image/png;base64,//8A"',
     "property behind the name of a scheme": b"rows:Math.floor(x)",
+    "branch of a switch": b"switch(e.type){case ws:e3.return=function(){}}",
+    "conditional": b"x = a?ws:e3.name",
+    "key of an object": b"x = {ws:e3.info,ftp:e3.team}",
     "escape in front of a scheme": rb'"\nhttps://" + host',
     "bare name outside a string": b"evil.example",
     "mail address": b'"user@evil.example"',
@@ -121,6 +124,11 @@ NOTHING = {
 @pytest.mark.parametrize("content", NOTHING.values(), ids=NOTHING.keys())
 def test_what_names_no_host_is_left_alone(content: bytes) -> None:
     assert find_hosts(content, "a.js") == []
+
+
+def test_an_address_without_slashes_counts_inside_a_text_of_a_program() -> None:
+    content = b"case ws:e3.return=f('see ws:a.example', `https:${x}.b.example`, \"wss:c.example\")"
+    assert [find.host for find in find_hosts(content, "a.js")] == ["a.example", "*.b.example", "c.example"]
 
 
 EVIL = "t.evil.example"
