@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hardener import config
-from hardener.pipeline import proofs
+from hardener.pipeline import proofs, versions
 from hardener.release import provenance
 from hardener.release.gates import Candidate
 from hardener.system import disk, sums
@@ -111,8 +111,11 @@ class Fake:
 
     def page(self, script: str) -> None:
         """Write the page of the site, which asks for a script with its version."""
-        digest = hashlib.sha256((self.site / "app.js").read_bytes()).hexdigest()[:16]
-        (self.site / "index.html").write_text(f'<script src="libs/{script}?v={digest}"></script>')
+        content = (self.site / "app.js").read_bytes()
+        version, integrity = hashlib.sha256(content).hexdigest()[:16], versions.integrity(content)
+        (self.site / "index.html").write_text(
+            f'<script src="libs/{script}?v={version}" integrity="{integrity}"></script>'
+        )
         (self.site / "libs").mkdir(exist_ok=True)
         shutil.copy(self.site / "app.js", self.site / "libs/app.js")
 
