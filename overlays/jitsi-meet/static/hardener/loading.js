@@ -98,9 +98,27 @@ window.addEventListener('load', () => {
 
         if ([ 'SCRIPT', 'LINK' ].includes(target.tagName) && criticalFiles.some(file => missing.includes(file))) {
             window.removeEventListener('error', onError, true);
+            window.removeEventListener('load', onLoad);
             window.addEventListener('load', () => report(missing));
         }
     }
 
+    /**
+     * Looks for a style sheet that is not in force. A browser reports one with a wrong integrity sometimes later than
+     * it reports the page as loaded.
+     *
+     * @returns {void}
+     */
+    function onLoad() {
+        const links = Array.from(document.querySelectorAll('link[rel=stylesheet]'));
+        const link = links.find(({ href, sheet }) => !sheet && criticalFiles.some(file => href.includes(file)));
+
+        if (link) {
+            window.removeEventListener('error', onError, true);
+            report(link.href);
+        }
+    }
+
+    window.addEventListener('load', onLoad);
     window.addEventListener('error', onError, true);
 })();
