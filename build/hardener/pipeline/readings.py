@@ -53,13 +53,16 @@ def readings(
     site: Path, names: Sequence[str], sdks: tuple[Sdk, ...], unread: tuple[Unread, ...], kept: Path | None = None
 ) -> list[Reading]:
     """Read files of a site; ``kept`` is the file with the results of the last run, if any, and gets those of this."""
+    if kept is None:
+        found = {reading.name: reading for reading in _read_all(site, names, sdks, unread)}
+        return [found[name] for name in names]
     digests = {name: _digest(site, name) for name in names}
-    rules = _rules(sdks, unread) if kept else ""
-    known = _load(kept, rules) if kept else {}
+    rules = _rules(sdks, unread)
+    known = _load(kept, rules)
     found = {name: known[digests[name]] for name in names if digests[name] in known}
     missing = [name for name in names if name not in found]
     found |= {reading.name: reading for reading in _read_all(site, missing, sdks, unread)}
-    if kept and missing:
+    if missing:
         results = {digests[name]: asdict(found[name]) for name in names}
         disk.write(kept, json.dumps({"rules": rules, "readings": results}).encode())
     return [found[name] for name in names]
