@@ -23,7 +23,12 @@ TEXTS = Path(__file__).parents[2] / "overlays" / "jitsi-meet" / "lang"
 OURS = ["ar", "cs", "de", "en", "es", "fa", "fr", "it", "nl", "pl", "ro", "ru", "tr", "uk"]
 WELCOME = "#enter_room_button"
 SPEAKS = "() => document.documentElement.lang"
+# index.html claims English until the texts have come: without that claim, the one that comes is the page's own.
 LANGUAGES = """languages => {
+    new MutationObserver((_, observer) => {
+        document.documentElement.removeAttribute('lang');
+        observer.disconnect();
+    }).observe(document, { childList: true, subtree: true });
     Object.defineProperty(Navigator.prototype, 'languages', { get: () => Object.freeze(languages.slice()) });
     Object.defineProperty(Navigator.prototype, 'language', { get: () => languages[0] ?? '' });
 }"""
