@@ -98,6 +98,8 @@ def _tell(made: Made, wanted: Wanted, ui: UI) -> None:
         ui.problem(f"gate {verdict.gate}", verdict.fix, details=(*verdict.problems[:_SHOWN], *more))
     for name, digest in sorted(made.sums.items()):
         ui.print(f"{digest}  {name}")
+    if made.replaced:
+        ui.note(f"{made.folder} had another release, which is replaced: {made.replaced}")
     if not made.published:
         ui.problem(f"{len(failed)} gates refuse this release; {made.folder} is as it was", "correct them, then repeat")
     elif wanted.dry_run:

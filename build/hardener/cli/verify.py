@@ -14,7 +14,7 @@ from hardener.errors import HardenerError, ScanError, UsageError
 from hardener.release import comparison, provenance, rebuild, signatures
 from hardener.release.comparison import Same
 from hardener.release.signatures import REBUILD, RELEASE, SIGNERS
-from hardener.release.verify import BUILT_FROM, Check, compared, statement_of, verify
+from hardener.release.verify import BUILT_FROM, Check, compared, verify
 from hardener.system import sums
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
     sub = subcommand("sign", _sign, "sign SHA256SUMS with an Ed25519 key of OpenSSH")
     sub.add_argument("key", type=Path, metavar="KEY", help="the private key")
     sub.add_argument("--dist", type=Path, metavar="DIR", help="folder with SHA256SUMS (default: dist/ of the project)")
+    sub.add_argument("--signers", type=Path, metavar="FILE", help=f"permitted keys (default: {SIGNERS} of the project)")
     sub.add_argument(
         "--builder", default="", metavar="NAME", help="sign as one who built the same: SHA256SUMS.d/NAME.sig"
     )
@@ -58,7 +59,8 @@ def _sign(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if builder and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", builder):
         raise UsageError(f"--builder {builder!r}: not a name", hint="use lower-case letters, digits and dashes")
     folder = arguments.dist or project_of(arguments).dist
-    path = signatures.sign(folder, arguments.key, builder)
+    signers = arguments.signers or project_of(arguments).root / SIGNERS
+    path = signatures.sign(folder, arguments.key, builder, signers)
     ui.print(f"{path}: signed in the namespace {REBUILD if builder else RELEASE}")
     return {"file": os.fspath(path)}
 
@@ -85,16 +87,16 @@ def _verify(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _rebuild(arguments: argparse.Namespace, folder: Path, only: str, checks: list[Check], ui: UI) -> tuple[Check, int]:
     """Build the files again and compare them; returns the check and its exit code."""
-    listed = sums.read(folder)
     failed = BUILT_FROM & {check.name for check in checks if not check.passed}
-    if failed or not (statement := statement_of(listed)):
+    statement = provenance.find(folder, sums.read(folder))
+    if failed or statement.problems:
         why = f"{', '.join(sorted(failed))} failed" if failed else "no statement of provenance names the commit"
         return Check("rebuild", passed=False, found=f"not built again: {why}"), ScanError.exit_code
     try:
         project = project_of(arguments)
         with ui.step("rebuild", project.name) as line:
             line.tell("building")
-            document, work = provenance.read(folder / statement), project.work / "verify"
+            document, work = statement.document, project.work / "verify"
             base = arguments.base and arguments.base.absolute()
             rebuilt = rebuild.rebuild(project.root, document, sources_of(arguments, project), work, base)
             line.say(f"commit {provenance.commit_of(document)[:12]}")

@@ -68,7 +68,8 @@ def package(
     """Pack ``site`` into ``dist/<label>.tar.gz`` and ``dist/<label>-sourcemaps.tar.gz``.
 
     ``key`` identifies the site, ``mtime`` is as for :func:`pack`; ``packed`` gives what that made, where it was begun
-    before. Files in ``dist`` appear complete or not at all.
+    before. Files in ``dist`` appear complete or not at all. Raises UsageError where ``dist`` has a signed release of
+    other files.
     """
     key = stamps.key(key, label, mtime, stamps.file_digest_of(__file__), zlib.ZLIB_RUNTIME_VERSION)
     stamp = stamps.Stamp(work / "package.json")
@@ -80,6 +81,7 @@ def package(
             for name, path in paths.items()
         }
         return Packaged(archives["site"], archives["maps"], facts["sizes"], fresh=False)
+    sums.refuse_signed(dist)
     stamp.clear()
     new = packed() if packed else pack(site, mtime)
     contents = {"site": new.site, "maps": new.maps}
@@ -179,6 +181,7 @@ def write_records(dist: Path, packaged: Packaged, manifest: dict[str, Any], log:
     written = (dist / MANIFEST).is_file() and (dist / MANIFEST).read_bytes() == content
     if written and (dist / LOG).exists() and wanted.items() <= _sums(dist).items():
         return
+    sums.refuse_signed(dist)
     disk.write_all({dist / LOG: disk.json_bytes(log), dist / MANIFEST: content, dist / SUMS: sums.lines(wanted)})
 
 
@@ -192,7 +195,10 @@ def _sums(dist: Path) -> dict[str, str]:
 
 def add_file(dist: Path, name: str, content: bytes) -> None:
     """Write a file beside the archives, and its sum into ``SHA256SUMS``."""
-    known = _sums(dist) | {name: hashlib.sha256(content).hexdigest()}
+    before = _sums(dist)
+    known = before | {name: hashlib.sha256(content).hexdigest()}
+    if known != before:
+        sums.refuse_signed(dist)
     disk.write_all({dist / name: content, dist / SUMS: sums.lines(known)})
 
 

@@ -17,15 +17,17 @@ from hardener.release import draft, gates, images, provenance, signatures
 from hardener.release.draft import Draft
 from hardener.release.gates import Candidate, Verdict
 from hardener.release.packages import bundled, packages
-from hardener.release.signatures import BUILDERS, RELEASE, SIGNATURE
-from hardener.system import disk, locks, sums
-from hardener.system.sums import LOG, SUMS
+from hardener.release.signatures import RELEASE, SIGNERS
+from hardener.system import disk, locks, stamps, sums
+from hardener.system.sums import BUILDERS, LOG, SIGNATURE, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hardener.config import Project
     from hardener.ui import UI
+
+_SHOWN = 5  # names or problems in one error
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Made:
-    """The result. Unless it is ``published``, ``folder`` is as it was before."""
+    """The result. Unless it is ``published``, ``folder`` is as it was before.
+
+    ``replaced`` names the release with other files that was in the folder; empty where there was none.
+    """
 
     folder: Path
     published: bool
     verdicts: tuple[Verdict, ...]
     sums: Mapping[str, str]
+    replaced: str = ""
 
 
 class _RefusedError(Exception):
@@ -92,6 +98,7 @@ def assemble(project: Project, sources: Mapping[str, str], wanted: Wanted, ui: U
                 refuse_rebuilt(result.site)
                 _sign(out, new, wanted.key)
 
+            replaced = _release_in(out)
             try:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 disk.replace_folder(out, fill, keep=partial(_is_variant, project, out), area=area)
@@ -100,7 +107,7 @@ def assemble(project: Project, sources: Mapping[str, str], wanted: Wanted, ui: U
                 return Made(out, published=False, verdicts=tuple(verdicts), sums={})
             listed = sums.read(out)
             line.say(f"{len(listed)} files in {out.name}/")
-    return Made(out, published=True, verdicts=tuple(verdicts), sums=listed)
+    return Made(out, True, tuple(verdicts), listed, replaced if _release_in(out) != replaced else "")
 
 
 def _check(project: Project, wanted: Wanted, out: Path) -> None:
@@ -108,7 +115,9 @@ def _check(project: Project, wanted: Wanted, out: Path) -> None:
     if wanted.dry_run and wanted.key:
         raise UsageError("a dry run is not signed", hint="leave out --dry-run, or: --sign none")
     if wanted.key:
-        signatures.signature_of(b"", wanted.key, RELEASE)
+        signatures.signature_of(b"", wanted.key, RELEASE, project.root / SIGNERS)
+    if wanted.dry_run or wanted.rebuild:
+        sums.refuse_signed(out)
     if wanted.base:
         images.base_of(project)
     if out.is_symlink() or (out.exists() and not out.is_dir()):
@@ -117,7 +126,7 @@ def _check(project: Project, wanted: Wanted, out: Path) -> None:
         ours = {SUMS, SIGNATURE, BUILDERS, LOG} | (set(sums.read(out)) if (out / SUMS).exists() else set())
         if others := sorted(path.name for path in out.iterdir() if path.name not in ours):
             raise UsageError(
-                f"{out} has files that are not of a release: {', '.join(others[:5])}",
+                f"{out} has files that are not of a release: {', '.join(others[:_SHOWN])}",
                 hint="name a new or empty folder: --out DIR",
             )
 
@@ -134,16 +143,24 @@ def _previous(project: Project, name: str) -> tuple[str, Path | None]:
         if commit := checkout.resolve(name):
             return commit, None
         raise UsageError(f"--previous {name}: neither a folder nor a tag", hint="git fetch --tags, or name a folder")
-    statements = sorted(folder.glob(f"*{provenance.SUFFIX}"))
-    released = sums.read(folder)
-    document = provenance.read(statements[0]) if len(statements) == 1 else None
-    about = {file: digest for file, digest in released.items() if file != statements[0].name} if document else {}
-    if document is None or provenance.problems(document, about):
-        raise UsageError(f"{folder} is not a release with its provenance", hint="name the folder of released files")
-    commit = provenance.commit_of(document)
+    statement = provenance.find(folder, sums.read(folder))
+    if statement.problems:
+        raise UsageError(
+            f"{folder} is not a release with its provenance",
+            hint="name the folder of released files",
+            details=statement.problems[:_SHOWN],
+        )
+    commit = provenance.commit_of(statement.document)
     if checkout.resolve(commit) != commit:
         raise UsageError(f"the release in {folder} is of commit {commit}, which is not here", hint="git fetch --tags")
     return commit, folder
+
+
+def _release_in(folder: Path) -> str:
+    """Return the label of the release in a folder, and the SHA-256 of its sums; empty where there is none."""
+    label = next((path.name.removesuffix(provenance.SUFFIX) for path in folder.glob(f"*{provenance.SUFFIX}")), "")
+    path = folder / SUMS
+    return f"{label}, {SUMS} {stamps.file_digest(path)[:12]}" if label and path.is_file() else ""
 
 
 def _sign(out: Path, new: Path, key: Path | None) -> None:

@@ -34,7 +34,10 @@ _SPLIT = "1.0.1525-1"  # up to here upstream's jitsi-meet had the files of the s
 _ABOUT = """The web client of Jitsi Meet, built from its pinned source with a reviewed
 series of patches: participants log in with a personal account before a
 meeting, and browsers contact the operator's own servers only."""
-_HINT = "fill in [debian] of upstream.toml: hardener deb --look-up SOURCE --key FILE (docs/reference.md#upstreamtoml)"
+_HINT = (
+    "fill in [debian] of upstream.toml: hardener deb --look-up SOURCE --key FILE "
+    "--maintainer 'NAME <MAIL>' (docs/reference.md#upstreamtoml)"
+)
 
 
 def version(project: Project) -> str:

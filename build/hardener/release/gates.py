@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from cyclonedx.exception import MissingOptionalDependencyException
@@ -59,10 +59,20 @@ class Candidate:
         """Return the name of the git tag of the release."""
         return f"v{self.version}"
 
-    @property
+    @cached_property
     def manifest(self) -> Any:
         """Return the manifest of the build."""
         return disk.read_json(self.folder / MANIFEST) or {}
+
+    @cached_property
+    def commit(self) -> str:
+        """Return the commit that is checked out; empty without one."""
+        return Checkout(self.project.root).commit
+
+    @cached_property
+    def site_sha256(self) -> str:
+        """Return the digest of the site, which the records of all sessions have to name."""
+        return proofs.site_digest(self.site)
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition: ``check`` yields what is wrong, ``met`` says in a few words what holds otherwise."""
+    """One condition: ``check`` yields what is wrong, ``met`` says in a few words what holds otherwise.
+
+    In ``fix``, ``{tag}`` and ``{version}`` are those of the release.
+    """
 
     name: str
     check: Callable[[Candidate], Iterator[str]]
@@ -96,14 +109,15 @@ def judge(candidate: Candidate) -> list[Verdict]:
     for gate in GATES:
         problems = tuple(gate.check(candidate))
         found = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems else gate.met
-        verdicts.append(Verdict(gate.name, problems, found, gate.fix))
+        fix = gate.fix.format(tag=candidate.tag, version=candidate.version)
+        verdicts.append(Verdict(gate.name, problems, found, fix))
     return verdicts
 
 
 def _tag(candidate: Candidate) -> Iterator[str]:
     root, tag = candidate.project.root, candidate.tag
     checkout = Checkout(root)
-    if not checkout.commit:
+    if not candidate.commit:
         yield f"{root} is not a git checkout with a commit"
         return
     if changes := checkout.changes():
@@ -151,12 +165,12 @@ def _proof(session: str, candidate: Candidate) -> Iterator[str]:
     if record is None:
         yield "there is no record"
         return
-    if record.subject.commit != Checkout(root).commit:
+    if record.subject.commit != candidate.commit:
         yield f"the record is about commit {record.subject.commit[:12] or 'none'}"
     if not record.subject.clean:
         yield "the work tree had changes"
     if session not in proofs.SITELESS:
-        if record.subject.site_sha256 != proofs.site_digest(candidate.site):
+        if record.subject.site_sha256 != candidate.site_sha256:
             yield f"the record is about another site: {record.subject.site_sha256[:12] or 'none'}"
         trees = {component["name"]: component["tree"] for component in candidate.manifest.get("components", ())}
         seen = record.subject.trees
@@ -211,12 +225,13 @@ def _versions(candidate: Candidate) -> Iterator[str]:
 
 
 def _sbom(candidate: Candidate) -> Iterator[str]:
-    (path, *_), document = _one(candidate.folder, "*.cdx.json")
+    bills = sorted(candidate.folder.glob("*.cdx.json"))
+    document = disk.read_json(bills[0]) if len(bills) == 1 else None
     if not document:
         yield "there is no readable bill of materials (*.cdx.json)"
         return
     try:
-        wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(path.read_text("utf-8"))
+        wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(bills[0].read_text("utf-8"))
     except MissingOptionalDependencyException as error:
         hint = "uv sync (the dev group brings it)"
         raise StackError("the validator of CycloneDX is not installed", hint=hint) from error
@@ -240,19 +255,7 @@ def _purl_name(component: Mapping[str, Any]) -> str:
 
 
 def _provenance(candidate: Candidate) -> Iterator[str]:
-    (path, *_), document = _one(candidate.folder, f"*{provenance.SUFFIX}")
-    if not document:
-        yield f"there is no readable statement (*{provenance.SUFFIX})"
-        return
-    released = sums.read(candidate.folder)
-    released.pop(path.name, None)
-    yield from provenance.problems(document, released)
-
-
-def _one(folder: Path, pattern: str) -> tuple[list[Path], Any]:
-    """Return the only file of a folder that matches, and its JSON; an empty document where there is not exactly one."""
-    found = sorted(folder.glob(pattern))
-    return (found or [folder]), disk.read_json(found[0]) if len(found) == 1 else None
+    yield from provenance.find(candidate.folder, sums.read(candidate.folder)).problems
 
 
 def _lintian(candidate: Candidate) -> Iterator[str]:
@@ -270,10 +273,13 @@ def _addresses(candidate: Candidate) -> Iterator[str]:
 GATES = (
     Gate(
         "tag", _tag, "the work tree is the commit of a signed tag",
-        "commit, then: git -c gpg.format=ssh -c user.signingKey=KEY tag --sign vRELEASE+N "
+        "commit, then: git -c gpg.format=ssh -c user.signingKey=KEY tag --sign {tag} --message {tag} "
         "(docs/maintaining.md#release)",
     ),
-    Gate("changelog", _changelog, "it has a section of this version", f"write the section in {notes.CHANGELOG}"),
+    Gate(
+        "changelog", _changelog, "it has a section of this version",
+        f"write the section '## [{{version}}] - YYYY-MM-DD' in {notes.CHANGELOG}",
+    ),
     Gate(
         "bundle", _bundle, "hardened, by Rspack, without substitutes and layers",
         "release without --extra and --substitute",

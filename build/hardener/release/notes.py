@@ -10,9 +10,9 @@ from hardener import config
 from hardener.git.project import Checkout
 from hardener.policy import hosts, sdks
 from hardener.release import debian
-from hardener.release.signatures import RELEASE, SIGNATURE, SIGNERS
+from hardener.release.signatures import RELEASE, SIGNERS
 from hardener.series import patch
-from hardener.system.sums import SUMS, UNRELEASED
+from hardener.system.sums import SIGNATURE, SUMS, UNRELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

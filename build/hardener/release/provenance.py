@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ BUILDER = "https://hardener.invalid/any-builder/v1"
 PYTHON_LOCK, NODE_LOCK = "uv.lock", "build/node/package-lock.json"
 _LENGTHS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "gitCommit": 40, "gitTree": 40}
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[^\s]+")
+_LARGEST = 10_000_000  # bytes of a statement; ours have 150 kB
 _DESCRIPTOR = frozenset(("name", "uri", "digest", "content", "downloadLocation", "mediaType", "annotations"))
 
 Descriptor = dict[str, Any]
@@ -108,9 +110,28 @@ def digests(integrity: str) -> dict[str, str]:
     return {name: base64.b64decode(value).hex() for name, _, value in parts if name in _LENGTHS}
 
 
-def read(file: Path) -> Any:
-    """Return a statement, or None where the file is not JSON."""
-    return disk.read_json(file)
+@dataclass(frozen=True)
+class Found:
+    """The statement among released files: its ``name`` (empty without one), its JSON, and what is wrong with it."""
+
+    name: str
+    document: Any
+    problems: tuple[str, ...]
+
+
+def find(folder: Path, released: Mapping[str, str]) -> Found:
+    """Read the statement of released files (name -> SHA-256), and judge whether it is about all others of them."""
+    names = [name for name in sorted(released) if name.endswith(SUFFIX)]
+    if len(names) != 1:
+        return Found("", None, (f"there are {len(names)} statements (*{SUFFIX}), not one",))
+    (name,) = names
+    file = folder / name
+    small = file.is_file() and file.stat().st_size <= _LARGEST
+    document = disk.read_json(file) if small else None
+    if document is None:
+        return Found(name, None, (f"{name} is missing, larger than {_LARGEST} bytes, or not JSON",))
+    others = {other: digest for other, digest in released.items() if other != name}
+    return Found(name, document, tuple(problems(document, others)))
 
 
 def commit_of(document: Any) -> str:

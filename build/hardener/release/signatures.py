@@ -17,10 +17,10 @@ from pathlib import Path
 from hardener.errors import StackError, UsageError
 from hardener.system import disk, sums
 from hardener.system.process import run
-from hardener.system.sums import SUMS, UNRELEASED
+from hardener.system.sums import BUILDERS, SIGNATURE, SUMS, UNRELEASED
 
 RELEASE, REBUILD = "hardener-release", "hardener-rebuild"
-SIGNATURE, BUILDERS, SIGNERS = f"{SUMS}.sig", f"{SUMS}.d", "allowed_signers"
+SIGNERS = "allowed_signers"
 _KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 _MAGIC = b"SSHSIG"
 _LARGEST = 10_000  # bytes of a signature; one with Ed25519 has less than 500
@@ -35,15 +35,15 @@ class Verdict:
     why: str = ""
 
 
-def sign(folder: Path, key: Path, builder: str = "") -> Path:
+def sign(folder: Path, key: Path, builder: str = "", signers: Path | None = None) -> Path:
     """Sign ``folder/SHA256SUMS`` with a private key, or one whose public half an agent or token knows.
 
     With ``builder`` it is the signature of a rebuild and goes to ``SHA256SUMS.d/<builder>.sig``. Returns its path.
-    Raises UsageError for a missing file, malformed sums, files of a dry run, or another kind of key than Ed25519,
-    StackError where ssh-keygen fails.
+    Raises UsageError for a missing file, malformed sums, files of a dry run, another kind of key than Ed25519, or one
+    that ``signers`` does not permit (without such a list, each key may sign), StackError where ssh-keygen fails.
     """
     listed = sums.read(folder)  # what no verification would accept is not signed
-    signature = signature_of((folder / SUMS).read_bytes(), key, REBUILD if builder else RELEASE)
+    signature = signature_of((folder / SUMS).read_bytes(), key, REBUILD if builder else RELEASE, signers)
     if UNRELEASED in listed and not builder:
         raise UsageError(f"{folder} is of a dry run", hint="hardener release, without --dry-run, writes what is signed")
     path = folder / BUILDERS / f"{builder}.sig" if builder else folder / SIGNATURE
@@ -51,7 +51,7 @@ def sign(folder: Path, key: Path, builder: str = "") -> Path:
     return path
 
 
-def signature_of(content: bytes, key: Path, namespace: str) -> bytes:
+def signature_of(content: bytes, key: Path, namespace: str, signers: Path | None = None) -> bytes:
     """Return a signature over some bytes; raises UsageError and StackError as :func:`sign` does."""
     if not key.is_file():
         raise UsageError(f"there is no key {key}", hint="create a key: ssh-keygen -t ed25519 -f KEY")
@@ -63,7 +63,26 @@ def signature_of(content: bytes, key: Path, namespace: str) -> bytes:
         )
     if (kind := _kind(_key(done.stdout))) not in _KINDS:
         raise UsageError(f"{key} is a key of the kind {kind}", hint="use Ed25519: ssh-keygen -t ed25519 -f KEY")
+    if signers:
+        _refuse_unlisted(content, done.stdout, key, namespace, signers)
     return done.stdout
+
+
+def _refuse_unlisted(content: bytes, signature: bytes, key: Path, namespace: str, signers: Path) -> None:
+    """Raise UsageError for a signature that ``verify`` would not accept with this list, with the line to add."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / SUMS).write_bytes(content)
+        (folder / SIGNATURE).write_bytes(signature)
+        verdict = verify(folder, folder / SIGNATURE, namespace, signers)
+    if not verdict.good:
+        public = _key(signature)
+        line = f'NAME@example.org namespaces="{namespace}" {_kind(public)} {base64.b64encode(public).decode()}'
+        raise UsageError(
+            f"{signers} does not permit {key} to sign in the namespace {namespace}: {verdict.why}",
+            hint="use a key that it lists, or add this line with your address; another list: --signers FILE",
+            details=(line,),
+        )
 
 
 def verify(folder: Path, signature: Path, namespace: str, signers: Path) -> Verdict:
@@ -75,6 +94,8 @@ def verify(folder: Path, signature: Path, namespace: str, signers: Path) -> Verd
     """
     if not signature.is_file():
         return Verdict(good=False, why=f"{signature.name} is not there")
+    if not signers.is_file():
+        return Verdict(good=False, why=f"there is no {signers}")
     try:
         key = key_of(signature)
     except ValueError as error:

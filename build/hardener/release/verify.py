@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from hardener.errors import UsageError
 from hardener.release import comparison, provenance, signatures
 from hardener.release.comparison import Same
-from hardener.release.signatures import BUILDERS, REBUILD, RELEASE, SIGNATURE
+from hardener.release.signatures import REBUILD, RELEASE
 from hardener.system import disk, stamps, sums
-from hardener.system.sums import LOG, MANIFEST, SUMS, UNRELEASED
+from hardener.system.sums import BUILDERS, LOG, MANIFEST, SIGNATURE, SUMS, UNRELEASED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 _RECORDS = frozenset({SUMS, SIGNATURE, LOG})
-_LARGEST_MANIFEST = 10_000_000  # bytes, also of a statement of provenance
+_OTHER_LIST = "name the list of the maintainers' keys: --signers FILE"
+_LARGEST_MANIFEST = 10_000_000  # bytes
 BUILT_FROM = frozenset({"sums", "manifest", "provenance"})  # the checks that a rebuild rests on
 
 
@@ -40,7 +41,7 @@ def verify(folder: Path, signers: Path, *, threshold: int = 0, only: str = "") -
     """
     listed = sums.read(folder)
     if not signers.is_file():
-        raise UsageError(f"there is no {signers}", hint="name the list of the maintainers' keys: --signers FILE")
+        raise UsageError(f"there is no {signers}", hint=_OTHER_LIST)
     if only and only not in listed:
         raise UsageError(f"{SUMS} does not list {only}", hint=f"it lists {', '.join(sorted(listed))}")
     checks = [_signature(folder, signers), _files(folder, listed, only)]
@@ -50,7 +51,7 @@ def verify(folder: Path, signers: Path, *, threshold: int = 0, only: str = "") -
         checks.append(Check("release", passed=False, found="these files are of a dry run"))
     if MANIFEST in listed and (folder / MANIFEST).is_file():
         checks.append(_manifest(folder, listed))
-    if statement_of(listed):
+    if any(name.endswith(provenance.SUFFIX) for name in listed):
         checks.append(_provenance(folder, listed))
     if threshold or (folder / BUILDERS).is_dir():
         checks.append(_builders(folder, signers, threshold))
@@ -59,7 +60,8 @@ def verify(folder: Path, signers: Path, *, threshold: int = 0, only: str = "") -
 
 def _signature(folder: Path, signers: Path) -> Check:
     verdict = signatures.verify(folder, folder / SIGNATURE, RELEASE, signers)
-    return Check("signature", verdict.good, f"signed by {verdict.principal}" if verdict.good else verdict.why)
+    found = f"signed by {verdict.principal}" if verdict.good else verdict.why
+    return Check("signature", verdict.good, found, () if verdict.good else (f"checked with {signers}; {_OTHER_LIST}",))
 
 
 def _files(folder: Path, listed: dict[str, str], only: str) -> Check:
@@ -105,21 +107,12 @@ def _manifest(folder: Path, listed: dict[str, str]) -> Check:
     return Check("manifest", bool(archives) and not wrong, found, tuple(wrong))
 
 
-def statement_of(listed: Mapping[str, str]) -> str:
-    """Return the name of the statement of provenance among released files; empty if there is none."""
-    return next((name for name in sorted(listed) if name.endswith(provenance.SUFFIX)), "")
-
-
 def _provenance(folder: Path, listed: Mapping[str, str]) -> Check:
     """The statement of provenance is valid, and about all other files."""
-    name = statement_of(listed)
-    file = folder / name
-    readable = file.is_file() and file.stat().st_size <= _LARGEST_MANIFEST
-    document = provenance.read(file) if readable else None
-    others = {released: digest for released, digest in listed.items() if released != name}
-    wrong = provenance.problems(document, others)
-    found = f"{name} is not a statement about these files" if wrong else f"commit {provenance.commit_of(document)}"
-    return Check("provenance", not wrong, found, tuple(wrong))
+    statement = provenance.find(folder, listed)
+    wrong = statement.problems
+    found = "no statement about these files" if wrong else f"commit {provenance.commit_of(statement.document)}"
+    return Check("provenance", not wrong, found, wrong)
 
 
 def compared(folder: Path, rebuilt: Path, *, only: str = "") -> tuple[Check, Same, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from hardener.errors import UsageError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUMS, MANIFEST, LOG = "SHA256SUMS", "build-manifest.json", "build-log.json"
+SIGNATURE, BUILDERS = f"{SUMS}.sig", f"{SUMS}.d"  # the maintainers' signature, and the folder with those of builders
 UNRELEASED = "UNRELEASED"  # a file that is among the files of a dry run of a release, and in their names
 _LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<name>(?!\.{1,2}$)[^/]+)")
 _LARGEST = 1_000_000  # bytes: more than 5000 files
@@ -37,6 +39,15 @@ def read(folder: Path) -> dict[str, str]:
             raise UsageError(f"{path}:{number}: {line[:80]!r} is not a line of sha256sum", hint=hint)
         sums[found["name"]] = found["sha256"]
     return sums
+
+
+def refuse_signed(folder: Path) -> None:
+    """Raise UsageError for a folder with a signed release: other files in it would void the signatures."""
+    if (folder / SIGNATURE).exists() or any((folder / BUILDERS).glob("*.sig")):
+        raise UsageError(
+            f"{folder} has a signed release, which this command would replace",
+            hint=f"move it first: mv {shlex.quote(str(folder))} ANOTHER-FOLDER",
+        )
 
 
 def lines(sums: Mapping[str, str]) -> bytes:

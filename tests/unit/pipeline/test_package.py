@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hardener.errors import StackError
-from hardener.pipeline.package import Packaged, measure, package, write_records
+from hardener.errors import StackError, UsageError
+from hardener.pipeline.package import Packaged, add_file, measure, package, write_records
 from hardener.system import disk
 from support.fakes import write_files
 
@@ -203,6 +203,26 @@ def test_the_log_of_the_run_that_wrote_the_archives_is_kept(area: Path) -> None:
     write_records(area / "dist", packaged, {"schema": 1}, {"seconds": {"fetch": 1}})
     write_records(area / "dist", packaged, {"schema": 1}, {"seconds": {"fetch": 2}})
     assert disk.read_json(area / "dist" / "build-log.json") == {"seconds": {"fetch": 1}}
+
+
+@pytest.mark.parametrize("signature", ["SHA256SUMS.sig", "SHA256SUMS.d/builder.sig"])
+def test_a_later_build_changes_no_file_of_a_signed_release(area: Path, signature: str) -> None:
+    packaged, dist = pack(area), area / "dist"
+    write_records(dist, packaged, {"schema": 1}, {})
+    add_file(dist, "notes.md", b"notes")
+    write_files(dist, {signature: "signed"})
+    before = {path: path.read_bytes() for path in dist.rglob("*") if path.is_file()}
+    write_records(dist, pack(area), {"schema": 1}, {})  # the same build, which changes nothing
+    add_file(dist, "notes.md", b"notes")
+    for write in (
+        lambda: pack(area, key="another", mtime=MTIME + 1),
+        lambda: write_records(dist, packaged, {"schema": 2}, {}),
+        lambda: add_file(dist, "app.deb", b"a package"),
+    ):
+        with pytest.raises(UsageError, match="signed release") as caught:
+            write()
+        assert str(dist) in caught.value.hint
+    assert {path: path.read_bytes() for path in dist.rglob("*") if path.is_file()} == before
 
 
 def test_a_site_without_maps_has_an_empty_archive_of_maps(area: Path) -> None:

@@ -147,6 +147,31 @@ def test_signatures_stay_only_over_the_same_sums(workshop: Workshop) -> None:
     assert not {"SHA256SUMS.sig", "SHA256SUMS.d/builder.sig"} & workshop.state().keys()
 
 
+@pytest.mark.parametrize("wanted", [{"dry_run": True}, {"rebuild": True}])
+@pytest.mark.parametrize("builder", ["", "builder"])
+def test_a_signed_release_is_not_replaced_by_files_that_are_none(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, bool], builder: str
+) -> None:
+    assert not workshop.run().replaced, "it was not a release"
+    signatures.sign(workshop.out, workshop.fake.keys / "maintainer", builder)
+    before = workshop.state()
+    monkeypatch.setattr(module.build, "build", lambda *_: pytest.fail("it was built"))
+    with pytest.raises(UsageError, match="signed release") as caught:
+        workshop.run(**wanted)
+    assert "mv " in caught.value.hint
+    assert workshop.state() == before
+
+
+def test_a_release_names_the_one_that_it_replaces(workshop: Workshop) -> None:
+    workshop.run()
+    assert workshop.run().replaced == ""
+    workshop.fake.dist = workshop.made
+    (workshop.made / "new.txt").write_text("new")
+    workshop.fake.seal()
+    workshop.fake.dist = workshop.out
+    assert workshop.run().replaced.startswith(f"{LABEL}, SHA256SUMS ")
+
+
 def full(_draft: Any, folder: Path) -> None:
     (folder / "half").write_text("half")
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / "archive"))
@@ -203,7 +228,7 @@ def test_a_build_that_fails_leaves_the_folder_as_it_was(workshop: Workshop, monk
     assert workshop.state() == before
 
 
-@pytest.mark.parametrize("kind", ["missing", "rsa", "text"])
+@pytest.mark.parametrize("kind", ["missing", "rsa", "text", "unlisted"])
 def test_a_key_that_cannot_sign_is_refused_before_the_build(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
 ) -> None:
@@ -212,12 +237,14 @@ def test_a_key_that_cannot_sign_is_refused_before_the_build(
     key = tmp_path / "key"
     if kind == "rsa":
         make_key(key, "rsa")
+    elif kind == "unlisted":
+        make_key(key)
     elif kind == "text":
         key.write_text("not a key")
         key.chmod(0o600)
     with pytest.raises((UsageError, StackError)) as caught:
         workshop.run(key=key)
-    assert "ssh-keygen" in caught.value.hint
+    assert ("allowed_signers" in caught.value.message) if kind == "unlisted" else ("ssh-keygen" in caught.value.hint)
     assert workshop.state() == before
 
 

@@ -212,6 +212,20 @@ def test_a_fault_trips_its_gate_alone(fake: Fake, fault: str) -> None:
     assert any(part in found[gate] for part in said.split("|"))
 
 
+def test_a_fix_names_the_tag_and_the_version_of_this_release(fake: Fake) -> None:
+    fixes = {verdict.gate: verdict.fix for verdict in gates.judge(fake.candidate())}
+    assert "tag --sign v1.0+2 " in fixes["tag"]
+    assert "[1.0+2]" in fixes["changelog"]
+    assert not [fix for fix in fixes.values() if "{" in fix]
+
+
+def test_the_site_is_hashed_once_for_all_sessions(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed, digest = [], proofs.site_digest
+    monkeypatch.setattr(proofs, "site_digest", lambda site: hashed.append(site) or digest(site))
+    assert refused(fake) == {}
+    assert hashed == [fake.site]
+
+
 @pytest.mark.parametrize("session", proofs.SESSIONS)
 def test_each_session_has_to_have_passed(fake: Fake, session: str) -> None:
     proofs.forget(fake.root, session)

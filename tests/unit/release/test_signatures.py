@@ -96,7 +96,10 @@ def test_the_documented_command_of_openssh_accepts_it_too(release: Release) -> N
 
 
 def test_an_unsigned_release_fails(release: Release) -> None:
-    assert release.failed() == {"signature": "SHA256SUMS.sig is not there"}
+    found = release.failed()
+    assert set(found) == {"signature"}
+    assert found["signature"].startswith("SHA256SUMS.sig is not there")
+    assert "--signers FILE" in found["signature"]
 
 
 @pytest.mark.parametrize("name", ["expired", "stranger", "alice"])
@@ -292,6 +295,42 @@ def test_a_missing_key_and_what_is_no_key_are_errors_with_a_hint(release: Releas
 
 
 @pytest.mark.parametrize(
+    ("name", "builder", "why"),
+    [
+        ("stranger", "", "has no key for it"),
+        ("expired", "", "expired"),
+        ("alice", "", "hardener-release"),
+        ("maintainer", "maintainer", "hardener-rebuild"),
+    ],
+)
+def test_a_key_that_the_list_does_not_permit_signs_only_once_its_line_is_added(
+    release: Release, capsys: pytest.CaptureFixture[str], name: str, builder: str, why: str
+) -> None:
+    words = ["sign", str(release.keys / name), "--dist", str(release.dist), "--signers", str(release.signers), "--json"]
+    words += ["--builder", builder] if builder else []
+    before = sorted(release.dist.rglob("*"))
+    capsys.readouterr()
+    assert main.main(words) == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert why in answer["error"]
+    assert "--signers FILE" in answer["hint"]
+    assert sorted(release.dist.rglob("*")) == before
+    (line,) = answer["details"]
+    with release.signers.open("a") as file:
+        file.write(line.replace("NAME", name) + "\n")
+    assert main.main(words) == 0
+    release.sign("maintainer") if builder else None
+    assert release.failed(threshold=int(bool(builder))) == {}
+
+
+def test_without_a_list_of_signers_nothing_is_signed(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["sign", str(release.keys / "maintainer"), "--dist", str(release.dist), "--signers", "none"]
+    assert main.main(words) == 2
+    assert "there is no none" in capsys.readouterr().err
+    assert not (release.dist / "SHA256SUMS.sig").exists()
+
+
+@pytest.mark.parametrize(
     "line", ["no sum", f"{'0' * 64}  ../passwd", f"{'0' * 64}  .", f"{'0' * 63}  name", f"{'0' * 64}  {ARCHIVE}"]
 )
 def test_malformed_sums_are_an_error_with_the_line(release: Release, line: str) -> None:
@@ -336,7 +375,8 @@ def test_a_threshold_is_a_number_of_builders(release: Release, count: str) -> No
 def test_the_exit_code_says_whether_the_files_are_the_released_ones(
     release: Release, capsys: pytest.CaptureFixture[str], damage: bool, code: int
 ) -> None:
-    assert main.main(["sign", str(release.keys / "maintainer"), "--dist", str(release.dist)]) == 0
+    words = ["sign", str(release.keys / "maintainer"), "--dist", str(release.dist), "--signers", str(release.signers)]
+    assert main.main(words) == 0
     if damage:
         (release.dist / ARCHIVE).write_bytes(b"")
     capsys.readouterr()
