@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hardener.config import PIN
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # lines of a file that names the word
 _NEAR = 5
+_SHORTEST = 4  # letters of a name that is worth looking for
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def explain(project: Project, word: str, component: str = "") -> tuple[Find, ...
             finds += [find for find in _in_what_goes(asked, project, searched) if (find.kind, find.name) not in found]
     if not component:
         finds += [*_in_hosts(asked, project), *_in_sdks(asked, project)]
+        if asked.word not in asked.known and all(find.kind != "patch" for find in finds):
+            finds = _of_the_owner(asked, project) + finds
     if component:
         finds = [find for find in finds if not find.how.startswith("names it")]
     if not finds:
@@ -125,6 +128,20 @@ def _in_patches(asked: _Question, project: Project, component: Component, layer:
             patch.fields.get("Evidence", ""),
             upstream_state(patch),
         )
+
+
+def _of_the_owner(asked: _Question, project: Project) -> list[Find]:
+    """Return the patches whose message names the owner of a host: Gravatar for gravatar.com.
+
+    A name that many messages have, such as that of upstream itself, says nothing.
+    """
+    *_, owner, end = ["", *asked.word.split(".")]
+    if len(owner) < _SHORTEST or not end.isalpha():
+        return []
+    question = _Question(owner)
+    layers = [(component, layer) for component in project.components for layer in layers_of(project, component)]
+    finds = [find for component, layer in layers for find in _in_patches(question, project, component, layer)]
+    return [replace(find, how=f"names {owner} in its description") for find in finds] if len(finds) <= _NEAR else []
 
 
 def _changed_lines(asked: _Question, patch: Patch) -> list[str]:

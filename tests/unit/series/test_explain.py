@@ -76,6 +76,7 @@ def project(tmp_path: Path) -> config.Project:
         ("stunServers", "patch", "privacy-no-stun"),
         ("p2p.stunServers", "patch", "privacy-no-stun"),
         ("stun.example", "patch", "privacy-no-stun"),
+        ("www.server.example", "patch", "privacy-no-stun"),  # whose message names the owner
         ("static/old.html", "removal", "static/old.html"),
         ("static/older/index.html", "removal", "static/older/"),
         ("ads.example", "removal", "static/old.html"),
