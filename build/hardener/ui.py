@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import ConsoleOptions, RenderableType
 
@@ -139,8 +139,8 @@ class UI:
             self.console.print(Text(f"  {detail}"))
         self.console.print(Text("  fix", "bold").append(f": {self.complete(fix)}", "not bold"))
 
-    def rated(self, severity: str, title: str, identifier: str, place: str, rows: Sequence[tuple[str, str]]) -> None:
-        """Print one finding with its severity, the place that it is about, and labelled rows of text below it.
+    def rated(self, severity: str, title: str, identifier: str, rows: Iterable[tuple[str, str]]) -> None:
+        """Print a kind of finding with its severity, and rows of text below it; a row without a label is a place.
 
         Findings of the severity ``critical`` are printed also with --quiet.
         """
@@ -148,9 +148,9 @@ class UI:
             return
         style = {"critical": "bold red", "warning": "yellow"}.get(severity, "dim")
         self.console.print(Text(f"{severity:<9} ", style).append(f"{title}  ", "bold").append(f"[{identifier}]", "dim"))
-        self.console.print(Text(f"        {place}"))
         for label, text in rows:
-            self.console.print(Text(f"        {label + ':':<7}", "dim").append(text, "not dim default"))
+            heading = f"{label + ':':<7}" if label else ""
+            self.console.print(Text(f"        {heading}", "dim").append(text, "not dim default"))
 
     def error(self, error: HardenerError) -> None:
         """Print an error: the message, its details, and the hint."""

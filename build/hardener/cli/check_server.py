@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from hardener.ui import write_out
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
+    from hardener.servercheck.check import Finding
     from hardener.ui import UI
 
 
@@ -49,12 +51,22 @@ def _nginx(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
     return {"files": list(names), "embed": words.embed}
 
 
+def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
+    """Yield the rows below one kind of finding: its meaning, then the places that share a remedy, and the remedy."""
+    for meaning in dict.fromkeys(finding.means for finding in findings):
+        yield "means", meaning
+    for remedy, group in groupby(sorted(findings, key=lambda finding: finding.fix), key=lambda finding: finding.fix):
+        for finding in group:
+            yield "", f"{finding.where}: {finding.what}"
+        yield "fix", remedy
+
+
 def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Check a server, print the findings and return them; the exit code is 7 after a critical finding."""
     result = check(words.paths, words.vouch_for)
-    for finding in result.findings:
-        rows = (("means", finding.means), ("fix", finding.fix))
-        ui.rated(finding.severity, finding.title, finding.id, f"{finding.where}: {finding.what}", rows)
+    for _, group in groupby(result.findings, key=lambda finding: (finding.severity, finding.id)):
+        findings = tuple(group)
+        ui.rated(findings[0].severity, findings[0].title, findings[0].id, _rows(findings))
     counts = ", ".join(f"{number} {kind}(s)" for kind, number in result.counts.items())
     ui.print(f"{len(result.files)} files read; {counts}")
     if result.vouched:

@@ -56,6 +56,20 @@ def test_a_planted_weakness_is_found_where_it_stands(plant: Plant, tmp_path: Pat
     assert_there(plant, line, found, root)
 
 
+def test_what_holds_for_several_places_is_printed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Two components with one weakness: its title and meaning once, and both places."""
+    root = clean("debian", tmp_path)
+    settings = root / "prosody/conf.avail/meet.example.org.cfg.lua"
+    settings.write_text(settings.read_text().replace('"muc_known_stanzas"', '"muc_meeting_id"'))
+    main.main(["check-server", str(root)])
+    printed = capsys.readouterr().err
+    findings = [finding for finding in check([root]).findings if finding.id == "stanzas-not-checked"]
+
+    assert len(findings) > 1
+    assert [finding.where for finding in findings if finding.where not in printed] == []
+    assert printed.count("[stanzas-not-checked]") == printed.count(findings[0].means) == 1
+
+
 def assert_there(plant: Plant, line: int | None, found: list, root: Path):
     if line is None:
         return
