@@ -33,6 +33,7 @@ BUILDER = "https://hardener.invalid/any-builder/v1"
 PYTHON_LOCK, NODE_LOCK = "uv.lock", "build/node/package-lock.json"
 _LENGTHS = {"sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128, "gitCommit": 40, "gitTree": 40}
 _URI = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:[^\s]+")
+_PARAMETERS = {"label": str, "previous": str, "dryRun": bool, "base": str}
 _LARGEST = 10_000_000  # bytes of a statement; ours have 150 kB
 _DESCRIPTOR = frozenset(("name", "uri", "digest", "content", "downloadLocation", "mediaType", "annotations"))
 
@@ -168,10 +169,17 @@ def _problems(document: Any, released: Mapping[str, str]) -> Iterator[str]:
     yield from _unknown("buildDefinition", definition, keys)
     yield from _unknown("runDetails", details, {"builder"})  # metadata and byproducts would differ between builders
     yield from _unknown("builder", details["builder"], {"id", "version"})
-    for name, value in (("buildType", definition["buildType"]), ("builder.id", details["builder"]["id"])):
-        if not isinstance(value, str) or not _URI.fullmatch(value):
-            yield f"{name} is not a URI: {value!r}"
-    if not isinstance(definition["externalParameters"], dict):
+    # SLSA's rules for verifiers: what an unknown builder did, or an unknown kind of build means, cannot be judged.
+    if definition["buildType"] != BUILD_TYPE:
+        yield f"buildType is {definition['buildType']!r}, not {BUILD_TYPE}"
+    if details["builder"]["id"] != BUILDER:
+        yield f"the builder is {details['builder']['id']!r}, not {BUILDER}"
+    if isinstance(parameters := definition["externalParameters"], dict):
+        yield from _unknown("externalParameters", parameters, _PARAMETERS)
+        for name in sorted(parameters.keys() & _PARAMETERS.keys()):
+            if type(parameters[name]) is not _PARAMETERS[name]:
+                yield f"externalParameters: {name} has another type: {parameters[name]!r}"
+    else:
         yield "externalParameters is not an object"
     dependencies = definition["resolvedDependencies"]
     for descriptor in dependencies:
