@@ -36,8 +36,9 @@ class Package:
     """A package in the site.
 
     ``integrity`` and ``resolved`` are those of upstream's lock (Subresource Integrity, and the archive's address);
-    ``licence`` is what its package.json declares, ``texts`` are its licence files (name -> content). ``bundles`` names
-    the bundles with code of it, ``files`` the files of the site that are copies of its files.
+    ``licence`` is what its package.json declares, ``home`` the https address of its repository, or else of its page;
+    ``texts`` are its licence files (name -> content). ``bundles`` names the bundles with code of it, ``files`` the
+    files of the site that are copies of its files.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Package:
     resolved: str
     licence: str
     author: str
+    home: str = ""
     texts: tuple[tuple[str, str], ...] = ()
     bundles: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -159,6 +161,7 @@ def _package(tree: Path, folder: str, use: _Use, lock: Mapping[str, Any], patche
         entry.get("resolved", ""),
         licence_of(described),
         _person(described.get("author")),
+        home_of(described),
         licence_texts(tree / folder),
         tuple(sorted(use.bundles)),
         tuple(sorted(use.files)),
@@ -204,6 +207,27 @@ def _person(author: Any) -> str:
     if isinstance(author, dict):
         author = author.get("name", "")
     return re.split(r"\s*[<(]", author, maxsplit=1)[0].strip() if isinstance(author, str) else ""
+
+
+def home_of(described: Mapping[str, Any]) -> str:
+    """Return the https address of a package's repository, or else of its page; empty where package.json names none.
+
+    A repository is an address, an address as git has it, or ``owner/name`` on GitHub (docs of npm, "repository").
+
+    >>> home_of({"repository": {"type": "git", "url": "git+ssh://git@github.com/a/b.git"}, "homepage": "https://b.org"})
+    'https://github.com/a/b'
+    >>> home_of({"repository": "a/b"}), home_of({"repository": "gitlab:a/b", "homepage": "http://b.org"}), home_of({})
+    ('https://github.com/a/b', 'http://b.org', '')
+    """
+    value = described.get("repository", "")
+    value = value.get("url", "") if isinstance(value, dict) else value
+    value = value if isinstance(value, str) else ""
+    page = described.get("homepage", "")
+    if found := re.fullmatch(r"(?:github:)?([\w.-]+/[\w.-]+)", value):
+        return f"https://github.com/{found[1].removesuffix('.git')}"
+    if found := re.fullmatch(r"(?:git\+)?(?:https?|git|ssh)://(?:[\w.-]+@)?([\w.-]+/[^\s?#]+)", value):
+        return f"https://{found[1].removesuffix('.git')}"
+    return page if isinstance(page, str) and re.fullmatch(r"https?://[^\s]+", page) else ""
 
 
 def licence_texts(folder: Path) -> tuple[tuple[str, str], ...]:

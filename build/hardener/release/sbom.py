@@ -12,6 +12,7 @@ import datetime as dt
 import hashlib
 import json
 import uuid
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 from cyclonedx.contrib.license.factories import LicenseFactory
@@ -47,7 +48,7 @@ _ALGORITHMS: Mapping[str, HashAlgorithm] = {
     "sha384": HashAlgorithm.SHA_384,
     "sha512": HashAlgorithm.SHA_512,
 }
-_MAINTAINERS = OrganizationalEntity(name="The hardener maintainers")
+_MAINTAINERS = "The hardener maintainers"
 _LICENCES = LicenseFactory()
 
 
@@ -64,15 +65,16 @@ def sbom(
     ``packages`` are those in the site, ``archive`` is the site's, ``epoch`` is its time in seconds since 1970,
     ``version`` is one of :data:`VERSIONS`.
     """
-    root = _root(project, archive)
-    patched = [_patched(component) for component in components]
+    maintainers = _maintainers(project)
+    root = _root(project, archive, maintainers)
+    patched = [_patched(component, archive, maintainers) for component in components]
     npm = {package: _package(package) for package in packages}
     bom = Bom(
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"sha256:{archive.sha256}"),
         metadata=BomMetaData(
             timestamp=dt.datetime.fromtimestamp(epoch, tz=dt.UTC),
             component=root,
-            manufacturer=_MAINTAINERS,
+            manufacturer=maintainers,
             tools=ToolRepository(
                 components=[Component(name="hardener", version=__version__, type=ComponentType.APPLICATION)]
             ),
@@ -94,25 +96,28 @@ def _users(package: Package, site: str) -> set[str]:
     return {bundle.partition("/")[0] for bundle in package.bundles} | ({site} if package.files else set())
 
 
-def _root(project: Project, archive: Archive) -> Component:
+def _maintainers(project: Project) -> OrganizationalEntity:
+    """Return who makes the site, with the address that the Debian packages name."""
+    address = parseaddr(project.debian.maintainer)[1] if project.debian else ""
+    return OrganizationalEntity(name=_MAINTAINERS, contacts=[OrganizationalContact(email=address)] if address else None)
+
+
+def _root(project: Project, archive: Archive, maintainers: OrganizationalEntity) -> Component:
     version = f"{project.site.release}+{project.revision}"
     return Component(
         bom_ref=project.name,
         name=project.name,
         version=version,
         type=ComponentType.APPLICATION,
-        manufacturer=_MAINTAINERS,
+        manufacturer=maintainers,
         purl=PackageURL("generic", name=project.name, version=version),
         licenses=[_LICENCES.make_from_string("Apache-2.0", license_acknowledgement=LicenseAcknowledgement.DECLARED)],
-        hashes=[
-            HashType(alg=HashAlgorithm.SHA_256, content=archive.sha256),
-            HashType(alg=HashAlgorithm.SHA_512, content=hashlib.sha512(archive.path.read_bytes()).hexdigest()),
-        ],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=archive.sha256), *_sha512(archive.path)],
         properties=_bsi(archive.path.name),
     )
 
 
-def _patched(built: Built) -> Component:
+def _patched(built: Built, archive: Archive, maintainers: OrganizationalEntity) -> Component:
     component = built.component
     described = json.loads(package.read_bytes()) if (package := built.work.path / "package.json").is_file() else {}
     purl = _purl(component.repository, component.commit, component.release)
@@ -123,11 +128,13 @@ def _patched(built: Built) -> Component:
         name=component.name,
         version=component.release,
         type=ComponentType.LIBRARY if component.package else ComponentType.APPLICATION,
-        manufacturer=_MAINTAINERS,
+        manufacturer=maintainers,
         purl=purl,
         licenses=_declared(licence_of(described)),
         evidence=_evidence(licence_texts(built.work.path)),
-        external_references=[ExternalReference(type=ExternalReferenceType.VCS, url=Uri(component.repository))],
+        external_references=_source(component.repository),
+        hashes=_sha512(delivered := _delivered(built) if component.package else archive.path),
+        properties=_bsi(delivered.name),
         pedigree=Pedigree(
             ancestors=[
                 Component(
@@ -147,6 +154,23 @@ def _patched(built: Built) -> Component:
             f"added, {removed} of upstream removed",
         ),
     )
+
+
+def _delivered(built: Built) -> Path:
+    """Return the bundle of a library: the largest script that the bundler wrote for it."""
+    tree, sizes = built.work.path, built.bundled.sizes
+    name = max((name for name in sizes if name.endswith(".js")), key=lambda name: (sizes[name], name))
+    path = tree / built.component.out / name
+    return path if path.is_file() else tree / name  # a recipe may name its output from the top of the tree
+
+
+def _sha512(path: Path) -> list[HashType]:
+    return [HashType(alg=HashAlgorithm.SHA_512, content=hashlib.sha512(path.read_bytes()).hexdigest())]
+
+
+def _source(address: str) -> list[ExternalReference]:
+    """Return the reference to a repository; an address of another kind is none."""
+    return [ExternalReference(type=ExternalReferenceType.VCS, url=Uri(address))] if "://" in address else []
 
 
 def _purl(repository: str, commit: str, release: str) -> PackageURL:
@@ -180,12 +204,21 @@ def _package(package: Package) -> Component:
         purl=PackageURL("npm", group or None, name, package.version),
         pedigree=Pedigree(notes="changed by a patch in upstream's own folder patches/") if package.patched else None,
         authors=[OrganizationalContact(name=package.author)] if package.author else None,
+        # The guideline wants an address of the creator; that of the repository is no person's.
+        manufacturer=OrganizationalEntity(name=package.author or package.name, urls=[Uri(package.home)])
+        if package.home
+        else None,
         hashes=_hashes(package.integrity),
         licenses=_declared(package.licence),
         evidence=_evidence(package.texts),
-        external_references=[ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=Uri(package.resolved))]
-        if package.resolved
-        else None,
+        external_references=[
+            *(
+                [ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=Uri(package.resolved))]
+                if package.resolved
+                else []
+            ),
+            *_source(package.home),
+        ],
         properties=[*bundles, *files, *_bsi(package.resolved.rpartition("/")[2])],
     )
 
@@ -216,12 +249,16 @@ def _evidence(texts: Iterable[tuple[str, str]]) -> ComponentEvidence | None:
 
 
 def _bsi(filename: str) -> list[Property]:
-    """Return the properties that BSI TR-03183-2, 5.2.2 and 8.1.14, wants of a file that is delivered."""
+    """Return the properties that BSI TR-03183-2, 5.2.2 and 8.1.14, wants of a file that is delivered.
+
+    The values are those of the BSI's list of properties for CycloneDX. A file is an archive or a script here.
+    """
+    script = filename.endswith(".js")
     values = {
         "filename": filename,
-        "executable": "non-executable",
-        "archive": "archive",
-        "structured": "structured",
+        "executable": "executable" if script else "non-executable",
+        "archive": "no archive" if script else "archive",
+        "structured": "unstructured" if script else "structured",
     }
     return [Property(name=f"bsi:component:{name}", value=value) for name, value in values.items()] if filename else []
 

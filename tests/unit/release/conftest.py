@@ -68,10 +68,10 @@ class Miniature:
         repository = more.get("repository", f"https://github.com/upstream/{name}.git")
         return SimpleNamespace(
             component=SimpleNamespace(
-                name=name, package=package, repository=repository, commit="1" * 40, release="v1.0"
+                name=name, package=package, repository=repository, commit="1" * 40, release="v1.0", out="dist"
             ),
             work=SimpleNamespace(path=tree),
-            bundled=SimpleNamespace(modules=modules),
+            bundled=SimpleNamespace(modules=modules, sizes=more.get("sizes", {})),
             installed=SimpleNamespace(patched=more.get("patched", ())),
             fetched=SimpleNamespace(mirror=self),
             source=SimpleNamespace(

@@ -27,6 +27,7 @@ PACKAGES = (
         "https://registry.example/used-1.0.0.tgz",
         "MIT",
         "A Person",
+        "https://git.example/used",
         texts=(("LICENSE", "text"),),
         bundles=("app/main",),
     ),
@@ -37,6 +38,7 @@ PACKAGES = (
         "",
         "SEE LICENSE IN COPYING",
         "",
+        "https://old.example",
         files=("old.wasm",),
         patched=True,
     ),
@@ -51,10 +53,19 @@ def make(miniature: Miniature) -> Any:
     archive.write_bytes(b"archive")
     made = Archive(archive, hashlib.sha256(b"archive").hexdigest(), 7, "")
     components = [
-        miniature.component("lib", {}, package="our-lib", repository="https://git.example/lib.git"),
+        miniature.component(
+            "lib",
+            {},
+            package="our-lib",
+            repository="https://git.example/lib.git",
+            sizes={"lib.min.js": 9, "worker.js": 3, "lib.min.js.map": 99},
+        ),
         miniature.component("app", {}, patches=("first",), security=("hole",)),
     ]
-    project = SimpleNamespace(name="app-hardened", revision=1, site=components[-1].component)
+    (miniature.folder / "lib/dist").mkdir()
+    (miniature.folder / "lib/dist/lib.min.js").write_bytes(b"the bundle")
+    debian = SimpleNamespace(maintainer="A Person <person@example.org>")
+    project = SimpleNamespace(name="app-hardened", revision=1, site=components[-1].component, debian=debian)
     return lambda packages=PACKAGES, version="1.6": sbom(project, components, packages, made, EPOCH, version)  # type: ignore[arg-type]
 
 
@@ -121,6 +132,33 @@ def test_a_package_has_purl_hash_licence_and_licence_text(make: Any) -> None:
     assert used["evidence"]["licenses"] == [
         {"license": {"name": "LICENSE", "text": {"content": "text", "contentType": "text/plain"}}}
     ]
+
+
+def test_each_component_has_the_fields_of_bsi_tr_03183_2(make: Any) -> None:
+    """An address of the creator, the name and the hash of the delivered file, and its kind; version 2.1, 5.2.2."""
+    document = json.loads(make(PACKAGES[:2]))
+    components = [document["metadata"]["component"], *document["components"]]
+    for component in [document["metadata"], *components]:
+        creator = component["manufacturer"]
+        assert creator.get("url") or creator["contact"][0]["email"] == "person@example.org"
+    lib, used = by_ref(make())["lib"], by_ref(make())["@scope/used@1.0.0"]
+    assert lib["hashes"] == [{"alg": "SHA-512", "content": hashlib.sha512(b"the bundle").hexdigest()}]
+    kinds = {
+        component["bom-ref"]: {entry["name"].rpartition(":")[2]: entry["value"] for entry in component["properties"]}
+        for component in (document["metadata"]["component"], lib, used, by_ref(make())["app"])
+    }
+    archive = {"executable": "non-executable", "archive": "archive", "structured": "structured"}
+    script = {"executable": "executable", "archive": "no archive", "structured": "unstructured"}
+    assert kinds == {
+        "app-hardened": archive | {"filename": "app-1.0+1.tar.gz"},
+        "app": archive | {"filename": "app-1.0+1.tar.gz"},
+        "lib": script | {"filename": "lib.min.js"},
+        "@scope/used@1.0.0": archive | {"filename": "used-1.0.0.tgz", "bundle": "app/main"},
+    }
+    assert {entry["url"] for entry in used["externalReferences"]} == {
+        "https://git.example/used",
+        "https://registry.example/used-1.0.0.tgz",
+    }
 
 
 def test_a_licence_that_spdx_does_not_know_is_named_as_it_is(make: Any) -> None:
