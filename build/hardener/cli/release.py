@@ -96,6 +96,8 @@ def _tell(made: Made, wanted: Wanted, ui: UI) -> None:
     for verdict in failed:
         more = (f"and {len(verdict.problems) - _SHOWN} more",) if len(verdict.problems) > _SHOWN else ()
         ui.problem(f"gate {verdict.gate}", verdict.fix, details=(*verdict.problems[:_SHOWN], *more))
+    if not wanted.base and not wanted.rebuild:
+        ui.note("without --base LAYOUT there is no image on upstream's (docs/maintaining.md#container-images)")
     for name, digest in sorted(made.sums.items()):
         ui.print(f"{digest}  {name}")
     if made.replaced:
