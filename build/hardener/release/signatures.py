@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shlex
 import struct
 import tempfile
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ RELEASE, REBUILD = "hardener-release", "hardener-rebuild"
 SIGNERS = "allowed_signers"
 _KINDS = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 _MAGIC = b"SSHSIG"
+_SHOWN = 8  # files in one error
 _LARGEST = 10_000  # bytes of a signature; one with Ed25519 has less than 500
 
 
@@ -39,10 +41,17 @@ def sign(folder: Path, key: Path, builder: str = "", signers: Path | None = None
     """Sign ``folder/SHA256SUMS`` with a private key, or one whose public half an agent or token knows.
 
     With ``builder`` it is the signature of a rebuild and goes to ``SHA256SUMS.d/<builder>.sig``. Returns its path.
-    Raises UsageError for a missing file, malformed sums, files of a dry run, another kind of key than Ed25519, or one
-    that ``signers`` does not permit (without such a list, each key may sign), StackError where ssh-keygen fails.
+    Raises UsageError for malformed sums, a listed file that is missing or another one, files of a dry run, another kind
+    of key than Ed25519, or one that ``signers`` does not permit (without such a list, each key may sign), StackError
+    where ssh-keygen fails.
     """
     listed = sums.read(folder)  # what no verification would accept is not signed
+    if wrong := sums.problems(folder, listed):
+        raise UsageError(
+            f"{len(wrong)} of {len(listed)} files in {folder} are not those of {SUMS}",
+            hint=f"get or build the files again; see them all: hardener verify {shlex.quote(str(folder))}",
+            details=tuple(wrong[:_SHOWN]),
+        )
     signature = signature_of((folder / SUMS).read_bytes(), key, REBUILD if builder else RELEASE, signers)
     if UNRELEASED in listed and not builder:
         raise UsageError(f"{folder} is of a dry run", hint="hardener release, without --dry-run, writes what is signed")

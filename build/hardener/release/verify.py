@@ -9,7 +9,7 @@ from hardener.errors import UsageError
 from hardener.release import comparison, provenance, signatures
 from hardener.release.comparison import Same
 from hardener.release.signatures import REBUILD, RELEASE
-from hardener.system import disk, stamps, sums
+from hardener.system import disk, sums
 from hardener.system.sums import BUILDERS, LOG, MANIFEST, SIGNATURE, SUMS, UNRELEASED
 
 if TYPE_CHECKING:
@@ -65,15 +65,7 @@ def _signature(folder: Path, signers: Path) -> Check:
 
 
 def _files(folder: Path, listed: dict[str, str], only: str) -> Check:
-    wrong = []
-    for name in [only] if only else sorted(listed):
-        path = folder / name
-        if path.is_symlink():
-            wrong.append(f"{name} is a symbolic link, which can lead to another file tomorrow")
-        elif not path.is_file():
-            wrong.append(f"{name} is not there" if not path.exists() else f"{name} is not a file")
-        elif stamps.file_digest(path) != listed[name]:
-            wrong.append(f"{name} is another file than the one that was released")
+    wrong = sums.problems(folder, {only: listed[only]} if only else listed)
     count = 1 if only else len(listed)
     return Check("sums", not wrong, f"{count - len(wrong)} of {count} files are those of {SUMS}", tuple(wrong))
 

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from hardener.errors import UsageError
+from hardener.system import stamps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,20 @@ def read(folder: Path) -> dict[str, str]:
             raise UsageError(f"{path}:{number}: {line[:80]!r} is not a line of sha256sum", hint=hint)
         sums[found["name"]] = found["sha256"]
     return sums
+
+
+def problems(folder: Path, listed: Mapping[str, str]) -> list[str]:
+    """Return which listed files (name -> SHA-256) are not in a folder, or are not the listed ones."""
+    wrong = []
+    for name in sorted(listed):
+        path = folder / name
+        if path.is_symlink():
+            wrong.append(f"{name} is a symbolic link, which can lead to another file tomorrow")
+        elif not path.is_file():
+            wrong.append(f"{name} is not there" if not path.exists() else f"{name} is not a file")
+        elif stamps.file_digest(path) != listed[name]:
+            wrong.append(f"{name} is another file than the one that was released")
+    return wrong
 
 
 def refuse_signed(folder: Path) -> None:

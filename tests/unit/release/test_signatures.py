@@ -323,6 +323,16 @@ def test_a_key_that_the_list_does_not_permit_signs_only_once_its_line_is_added(
     assert release.failed(threshold=int(bool(builder))) == {}
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"half")], ids=["missing", "half"])
+def test_a_folder_that_is_half_written_is_not_signed(release: Release, damage: Callable[[Path], object]) -> None:
+    damage(release.dist / ARCHIVE)
+    with pytest.raises(UsageError, match="1 of 2 files") as caught:
+        release.sign("maintainer")
+    assert ARCHIVE in caught.value.details[0]
+    assert "hardener verify" in caught.value.hint
+    assert not (release.dist / "SHA256SUMS.sig").exists()
+
+
 def test_without_a_list_of_signers_nothing_is_signed(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["sign", str(release.keys / "maintainer"), "--dist", str(release.dist), "--signers", "none"]
     assert main.main(words) == 2
