@@ -1,6 +1,6 @@
 """The inputs of the released files, and the list of those who make them from a build.
 
-Each maker writes files into a folder. It may read what earlier ones wrote, and gives the same bytes for all builders:
+Each maker writes files into a folder. It may read what earlier groups wrote, and gives the same bytes for all builders:
 no clock, no path of this machine, no random number.
 """
 
@@ -20,6 +20,7 @@ from hardener.release.sbom import sbom
 from hardener.system import disk, stamps, sums
 from hardener.system.process import run
 from hardener.system.sums import LOG, MANIFEST, SUMS, UNRELEASED
+from hardener.system.workers import Beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,24 +146,25 @@ def _provenance(draft: Draft, folder: Path) -> None:
     disk.write(folder / f"{draft.label}{provenance.SUFFIX}", content)
 
 
-# In this order. The statement of provenance comes last, because it is about all other files.
-MAKERS: tuple[Callable[[Draft, Path], None], ...] = (
-    _archives,
-    _manifest,
-    _sbom,
-    _debian,
-    _images,
-    _wheel,
-    _notes,
-    _marker,
-    _provenance,
+# In this order; those of one group work beside each other, because they compress for seconds. The statement of
+# provenance comes last: it is about all other files.
+MAKERS: tuple[tuple[Callable[[Draft, Path], None], ...], ...] = (
+    (_archives,),
+    (_manifest,),
+    (_sbom,),
+    (_debian, _images, _wheel),
+    (_notes,),
+    (_marker,),
+    (_provenance,),
 )
 
 
 def make(draft: Draft, folder: Path) -> None:
     """Write all released files and their sums into an empty folder, and the log of the build beside them."""
-    for maker in MAKERS:
-        maker(draft, folder)
+    for group in MAKERS:
+        with Beside(len(group)) as beside:
+            for future in [beside.submit(maker, draft, folder) for maker in group]:
+                future.result()
     disk.write(folder / SUMS, sums.lines(listed(folder)))
     disk.write_json(folder / LOG, draft.result.log)
     for path in folder.iterdir():
