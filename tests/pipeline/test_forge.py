@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.cli import main
-from support.fakes import FakeUpstream, lines, write_files, write_series
+from support.fakes import FakeUpstream, lines, write_project, write_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,20 +73,11 @@ def project(tmp_path: Path) -> Path:
     """Provide a project with one patch that was sent and one that was not."""
     upstream = FakeUpstream.with_release(tmp_path / "upstream.git")
     upstream.tag("stable/meet_90")
-    text = f"""[project]
-name = "fake"
-revision = 1
-node = 24
-[component.fake]
-repository = "https://forge.example/fake/meet.git"
-commit = "{upstream.head}"
-release = "v1.0"
-ref = "refs/tags/stable/meet_90"
-"""
     fields = f"Why.\n\nReason: upstreamable\nForwarded: {URL}\nUpstream-Status: Pending\nLast-Update: 2026-01-01\n"
     sent = upstream.patch({"src/app.js": lines(l5="five")}, f"Sent\n\n{fields}")
     kept = upstream.patch({"src/app.js": lines(l25="x")}, "Kept\n\nReason: build\nForwarded: not-needed\n")
-    root = write_files(tmp_path / "project", {"upstream.toml": text})
+    public = '"https://forge.example/fake/meet.git"'
+    root = write_project(tmp_path / "project", upstream, repository=public, ref='"refs/tags/stable/meet_90"')
     write_series(root / "patches" / "fake", {"sent.patch": sent, "kept.patch": kept})
     return root
 

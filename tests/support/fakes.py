@@ -197,18 +197,16 @@ def standard(subject: str, base: str, **fields: str) -> str:
 
 def write_project(root: Path, upstream: FakeUpstream, **component: str) -> Path:
     """Return a project that pins the upstream's newest commit as component ``fake``, with the test that patches
-    name.
+    name; ``component`` has further keys, or other values, as TOML.
     """
-    more = "".join(f"{key} = {value}\n" for key, value in component.items())
+    keys = {"repository": f'"{upstream.path}"', "commit": f'"{upstream.head}"', "release": '"v1.0"'} | component
+    table = "".join(f"{key} = {value}\n" for key, value in keys.items())
     text = f"""[project]
 name = "fake"
 revision = 1
 node = 24
 [component.fake]
-repository = "{upstream.path}"
-commit = "{upstream.head}"
-release = "v1.0"
-{more}[tree.next]
+{table}[tree.next]
 fake = "{upstream.head}"
 """
     return write_files(root, {"upstream.toml": text, "tests/test_it.py": "def test_it():\n    assert True\n"})

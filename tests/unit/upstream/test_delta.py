@@ -12,7 +12,7 @@ from hardener.cli import main
 from hardener.errors import ScanError
 from hardener.git.history import open_history
 from hardener.upstream.delta import detectors, diff, lockfile, report
-from support.fakes import FakeUpstream, write_files
+from support.fakes import FakeUpstream, write_files, write_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,16 +227,7 @@ class TestReport:
         upstream = FakeUpstream(tmp_path / "upstream.git")
         old = upstream.commit(OLD, "Old")
         new = upstream.commit({"src/app.ts": b"navigator.sendBeacon('https://tracker.example/');\n"}, "New")
-        text = f"""[project]
-name = "fake"
-revision = 1
-node = 24
-[component.fake]
-repository = "{upstream.path}"
-commit = "{old}"
-release = "v1"
-"""
-        root = write_files(tmp_path / "project", {"upstream.toml": text})
+        root = write_project(tmp_path / "project", upstream, commit=f'"{old}"', release='"v1"')
 
         code = main.main(["delta", "pin", new, "--project", str(root), "--json"])
 

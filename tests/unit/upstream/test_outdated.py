@@ -11,7 +11,7 @@ from hardener import config
 from hardener.cli import main
 from hardener.errors import UnreachableError
 from hardener.upstream.outdated import outdated
-from support.fakes import FakeUpstream, write_files
+from support.fakes import FakeUpstream, write_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
     """Provide a project that pins stable/meet_90."""
     upstream.tag("stable/meet_90")
-    text = f"""[project]
-name = "fake"
-revision = 1
-node = 24
-[component.fake]
-repository = "{upstream.path}"
-commit = "{upstream.head}"
-release = "v1.0"
-ref = "refs/tags/stable/meet_90"
-"""
-    return config.load(write_files(tmp_path / "project", {"upstream.toml": text}).resolve())
+    return config.load(write_project(tmp_path / "project", upstream, ref='"refs/tags/stable/meet_90"').resolve())
 
 
 def test_newer_by_number_not_by_spelling(project: config.Project, upstream: FakeUpstream) -> None:

@@ -19,7 +19,7 @@ from hardener.system.process import run
 from hardener.upstream.submit import export as upstreaming
 from hardener.upstream.submit import lint as upstream_lint
 from hardener.upstream.submit.export import Exported, find, upstream
-from support.fakes import FakeUpstream, git, lines, write_files, write_series
+from support.fakes import FakeUpstream, git, lines, write_files, write_project, write_series
 
 FIELDS = "Reason: upstreamable\nForwarded: no\nUpstream-Status: Pending\nEvidence: tests/e2e/test_x.py::test_y\n"
 WHY = "Apply ours\n\nUpstream does this, which is wrong.\n\n"
@@ -41,20 +41,9 @@ def project(upstream: FakeUpstream, tmp_path: Path) -> config.Project:
         "secret.patch": upstream.patch({"src/util.js": b"safe\n"}, WHY + FIELDS + "Security: yes\n"),
         "policy.patch": upstream.patch({"README.md": b"# ours\n"}, WHY + "Reason: local-policy\n"),
     }
-    text = f"""[project]
-name = "fake"
-revision = 1
-node = 24
-[component.fake]
-repository = "{upstream.path}"
-commit = "{upstream.head}"
-release = "v1.0"
-exclude = ["android"]
-"""
     root = write_files(
-        tmp_path / "project",
+        write_project(tmp_path / "project", upstream, exclude='["android"]'),
         {
-            "upstream.toml": text,
             "overlays/fake/src/hardener/ours.js": "import { one } from '../util';\nexport const ours = one;\n",
             "overlays/fake/overlays.toml": '[[file]]\npath = "src/hardener/ours.js"\naction = "add"\nreason = "ours"\n',
         },
