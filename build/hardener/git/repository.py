@@ -175,6 +175,17 @@ class Index:
         """Write the index as a tree. Blobs that a partial clone never fetched may stay away."""
         return self.output("write-tree", "--missing-ok")
 
+    def entries(self) -> dict[str, Entry]:
+        """Return all files and symbolic links of the index, by path; submodules are left out."""
+        found = {}
+        for line in self.output("ls-files", "--stage", "-z").split("\0"):
+            if line:
+                head, path = line.split("\t", 1)
+                mode, blob, _ = head.split(" ")
+                if mode in (REGULAR, EXECUTABLE, LINK):
+                    found[path] = Entry(mode, blob)
+        return found
+
     def put(self, path: str, mode: str, content: bytes) -> None:
         """Write a file into the index."""
         blob = self.output("hash-object", "-w", "--stdin", stdin=content)

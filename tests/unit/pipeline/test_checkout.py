@@ -101,6 +101,28 @@ def test_node_modules_moves_over(upstream: FakeUpstream, target: Path) -> None:
     assert (target / "README.md").read_bytes() == b"new\n"
 
 
+def test_what_is_the_same_in_the_next_tree_keeps_its_time(upstream: FakeUpstream, target: Path) -> None:
+    generate = (("gen/stays.txt", "x"), ("gen/commit.txt", "{commit}"))
+    out(upstream, target, generate=generate)
+    write_files(target, {"src/util.js": "changed by a step", "build/left-over.js": "x"})
+    before = {name: (target / name).lstat().st_mtime_ns for name in files(target)}
+    upstream.commit({"README.md": b"new\n", "bin/run.sh": None, "added.txt": b"x"})
+    out(upstream, target, generate=generate)
+    kept = {name for name in files(target) if (target / name).lstat().st_mtime_ns == before.get(name)}
+    expected = {name: content for name, content in FILES.items() if name != "bin/run.sh"}
+    expected |= {"README.md": b"new\n", "added.txt": b"x", "gen/stays.txt": b"x"}
+    assert files(target) == expected | {"gen/commit.txt": upstream.head.encode()}
+    assert kept == expected.keys() - {"README.md", "added.txt", "src/util.js"}
+
+
+def test_another_mode_is_a_change(upstream: FakeUpstream, target: Path) -> None:
+    out(upstream, target)
+    (target / "src/app.js").chmod(0o755)
+    upstream.commit({"README.md": b"new\n"})
+    out(upstream, target)
+    assert not (target / "src/app.js").stat().st_mode & 0o111
+
+
 class TestFailsInTheMiddle:
     """The new tree breaks off while it is written."""
 
