@@ -1,8 +1,9 @@
 """Read in parallel what the files of a site name; a file that was read before is not read again.
 
 Reading takes seconds, mostly for the few scripts and source maps of megabytes, of which an edit changes one or two.
-The results are kept by the SHA-256 of name and content, for one set of rules: our own code, the libraries that it
-parses with, and the lists. With other rules nothing of them is used.
+The results are kept by the SHA-256 of name and content, those of the sources in source maps by that of each source,
+for one set of rules: our own code, the libraries that it parses with, and the lists. With other rules nothing of them
+is used.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from hardener.policy import addresses
 from hardener.policy import sdks as sdk
 from hardener.policy.addresses import MAP_SUFFIX, Find
-from hardener.policy.reading import Read, read
+from hardener.policy.reading import Read, in_source, read, sources_of
 from hardener.policy.sdks import Trace
 from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hardener.policy.hosts import Unread
     from hardener.policy.sdks import Sdk
@@ -36,6 +37,8 @@ _LIBRARIES = ("brotli", "idna", "tinycss2", "tree-sitter", "tree-sitter-javascri
 # To start worker processes takes as long as to read so many bytes.
 _FEW = 300_000
 _SCRIPT = 3  # a byte of a script takes as long as so many of another file
+
+Sources = dict[str, tuple[str, ...]]  # digest of a source of a map -> what it names beyond what its text shows
 
 
 @dataclass(frozen=True)
@@ -54,17 +57,17 @@ def readings(
 ) -> list[Reading]:
     """Read files of a site; ``kept`` is the file with the results of the last run, if any, and gets those of this."""
     if kept is None:
-        found = {reading.name: reading for reading in _read_all(site, names, sdks, unread)}
+        found = {reading.name: reading for reading in _read_all(site, names, sdks, unread, {})}
         return [found[name] for name in names]
     digests = {name: _digest(site, name) for name in names}
     rules = _rules(sdks, unread)
-    known = _load(kept, rules)
+    known, sources = _load(kept, rules)
     found = {name: known[digests[name]] for name in names if digests[name] in known}
     missing = [name for name in names if name not in found]
-    found |= {reading.name: reading for reading in _read_all(site, missing, sdks, unread)}
+    found |= {reading.name: reading for reading in _read_all(site, missing, sdks, unread, sources)}
     if missing:
         results = {digests[name]: asdict(found[name]) for name in names}
-        disk.write(kept, json.dumps({"rules": rules, "readings": results}).encode())
+        disk.write(kept, json.dumps({"rules": rules, "readings": results, "sources": sources}).encode())
     return [found[name] for name in names]
 
 
@@ -84,14 +87,15 @@ def _rules(sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> str:
     return stamps.key(parsers(), own, lists)
 
 
-def _load(kept: Path, rules: str) -> dict[str, Reading]:
+def _load(kept: Path, rules: str) -> tuple[dict[str, Reading], Sources]:
     stored = disk.read_json(kept)
     if not isinstance(stored, dict) or stored.get("rules") != rules:
-        return {}
+        return {}, {}
     try:
-        return {digest: _from_json(reading) for digest, reading in stored["readings"].items()}
+        sources = {digest: tuple(names) for digest, names in stored["sources"].items()}
+        return {digest: _from_json(reading) for digest, reading in stored["readings"].items()}, sources
     except (AttributeError, KeyError, TypeError):
-        return {}
+        return {}, {}
 
 
 def _from_json(stored: Mapping[str, Any]) -> Reading:
@@ -104,21 +108,61 @@ def _from_json(stored: Mapping[str, Any]) -> Reading:
     )
 
 
-def _read_all(site: Path, names: Sequence[str], sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> list[Reading]:
+def _read_all(
+    site: Path, names: Sequence[str], sdks: tuple[Sdk, ...], unread: tuple[Unread, ...], sources: Sources
+) -> list[Reading]:
+    """Read files of a site; ``sources`` has what is known of the sources of maps, and gets what is new."""
     cost = {name: (site / name).stat().st_size * (_SCRIPT if name.endswith(".js") else 1) for name in names}
     if sum(cost.values()) < _FEW:
         return [look_into(str(site), name, sdks, unread) for name in names]
     dearest_first = sorted(names, key=lambda name: (-cost[name], name))
+    maps = [name for name in dearest_first if name.endswith(MAP_SUFFIX)]
     # Not plain fork: the progress display runs in a thread of this process.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
-        n = len(names)
-        return list(pool.map(look_into, [str(site)] * n, dearest_first, [sdks] * n, [unread] * n))
+        reading = [
+            pool.submit(look_into, str(site), name, sdks, unread) for name in dearest_first if name not in set(maps)
+        ]
+        # Maps of several bundles hold the same sources, and an edit changes one of them.
+        held = {name: {digest: (kind, text) for digest, kind, text in _sources(site / name)} for name in maps}
+        new = {digest: source for some in held.values() for digest, source in some.items() if digest not in sources}
+        batches = list(_batches(new))
+        looked = [pool.submit(_in_sources, [new[digest] for digest in batch]) for batch in batches]
+        for batch, future in zip(batches, looked, strict=True):
+            sources |= zip(batch, future.result(), strict=True)
+        for name in maps:
+            known = {digest: sources[digest] for digest in held[name]}
+            reading.append(pool.submit(look_into, str(site), name, sdks, unread, known))
+        return [future.result() for future in reading]
 
 
-def look_into(root: str, name: str, sdks: tuple[Sdk, ...], unread: tuple[Unread, ...]) -> Reading:
-    """Read one file below a folder."""
+def _sources(file: Path) -> Iterator[tuple[str, str, bytes]]:
+    return sources_of(file.read_bytes())
+
+
+def _batches(sources: Mapping[str, tuple[str, bytes]]) -> Iterator[list[str]]:
+    """Yield the digests of sources in parts of a similar size, the longest texts first."""
+    batch: list[str] = []
+    size = 0
+    for digest in sorted(sources, key=lambda digest: -len(sources[digest][1])):
+        batch.append(digest)
+        size += len(sources[digest][1])
+        if size > _FEW:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _in_sources(batch: Sequence[tuple[str, bytes]]) -> list[tuple[str, ...]]:
+    return [in_source(kind, text) for kind, text in batch]
+
+
+def look_into(
+    root: str, name: str, sdks: tuple[Sdk, ...], unread: tuple[Unread, ...], sources: Sources | None = None
+) -> Reading:
+    """Read one file below a folder; ``sources`` as for :func:`hardener.policy.reading.read`."""
     content = (Path(root) / name).read_bytes()
     skipped = next((index for index, entry in enumerate(unread) if entry.covers(name, content)), -1)
     if skipped >= 0:
@@ -127,4 +171,4 @@ def look_into(root: str, name: str, sdks: tuple[Sdk, ...], unread: tuple[Unread,
         traces = sdk.find_modules(sdk.sources(content), name, sdks)
     else:
         traces = sdk.find_fingerprints(content, name, sdks)
-    return Reading(name, len(content), read(content, name), tuple(traces))
+    return Reading(name, len(content), read(content, name, sources), tuple(traces))

@@ -19,6 +19,7 @@ import unicodedata
 import zlib
 from collections import Counter
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -30,7 +31,7 @@ from hardener.policy.readers import Value, data, escapes, javascript, markup, st
 from hardener.policy.sdks import excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _KINDS = {
     "javascript": "js mjs cjs jsx",
@@ -90,8 +91,11 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
     return list(read(content, file).finds)
 
 
-def read(content: bytes, file: str) -> Read:
-    """Read a file by its name and its first bytes."""
+def read(content: bytes, file: str, sources: Mapping[str, tuple[str, ...]] | None = None) -> Read:
+    """Read a file by its name and its first bytes.
+
+    ``sources`` has what is known of the sources of a map: digest (see :func:`sources_of`) -> :func:`in_source`.
+    """
     suffix = PurePosixPath(file).suffix.lower()
     if content.startswith(GZIP) or suffix == ".br":
         unpacked = _unpack(content, suffix)
@@ -102,7 +106,7 @@ def read(content: bytes, file: str) -> Read:
         return Read(tuple(Find(f.host, file, f.offset, f.excerpt) for f in result.finds), result.unread)
     width, content_8 = _as_utf8(content)
     kind = _kind(content_8, suffix)
-    found = in_document(content_8, kind, 0)
+    found = in_document(content_8, kind, 0, sources)
     if kind in ("wasm", "binary"):
         found = _with_runs(content, found)
     finds = tuple(
@@ -178,16 +182,18 @@ def _with_runs(content: bytes, found: list[Name]) -> list[Name]:
     return sorted(found, key=lambda name: name.offset)
 
 
-def in_document(content: bytes, kind: str, depth: int) -> list[Name]:
-    """Return what a document of a kind names, in order of offset."""
+def in_document(
+    content: bytes, kind: str, depth: int, sources: Mapping[str, tuple[str, ...]] | None = None
+) -> list[Name]:
+    """Return what a document of a kind names, in order of offset; ``sources`` as for :func:`read`."""
     found = _Found(names(content, code=kind in _CODE))
     if depth <= _DEPTH:
         for value in _values(content, kind):
             found.add(value, _in_value(value, depth))
     if kind == "map":
-        for name, text in data.sources(content):
-            extra = _in_source(_source_kind(name, text), text)
-            if extra:
+        for digest, source_kind, text in sources_of(content):
+            known = sources.get(digest) if sources else None
+            if extra := in_source(source_kind, text) if known is None else known:
                 at = max(0, content.find(json.dumps(text[:200].decode("utf-8", "replace"))[1:-1].encode()))
                 found.extend(at, extra)
     return found.all()
@@ -203,9 +209,16 @@ def _source_kind(name: str, text: bytes) -> str:
     )
 
 
+def sources_of(content: bytes) -> Iterator[tuple[str, str, bytes]]:
+    """Yield digest, kind and text of each source that a map holds. Maps of several bundles hold the same sources."""
+    for name, text in data.sources(content):
+        kind = _source_kind(name, text)
+        yield sha256(kind.encode() + b"\0" + text).hexdigest(), kind, text
+
+
 @functools.cache
-def _in_source(kind: str, text: bytes) -> tuple[str, ...]:
-    """Return what a source of a map names beyond what its text shows: maps of several bundles hold the same sources."""
+def in_source(kind: str, text: bytes) -> tuple[str, ...]:
+    """Return what a source of a map names beyond what its text shows."""
     if not _WORTH_PARSING.search(text.lower()):
         return ()
     plain = Counter(name.name for name in names(text, code=kind in _CODE))

@@ -127,3 +127,25 @@ def test_many_bytes_are_read_by_workers_with_the_same_result(site: Path, monkeyp
     here = readings(site, list(FILES), SPY, PICTURE)
     monkeypatch.setattr(module, "_FEW", 0)
     assert readings(site, list(FILES), SPY, PICTURE) == here
+
+
+def test_of_a_source_map_only_changed_sources_are_read_again(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of a source is planted here, to see that it is used."""
+
+    def hosts(*sources: str) -> list[str]:
+        names = [f"{number}.js" for number in range(len(sources))]
+        (site / "a.js.map").write_text(json.dumps({"sources": names, "sourcesContent": sources}), "utf-8")
+        found = readings(site, ["a.js.map"], (), (), kept)
+        return sorted(find.host for find in found[0].read.finds)
+
+    monkeypatch.setattr(module, "_FEW", 0)
+    kept = tmp_path / "kept.json"
+    first, second = (f"f('https://' + '{name}' + '.example')" for name in ("a", "b"))
+    assert hosts(first, second, first) == ["a.example", "a.example", "b.example"]
+    stored = json.loads(kept.read_bytes())
+    assert len(stored["sources"]) == 2
+    stored["sources"] = {digest: ["planted.example"] for digest in stored["sources"]}
+    kept.write_text(json.dumps(stored))
+    assert hosts(first, second.replace("'b'", "'c'")) == ["c.example", "planted.example"]
