@@ -1,0 +1,193 @@
+"""Judge: metrics and rules become lights, with profile and waivers. No sensor runs here, and nothing is averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hardener.assessment import wording
+from hardener.assessment.catalogue import COLUMNS, JUDGED, LIGHTS, Bilingual, Criterion
+from hardener.assessment.conditions import first_true
+from hardener.assessment.declaration import TOPICS, topics_of
+from hardener.assessment.sensors.registry import SENSORS, sensor_of
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Mapping
+
+    from hardener.assessment.catalogue import Rule
+    from hardener.assessment.conditions import Condition, Metrics
+    from hardener.assessment.declaration import Declaration, Waiver
+    from hardener.assessment.sensors.registry import Reading
+
+_LIGHT_NAMES = {
+    "red": {"en": "red", "de": "Rot"},
+    "yellow": {"en": "yellow", "de": "Gelb"},
+    "green": {"en": "green", "de": "Grün"},
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The light of a criterion in one column.
+
+    ``measured`` is the light before a waiver. ``condition`` is the condition that was true, ``missing`` are the sensors
+    whose metrics would have been needed.
+    """
+
+    light: str
+    measured: str
+    reason: Bilingual
+    condition: str = ""
+    metrics: Metrics | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A criterion with its verdict in each of its columns."""
+
+    criterion: Criterion
+    mandatory: bool
+    verdicts: Mapping[str, Verdict]
+    waiver: Waiver | None
+    expired: Waiver | None
+
+
+def judge(
+    criteria: Iterable[Criterion],
+    readings: Mapping[str, Reading],
+    profile: str,
+    declaration: Declaration | None,
+    today: dt.date,
+) -> tuple[Judged, ...]:
+    """Judge all criteria for a risk profile."""
+    metrics = {name: value for reading in readings.values() for name, value in reading.metrics.items()}
+    judged = []
+    for criterion in criteria:
+        waiver = declaration.waivers.get(criterion.id) if declaration else None
+        valid = waiver if waiver and waiver.holds(today) else None
+        verdicts = {
+            column: _waived(_verdict(criterion, rule, metrics, readings, profile), valid)
+            for column, rule in criterion.rules.items()
+        }
+        used = any(verdict.light != verdict.measured for verdict in verdicts.values())
+        judged.append(
+            Judged(
+                criterion,
+                profile in criterion.mandatory,
+                verdicts,
+                valid if used else None,
+                waiver if waiver and not valid else None,
+            )
+        )
+    return tuple(judged)
+
+
+def _verdict(
+    criterion: Criterion, rule: Rule, metrics: Metrics, readings: Mapping[str, Reading], profile: str
+) -> Verdict:
+    if profile not in criterion.applies:
+        reason = {"en": "Not applicable in this risk profile.", "de": "In diesem Risikoprofil nicht anwendbar."}
+        return Verdict("grey", "grey", reason)
+    if not rule.metrics:
+        reason = {
+            "en": "Not measured: only the running service shows this, and this version does not visit one.",
+            "de": "Nicht gemessen: Dies zeigt nur der laufende Dienst, den diese Version nicht besucht.",
+        }
+        return Verdict("grey", "grey", reason)
+    known = {name: metrics[name] for name in rule.metrics if name in metrics}
+    uncertain = False
+    for light in JUDGED:
+        condition, unknown = first_true(rule.of(light), metrics)
+        # What would be worse has to be known to be false; red needs nothing else.
+        if condition and (light == "red" or not uncertain):
+            final = criterion.override.get(profile, {}).get(light, light)
+            return Verdict(final, final, _because(condition, known, light, final), str(condition), known)
+        if condition:
+            return _grey(rule, metrics, readings, known, condition)
+        uncertain = uncertain or unknown
+    return _grey(rule, metrics, readings, known, None)
+
+
+def _because(condition: Condition, known: Metrics, light: str, final: str) -> Bilingual:
+    values = wording.said(condition.metrics, known)
+    if light == final:
+        return values
+    return {
+        "en": f"{values['en']} ({_LIGHT_NAMES[light]['en']}; {_LIGHT_NAMES[final]['en']} in this risk profile)",
+        "de": f"{values['de']} ({_LIGHT_NAMES[light]['de']}; in diesem Risikoprofil {_LIGHT_NAMES[final]['de']})",
+    }
+
+
+def _grey(
+    rule: Rule, metrics: Metrics, readings: Mapping[str, Reading], known: Metrics, found: Condition | None
+) -> Verdict:
+    """Return grey with what is missing; ``found`` is a milder condition that is true."""
+    lacking = [metric for metric in rule.metrics if metric not in metrics]
+    sensors = tuple(dict.fromkeys(sensor_of(metric) for metric in lacking))
+    parts: Bilingual = {"en": "", "de": ""}
+    for sensor in sensors:
+        reading = readings.get(sensor)
+        topics = topics_of(tuple(metric for metric in lacking if sensor_of(metric) == sensor))
+        for language in parts:
+            if reading and reading.reason:
+                text = f"{SENSORS[sensor].what[language]}: {reading.reason[language]}"
+            elif topics:
+                what = {"en": "no answer, or an old one", "de": "keine oder eine veraltete Angabe"}[language]
+                text = f"{what}: {', '.join(TOPICS[topic][language] for topic in topics)}"
+            else:
+                what = {"en": "not measured", "de": "nicht gemessen"}[language]
+                names = (wording.named(metric)[language] for metric in lacking if sensor_of(metric) == sensor)
+                text = f"{what}: {', '.join(names)}"
+            parts[language] = " ".join(filter(None, (parts[language], _sentence(text))))
+    if found:
+        at_least = _because(found, known, "yellow", "yellow")
+        parts["en"] = f"Found: {at_least['en']}. Not excluded that it is worse. {parts['en']}"
+        parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
+    if not sensors:
+        parts = {
+            "en": "Nothing wrong was found, and this is not sufficient for green: only the running service shows it.",
+            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht, denn dies zeigt nur der laufende Dienst.",
+        }
+        if any(known.get(f"server.{part}", 0) for part in ("no-web", "no-prosody", "no-jicofo", "no-config")):
+            parts = {
+                "en": "The files of the server that would decide this were not given, or could not be read.",
+                "de": "Die maßgeblichen Dateien des Servers wurden nicht angegeben oder waren nicht lesbar.",
+            }
+        elif known.get("server.cannot-tell", 0) or known.get("server.module-unknown", 0):
+            parts = {
+                "en": "A part of the server's configuration cannot be judged: findings cannot-tell and module-unknown.",
+                "de": "Ein Teil der Serverkonfiguration ist nicht beurteilbar: Befunde cannot-tell und module-unknown.",
+            }
+    return Verdict("grey", "grey", parts, "", known, sensors)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", ")")) else f"{text}."
+
+
+def _waived(verdict: Verdict, waiver: Waiver | None) -> Verdict:
+    """Return the verdict with a waiver: red becomes yellow, and ``measured`` keeps what was found."""
+    return replace(verdict, light="yellow") if waiver and verdict.light == "red" else verdict
+
+
+def column_light(judged: Iterable[Judged], column: str) -> str:
+    """Return the worst light of the mandatory criteria of a column; grey caps yellow and green."""
+    lights = [item.verdicts[column].light for item in judged if item.mandatory and column in item.verdicts]
+    return min(lights, key=LIGHTS.index, default="grey")
+
+
+def worst(lights: Iterable[str]) -> str:
+    """Return the worst of some lights.
+
+    >>> worst(["green", "grey", "yellow"])
+    'grey'
+    """
+    return min(lights, key=LIGHTS.index, default="grey")
+
+
+def columns(judged: Iterable[Judged]) -> dict[str, str]:
+    """Return the light of each column."""
+    items = tuple(judged)
+    return {column: column_light(items, column) for column in COLUMNS}

@@ -1,0 +1,1 @@
+"""Sensors: each measures one thing, returns metrics and evidence, and never a light."""

@@ -1,0 +1,168 @@
+"""Sensors over the client's code and its shipped settings: overrides by links, storage, login."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
+from hardener.servercheck.model import Table, Unknown
+from hardener.servercheck.readers import javascript
+
+if TYPE_CHECKING:
+    from hardener.assessment.conditions import Metrics
+
+CONFIG = "config.js"
+_HOST = re.compile(r"(?:stun|turn)s?:([a-z0-9.-]+)")
+# Settings that protect, or that make a foreign service known. A client that lists one of them among the settings of
+# links takes it from a link, from an embedding page and from a token.
+PROTECTED = (
+    "analytics.disabled",
+    "analytics.rtcstatsEnabled",
+    "analytics.watchRTCEnabled",
+    "apiLogLevels",
+    "disableThirdPartyRequests",
+    "doNotStoreRoom",
+    "dropbox.appKey",
+    "enableDisplayNameInStats",
+    "enableEmailInStats",
+    "giphy",
+    "googleApiApplicationClientID",
+    "gravatar.baseUrl",
+    "gravatar.disabled",
+    "iceTransportPolicy",
+    "p2p.enabled",
+    "p2p.iceTransportPolicy",
+    "p2p.stunServers",
+    "prejoinConfig.enabled",
+    "watchRTCConfigParams.rtcApiKey",
+)
+# Ids that stock clients keep in the browser and send to other participants or to the server at each meeting.
+_KEPT_IDS = re.compile(r"""getItem\(["'](callStatsUserName|jitsiMeetId|billingId)["']\)""")
+# The client's storage is in memory only: no name, room or id outlives the page.
+_IN_MEMORY = re.compile(r"setLocalStorageDisabled\((?:!0|true)\)")
+_KEPT_VALUES = re.compile(
+    r"""["'](features/(?:recent-list|polls-history|base/settings|base/known-domains)|xmpp_password_override)["']"""
+)
+_FORGETS = re.compile(r"""startsWith\(["']features/["']\)""")
+_LOGIN = "personalLogin"
+
+
+def config(subject: Subject) -> Measured:
+    """Read ``config.js`` as it is delivered, without running it."""
+    if not subject.has(CONFIG):
+        raise MissingError("the bundle has no config.js", "Das Bundle enthält keine config.js.")
+    settings, unclear = javascript.read(subject.text(CONFIG).encode(), CONFIG)
+    if not settings:
+        raise MissingError("config.js cannot be read", "Die config.js lässt sich nicht lesen.")
+
+    def value(path: str) -> Any:
+        return settings[path].value if path in settings else None
+
+    def state(path: str) -> str:
+        """Return on, off, unset, or unclear for what only a browser can know."""
+        found = value(path)
+        if isinstance(found, Unknown):
+            return "unclear"
+        return "unset" if found is None else "on" if found else "off"
+
+    stun = value("p2p.stunServers")
+    servers = [json.dumps(_plain(item.value)) for item in stun.items] if isinstance(stun, Table) else []
+    own = {urlsplit(origin).hostname for origin in subject.declaration.own_hosts} if subject.declaration else set()
+    foreign = [server for server in servers if not own.intersection(_HOST.findall(server.lower()))]
+    metrics: Metrics = {
+        "config.unclear": len(unclear),
+        "config.p2p": state("p2p.enabled"),
+        "config.foreign_stun": len(foreign),
+        "config.insecure_name_warning": state("enableInsecureRoomNameWarning"),
+        "config.analytics_disabled": state("analytics.disabled"),
+        "config.recording": state("recordingService.enabled"),
+        "config.live_streaming": state("liveStreaming.enabled"),
+        "config.transcription": state("transcription.enabled"),
+        "config.room_not_stored": state("doNotStoreRoom"),
+    }
+    return Measured(
+        metrics, {"settings": len(settings), "foreign_stun": foreign, "unclear": [entry.reason for entry in unclear]}
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Table):
+        return {name: _plain(item.value) for name, item in value.fields.items()} or [
+            _plain(i.value) for i in value.items
+        ]
+    return None if isinstance(value, Unknown) else value
+
+
+def overrides(subject: Subject) -> Measured:
+    """Find protective settings in lists of settings: such lists say what links and embedding pages may set."""
+    scripts = subject.scripts()
+    found = [key for key in PROTECTED if re.search(rf"""[\[,]["']{re.escape(key)}["'][\],]""", scripts)]
+    return Measured({"overrides.protected": len(found)}, {"protected": found, "looked_for": list(PROTECTED)})
+
+
+def storage(subject: Subject) -> Measured:
+    """Find ids that are read from the browser's storage, and whether the client keeps its storage in memory."""
+    scripts = subject.scripts()
+    ids = sorted(set(_KEPT_IDS.findall(scripts)))
+    memory = bool(_IN_MEMORY.search(scripts)) and bool(_FORGETS.search(scripts))
+    kept = sorted(set(_KEPT_VALUES.findall(scripts)))
+    metrics: Metrics = {"storage.ids": len(ids), "storage.history": 0 if memory else len(kept)}
+    return Measured(metrics, {"ids": ids, "in_memory": memory, "keys": kept})
+
+
+def login(subject: Subject) -> Measured:
+    """Find the login page of this project: its texts and its code."""
+    scripts, page = subject.scripts(), "lang/main.json"
+    try:
+        texts = json.loads(subject.text(page)) if subject.has(page) else {}
+    except ValueError:
+        texts = {}
+    there = isinstance(texts, dict) and _LOGIN in texts and f"{_LOGIN}." in scripts
+    return Measured({"login.page": int(there)}, {"texts": _LOGIN in texts, "code": f"{_LOGIN}." in scripts})
+
+
+CONFIG_SENSOR = Sensor(
+    "config",
+    named(
+        "config",
+        *"unclear p2p foreign_stun insecure_name_warning analytics_disabled recording live_streaming".split(),
+        *("transcription", "room_not_stored"),
+    ),
+    {"en": "Settings in the delivered config.js", "de": "Einstellungen der ausgelieferten config.js"},
+    config,
+    {CONFIG: "var config = { p2p: { enabled: true, stunServers: [{ urls: 'stun:planted.example' }] } };"},
+    "config.p2p == on and config.foreign_stun == 1",
+)
+OVERRIDES = Sensor(
+    "overrides",
+    named("overrides", "protected"),
+    {
+        "en": "Protective settings that links or embedding pages may change",
+        "de": "Schutzeinstellungen, die Links oder einbettende Seiten ändern dürfen",
+    },
+    overrides,
+    {"libs/a.js": 'var k=["subject","p2p.enabled","disableThirdPartyRequests"];'},
+    "overrides.protected == 2",
+)
+STORAGE = Sensor(
+    "storage",
+    named("storage", "ids", "history"),
+    {
+        "en": "Ids and meeting history that the client keeps in the browser",
+        "de": "Kennungen und Konferenzverlauf, die der Client im Browser speichert",
+    },
+    storage,
+    {"libs/a.js": 'a=s.getItem("callStatsUserName")||s.getItem("jitsiMeetId");r("features/recent-list")'},
+    "storage.ids == 2 and storage.history == 1",
+)
+LOGIN = Sensor(
+    "login",
+    named("login", "page"),
+    {"en": "Login page before the meeting", "de": "Anmeldeseite vor der Konferenz"},
+    login,
+    {"lang/main.json": '{"personalLogin": {"title": "x"}}', "libs/a.js": 't("personalLogin.title")'},
+    "login.page == 1",
+)

@@ -1,0 +1,102 @@
+"""Words for reports in each language: metrics and their values (``metrics.toml``), all other texts (``texts.toml``)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from hardener.assessment.catalogue import BILINGUAL, Bilingual
+from hardener.assessment.declaration import TOPICS
+from hardener.servercheck.check import catalogue as findings
+from hardener.servercheck.rules.web import EXPECTED
+from hardener.system import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hardener.assessment.conditions import Value
+
+_WORDS = "words"
+_PARTS = {"no-prosody": "Prosody", "no-jicofo": "Jicofo", "no-config": "config.js", "no-web": "nginx"}
+# Values that are 0 or 1, and mean no or yes.
+_YES = frozenset(
+    {
+        "login.page",
+        "invitations.notes",
+        "invitations.german",
+        "invitations.password_hint",
+        "apps.preferred",
+        "series.licence",
+        "series.sbom",
+    }
+)
+
+
+@cache
+def _texts() -> dict[str, Bilingual]:
+    document = tables.load(resources.files("hardener.assessment").joinpath("metrics.toml"))
+    return {
+        f"{group}.{name}": value
+        for group, entries in document.data.items()
+        for name, value in document.table(group, dict.fromkeys(entries, BILINGUAL)).values.items()
+    }
+
+
+@cache
+def texts() -> dict[str, Any]:
+    """Return the limits, the meanings of the lights, and the labels of the reports."""
+    return dict(tables.load(resources.files("hardener.assessment").joinpath("texts.toml")).data)
+
+
+def labels(language: str) -> dict[str, Any]:
+    """Return the labels of a report in a language.
+
+    >>> labels("de")["lights"]["red"]
+    'Rot'
+    """
+    found: dict[str, Any] = texts()["labels"][language]
+    return found
+
+
+def named(metric: str) -> Bilingual:
+    """Return what a metric is called. Raises KeyError for one that has no name.
+
+    >>> named("e2e.test_login")["de"]
+    'Browsertests tests/e2e/test_login.py'
+    """
+    sensor, _, name = metric.partition(".")
+    if sensor == "e2e":
+        return {"en": f"browser tests tests/e2e/{name}.py", "de": f"Browsertests tests/e2e/{name}.py"}
+    if sensor == "declared":
+        return TOPICS[name]
+    if sensor != "server":
+        return _texts()[metric]
+    if name in _PARTS:
+        part = _PARTS[name]
+        return {"en": f"files of {part} missing", "de": f"fehlende Dateien von {part}"}
+    if name.removeprefix("no-") in EXPECTED:
+        header = name.removeprefix("no-")
+        return {"en": f"places without the header {header}", "de": f"Stellen ohne die Kopfzeile {header}"}
+    title = findings()[name]["title"]
+    return {"en": f"findings “{title}” ({name})", "de": f"Befunde „{title}“ ({name})"}
+
+
+def value(metric: str, found: Value) -> Bilingual:
+    """Return a value in each language.
+
+    >>> value("config.p2p", "off")["de"], value("login.page", 1)["de"], value("hosts.links", 2)["de"]
+    ('aus', 'ja', '2')
+    """
+    if metric in _YES:
+        return {"en": "yes", "de": "ja"} if found else {"en": "no", "de": "nein"}
+    return _texts().get(f"{_WORDS}.{found}", {"en": str(found), "de": str(found)})
+
+
+def said(metrics: Iterable[str], known: Mapping[str, Value]) -> Bilingual:
+    """Return the named metrics with their values, as one line in each language."""
+    names = [metric for metric in metrics if metric in known]
+    return {
+        language: "; ".join(f"{named(metric)[language]}: {value(metric, known[metric])[language]}" for metric in names)
+        for language in ("en", "de")
+    }
