@@ -45,6 +45,7 @@ MODULES = {
     "packages": ("deb", "apt", "oci"),
     "verify": ("sign", "verify"),
     "webcat": ("webcat",),
+    "assess": ("assess",),
 }
 # What a path leads to that a user named, and no bug of ours: no permission, a name too long, a circle of links, a file
 # in the place of a folder or a folder in that of a file.

@@ -45,7 +45,7 @@ SHARED = {
         ),
         ("project", "upstream"),
     ),
-    **dict.fromkeys(("scan", "serve", "doctor", "clean"), ("project",)),
+    **dict.fromkeys(("assess", "scan", "serve", "doctor", "clean"), ("project",)),
 }
 # What follows the options of a command may be prose.
 _COMMAND = re.compile(

@@ -1,0 +1,159 @@
+"""The subcommand of the traffic light: ``hardener assess bundle|compare|diff|init``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hardener.assessment import comparison, declaration, report, result, run
+from hardener.assessment.catalogue import COLUMNS, LANGUAGES, PROFILES
+from hardener.cli.options import project_of
+from hardener.errors import ScanError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from hardener.assessment.run import Assessed
+    from hardener.ui import UI
+
+_ACTIONS = {
+    "bundle": "DIR: assess an unpacked bundle",
+    "compare": "RESULT RESULT ...: write a table of several services",
+    "diff": "OLD NEW: list the lights that changed",
+    "init": "FILE: write a template of the operator's declaration",
+}
+_STYLES = {"red": "red", "yellow": "yellow", "green": "green", "grey": ""}
+
+
+def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
+    """Add the subcommand to the command line."""
+    parser = subcommand("assess", _assess, "assess a bundle, a server's files and an organisation as traffic lights")
+    parser.add_argument(
+        "action", choices=_ACTIONS, metavar="|".join(_ACTIONS), help="; ".join(f"{k} {v}" for k, v in _ACTIONS.items())
+    )
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="folders or files of the action")
+    parser.add_argument(
+        "--server", action="append", type=Path, default=[], metavar="DIR|ENV-FILE",
+        help="the server's files, as for check-server (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--operator", type=Path, metavar="FILE", help="the operator's declaration (operator.toml)")
+    parser.add_argument(
+        "--profile", choices=PROFILES, default="", help="risk profile (default: the declaration's, or high)"
+    )
+    parser.add_argument(
+        "--release", type=Path, metavar="DIR", help="released files to compare the bundle with (default: dist/)"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="read the records of evidence and browser tests of exactly this bundle, too"
+    )
+    parser.add_argument("--name", default="", help="name of the subject in the report")
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the template (init)")
+    parser.add_argument("--pdf", action="store_true", help="also print the pages as PDF (needs Chromium)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: .work/assess)")
+
+
+def _assess(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    actions: dict[str, Callable[[argparse.Namespace, UI], dict[str, Any]]] = {
+        "bundle": _bundle,
+        "compare": _compare,
+        "diff": _diff,
+        "init": _init,
+    }
+    return actions[given.action](given, ui)
+
+
+def _paths(given: argparse.Namespace, least: int, most: int) -> list[Path]:
+    if not least <= len(given.paths) <= most:
+        raise UsageError(
+            f"assess {given.action} was given {len(given.paths)} path(s)",
+            hint=f"hardener assess {given.action} {_ACTIONS[given.action]}",
+        )
+    return list(given.paths)
+
+
+def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    (site,) = _paths(given, 1, 1)
+    project = project_of(given)
+    order = run.Order(
+        site,
+        project.root,
+        given.out or project.work / "assess",
+        tuple(given.server),
+        given.operator,
+        given.profile,
+        given.release or project.dist,
+        given.full,
+        given.name,
+    )
+    with ui.step("assess", order.name or site.name) as line:
+        assessed = run.bundle(order, dt.datetime.now(dt.UTC), line.tell)
+        line.say(f"{len(assessed.result['results'])} criteria")
+    return _shown(assessed, given, ui)
+
+
+def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    made = assessed.result
+    lights = {
+        column: [item["lights"][column]["light"] for item in made["results"] if column in item["lights"]]
+        for column in COLUMNS
+    }
+    rows = [
+        (column, made["columns"][column], *(lights[column].count(light) for light in _STYLES))
+        if column in made["assessed"]
+        else (column, "not assessed", *("" for _light in _STYLES))
+        for column in COLUMNS
+    ]
+    ui.table("Lights", ("", "worst mandatory", *_STYLES), rows)
+    for item in made["results"]:
+        for column, verdict in item["lights"].items():
+            if column in made["assessed"] and verdict["light"] in {"red", "yellow"}:
+                reason = verdict["reason"]["en"]
+                ui.print(
+                    f"{verdict['light']}: {item['id']} ({column}) {item['title']['en']}: {reason}",
+                    _STYLES[verdict["light"]],
+                )
+        if item["expired_waiver"]:
+            ui.note(f"{item['id']}: the waiver expired on {item['expired_waiver']['until']}")
+    for entry in made["calibration"]:
+        if entry["state"] == "failed":
+            ui.print(f"{entry['sensor']}: the calibration failed, so its criteria are grey", "red")
+    pages = list(assessed.pages)
+    if given.pdf:
+        pages += [report.print_pdf(page) for page in assessed.pages]
+    ui.print(f"{made['worst']}: {', '.join(str(page) for page in pages)}", _STYLES[made["worst"]])
+    return made | {"exit": result.exit_code(made, ScanError.exit_code)}
+
+
+def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    results = [result.read(path) for path in _paths(given, 2, 20)]
+    out = given.out or project_of(given).work / "assess"
+    pages = report.write(out, comparison.pages(results))
+    if given.pdf:
+        pages += [report.print_pdf(page) for page in pages]
+    rows = comparison.rows(results)
+    ui.table("Services", ("", *COLUMNS, "worst mandatory"), rows)
+    ui.print(", ".join(map(str, pages)))
+    return {"services": [dict(zip(("name", *COLUMNS, "worst"), row, strict=True)) for row in rows]}
+
+
+def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    """List changes; exit code 7 if a mandatory light got worse."""
+    old, new = (result.read(path) for path in _paths(given, 2, 2))
+    found = comparison.changes(old, new)
+    for change in found:
+        word = "worse" if change.worse else "changed"
+        text = f"{word}: {change.id} ({change.column}) {change.before} -> {change.after}: {change.title}"
+        ui.print(text, "red" if change.worse else "")
+    if not found:
+        ui.print("no light changed", "green")
+    changes = [change.__dict__ | {"worse": change.worse} for change in found]
+    return {"changes": changes, "exit": ScanError.exit_code if comparison.worse(found) else 0}
+
+
+def _init(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    (path,) = _paths(given, 1, 1)
+    declaration.write_template(path, given.language)
+    ui.print(f"{path}: fill it in, then: hardener assess bundle DIR --operator {path}")
+    return {"file": str(path)}
