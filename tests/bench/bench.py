@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import building
+import editing
 import patching
 import report
 import scanning
@@ -34,13 +35,14 @@ ROWS = {
     "bundle": "upstream's webpack against rspack without cache",
     "warm": "rspack's cache: nothing changed, one line changed",
     "cold": "the whole build from an empty work area, again, and our own overhead in it",
+    "edits": "random edits, built warm and cold: the time of each, and that both give the same bytes",
     "first": "the first visit of a room on a slow line, against upstream's client and nginx settings",
     "scan": "hosts in the built site, against ripgrep",
     "patch": "the patch step against git am, quilt, gbp pq and StGit",
 }
 TIMES = """\
 how long it takes, on two cores, per repetition: bundle 2 to 5 minutes (nearly all of it webpack), warm half a minute, cold
-1 to 2 minutes, first 1 minute, patch 10 seconds; besides, once, 1 to 2 minutes to prepare. One repetition of all takes 6 to 9 minutes, the
+1 to 2 minutes, edits 1 minute, first 1 minute, patch 10 seconds; besides, once, 1 to 2 minutes to prepare. One repetition of all takes 6 to 9 minutes, the
 default of three 15 to 25. It needs 5 GB of disk, and the machine for itself: the report says how much else ran.
 """
 
@@ -55,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         with locks.lock(ROOT / ".work" / "bench" / "lock", waiting=lambda who: tell(f"{who} measures here: waiting")):
-            place = workplace.create(ROOT, arguments.repeat, tell)
+            place = workplace.create(ROOT, arguments.repeat, arguments.seed, tell)
             facts, source = report.machine(), workplace.source_digest()
             rows = _measure(place, arguments.rows)
             if workplace.source_digest() != source:
@@ -89,6 +91,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--repeat", type=_count, default=3, metavar="N", help="repetitions of each, in turns (default: 3)"
     )
+    parser.add_argument("--seed", type=_count, default=1, metavar="N", help="which random edits (default: 1)")
     parser.add_argument("--keep", action="store_true", help="keep the work area, so that the next run prepares less")
     return parser.parse_args(argv)
 
@@ -122,6 +125,8 @@ def _measure(place: Workplace, wanted: Sequence[str]) -> list[Row]:
             rows += building.warm(place, rspack, upstream)
     if "cold" in wanted:
         rows += building.cold(place, upstream)
+    if "edits" in wanted:
+        rows.append(editing.edits(place))
     if "first" in wanted:
         rows.append(visiting.first(place))
     if "scan" in wanted:

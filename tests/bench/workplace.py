@@ -36,6 +36,7 @@ class Workplace:
     root: Path
     home: Path
     repeat: int
+    seed: int
     tell: Callable[[str], None]
 
     @property
@@ -63,12 +64,12 @@ class Workplace:
         return self.run([sys.executable, *start, *words], env=env)
 
 
-def create(root: Path, repeat: int, tell: Callable[[str], None]) -> Workplace:
+def create(root: Path, repeat: int, seed: int, tell: Callable[[str], None]) -> Workplace:
     """Make the copies, and let all that runs from now on keep its cache and temporary files there.
 
     Raises StackError when the user's cache lacks a pinned commit: a transfer is nothing to measure.
     """
-    place = Workplace(root, root / ".work" / "bench", repeat, tell)
+    place = Workplace(root, root / ".work" / "bench", repeat, seed, tell)
     project = config.load(root)
     for component in project.components:
         _check_pin(component)
