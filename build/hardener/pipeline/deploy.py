@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hardener.errors import BundleError, BusyError, ConfigError
 from hardener.pipeline import compressed, versions
-from hardener.pipeline.checkout import STATE
+from hardener.pipeline.checkout import FILES, STATE
 from hardener.system import disk, node, stamps
 from hardener.system.process import run
 
@@ -69,7 +70,7 @@ def deploy(
     if facts is not None:
         return Deployed(target, key, facts["files"], facts["size"], fresh=False)
     stamp.clear()
-    _make(component, work)
+    _make(component, work, installed, target.with_name("styles"))
 
     def fill(new: Path) -> None:
         _lay_out(component, work, new)
@@ -93,18 +94,30 @@ def refuse_rebuilt(site: Deployed) -> None:
         raise BusyError(f"another build has changed {site.path} meanwhile", hint="let it end, and run this again")
 
 
-def _make(component: Component, work: WorkTree) -> None:
-    """Run upstream's Makefile targets; an omitted npm package is an empty folder to them, not an error."""
+def _make(component: Component, work: WorkTree, installed: Installed, kept: Path) -> None:
+    """Run upstream's Makefile targets; an omitted npm package is an empty folder to them, not an error.
+
+    ``kept`` is a folder with the compiled style sheets of the last run: half of the time goes into them.
+    """
     # From the folder in which make runs: upstream quotes no path, and that of the checkout may have spaces.
     variables = [word.replace("{empty}", f"{STATE}/empty") for word in component.make]
     (work.path / STATE / "empty" / "fonts").mkdir(parents=True, exist_ok=True)
-    # Upstream's css calls math.random(): the preload makes the compiler's random numbers the same every time.
-    # The shell splits it, after make has read it.
-    seed = shlex.quote(str(node.RECIPES / "seed-random.cjs")).replace("$", "$$")
-    sass = f"NODE_SASS=node --require {seed} node_modules/.bin/sass"
-    done = run(
-        ["make", "--no-print-directory", sass, *variables], cwd=work.path, env=node.search_path(), upstreams=True
+    started = time.time()
+    key = _styles_key(work, installed)
+    # The shell splits these, after make has read them.
+    once, folder, seed = (
+        shlex.quote(str(word)).replace("$", "$$")
+        for word in (node.RECIPES / "once.cjs", kept if key else "", node.RECIPES / "seed-random.cjs")
     )
+    # Upstream's css calls math.random(): the preload makes the compiler's random numbers the same every time.
+    programs = {"NODE_SASS": f"--require {seed} node_modules/.bin/sass", "CLEANCSS": "node_modules/.bin/cleancss"}
+    words = [f"{name}=node {once} {folder} '{key}' {program}" for name, program in programs.items()]
+    done = run(
+        ["make", "--no-print-directory", *words, *variables], cwd=work.path, env=node.search_path(), upstreams=True
+    )
+    for path in kept.glob("*"):
+        if path.stat().st_mtime < started - 1:  # of an earlier run, and not used in this one
+            path.unlink()
     if done.status:
         disk.refuse_full_disk(done.complaint, work.path)
         lines = done.complaint.splitlines()
@@ -113,6 +126,15 @@ def _make(component: Component, work: WorkTree) -> None:
             hint="hardener build --verbose shows its whole output",
             details=tuple(lines[-6:-1]),
         )
+
+
+def _styles_key(work: WorkTree, installed: Installed) -> str:
+    """Return the key of all style sheets of a tree and of its packages; empty where they are not known."""
+    known = disk.read_json(work.path / STATE / FILES)
+    if not isinstance(known, dict):
+        return ""
+    styles = {path: facts[0] for path, facts in known.items() if path.endswith((".scss", ".sass", ".css"))}
+    return stamps.key(styles, installed.key, node.recipes_digest())
 
 
 def _lay_out(component: Component, work: WorkTree, new: Path) -> None:

@@ -75,4 +75,7 @@ def test_a_checkout_whose_path_has_blanks_is_one_word_for_the_shell(
     monkeypatch.setattr(node, "RECIPES", tree / "a b$c")
     monkeypatch.setattr(deploy, "run", lambda argv, **_: words.extend(argv) or Completed((), 0, b"", b"", 0.0))
     deployed(tree)
-    assert f"NODE_SASS=node --require '{tree}/a b$$c/seed-random.cjs' node_modules/.bin/sass" in words
+    assert (
+        f"NODE_SASS=node '{tree}/a b$$c/once.cjs' '' ''"
+        f" --require '{tree}/a b$$c/seed-random.cjs' node_modules/.bin/sass" in words
+    )
