@@ -271,6 +271,7 @@ def test_what_the_env_file_switches_off_is_not_served(templates: dict[str, str])
     assert "(?<hardener_host>172.18.0.3)/" in more
     assert "proxy_pass http://$hardener_host:9091/colibri-ws/$hardener_host/" in more
     assert "default-id" not in less + more
+    assert all("location ^~ /.well-known/webcat/ {" in text for text in (less, more)), "for hardener webcat"
     assert "set $hardener_xmpp http://prosody:5280;" in less
     assert "listen 443" not in render(templates["defaults/default"], SETTINGS["as little as possible"])
     assert "return 301 https://" in render(templates["defaults/default"], SETTINGS["redirect"])
