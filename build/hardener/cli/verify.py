@@ -59,15 +59,25 @@ def _sign(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if builder and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", builder):
         raise UsageError(f"--builder {builder!r}: not a name", hint="use lower-case letters, digits and dashes")
     folder = arguments.dist or project_of(arguments).dist
-    signers = arguments.signers or project_of(arguments).root / SIGNERS
-    path = signatures.sign(folder, arguments.key, builder, signers)
+    path = signatures.sign(folder, arguments.key, builder, _signers(arguments))
     ui.print(f"{path}: signed in the namespace {REBUILD if builder else RELEASE}")
     return {"file": os.fspath(path)}
 
 
+def _signers(arguments: argparse.Namespace) -> Path:
+    """Return the list of keys: the one that was named, or the project's."""
+    if arguments.signers:
+        return Path(arguments.signers)
+    try:
+        return project_of(arguments).root / SIGNERS
+    except UsageError as error:
+        hint = f"outside of a checkout, name the list of keys: --signers FILE ({SIGNERS} of the project)"
+        raise UsageError(error.message, hint=hint) from error
+
+
 def _verify(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     path: Path = arguments.path
-    signers = arguments.signers or project_of(arguments).root / SIGNERS
+    signers = _signers(arguments)
     if not path.exists():
         raise UsageError(f"there is no {path}", hint="name the folder with the released files, or one of the files")
     folder, only = (path, "") if path.is_dir() else (path.parent, path.name)

@@ -333,6 +333,15 @@ def test_a_folder_that_is_half_written_is_not_signed(release: Release, damage: C
     assert not (release.dist / "SHA256SUMS.sig").exists()
 
 
+@pytest.mark.parametrize("words", [("verify", "--no-rebuild", "{dist}"), ("sign", "{key}", "--dist", "{dist}")])
+def test_outside_of_a_checkout_the_option_for_the_keys_is_named(
+    release: Release, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir("/")
+    assert main.main([word.format(dist=release.dist, key=release.keys / "maintainer") for word in words]) == 2
+    assert "--signers FILE" in capsys.readouterr().err
+
+
 def test_without_a_list_of_signers_nothing_is_signed(release: Release, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["sign", str(release.keys / "maintainer"), "--dist", str(release.dist), "--signers", "none"]
     assert main.main(words) == 2
