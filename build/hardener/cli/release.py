@@ -93,6 +93,7 @@ def _tell(made: Made, wanted: Wanted, ui: UI) -> None:
         word, style = ("ok    ", "") if verdict.passed else ("FAILED", "red")
         ui.print(f"{word}  {verdict.gate:<10} {verdict.found}", style)
     failed = [verdict for verdict in made.verdicts if not verdict.passed]
+    refused = f"gates that are not met: {', '.join(verdict.gate for verdict in failed) or 'none'}"
     for verdict in failed:
         more = (f"and {len(verdict.problems) - _SHOWN} more",) if len(verdict.problems) > _SHOWN else ()
         ui.problem(f"gate {verdict.gate}", verdict.fix, details=(*verdict.problems[:_SHOWN], *more))
@@ -103,9 +104,9 @@ def _tell(made: Made, wanted: Wanted, ui: UI) -> None:
     if made.replaced:
         ui.note(f"{made.folder} had another release, which is replaced: {made.replaced}")
     if not made.published:
-        ui.problem(f"{len(failed)} gates refuse this release; {made.folder} is as it was", "correct them, then repeat")
+        ui.problem(f"not released: {refused}; {made.folder} is as it was", "correct them, then repeat")
     elif wanted.dry_run:
-        ui.print(f"UNRELEASED: {made.folder} is of a dry run; {len(failed)} gates would refuse the release", "yellow")
+        ui.print(f"UNRELEASED: {made.folder} is of a dry run, not a release; {refused}", "yellow")
     elif not wanted.rebuild:
         ui.print(f"released: {made.folder}" + ("" if wanted.key else "; sign it: hardener sign KEY"), "green")
 

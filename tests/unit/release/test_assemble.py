@@ -321,7 +321,7 @@ def test_the_exit_code_and_the_answer_say_whether_it_is_released(
     assert answer["released"] is not bool(forgotten)
     assert [gate["gate"] for gate in answer["gates"] if not gate["passed"]] == ([forgotten] if forgotten else [])
     assert bool(answer["files"]) is (code == 0)
-    assert ("gates refuse" in err) is (code == 10)
+    assert (f"not released: gates that are not met: {forgotten}; " in err) is (code == 10)
 
 
 @pytest.mark.parametrize("words", [("--sign", "gpg:KEY"), ("--sign", "ssh:"), ("--rebuild",), ("--previous", "v9+9")])
