@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.errors import StackError
-from hardener.release import apt, debian, images, notes, provenance
+from hardener.release import apt, debian, images, notes, provenance, vex
 from hardener.release.provenance import PYTHON_LOCK
 from hardener.release.sbom import sbom
 from hardener.system import disk, stamps, sums
@@ -82,6 +82,13 @@ def _sbom(draft: Draft, folder: Path) -> None:
     released = replace(archive, path=folder / draft.name(archive.path))
     content = sbom(draft.project, draft.result.components, draft.packages, released, draft.result.mtime)
     disk.write(folder / draft.bill, content)
+
+
+def _vex(draft: Draft, folder: Path) -> None:
+    """Write what is said about vulnerabilities, where there is something to say."""
+    content = vex.document(draft.project.root / vex.NAME, (folder / draft.bill).read_bytes())
+    if content:
+        disk.write(folder / f"{draft.label}{vex.SUFFIX}", content)
 
 
 def _debian(draft: Draft, folder: Path) -> None:
@@ -152,6 +159,7 @@ MAKERS: tuple[tuple[Callable[[Draft, Path], None], ...], ...] = (
     (_archives,),
     (_manifest,),
     (_sbom,),
+    (_vex,),
     (_debian, _images, _wheel),
     (_notes,),
     (_marker,),

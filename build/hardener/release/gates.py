@@ -18,7 +18,7 @@ from hardener.git.project import Checkout
 from hardener.pipeline import proofs, versions
 from hardener.policy.hosts import NAME as HOSTS
 from hardener.policy.hosts import read_hosts
-from hardener.release import debian, images, notes, provenance, reviewed
+from hardener.release import debian, images, notes, provenance, reviewed, vex
 from hardener.release.signatures import SIGNERS
 from hardener.system import disk, sums
 from hardener.system.process import run
@@ -231,7 +231,11 @@ def _sbom(candidate: Candidate) -> Iterator[str]:
         yield "there is no readable bill of materials (*.cdx.json)"
         return
     try:
-        wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(bills[0].read_text("utf-8"))
+        validator = JsonStrictValidator(SchemaVersion.V1_6)
+        wrong = validator.validate_str(bills[0].read_text("utf-8"))
+        for statements in candidate.folder.glob(f"*{vex.SUFFIX}"):
+            if found := validator.validate_str(statements.read_text("utf-8")):
+                yield f"{statements.name} is not valid CycloneDX 1.6: {str(found.data)[:200]}"
     except MissingOptionalDependencyException as error:
         hint = "uv sync (the dev group brings it)"
         raise StackError("the validator of CycloneDX is not installed", hint=hint) from error

@@ -11,6 +11,7 @@ import pytest
 
 from hardener.pipeline import proofs
 from hardener.release import gates
+from hardener.system import disk
 from support import own_repository
 from support.candidate import DEBIAN, LABEL, Fake
 
@@ -184,6 +185,11 @@ FAULTS: dict[str, tuple[str, Callable[[Fake], None], str]] = {
     "a field that CycloneDX does not have": ("sbom", first(invented=True), "not valid"),
     "no licence": ("sbom", first(licenses=None), "used@1.0.0 declares no licence"),
     "no licence text": ("sbom", first(evidence=None), "used@1.0.0 has no licence text"),
+    "a document of vulnerabilities that is not CycloneDX": (
+        "sbom",
+        lambda fake: (disk.write_json(fake.dist / f"{LABEL}.vex.json", {"bomFormat": "CycloneDX"}), fake.seal()),
+        f"{LABEL}.vex.json is not valid",
+    ),
     "no bill of materials": ("sbom", lambda fake: ((fake.dist / BILL).unlink(), fake.seal()), "no readable bill"),
     "a statement that is not about a file": (
         "provenance",
