@@ -23,6 +23,7 @@ from hardener.release.signatures import SIGNERS
 from hardener.system import disk, sums
 from hardener.system.process import run
 from hardener.system.sums import MANIFEST
+from hardener.system.workers import Beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,14 +105,24 @@ class Gate:
 
 
 def judge(candidate: Candidate) -> list[Verdict]:
-    """Check all gates."""
+    """Check all gates, some beside each other: lintian and the check of the bill of materials take seconds."""
+    _ = candidate.commit, candidate.site_sha256  # asked by several gates
     verdicts = []
+    with Beside(2) as beside:
+        slowest_first = sorted(GATES, key=lambda gate: gate.name not in {"lintian", "sbom"})
+        checks = [beside.submit(_problems, gate, candidate) for gate in slowest_first]
+        results = dict(check.result() for check in checks)
     for gate in GATES:
-        problems = tuple(gate.check(candidate))
+        problems = results[gate.name]
         found = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}" if problems else gate.met
         fix = gate.fix.format(tag=candidate.tag, version=candidate.version)
         verdicts.append(Verdict(gate.name, problems, found, fix))
     return verdicts
+
+
+def _problems(gate: Gate, candidate: Candidate) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a gate and what is wrong."""
+    return gate.name, tuple(gate.check(candidate))
 
 
 def _tag(candidate: Candidate) -> Iterator[str]:
