@@ -136,10 +136,16 @@ Component "internal"""
 JWT = "AUTH_TYPE=jwt\nJWT_APP_SECRET=0123456789abcdef0123456789abcdef"
 GUEST = 'VirtualHost "guest.example.org" { authentication = "anonymous" }\n'
 COMPOSE = "docker-compose.yml"
+LDAP = "AUTH_TYPE=ldap\n"
+LDAPS = LDAP + "LDAP_URL=ldaps://ldap.example.org/\n"
+DIRECTORY = 'authentication = "ldap"\n    '
+HOSTED = 'VirtualHost "meet.example.org"\nauthentication = "ldap"\nldap_server = "ldap.example.org"\n'
+CYRUS = 'VirtualHost "meet.example.org"\nauthentication = "cyrus"\n'
 OWNER_OFF = "jicofo.conference.enable-auto-owner = false\n"
 AUTH_OFF = "jicofo.authentication.enabled = false\n"
 
 DOORS = (
+    debian("ldap-names-not-escaped", HOST, INTERNAL, 'authentication = "ldap2"'),
     debian("anonymous-login", HOST, LOGIN, LOGIN.replace("internal_hashed", "jitsi-anonymous")),
     debian("anonymous-login", HOST, LOGIN, "anonymous_login = true\n    " + LOGIN),
     debian("guest-vhost", HOST, "", GUEST),
@@ -544,8 +550,29 @@ WEAKNESSES = (
     Plant("env-not-passed", "docker", COMPOSE, ", ENABLE_AUTO_OWNER,", ",", None).anywhere(),
     docker("image-not-pinned", "JITSI_IMAGE_VERSION=latest", "JITSI_IMAGE_VERSION=stable-10978"),
     docker("no-rate-limit", "PROSODY_ENABLE_RATE_LIMITS=0", "PROSODY_ENABLE_RATE_LIMITS=1"),
-    docker("ldap-cleartext", "AUTH_TYPE=ldap\nLDAP_URL=ldap://ldap.example.org/", "AUTH_TYPE=internal", "LDAP_URL"),
-    docker("ldap-not-verified", "AUTH_TYPE=ldap\nLDAP_URL=ldaps://ldap.example.org/", "AUTH_TYPE=internal", "LDAP_URL"),
+    docker("ldap-cleartext", LDAP + "LDAP_URL=ldap://ldap.example.org/", "AUTH_TYPE=internal", "LDAP_URL"),
+    docker("ldap-not-verified", LDAPS + "LDAP_TLS_CHECK_PEER=0", "AUTH_TYPE=internal", "LDAP_TLS_CHECK_PEER"),
+    docker("ldap-anonymous", LDAPS, "AUTH_TYPE=internal", None),
+    docker("ldap-closed-accounts", LDAPS + "LDAP_FILTER=uid=%u", "AUTH_TYPE=internal", "LDAP_FILTER"),
+    docker("ldap-names-shared", LDAPS + "LDAP_FILTER=(mail=%u@%r)", "AUTH_TYPE=internal", "LDAP_FILTER"),
+    docker("ldap-names-shared", LDAPS + "LDAP_FILTER=(|(uid=%u)(cn=%u))", "AUTH_TYPE=internal", "LDAP_FILTER"),
+    docker("ldap-passwords-read", LDAPS + "LDAP_AUTH_METHOD=custom", "AUTH_TYPE=internal", "LDAP_AUTH_METHOD"),
+    docker("ldap-answers-kept", LDAPS, "AUTH_TYPE=internal", "AUTH_TYPE"),
+    docker("ldap-without-plain", "AUTH_TYPE=ldap", "AUTH_TYPE=internal", "XMPP_CONFIGURATION"),
+    docker("cleartext-login", "AUTH_TYPE=ldap", "AUTH_TYPE=internal"),
+    debian(
+        "ldap-cleartext", HOST, INTERNAL, DIRECTORY + 'ldap_server = "ldap.example.org:389 127.0.0.1"', "ldap_server"
+    ),
+    debian("ldap-not-verified", "ldap/ldap.conf", "", "TLS_REQCERT try\n").also(HOST, HOSTED + "ldap_tls = true\n"),
+    debian("ldap-anonymous", HOST, INTERNAL, DIRECTORY, "authentication"),
+    debian(
+        "ldap-closed-accounts", HOST, INTERNAL, DIRECTORY + 'ldap_filter = "(&(uid=$user)(objectClass=*))"', "ldap_f"
+    ),
+    debian("ldap-names-shared", HOST, INTERNAL, DIRECTORY + 'ldap_filter = "(mail=$user@*)"', "ldap_filter"),
+    debian("ldap-passwords-read", HOST, INTERNAL, DIRECTORY + 'ldap_mode = "getpasswd"', "ldap_mode"),
+    debian("ldap-answers-kept", "default/saslauthd", "", 'OPTIONS="-m /run/saslauthd -c"\n').also(HOST, CYRUS),
+    debian("ldap-cleartext", "saslauthd.conf", "", "ldap_servers: ldap://192.0.2.1/\n").also(HOST, CYRUS),
+    debian("ldap-not-verified", "saslauthd.conf", "", "ldap_servers: ldaps://192.0.2.1/\n").also(HOST, CYRUS),
     debian("log-debug", MAIN, 'log = { warn = "*syslog" }', 'log = { debug = "/var/log/prosody/all" }'),
     docker("log-debug", "LOG_LEVEL=debug", "LOG_LEVEL=warn"),
     debian("addresses-logged", SITE, "access_log off;", "access_log /var/log/nginx/access.log;"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.errors import UsageError
 from hardener.servercheck.deployments import compose_project, config_tree
 from hardener.servercheck.model import Deployment, Hit, Where
-from hardener.servercheck.rules import host, login, modules, roles, web
+from hardener.servercheck.rules import directories, host, login, modules, roles, web
 from hardener.system import tables
 from hardener.system.tables import choice, text
 
@@ -175,12 +175,15 @@ def _together(parts: list[Deployment]) -> Deployment:
         whole.unclear += part.unclear
         whole.secrets += part.secrets
         whole.dial_in += part.dial_in
+        whole.directories += part.directories
+        whole.passwords_kept = whole.passwords_kept or part.passwords_kept
+        whole.ldap_conf = whole.ldap_conf or part.ldap_conf
         whole.files += part.files
     return whole
 
 
 def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Finding]:
-    for rules in (login, roles, web, host, modules):
+    for rules in (login, directories, roles, web, host, modules):
         for hit in rules.check(deployment):
             if hit.id != UNKNOWN or hit.names["module"] not in vouched:
                 yield _finding(hit, deployment.form)

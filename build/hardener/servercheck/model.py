@@ -215,6 +215,25 @@ class Port:
     where: Where
 
 
+@dataclass(frozen=True)
+class Directory:
+    """Settings of logins by a directory (LDAP). Options have the names of saslauthd.conf."""
+
+    where: Where
+    settings: dict[str, Setting]
+    unchecked: Where | None = None  # where libldap is made to accept any certificate
+    host: str = ""  # the host whose Prosody module asks; empty: saslauthd does
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return an option; what cannot be determined is empty."""
+        setting = self.settings.get(name)
+        return default if setting is None else "" if setting.unknown else str(setting.value)
+
+    def place(self, name: str) -> Where:
+        """Return the place of an option, or that of the whole."""
+        return self.settings[name].where if name in self.settings else self.where
+
+
 @dataclass
 class Deployment:
     """All that was read. A part that is None was not there."""
@@ -230,6 +249,9 @@ class Deployment:
     ports: list[Port] = field(default_factory=list)
     secrets: list[Setting] = field(default_factory=list)  # passwords of service accounts
     dial_in: list[Where] = field(default_factory=list)  # accounts of a phone gateway
+    directories: list[Directory] = field(default_factory=list)  # that saslauthd asks
+    passwords_kept: Where | None = None  # where saslauthd is made to keep passwords that were right
+    ldap_conf: Setting | None = None  # TLS_REQCERT of libldap, for all programs of the machine
     found: list[Hit] = field(default_factory=list)  # what a reader has judged itself
     unclear: list[Unclear] = field(default_factory=list)
     files: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.deployments import config_tree, formats, images, java, nginx_site
+from hardener.servercheck.deployments import config_tree, directories, formats, images, java, nginx_site
 from hardener.servercheck.deployments.environment import Environment
 from hardener.servercheck.deployments.files import Folder, content
 from hardener.servercheck.model import Deployment, Hit, Port, Proxy, Setting, Site, Unknown, Where
@@ -43,7 +43,8 @@ TAG = re.compile(r"(?:stable-)?(\d{4,5})(?:-\d+)?")
 NEEDED = {
     "prosody": "ENABLE_AUTH ENABLE_GUESTS AUTH_TYPE JWT_ALLOW_EMPTY JWT_APP_SECRET ENABLE_VISITORS"
     " ENABLE_JAAS_COMPONENTS JWT_ENABLE_DOMAIN_VERIFICATION WAIT_FOR_HOST_DISABLE_AUTO_OWNERS XMPP_MUC_MODULES"
-    " GLOBAL_CONFIG XMPP_CONFIGURATION PROSODY_ENABLE_RATE_LIMITS JICOFO_AUTH_PASSWORD JVB_AUTH_PASSWORD",
+    " GLOBAL_CONFIG XMPP_CONFIGURATION PROSODY_ENABLE_RATE_LIMITS JICOFO_AUTH_PASSWORD JVB_AUTH_PASSWORD"
+    " LDAP_URL LDAP_BINDDN LDAP_FILTER LDAP_USE_TLS LDAP_START_TLS LDAP_TLS_CHECK_PEER",
     "jicofo": "ENABLE_AUTH AUTH_TYPE ENABLE_AUTO_OWNER ENABLE_AUTO_LOGIN JICOFO_ENABLE_AUTH JICOFO_AUTH_LIFETIME"
     " ENABLE_MODERATOR_CHECKS JICOFO_AUTH_PASSWORD",
     "web": "ENABLE_AUTH ENABLE_GUESTS TOKEN_AUTH_URL ENABLE_HTTP_REDIRECT CSP_HEADER DISABLE_DEEP_LINKING",
@@ -311,6 +312,10 @@ class _Given:
                 self.result.sites = [site for site in self.result.sites if site.front]
                 self.result.doubt(self.mount.where, f"{target} replaces what the image's web server has", vital=True)
                 return
+        elif self.part == "prosody" and target == directories.MOUNTED and (given := self.text()) is not None:
+            # The image takes it in place of its template.
+            self.result.directories = [directories.saslauthd(given, self.shown())]
+            return
         elif self.vital and not HARMLESS.fullmatch(target):
             self.doubt(f"{target} takes the place of the image's own: what the container runs with is not known")
             return
@@ -322,6 +327,15 @@ class _Given:
             self.doubt(f"{target}: {self.mount.reason}; what lies in it is not known")
         else:
             self.folder(self.mount.source, target)
+
+    def text(self) -> str | None:
+        """Return the content of a single file; None: it is not here, or not text."""
+        found = content(self.mount.source) if self.mount.text is None and self.mount.source else None
+        return found.decode("utf-8", "replace") if isinstance(found, bytes) else self.mount.text
+
+    def shown(self) -> str:
+        """Return the name of the single file in findings."""
+        return os.fspath(self.mount.source) if self.mount.source else self.mount.where.file
 
     def folder(self, source: Path, target: str) -> None:
         if source.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hardener.servercheck.deployments import formats, front_servers, java, nginx_site
+from hardener.servercheck.deployments import directories, formats, front_servers, java, nginx_site
 from hardener.servercheck.deployments.files import WILDCARD, Folder
 from hardener.servercheck.model import GLOBAL, Deployment, Prosody, Setting, Table, Where, strings
 from hardener.servercheck.readers import hocon, javascript, lua, nginx, properties
@@ -42,6 +42,7 @@ def read(root: Path) -> Deployment:
     result = Deployment("files")
     folder = Folder(root, doubts(result))
     prosody(folder, result)
+    directories.of_folder(folder, result)
     jicofo(folder, result)
     bridge(folder, result)
     web(folder, result)

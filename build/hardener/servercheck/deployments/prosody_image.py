@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hardener.servercheck.deployments import directories
 from hardener.servercheck.model import GLOBAL, Prosody, Section, Setting, Table, Unknown, Where
 from hardener.servercheck.readers import lua
 
@@ -64,6 +65,10 @@ def _people(made: Prosody, env: Environment, result: Deployment) -> str:
         jaas.settings["asap_key_server"] = Setting(JAAS_KEYS, jaas.where)
     main = made.section("VirtualHost", str(domain.value), domain.where)
     kind = _login(env, main)
+    if kind == "ldap":
+        main.settings["allow_unencrypted_plain_auth"] = Setting(value=True, where=main.settings["authentication"].where)
+        result.directories.append(directories.of_environment(env))
+        result.passwords_kept = main.settings["authentication"].where
     _modules(main, "bosh websocket smacks features_identity conference_duration", env.words("XMPP_MODULES"))
     main.settings["main_muc"] = env.text("XMPP_MUC_DOMAIN", "muc.meet.jitsi")
     main.settings["c2s_require_encryption"] = env.flag("PROSODY_C2S_REQUIRE_ENCRYPTION", default=True)

@@ -175,9 +175,6 @@ def _environment(deployment: Deployment) -> Iterator[Hit]:
     env = deployment.env
     if deployment.form != "docker" or not deployment.environment:
         return
-    kind = env.get("AUTH_TYPE")
-    if kind is not None and kind.value == "ldap":
-        yield from _ldap(env)
     redirect, https = env.get("ENABLE_HTTP_REDIRECT"), env.get("DISABLE_HTTPS")
     if not _on(redirect) and not _on(https):
         yield Hit(
@@ -195,20 +192,6 @@ def _environment(deployment: Deployment) -> Iterator[Hit]:
             else deployment.absent("PROSODY_ENABLE_RATE_LIMITS")
         )
         yield Hit("no-rate-limit", where, "nothing slows down guessing of passwords")
-
-
-def _ldap(env: dict[str, Setting]) -> Iterator[Hit]:
-    url = env.get("LDAP_URL")
-    if url is None or url.unknown:
-        return
-    tls = str(url.value).startswith("ldaps://") or _on(env.get("LDAP_START_TLS"))
-    if not tls:
-        yield Hit("ldap-cleartext", url.where, "the directory is asked without encryption")
-    elif not (_on(env.get("LDAP_TLS_CHECK_PEER")) and _on(env.get("LDAP_USE_TLS"))):
-        setting = env.get("LDAP_TLS_CHECK_PEER")
-        yield Hit(
-            "ldap-not-verified", setting.where if setting else url.where, "the directory's certificate is not checked"
-        )
 
 
 def _on(setting: Setting | None) -> bool:

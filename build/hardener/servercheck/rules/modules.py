@@ -51,7 +51,7 @@ PLAIN = frozenset(
     " room_metadata_component roster_command s2s_whitelist s2sout_override secure_interfaces short_lived_token"
     " speakerstats speakerstats_component system_chat_message token_verification turncredentials turncredentials_http"
     # ours
-    " closed_to_web".split()
+    " closed_to_web directory_logins".split()
 )
 KNOWN = PLAIN | JUDGED | ARCHIVES | WEB_ACCOUNTS | WEB_INVITATIONS
 KINDS = (
