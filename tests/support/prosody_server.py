@@ -44,6 +44,7 @@ class Setup:
     restrict: bool = True  # only admins make rooms
     public_rooms: bool = False
     accounts: dict[str, str] = field(default_factory=lambda: dict(ACCOUNTS))
+    environment: dict[str, str] = field(default_factory=dict)  # of the process
 
     def but(self, **changes: object) -> Setup:
         """Return the same with other fields."""
@@ -129,6 +130,7 @@ class Server:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            env=os.environ | setup.environment,
             text=True,
             errors="replace",
         )
