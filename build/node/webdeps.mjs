@@ -104,7 +104,8 @@ async function webRoots(job, lock, skip) {
         tools: job.tools,
         entries: configs.flatMap(c => Object.values(c.entry).flat()),
         resolve,
-        types: job.types
+        types: job.types,
+        cache: job.cache
     });
 
     for (const [ request, file ] of packages) {
@@ -146,7 +147,7 @@ function upstreamPatches(root, keys) {
     });
 }
 
-runJob([ 'tools', 'out', 'toolchain', 'config' ], [ 'roots', 'provided', 'omit', 'substitutes', 'types' ], async job => {
+runJob([ 'tools', 'out', 'toolchain', 'config' ], [ 'roots', 'provided', 'omit', 'substitutes', 'types', 'cache' ], async job => {
     const { root, roots: explicit = [], provided = [], omit = [] } = job;
 
     [ 'rspack', 'webpack' ].includes(job.toolchain) || fail(`toolchain ${job.toolchain}: say rspack or webpack`);

@@ -106,6 +106,11 @@ def _derive(
     substitutes: tuple[Substitute, ...],
 ) -> dict[str, Any]:
     """Derive the web-only set and make sure that it is in the store; returns the facts for the stamp."""
+    # What each source file imports, for one version of the recipes.
+    cache = work.path.with_name(f"imports-{stamps.key(node.recipes_digest(), bool(component.tsconfig))[:16]}.json")
+    for other in work.path.parent.glob("imports-*"):
+        if other != cache:
+            other.unlink()
     with tempfile.TemporaryDirectory(prefix="hardener-deps-") as folder:
         derived = node.recipe(
             "webdeps.mjs",
@@ -119,6 +124,7 @@ def _derive(
                 "omit": component.omit,
                 "substitutes": {substitute.package: substitute.lock_entry for substitute in substitutes},
                 "types": bool(component.tsconfig),
+                "cache": cache,
             },
             error=InstallError,
             hint=f"the tree is {work.path}; what is left out of its package-lock.json is in upstream.toml",
