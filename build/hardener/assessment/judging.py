@@ -103,15 +103,17 @@ def _verdict(
         # What would be worse has to be known to be false; red needs nothing else.
         if condition and (light == "red" or not uncertain):
             final = criterion.override.get(profile, {}).get(light, light)
-            return Verdict(final, final, _because(condition, known, light, final), str(condition), known)
+            return Verdict(final, final, _because(rule, condition, known, light, final), str(condition), known)
         if condition:
             return _grey(rule, metrics, readings, known, condition)
         uncertain = uncertain or unknown
     return _grey(rule, metrics, readings, known, None)
 
 
-def _because(condition: Condition, known: Metrics, light: str, final: str) -> Bilingual:
-    values = wording.said(condition.metrics, known)
+def _because(rule: Rule, condition: Condition, known: Metrics, light: str, final: str) -> Bilingual:
+    # Green rests on what was not found, too.
+    names = dict.fromkeys((*condition.metrics, *rule.metrics)) if light == "green" else condition.metrics
+    values = wording.said(names, known)
     if light == final:
         return values
     return {
@@ -142,7 +144,7 @@ def _grey(
                 text = f"{what}: {', '.join(names)}"
             parts[language] = " ".join(filter(None, (parts[language], _sentence(text))))
     if found:
-        at_least = _because(found, known, "yellow", "yellow")
+        at_least = _because(rule, found, known, "yellow", "yellow")
         parts["en"] = f"Found: {at_least['en']}. Not excluded that it is worse. {parts['en']}"
         parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
     if not sensors:

@@ -33,7 +33,7 @@ def page(result: Mapping[str, Any], language: str) -> str:
         columns=COLUMNS,
         counts=_counts(result),
         first=[item for light in ("red", "yellow") for item in _with(result, light)],
-        pending=_with(result, "grey"),
+        pending=_pending(result),
         files=sorted({(file["path"], file["sha256"]) for verdict in _verdicts(result) for file in verdict["evidence"]}),
     )
 
@@ -63,6 +63,17 @@ def _with(result: Mapping[str, Any], light: str) -> list[dict[str, Any]]:
         if names and item["mandatory"]:
             found.append({"item": item, "light": light, "columns": names})
     return found
+
+
+def _pending(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the mandatory criteria that are not decided, those with the same column and reason together."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in _with(result, "grey"):
+        for column in entry["columns"]:
+            reason = entry["item"]["lights"][column]["reason"]
+            group = groups.setdefault((column, reason["en"]), {"column": column, "reason": reason, "items": []})
+            group["items"].append(entry["item"])
+    return sorted(groups.values(), key=lambda group: COLUMNS.index(group["column"]))
 
 
 def table(results: Sequence[Mapping[str, Any]], language: str) -> str:

@@ -70,7 +70,7 @@ def named(metric: str) -> Bilingual:
         return {"en": f"browser tests tests/e2e/{name}.py", "de": f"Browsertests tests/e2e/{name}.py"}
     if sensor == "declared":
         return TOPICS[name]
-    if sensor != "server":
+    if sensor != "server" or metric in _texts():
         return _texts()[metric]
     if name in _PARTS:
         part = _PARTS[name]
@@ -93,10 +93,28 @@ def value(metric: str, found: Value) -> Bilingual:
     return _texts().get(f"{_WORDS}.{found}", {"en": str(found), "de": str(found)})
 
 
-def said(metrics: Iterable[str], known: Mapping[str, Value]) -> Bilingual:
-    """Return the named metrics with their values, as one line in each language."""
-    names = [metric for metric in metrics if metric in known]
+def absent(metrics: Iterable[str], known: Mapping[str, Value]) -> Bilingual:
+    """Return the names of the metrics that are zero, as one line in each language; empty if there is none."""
+    parts = {f"server.{part}" for part in _PARTS}  # that a part is not missing needs no words
+    names = [metric for metric in metrics if known.get(metric) == 0 and metric not in parts]
     return {
-        language: "; ".join(f"{named(metric)[language]}: {value(metric, known[metric])[language]}" for metric in names)
+        "en": f"none of: {', '.join(named(metric)['en'] for metric in names)}" if names else "",
+        "de": f"nicht vorhanden: {', '.join(named(metric)['de'] for metric in names)}" if names else "",
+    }
+
+
+def said(metrics: Iterable[str], known: Mapping[str, Value]) -> Bilingual:
+    """Return the named metrics with their values, as one line in each language; those that are zero come last.
+
+    >>> said(["hosts.links", "hosts.hints"], {"hosts.links": 2, "hosts.hints": 0})["en"]
+    'external hosts that are opened on a click: 2; none of: hints to connect to foreign hosts in advance'
+    """
+    names = [metric for metric in metrics if metric in known and (metric in _YES or known[metric] != 0)]
+    missing = absent([metric for metric in metrics if metric not in _YES], known)
+    return {
+        language: "; ".join(
+            [*(f"{named(metric)[language]}: {value(metric, known[metric])[language]}" for metric in names)]
+            + ([missing[language]] if missing[language] else [])
+        )
         for language in ("en", "de")
     }
