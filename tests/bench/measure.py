@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import resource
 import signal
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PERIOD = 0.1  # seconds between two looks at the memory of all processes
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 class BenchError(HardenerError):
@@ -67,6 +69,7 @@ class Sample:
 def measure(argv: Sequence[str | Path], *, log: Path, cwd: Path, env: Mapping[str, str]) -> Sample:
     """Run a program to its end, with its output in ``log``; raises BenchError when it fails."""
     words = [str(word) for word in argv]
+    _adopt_orphans()
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     load, before = os.getloadavg()[0], _machine_times()
     with log.open("ab") as output:
@@ -86,13 +89,14 @@ def measure(argv: Sequence[str | Path], *, log: Path, cwd: Path, env: Mapping[st
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
+        orphans = _orphans(process.pid)
     after = _machine_times()
     if process.returncode:
         tail = log.read_text("utf-8", "replace").splitlines()[-8:]
         raise BenchError(
             f"{Path(words[0]).name} ended with {process.returncode}", hint=f"see {log}", details=tuple(tail)
         )
-    cpu = usage.ru_utime + usage.ru_stime
+    cpu = usage.ru_utime + usage.ru_stime + orphans
     return Sample(
         wall=wall,
         cpu=cpu,
@@ -103,6 +107,21 @@ def measure(argv: Sequence[str | Path], *, log: Path, cwd: Path, env: Mapping[st
         steal=after[1] - before[1],
         others=max(0.0, after[0] - before[0] - cpu),
     )
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of descendants whose parent ends before them: Python's fork server and its workers, say."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _orphans(group: int) -> float:
+    """Wait for what a program has left in its process group; returns the CPU seconds of that."""
+    cpu = 0.0
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            _, _, usage = os.wait4(-group, 0)
+            cpu += usage.ru_utime + usage.ru_stime
+    return cpu
 
 
 @contextlib.contextmanager
