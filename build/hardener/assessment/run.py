@@ -12,7 +12,7 @@ from hardener.assessment.sensors.model import Subject
 from hardener.assessment.sensors.registry import measure
 from hardener.errors import UsageError
 from hardener.pipeline import proofs
-from hardener.system import disk
+from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -109,9 +109,10 @@ def _facts(order: Order, readings: dict[str, Reading]) -> dict[str, Any]:
 
 def _kept(order: Order) -> Path:
     """Return the file with what is known of this bundle's files; the build's is copied, never written."""
-    kept = order.root / ".work" / "assess-readings.json"
+    place = order.site.resolve()
+    kept = order.root / ".work" / "assess-readings" / f"{place.name}-{stamps.key(str(place))[:16]}.json"
     built = order.site.parent / "scan.json"
-    kept.parent.mkdir(exist_ok=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
     if built.is_file() and (not kept.exists() or kept.stat().st_mtime < built.stat().st_mtime):
         shutil.copyfile(built, kept)
     return kept

@@ -153,6 +153,16 @@ def test_no_secret_is_in_any_file(tmp_path: Path) -> None:
             assert [secret for secret in SECRETS if secret in text] == [], path.name
 
 
+def test_readings_of_the_build_are_used_and_never_written(made: Service) -> None:
+    built = made.folder / "scan.json"
+    built.write_text("{}")
+    for _time in range(2):
+        run.bundle(made.order(servers=(), out=made.folder / "kept"), NOW)
+    kept = list((made.root / ".work" / "assess-readings").iterdir())
+    assert (built.read_text(), len(kept), kept[0].name.startswith("site-")) == ("{}", 1, True)
+    assert "readings" in kept[0].read_text()
+
+
 def test_only_what_was_given_is_assessed(made: Service) -> None:
     done = run.bundle(made.order(servers=(), operator=None, full=False, out=made.folder / "bare"), NOW)
     assert (done.result["assessed"], done.result["service"], done.result["profile"]) == (["bundle"], None, "high")
