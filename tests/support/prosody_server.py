@@ -44,6 +44,7 @@ class Setup:
     restrict: bool = True  # only admins make rooms
     public_rooms: bool = False
     accounts: dict[str, str] = field(default_factory=lambda: dict(ACCOUNTS))
+    plugins: tuple[Path, ...] = ()  # more folders of plugins
     environment: dict[str, str] = field(default_factory=dict)  # of the process
 
     def but(self, **changes: object) -> Setup:
@@ -56,7 +57,7 @@ class Setup:
         def names(modules: tuple[str, ...]) -> str:
             return "{ " + " ".join(f'"{module}";' for module in modules) + " }"
 
-        paths = ", ".join(f'"{path}"' for path in PLUGINS)
+        paths = ", ".join(f'"{path}"' for path in (*PLUGINS, *self.plugins))
         common = ("roster", "saslauth", "tls", "disco", "ping", "posix", *self.modules)
         return f"""
 run_as_root = true
