@@ -190,6 +190,12 @@ def evidence(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def report(session: nox.Session) -> None:
+    """Assess the built site as traffic lights (nox -s report -- --operator FILE --pdf; docs/dpo.md)."""
+    run(session, "hardener", "assess", "bundle", ".work/hardened/site", "--full", *session.posargs)
+
+
+@nox.session(default=False)
 def nginx(session: nox.Session) -> None:
     """Write the nginx snippets (nox -s nginx -- DIR --embed https://portal.example.org)."""
     run(session, "hardener", "nginx", *session.posargs)

@@ -12,7 +12,7 @@ import pytest
 
 from hardener.assessment import comparison, report, result, run, wording
 from hardener.assessment.catalogue import COLUMNS, LANGUAGES
-from hardener.errors import ConfigError, ScanError, UsageError
+from hardener.errors import ConfigError, ScanError, StackError, UsageError
 from support import assessed
 from support.assessed import APP, NOW, Service
 
@@ -141,7 +141,7 @@ def test_no_secret_is_in_any_file(tmp_path: Path) -> None:
     )
     contact = {"host": address, "examples": [f"https://x.example/?jwt={token}"]}
     run_facts = {"journey": "call-mallory", "contacts": [contact], "stored": [f"local:{mail}"], "given_away": [mail]}
-    made.finish({"runs": [run_facts], "date": f"{address} {password}".split(" ", maxsplit=1)[0]})
+    made.finish({"runs": [run_facts], "browser": f"{address} {mail} {token}"})
     with (made.server / "prosody/conf.avail/meet.example.org.cfg.lua").open("a") as file:
         file.write(
             f'VirtualHost "x"\n  app_secret = "{password}"\n  admins = {{ "{mail}" }}\n  interfaces = {{ "{address}" }}\n'
@@ -217,6 +217,13 @@ def test_a_result_of_others_cannot_bring_markup_or_paths(done: run.Assessed) -> 
     verdict["evidence"] = [{"sensor": "x", "path": "javascript:alert(1)", "sha256": "0" * 64}]
     with pytest.raises(ConfigError, match="evidence"):
         result.check(wrong, "x")
+
+
+def test_a_missing_browser_is_explained(done: run.Assessed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StackError) as raised:
+        report.print_pdf(done.pages[0])
+    assert "chromium" in raised.value.hint
 
 
 def test_services_are_compared_in_one_table(done: run.Assessed) -> None:

@@ -215,6 +215,12 @@ RECORDS = {
         (),
         dict.fromkeys([f"{name} bundle" for name in "NET-01 NET-03 NET-05 TRK-02 STO-01 STO-02".split()], "grey"),
     ),
+    "an old run": (
+        {"date": "2026-05-30 10:00:00Z"},
+        (),
+        dict.fromkeys([f"{name} bundle" for name in "NET-01 NET-03 NET-05 TRK-02 STO-01 STO-02".split()], "grey"),
+    ),
+    "a run of half a year ago": ({"date": "2026-05-31 10:00:00Z"}, (), {}),
     "a skipped test": ({}, ("test_mobile",), {"APP-01 bundle": "grey"}),
 }
 

@@ -5,6 +5,7 @@ A record about another bundle, a void one and a part of a run prove nothing here
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import Counter
 from dataclasses import replace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from hardener.assessment.conditions import Metrics
 
+OLDEST = 180  # days of a record that counts
 # Files of tests/e2e that criteria rest on.
 TESTS = (
     "test_avatars test_embedding test_invitations test_lib test_links test_login test_mobile test_operator"
@@ -37,6 +39,19 @@ def _asked(subject: Subject) -> Path:
             "records of earlier runs were not read (--full)", "Nachweise früherer Läufe wurden nicht gelesen (--full)."
         )
     return subject.records
+
+
+def _young(date: str, subject: Subject) -> None:
+    """Raise MissingError for a record that is too old, or has no date: browsers and hosts change."""
+    try:
+        age = (subject.today - dt.date.fromisoformat(date[:10])).days
+    except ValueError:
+        age = OLDEST + 1
+    if age > OLDEST:
+        raise MissingError(
+            f"the record is older than {OLDEST} days; make it again",
+            f"Der Nachweis ist älter als {OLDEST} Tage; erstellen Sie ihn erneut.",
+        )
 
 
 def evidence(subject: Subject) -> Measured:
@@ -61,6 +76,7 @@ def evidence(subject: Subject) -> Measured:
             "the evidence run is void: a planted request was not seen",
             "Der Evidenzlauf ist ungültig: Eine Kontrollanfrage wurde nicht gesehen.",
         )
+    _young(str(summary["date"]), subject)
     totals, runs = summary["totals"], summary["runs"]
     peers = [run for run in runs if run["journey"].startswith(_PEERS)]
     stored = {key for run in runs for key in run["stored"]} - _PREFERENCES
@@ -96,6 +112,7 @@ def browser_tests(subject: Subject) -> Measured:
             "the browser tests are about another bundle; repeat them: nox -s e2e",
             "Die Browsertests betreffen ein anderes Bundle; wiederholen Sie sie: nox -s e2e",
         )
+    _young(record.started, subject)
     skipped = [skip.name for skip in record.skipped]
 
     def state(test: str) -> str:
@@ -122,7 +139,7 @@ def _planted_run(subject: Subject, folder: Path) -> Subject:
     totals = {"contacts": 1, "browser": 1, "transport": 1, "runs_with_messages": 0, "runs_with_mistaken": 0}
     summary = {
         "site_sha256": proofs.site_digest(folder / "site"), "verdict": "contacts", "canaries": [{}], "unproven": [],
-        "totals": totals, "runs": [run], "date": "", "browser": "",
+        "totals": totals, "runs": [run], "date": subject.today.isoformat(), "browser": "",
     }  # fmt: skip
     _write(folder / "records" / "evidence" / "site" / "summary.json", summary)
     return replace(subject, site=folder / "site", records=folder / "records")
@@ -134,7 +151,7 @@ def _planted_tests(subject: Subject, folder: Path) -> Subject:
     failed = ("tests/e2e/test_login.py::test_planted (call)",)
     skipped = (proofs.Skip("tests/e2e/test_lib.py::test_planted", "planted"),)
     about = proofs.Subject("0", clean=True, trees={}, site_sha256=proofs.site_digest(site))
-    proofs.write(folder, proofs.Record("e2e", about, "", 1, failed, skipped))
+    proofs.write(folder, proofs.Record("e2e", about, subject.today.isoformat(), 1, failed, skipped))
     return replace(subject, root=folder, site=site, records=folder)
 
 
