@@ -31,6 +31,10 @@ sed -e "s/--\[\[GLOBAL_MODULES\]\]/$(quoted "${GLOBAL_MODULES:-}")/" \
 if ! [ -e /data/service-accounts ]; then # still there when the container was only started anew
     prosodyctl --config /data/config/prosody.cfg.lua register focus auth.meet.jitsi "$JICOFO_AUTH_PASSWORD" >/dev/null
     prosodyctl --config /data/config/prosody.cfg.lua register jvb auth.meet.jitsi "$JVB_AUTH_PASSWORD" >/dev/null
+    # Jicofo announces itself to mod_client_proxy, as after 'prosodyctl shell roster subscribe_both' (while Prosody runs).
+    mkdir -p /data/auth%2emeet%2ejitsi/roster
+    echo 'return { ["focus.meet.jitsi"] = { subscription = "both", groups = {} }, [false] = { version = 1 } }' \
+        >/data/auth%2emeet%2ejitsi/roster/focus.dat
     touch /data/service-accounts
 fi
 exec prosody --config /data/config/prosody.cfg.lua -F

@@ -10,8 +10,7 @@ from hardener.cli.options import project_of, sources_of
 from hardener.errors import ScanError, StackError, UnreachableError, UsageError
 from hardener.pipeline import proofs
 from hardener.proof import stack
-from hardener.proof.stack import staging
-from hardener.proof.stack.contexts import DOCKER
+from hardener.proof.stack import contexts, staging
 from hardener.proof.stack.docker import NoDockerError
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, s
                 raise
             yield None, f"{error.message} ({error.hint})"
             return
-        config = (DOCKER / "web" / "config.js").read_text(encoding="utf-8")
+        config = contexts.settings(running.flavour).decode("utf-8")
         yield Real(running.url, running.domain, running.users, config), ""
     finally:
         with stack.lock():

@@ -43,7 +43,8 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
     parser.add_argument("--name", default="", help="several stacks run side by side (default: one for this checkout)")
     parser.add_argument(
         "--flavour", choices=tuple(stack.FLAVOURS), default=os.environ.get(stack.VARIABLE, "local"),
-        help="local: Debian's packages and a substitute for jicofo; official: upstream's images",
+        help="local: Debian's packages and a substitute for jicofo; debian: with Jicofo and the videobridge in the"
+        " folder that HARDENER_JITSI names; official: upstream's images",
     )  # fmt: skip
     parser.add_argument(
         "--site", type=Path, metavar="DIR", help="folder or archive to serve (default: what the last build made)"
@@ -54,7 +55,8 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
     )
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="setting of Prosody, as in docker-jitsi-meet: " + ", ".join(stack.SETTINGS),
+        help="setting, as in docker-jitsi-meet: " + ", ".join(stack.SETTINGS) + "; of Jicofo and the bridge: "
+        + ", ".join(sorted({name for flavour in stack.FLAVOURS.values() for name in flavour.settings})),
     )  # fmt: skip
 
 

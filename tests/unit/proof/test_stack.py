@@ -13,7 +13,7 @@ import pytest
 
 from hardener.errors import StackError, UsageError
 from hardener.proof import stack
-from hardener.proof.stack import contexts, docker, images
+from hardener.proof.stack import contexts, docker, flavours, images
 from hardener.proof.stack.containers import health
 from hardener.proof.stack.docker import NoDockerError, Process
 from hardener.system import disk
@@ -174,7 +174,7 @@ def test_what_is_no_site_is_refused(tmp_path: Path, what: str) -> None:
 
 
 def test_image_of_the_bundle_has_its_own_config_and_build_nginx(site: Path) -> None:
-    files = contexts.web(contexts.read_site(site))
+    files = contexts.web(contexts.read_site(site), "local")
     assert isinstance(files["config.js"], bytes)
     assert files["config.js"].startswith(b"config.js")
     assert b"meet.jitsi" in files["config.js"]
@@ -187,7 +187,48 @@ def test_image_of_another_bundle_has_another_time(site: Path) -> None:
     """Web servers make ETags of time and size, so two bundles of one size must not share the time."""
     content = contexts.read_site(site)
     other = content | {"index.html": bytes(reversed(content["index.html"]))}
-    assert contexts.web(content)["epoch"] == contexts.web(dict(content))["epoch"] != contexts.web(other)["epoch"]
+    assert contexts.web(content, "local")["epoch"] == contexts.web(dict(content), "local")["epoch"]
+    assert contexts.web(content, "local")["epoch"] != contexts.web(other, "local")["epoch"]
+
+
+def test_only_the_flavour_without_a_bridge_connects_participants_directly() -> None:
+    settings = {name: contexts.settings(name) for name in stack.FLAVOURS}
+    assert {name for name, text in settings.items() if b"p2p" in text} == {"local"}
+    assert all(b"meet.jitsi" in text for text in settings.values())
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "servers"
+    for name in ("jicofo/jicofo", "jitsi-videobridge/jvb"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / f"{name}.sh").write_text("#!/bin/sh\n")
+    (folder / "jicofo/jicofo.jar").write_text("focus")
+    (folder / "jitsi-videobridge/jitsi-videobridge.jar").write_text("bridge")
+    (folder / "jitsi-videobridge/lib").mkdir()
+    (folder / "jitsi-videobridge/lib/ice4j.jar").write_text("ice4j")
+    monkeypatch.setenv(flavours.JITSI, str(folder))
+    return folder
+
+
+def test_images_of_jicofo_and_bridge_have_what_the_folder_has(servers: Path) -> None:
+    assert flavours.folder_of_servers() == servers
+    jicofo, jvb = contexts.jicofo(servers), contexts.jvb(servers)
+    assert jicofo["server/jicofo.jar"] == servers / "jicofo/jicofo.jar"
+    assert jicofo["roles/named-hosts.conf"] == contexts.SERVER / "jicofo/named-hosts.conf"
+    assert jvb["server/lib/ice4j.jar"] == servers / "jitsi-videobridge/lib/ice4j.jar"
+    assert {"Dockerfile", "jvb.conf"} < jvb.keys()
+
+
+@pytest.mark.parametrize("lacking", ["", "jicofo/jicofo.jar", "jitsi-videobridge/jvb.sh"])
+def test_folder_without_a_server_is_named(servers: Path, monkeypatch: pytest.MonkeyPatch, lacking: str) -> None:
+    if lacking:
+        (servers / lacking).unlink()
+    else:
+        monkeypatch.delenv(flavours.JITSI)
+    with pytest.raises(NoDockerError, match=lacking or "does not name a folder") as caught:
+        flavours.folder_of_servers()
+    assert "the-debian-flavour" in caught.value.hint
 
 
 def test_image_of_prosody_has_upstreams_plugins_and_ours() -> None:
@@ -276,6 +317,7 @@ def test_each_stack_has_addresses_of_its_own_for_the_published_port() -> None:
     ("settings", "users", "message"),
     [
         ({"SHELL": "x"}, ("alice",), "no setting 'SHELL'"),
+        ({"ENABLE_AUTO_OWNER": "1"}, ("alice",), "flavour local has no setting"),
         ({}, ("alice", "Bob@x"), "no user name"),
         ({}, ("-h",), "no user name"),
     ],

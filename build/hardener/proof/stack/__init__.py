@@ -1,4 +1,4 @@
-"""The test stack: the bundle, Prosody and a focus in containers without internet access, on a loopback port.
+"""The test stack: the bundle and its servers in containers without internet access, on a loopback port.
 
 ``up`` builds what is missing, starts the containers, waits until all are healthy, and makes the accounts; ``down``
 removes everything again, whatever state a killed run left. A stack has a name, so that several can run side by side.
@@ -12,6 +12,7 @@ import ipaddress
 import os
 import re
 import secrets
+import socket
 import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ __all__ = [
     "VARIABLE",
     "Gone",
     "Stack",
+    "address",
     "default_name",
     "docker",
     "down",
@@ -44,10 +46,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from hardener.proof.stack.flavours import Flavour
+
 DOMAIN = "meet.jitsi"
 VARIABLE = "HARDENER_STACK"  # names the flavour, for the command line and the tests
 USERS = ("alice", "bob", "carol", "dave")
-# What may be set from outside: names of docker-jitsi-meet's variables, so that both flavours are set alike.
+# What may be set from outside: names of docker-jitsi-meet's variables, so that all flavours are set alike.
 SETTINGS = (
     "GLOBAL_CONFIG", "GLOBAL_MODULES", "LOG_LEVEL", "XMPP_CONFIGURATION", "XMPP_MODULES",
     "XMPP_MUC_CONFIGURATION", "XMPP_MUC_MODULES",
@@ -109,10 +113,10 @@ def up(
     UsageError for an unknown setting, an impossible user name or a missing site.
     """
     settings = dict(settings or {})
-    _refuse_strange(settings, users)
+    kind = FLAVOURS[flavour]
+    _refuse_strange(kind, settings, users)
     tell("asking Docker")
     docker.ensure()
-    kind = FLAVOURS[flavour]
     made = prepare(kind, site, plugins, upstream or {}, tell)
     compose = [*images.compose(tell), "--project-name", name]
     for file in kind.files:
@@ -126,7 +130,7 @@ def up(
     tell("starting containers")
     started = run(
         [*compose, "up", "--detach", "--wait", "--wait-timeout", str(HEALTHY)],
-        env=made | settings | secret | _edge(name) | {"WEB_PORT": str(port)},
+        env=made | secret | _edge(name) | {"WEB_PORT": str(port or _free_port(kind))} | settings,
     )
     if started.status:
         raise StackError(
@@ -147,10 +151,13 @@ def up(
     return stack
 
 
-def _refuse_strange(settings: Mapping[str, str], users: tuple[str, ...]) -> None:
+def _refuse_strange(kind: Flavour, settings: Mapping[str, str], users: tuple[str, ...]) -> None:
+    known = SETTINGS + kind.settings
     for setting in settings:
-        if setting not in SETTINGS:
-            raise UsageError(f"there is no setting {setting!r}", hint="the settings are: " + ", ".join(SETTINGS))
+        if setting not in known:
+            raise UsageError(
+                f"the flavour {kind.name} has no setting {setting!r}", hint="the settings are: " + ", ".join(known)
+            )
     for user in users:
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", user):
             raise UsageError(f"{user!r} is no user name", hint="lower-case letters, digits, dot, dash, underscore")
@@ -161,6 +168,14 @@ def _edge(name: str) -> dict[str, str]:
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()) % 2 ** (29 - EDGE.prefixlen)
     subnet = ipaddress.IPv4Network((int(EDGE.network_address) + 8 * number, 29))
     return {"EDGE_SUBNET": str(subnet), "EDGE_GATEWAY": str(subnet[1]), "EDGE_UNUSED": str(subnet[6])}
+
+
+def _free_port(kind: Flavour) -> int:
+    """Return a free port where the bridge has to know the address of the site beforehand; else 0, so Docker chooses."""
+    if "JVB_WS_DOMAIN" not in kind.settings:
+        return 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _answers(stack: Stack) -> None:
@@ -219,6 +234,13 @@ def down(name: str, folder: Path) -> Gone:
     removed = remove(name) if docker.answers() else 0
     disk.remove(folder)
     return Gone(name, removed, docker.stop_ours())
+
+
+def address(name: str, service: str) -> str:
+    """Return the IP address of a service on the internal network; empty where the stack has no such service."""
+    container = containers(name).get(service)
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    return docker.output("inspect", "--format", form, container).split()[0] if container else ""
 
 
 def logs(name: str) -> str:

@@ -39,14 +39,20 @@ def read_site(where: Path) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if not name.endswith(".map")}
 
 
-def web(site: dict[str, bytes]) -> dict[str, bytes | Path]:
-    """Return the image of the bundle: the site as it is, its config.js with the stack's settings behind,
+def settings(flavour: str) -> bytes:
+    """Return what a flavour appends to the bundle's config.js."""
+    files = (DOCKER / "web" / name for name in ("config.js", f"config.{flavour}.js"))
+    return b"".join(file.read_bytes() for file in files if file.exists())
+
+
+def web(site: dict[str, bytes], flavour: str) -> dict[str, bytes | Path]:
+    """Return the image of the bundle: the site as it is, its config.js with the flavour's settings behind,
     build/nginx.
     """
     files: dict[str, bytes | Path] = {f"site/{name}": data for name, data in site.items()}
     files |= {"Dockerfile": DOCKER / "web" / "Dockerfile", "nginx.conf": DOCKER / "web" / "nginx.conf"}
     files |= {f"hardener/{file.name}": file for file in NGINX.glob("*.conf")}
-    files["config.js"] = site["config.js"] + (DOCKER / "web" / "config.js").read_bytes()
+    files["config.js"] = site["config.js"] + settings(flavour)
     # nginx makes ETags of time and size: another site, another time. Seconds, so that every builder has the same.
     digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in sorted(site.items())]
     files["epoch"] = str(int(stamps.key(digests)[:7], 16)).encode()
@@ -63,6 +69,21 @@ def prosody(plugins: dict[str, bytes]) -> dict[str, bytes | Path]:
 def focus() -> dict[str, bytes | Path]:
     """Return the image of jicofo's stand-in."""
     return _folder("focus")
+
+
+def jicofo(folder: Path) -> dict[str, bytes | Path]:
+    """Return the image of Jicofo: what its package installs, and the settings of build/server."""
+    roles: dict[str, bytes | Path] = {f"roles/{file.name}": file for file in (SERVER / "jicofo").glob("*.conf")}
+    return _installed(folder / "jicofo") | _folder("jicofo") | roles
+
+
+def jvb(folder: Path) -> dict[str, bytes | Path]:
+    """Return the image of the videobridge: what its package installs."""
+    return _installed(folder / "jitsi-videobridge") | _folder("jvb")
+
+
+def _installed(folder: Path) -> dict[str, bytes | Path]:
+    return {f"server/{file.relative_to(folder)}": file for file in folder.rglob("*") if file.is_file()}
 
 
 def _folder(name: str) -> dict[str, bytes | Path]:
