@@ -21,6 +21,7 @@ from hardener import config
 from hardener.proof import stack as stack_module
 from hardener.proof.stack import staging
 from hardener.proof.stack.docker import NoDockerError
+from hardener.proof.stack.flavours import JITSI
 from hardener.proof.xmpp.stub import PASSWORD, USER, Conversation, Door, Mallory
 from hardener.ui import UI
 from support import nginx_server
@@ -228,6 +229,22 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
         for name, folder in started.items():
             with stack_module.lock():
                 stack_module.down(name, folder)
+
+
+@pytest.fixture(scope="session")
+def bridged(stacks: Callable[..., Stack], developers_cache: Path) -> Stack:
+    """Provide the stack with Jicofo and the videobridge, where Alice moderates, also in breakout rooms."""
+    if not os.environ.get(JITSI):
+        pytest.skip(f"{JITSI} names no folder with Jicofo and the videobridge: docs/maintaining.md")
+    breakout = f'Component "breakout.{stack_module.DOMAIN}" "muc"'
+    settings = {
+        "XMPP_MUC_MODULES": "muc_named_hosts",
+        "GLOBAL_CONFIG": f'named_hosts = {{ "alice@{stack_module.DOMAIN}" }}\\n{breakout}\\n'
+        'modules_enabled = { "muc_hide_all", "muc_meeting_id", "muc_known_stanzas", "muc_named_hosts" }',
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(developers_cache.parent))
+        return stacks(suffix="-bridge", flavour="debian", settings=settings)
 
 
 @pytest.fixture

@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hardener.proof.evidence.calls import ENOUGH, STATISTICS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page, Route
+
+    from hardener.proof.stack import Stack
+
+# What came in of each other participant, by displayed name: frames decoded, bytes of sound.
+_RECEIVED_FROM = """async () => {
+    const room = APP.conference._room;
+    const session = room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession;
+    const connection = session?.peerconnection?.peerconnection;
+    const streams = [ ...(await connection?.getStats() ?? new Map()).values() ]
+        .filter(entry => entry.type === 'inbound-rtp');
+    return Object.fromEntries(room.getParticipants().map(participant => {
+        const told = { frames: 0, audio: 0 };
+        for (const track of participant.getTracks()) {
+            const stream = streams.find(entry => entry.trackIdentifier === track.getTrack().id);
+            if (stream && track.getType() === 'video') {
+                told.frames += stream.framesDecoded ?? 0;
+            } else if (stream) {
+                told.audio += stream.bytesReceived;
+            }
+        }
+        return [ participant.getDisplayName(), told ];
+    }));
+}"""
+# The addresses that the call's packets go to: those of the connection's selected pair.
+_FAR_END = """async () => {
+    const room = APP.conference._room;
+    const session = room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession;
+    const told = await session.peerconnection.peerconnection.getStats();
+    const pairs = [ ...told.values() ].filter(entry => entry.type === 'candidate-pair' && entry.nominated);
+    return pairs.map(pair => told.get(pair.remoteCandidateId)).map(end => `${end.address}:${end.port}`);
+}"""
 
 
 @dataclass
@@ -80,6 +113,23 @@ class Participant:
         """Wait until that many frames are decoded and bytes of audio received in all; returns :meth:`received`."""
         return dict(self.page.evaluate(ENOUGH, [frames, audio, 60_000]))
 
+    def received_from(self) -> dict[str, dict[str, int]]:
+        """Return what came in so far of each other participant, by displayed name."""
+        return dict(self.page.evaluate(_RECEIVED_FROM))
+
+    def wait_until_received_from(self, other: str, kind: str, amount: int, patience: int = 180) -> int:
+        """Wait until that much of a kind has come in of another participant; returns how much it is."""
+        for _ in range(patience * 4):
+            now = self.received_from().get(other, {}).get(kind, 0)
+            if now >= amount:
+                return now
+            self.page.wait_for_timeout(250)
+        raise TimeoutError(f"{self.name} has only {self.received_from()} after {patience} s")
+
+    def far_end(self) -> list[str]:
+        """Return the addresses that the call's packets go to."""
+        return list(self.page.evaluate(_FAR_END))
+
     def wait_until_shown(self) -> None:
         """Wait until the large picture of another participant is on the page, and not their initials."""
         self.page.wait_for_function(
@@ -105,3 +155,50 @@ class Participant:
         """Keep what the page looks like."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path)
+
+
+class Call:
+    """People with a browser each, who come into one room of a stack."""
+
+    def __init__(self, stack: Stack, launch: Callable[[], Browser], browsers: list[Browser]) -> None:
+        self.stack, self.launch, self.browsers = stack, launch, browsers
+        self.room = "Bridge" + secrets.token_hex(4)
+        self.people: dict[str, Participant] = {}
+
+    def person(self, name: str, settings: str = "") -> Participant:
+        """Return a person before a browser, who has gone nowhere yet; ``settings`` are more lines of config.js."""
+        number = len(self.people)
+        if len(self.browsers) == number:
+            self.browsers.append(self.launch())
+        # Three browsers, each with three pictures, share a small machine.
+        context = self.browsers[number].new_context(viewport={"width": 800, "height": 500})
+        settings = f"config.constraints.video.frameRate = {{ max: 5 }}; {settings}"
+
+        def append(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, body=answer.text() + settings)
+
+        context.route("**/config.js*", append)
+        person = self.people[name] = Participant(context.new_page(), self.stack.url, name.title())
+        return person
+
+    def enter(self, name: str, settings: str = "") -> Participant:
+        """Let a person join."""
+        person = self.person(name, settings)
+        person.join(self.room, name, self.stack.users[name])
+        return person
+
+    def together(self) -> None:
+        """Wait until each has picture and sound of all the others."""
+        for person in self.people.values():
+            person.wait_for_others(len(self.people) - 1)
+        for person in self.people.values():
+            for other in self.people.values():
+                if other is not person:
+                    person.wait_until_received_from(other.name, "frames", 10)
+                    person.wait_until_received_from(other.name, "audio", 1000)
+
+    def close(self) -> None:
+        """Close the pages."""
+        for person in self.people.values():
+            person.page.context.close()

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 # Fixture -> the files that ask for it, which run in one worker, one after the other. A checkout has one stack of
 # containers.
 TOGETHER = {
-    "stacks": ("tests/e2e/test_call.py", "tests/e2e/test_login_stack.py", "tests/e2e/test_stack.py"),
+    "stacks": (
+        "tests/e2e/test_bridge.py",
+        "tests/e2e/test_call.py",
+        "tests/e2e/test_login_stack.py",
+        "tests/e2e/test_stack.py",
+    ),
 }
 # What takes longest begins first. Beside the first one, which builds the real site, are those that need none. Unit tests
 # come last: they fill the gaps, and some of them read the trees of a build.
