@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hardener.assessment import catalogue
 from hardener.assessment.sensors.model import Measured, MissingError
 from hardener.assessment.sensors.registry import SENSORS, measure
 from support import assessed
@@ -184,6 +186,47 @@ def test_a_mutation_moves_exactly_its_lights(tmp_path: Path, lights: dict[str, s
     change, expected = MUTATIONS[name]
     found = assessed.finished(tmp_path, change).lights()
     assert {place: light for place, light in found.items() if light != lights[place]} == expected
+
+
+# Upstream's defaults in a few lines: anonymous login, the first one in moderates, no headers, a foreign STUN server.
+STOCK = {
+    "prosody/prosody.cfg.lua": 'Include "conf.d/*.cfg.lua"\n',
+    "prosody/conf.d/meet.example.org.cfg.lua": """VirtualHost "meet.example.org"
+    authentication = "jitsi-anonymous"
+    modules_enabled = { "bosh", "websocket" }
+Component "conference.meet.example.org" "muc"
+""",
+    "jitsi/jicofo/jicofo.conf": "jicofo { xmpp { client { hostname = localhost } } }\n",
+    "jitsi/meet/meet.example.org-config.js": """var config = {
+    hosts: { domain: 'meet.example.org', muc: 'conference.meet.example.org' },
+    p2p: { enabled: true, stunServers: [{ urls: 'stun:meet-jit-si-turnrelay.jitsi.net:443' }] }
+};
+""",
+    "nginx/sites-enabled/meet.example.org.conf": """server {
+    listen 443 ssl; server_name meet.example.org; root /usr/share/jitsi-meet; ssi on; index index.html;
+    location = /config.js { alias /etc/jitsi/meet/meet.example.org-config.js; }
+    location ~ ^/([^/?&:'"]+)$ { try_files $uri @root_path; }
+    location @root_path { rewrite ^/(.*)$ / break; }
+}
+""",
+}
+
+
+def test_stock_settings_show_the_red_that_each_criterion_expects(tmp_path: Path) -> None:
+    def change(service: Service) -> None:
+        shutil.rmtree(service.server)
+        for name, text in STOCK.items():
+            (service.server / name).parent.mkdir(parents=True, exist_ok=True)
+            (service.server / name).write_text(text, "utf-8")
+
+    found = assessed.finished(tmp_path, change).lights()
+    expected = {
+        f"{criterion.id} deployment": criterion.stock["deployment"]
+        for criterion in catalogue.load().criteria
+        if "deployment" in criterion.stock
+    }
+    assert len(expected) == 9
+    assert {place: found[place] for place in expected} == expected
 
 
 RECORDS = {
