@@ -296,6 +296,16 @@ def test_operators_files_are_listed_and_not_a_mismatch(tmp_path: Path) -> None:
     assert made.lights()["SUP-01 bundle"] == "yellow"
 
 
+def test_what_a_package_puts_elsewhere_is_not_missing(tmp_path: Path) -> None:
+    made = assessed.finished(tmp_path)
+    for name in ("config.js", "LICENSE"):
+        (made.site / name).unlink()
+    found = SENSORS["files"].measure(made.subject()).metrics
+    assert found == {"files.changed": 0, "files.settings": 1, "files.extra": 0, "files.missing": 0}
+    (made.site / "manifest.json").unlink()
+    assert SENSORS["files"].measure(made.subject()).metrics["files.missing"] == 1
+
+
 def test_the_own_stun_server_is_not_foreign(tmp_path: Path) -> None:
     made = assessed.service(tmp_path)
     made.replace(made.site / "config.js", "stunServers: []", 'stunServers: [{ urls: "stun:turn.own.example" }]')

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Files that an operator is expected to change.
 SETTINGS = ("config.js", "interface_config.js")
+# What packages put elsewhere.
+ELSEWHERE = ("LICENSE",)
 _STATUS = re.compile(r"^Upstream-Status: (\w+)", re.MULTILINE)
 _NO_RELEASE = (
     "there is no release to compare with (--release DIR with archive and build-manifest.json)",
@@ -71,10 +73,11 @@ def files(subject: Subject) -> Measured:
     changed = sorted(name for name, path in ours.items() if name in sums and stamps.file_digest(path) != sums[name])
     settings = [name for name in changed if name in SETTINGS]
     extra, missing = sorted(set(ours) - set(sums)), sorted(set(sums) - set(ours))
-    lost = [name for name in missing if name not in SETTINGS]
+    lost = [name for name in missing if name not in (*SETTINGS, *ELSEWHERE)]
+    unset = [name for name in missing if name in SETTINGS]
     metrics: Metrics = {
         "files.changed": len(changed) - len(settings),
-        "files.settings": len(settings) + len(missing) - len(lost),
+        "files.settings": len(settings) + len(unset),
         "files.extra": len(extra),
         "files.missing": len(lost),
     }
