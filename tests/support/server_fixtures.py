@@ -385,6 +385,8 @@ WEAKNESSES = (
         'authentication = "token"\n    app_secret = "0123456789abcdef0"',
         "app_secret",
     ),
+    debian("token-any-audience", HOST, INTERNAL, TOKEN),
+    debian("token-any-audience", HOST, INTERNAL, TOKEN + '\n    asap_accepted_audiences = { "x", "*" }', "asap_acc"),
     debian("token-any-issuer", HOST, INTERNAL, TOKEN + '\n    asap_accepted_issuers = { "*" }', "asap_accepted"),
     debian(
         "token-rooms-not-bound", HOST, INTERNAL, TOKEN + "\n    enable_domain_verification = false", "enable_domain"

@@ -235,3 +235,15 @@ def test_a_private_port_is_open_only_where_prosody_is_told_so(tmp_path: Path):
     root = clean("debian", tmp_path)
     (root / MAIN).write_text((root / MAIN).read_text().replace('http_interfaces = { "127.0.0.1", "::1" }\n', ""))
     assert "http-open" not in {finding.id for finding in check([root]).findings}
+
+
+def test_an_audience_of_ones_own_is_no_finding(tmp_path: Path):
+    """By variable and by file."""
+    for form, file, old, new in (
+        ("docker", ".env", "AUTH_TYPE=internal", "AUTH_TYPE=jwt\nJWT_ACCEPTED_AUDIENCES=meet"),
+        ("debian", HOST, INTERNAL, f'{TOKENS}asap_accepted_audiences = {{ "meet" }}'),
+    ):
+        root = clean(form, tmp_path)
+        path = root / file
+        path.write_text(path.read_text().replace(old, new, 1))
+        assert "token-any-audience" not in {finding.id for finding in check([root]).findings}

@@ -152,15 +152,7 @@ def _login(env: Environment, main: Section) -> str:
     if kind.value == "internal":
         _list(main, "disable_sasl_mechanisms", ["DIGEST-MD5", "OAUTHBEARER"], where)
     if kind.value in {"jwt", "hybrid_matrix_token"}:
-        main.settings["allow_empty_token"] = env.flag("JWT_ALLOW_EMPTY", default=False)
-        main.settings["enable_domain_verification"] = env.flag("JWT_ENABLE_DOMAIN_VERIFICATION", default=False)
-        for option, name in (("app_secret", "JWT_APP_SECRET"), ("asap_key_server", "JWT_ASAP_KEYSERVER")):
-            if env.text(name).value:
-                main.settings[option] = env.text(name)
-        if env.text("JWT_ACCEPTED_ISSUERS").value:
-            main.settings["asap_accepted_issuers"] = Setting(
-                Table(tuple(env.words("JWT_ACCEPTED_ISSUERS"))), env.where("JWT_ACCEPTED_ISSUERS")
-            )
+        _tokens(env, main)
     if kind.value == "jwt":
         provider: Any = env.text("JWT_AUTH_TYPE", "token").value
     elif kind.unknown or kind.value not in PROVIDERS:
@@ -170,6 +162,19 @@ def _login(env: Environment, main: Section) -> str:
         provider = PROVIDERS[str(kind.value)]
     main.settings["authentication"] = Setting(provider, where)
     return str(kind.value)
+
+
+def _tokens(env: Environment, main: Section) -> None:
+    """Set which tokens count."""
+    main.settings["allow_empty_token"] = env.flag("JWT_ALLOW_EMPTY", default=False)
+    main.settings["enable_domain_verification"] = env.flag("JWT_ENABLE_DOMAIN_VERIFICATION", default=False)
+    for option, name in (("app_secret", "JWT_APP_SECRET"), ("asap_key_server", "JWT_ASAP_KEYSERVER")):
+        if env.text(name).value:
+            main.settings[option] = env.text(name)
+    for name in ("JWT_ACCEPTED_ISSUERS", "JWT_ACCEPTED_AUDIENCES"):
+        if env.text(name).value:
+            option = name.replace("JWT", "asap").lower()
+            main.settings[option] = Setting(Table(tuple(env.words(name))), env.where(name))
 
 
 def _modules(section: Section, names: str, more: list[Setting]) -> None:

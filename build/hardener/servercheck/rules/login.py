@@ -149,10 +149,20 @@ def _tokens(prosody: Prosody, host: Section) -> Iterator[Hit]:
             yield Hit("cannot-tell", server.where, f"VirtualHost {host.name}: where token keys come from is not known")
         elif not ENCRYPTED.match(str(server.value)):
             yield Hit("token-key-cleartext", server.where, f"VirtualHost {host.name}: keys come without TLS", names)
+    yield from _addressed(prosody, host, names)
+    yield from _token_rooms(prosody, host, names)
+
+
+def _addressed(prosody: Prosody, host: Section, names: dict[str, str]) -> Iterator[Hit]:
+    """Yield whether tokens count that are meant for other services."""
     issuers = prosody.get(host, "asap_accepted_issuers")
     if issuers is not None and "*" in words(issuers.value):
         yield Hit("token-any-issuer", issuers.where, f"VirtualHost {host.name}: asap_accepted_issuers has *", names)
-    yield from _token_rooms(prosody, host, names)
+    audiences = prosody.get(host, "asap_accepted_audiences")
+    if audiences is None or "*" in words(audiences.value):
+        where = audiences.where if audiences else prosody.provider(host).where
+        what = f"VirtualHost {host.name}: asap_accepted_audiences {'has *' if audiences else 'is not set'}"
+        yield Hit("token-any-audience", where, what, names)
 
 
 def _token_rooms(prosody: Prosody, host: Section, names: dict[str, str]) -> Iterator[Hit]:
