@@ -86,7 +86,8 @@ class Gateway:
             raise Refused(f"the provider's answer is not valid: {error}") from error
         claims = self.identity(tokens["id_token"], begun["nonce"])
         self._signed_in[cookie] = tokens["id_token"]
-        return f"{self.settings.site}/{quote(begun['room'])}#jwt={self.token(claims, begun['room'])}"
+        # In the fragment, which reaches no server; the client reads values there as JSON, so the token has quotes.
+        return f"{self.settings.site}/{quote(begun['room'])}#jwt=%22{self.token(claims, begun['room'])}%22"
 
     def identity(self, statement: str, nonce: str) -> dict[str, Any]:
         """Return what the provider states about the person who has logged in; Refused if any check fails."""

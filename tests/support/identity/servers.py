@@ -124,7 +124,7 @@ class Browser:
             if answer.is_redirect:
                 target = urljoin(answer.url, answer.headers["Location"])
                 if target.startswith(f"{self.gateway.settings.site}/"):
-                    return target.partition("#jwt=")[2]
+                    return target.partition("#jwt=%22")[2].removesuffix("%22")
                 answer = self.session.get(target, allow_redirects=False)
             elif answer.ok and "<form" in answer.text:
                 if "logout" in answer.text:  # the form that the provider's page sends by itself
