@@ -19,7 +19,7 @@ DISABLE = "org.jitsi.jicofo.DISABLE_AUTO_OWNER"
 OLD = "jitsi/jicofo/sip-communicator.properties"
 START = "jitsi/jicofo/config"
 SECOND = "server {{ listen 8443 ssl; location {} {{ proxy_pass http://127.0.0.1:{}; }} }}\n"
-TOKENS = f"{TOKEN}\n    allow_empty_token = false\n    "
+TOKENS = f'{TOKEN}\n    allow_empty_token = false\n    asap_accepted_audiences = {{ "meet" }}\n    '
 GUEST = 'VirtualHost "guest.example.org"\n    authentication = "anonymous"\n    enabled = '
 FRONT = {"nginx/sites-enabled/meet.example.org.conf": ""}
 
@@ -241,7 +241,7 @@ def test_an_audience_of_ones_own_is_no_finding(tmp_path: Path):
     """By variable and by file."""
     for form, file, old, new in (
         ("docker", ".env", "AUTH_TYPE=internal", "AUTH_TYPE=jwt\nJWT_ACCEPTED_AUDIENCES=meet"),
-        ("debian", HOST, INTERNAL, f'{TOKENS}asap_accepted_audiences = {{ "meet" }}'),
+        ("debian", HOST, INTERNAL, TOKENS),
     ):
         root = clean(form, tmp_path)
         path = root / file
