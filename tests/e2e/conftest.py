@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
 
 from hardener import config
+from hardener.proof import chromium
 from hardener.proof import stack as stack_module
 from hardener.proof.stack import staging
 from hardener.proof.stack.docker import NoDockerError
@@ -72,15 +73,8 @@ NGINX_WITH_SNIPPETS = """
   }
 """
 SNIPPETS = ROOT / "build" / "nginx"
-# Chromium loads the pop-ups of its address bar for each window, also without a screen; they cost as much as the tested page.
-# Chromium reads only the last of these lists, so it repeats the features that Playwright turns off.
-FEATURES_OFF = (
-    "WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup",
-    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades",
-    "HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
-    "AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin", "OptimizationHints", "NetworkTimeServiceQuerying",
-    "AimEnabled", "PreconnectToSearch",
-)  # fmt: skip
+# Pages of a context share what V8 has compiled: a second visit takes half of the CPU time.
+PROCESS_PER_SITE = "--process-per-site"
 
 
 @dataclass
@@ -124,21 +118,49 @@ def cache_home(developers_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    # Background networking off: the browser's own calls home must not be taken for the page's.
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    program = chromium.for_pages()
+    if not program:
+        pytest.skip(f"Chromium is not installed: {chromium.HINT}")
     # No host but loopback has an address: what the browser itself asks for cannot blur what the page asks for.
-    arguments += [
+    arguments = [
+        *chromium.FLAGS,
+        chromium.SLOW_CAMERA,
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
         "--disable-sync",
         "--no-first-run",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--disable-features={','.join(FEATURES_OFF)}",
+        PROCESS_PER_SITE,
     ]
-    return browser_type_launch_args | {"executable_path": chromium, "args": arguments}
+    return browser_type_launch_args | {"executable_path": program, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def full_browser(
+    launch_browser: Callable[..., Browser], browser_type_launch_args: dict[str, Any]
+) -> Callable[[], Browser]:
+    """Start Chromium itself, as it is on a desk: with its own pace of the camera, and a process for each page."""
+    program = chromium.browser()
+    if not program:
+        pytest.skip("Chromium itself is not installed: apt-get install chromium")
+    lean = {chromium.SLOW_CAMERA, PROCESS_PER_SITE}
+    arguments = [word for word in browser_type_launch_args["args"] if word not in lean]
+    return lambda: launch_browser(executable_path=program, args=arguments)
+
+
+@pytest.fixture(scope="session")
+def desk(full_browser: Callable[[], Browser]) -> Iterator[Browser]:
+    browser = full_browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def context(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """Provide a context of the lean browser; of Chromium itself for tests with the marker ``full_browser``."""
+    if not request.node.get_closest_marker("full_browser"):
+        yield context
+        return
+    with request.getfixturevalue("desk").new_context() as full:
+        yield full
 
 
 @pytest.fixture(scope="session")
@@ -254,7 +276,7 @@ def stack(cache_home: Path, stacks: Callable[..., Stack]) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def browsers(launch_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
+def browsers() -> Iterator[list[Browser]]:
     """Browsers that were started so far: each participant of a call has a browser process of their own."""
     found: list[Browser] = []
     yield found
@@ -264,14 +286,14 @@ def browsers(launch_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
 
 @pytest.fixture
 def participant(
-    stack: Stack, browsers: list[Browser], launch_browser: Callable[[], Browser]
+    stack: Stack, browsers: list[Browser], full_browser: Callable[[], Browser]
 ) -> Iterator[Callable[[str], Participant]]:
     """Provide a person of that name before a browser of their own, who has gone nowhere yet."""
     contexts: list[BrowserContext] = []
 
     def enter(name: str) -> Participant:
         if len(browsers) == len(contexts):
-            browsers.append(launch_browser())
+            browsers.append(full_browser())
         contexts.append(browsers[len(contexts)].new_context())
         return Participant(contexts[-1].new_page(), stack.url, name)
 

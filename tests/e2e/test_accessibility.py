@@ -219,6 +219,7 @@ def test_page_without_scripts_says_so_in_english_and_german(visit: Callable[...,
 # axe-core on upstream's pages that people see on their way into a meeting
 
 
+@pytest.mark.full_browser  # the arrow beside the camera is another element in the shell
 def test_pages_of_upstream_have_reviewed_violations_only(
     visit: Callable[..., Visit], configure: Callable[..., None], xmpp: Xmpp
 ) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hardener.proof import chromium
 from hardener.proof.compare import browser
 from support.threads import beside_playwright
 
@@ -31,8 +31,8 @@ SITE = {
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
-    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
-        pytest.skip("chromium is not installed: apt-get install chromium")
+    if not chromium.for_pages():
+        pytest.skip(f"Chromium is not installed: {chromium.HINT}")
     for name, text in SITE.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

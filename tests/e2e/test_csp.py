@@ -399,6 +399,7 @@ def test_encrypted_conference_breaks_no_rule(watched: Callable[[str, str], tuple
     assert complaints == []
 
 
+@pytest.mark.full_browser
 def test_settings_and_blurred_background_break_no_rule(
     watched: Callable[[str, str], tuple[Visit, list[str]]], context: BrowserContext
 ) -> None:
@@ -422,6 +423,7 @@ def test_settings_and_blurred_background_break_no_rule(
     assert complaints == []
 
 
+@pytest.mark.full_browser
 @pytest.mark.usefixtures("open_house")
 def test_background_of_upstream_starts_its_timer_from_a_blob(
     context: BrowserContext, visit: Callable[..., Visit]
@@ -441,6 +443,7 @@ WORDS = [
 ]  # Not here: "data:" in img-src, for pictures that a person takes as background or avatar, which no journey does yet.
 
 
+@pytest.mark.full_browser
 @pytest.mark.usefixtures("xmpp")
 @pytest.mark.parametrize("word", WORDS)
 def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[str], str], word: str) -> None:

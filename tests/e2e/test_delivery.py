@@ -20,6 +20,7 @@ import pytest
 
 from hardener.pipeline import compressed
 from hardener.pipeline.versions import stamp
+from hardener.proof import chromium
 from support.nginx_server import serving
 from support.sites import archive_of, unpack
 
@@ -183,6 +184,7 @@ def test_a_returning_browser_runs_what_is_served_now(
     tmp_path: Path,
 ) -> None:
     """A kept profile meets the next revision; with upstream's constant versions, the control, it runs the old one."""
+    kept = browser_type_launch_args | {"executable_path": chromium.browser() or pytest.skip("needs chromium")}
     ran: dict[bool, list[Any]] = {}
     for versions in (True, False):
         folder = tmp_path / str(versions)
@@ -197,7 +199,7 @@ def test_a_returning_browser_runs_what_is_served_now(
         with serving(nginx, folder, NGINX_WITH_SNIPPETS) as address:
             for revision in (1, 2):
                 revise(folder / "site", revision, versions=versions)
-                with browser_type.launch_persistent_context(folder / "profile", **browser_type_launch_args) as context:
+                with browser_type.launch_persistent_context(folder / "profile", **kept) as context:
                     page = context.new_page()
                     page.goto(f"{address}/static/dialInInfo.html", wait_until="domcontentloaded")
                     ran[versions].append(

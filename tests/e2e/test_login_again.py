@@ -67,6 +67,7 @@ def _meeting(go: Callable[..., Visit]) -> Visit:
     return seen
 
 
+@pytest.mark.full_browser
 def test_a_server_that_was_restarted_gets_everybody_back(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """Under the same name, with camera and microphone, and muted who was muted; upstream counts down to a reload,
     which would forget the login.

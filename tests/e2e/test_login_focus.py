@@ -51,6 +51,7 @@ def test_a_focus_that_is_down_is_reported_and_waited_for(go: Callable[..., Visit
     assert set(xmpp.accounts) == {f"{USER}@127.0.0.1"}
 
 
+@pytest.mark.full_browser
 def test_a_focus_that_leaves_a_meeting_is_waited_for(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """Upstream leaves the meeting, disconnects, and loads the page again, which would forget the login.
 

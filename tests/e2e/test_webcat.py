@@ -36,6 +36,7 @@ def served(nginx: str, cache_home: Path, tmp_path: Path) -> Iterator[tuple[str, 
         yield address, json.loads((tmp_path / "out/manifest.json").read_bytes())
 
 
+@pytest.mark.full_browser
 @pytest.mark.usefixtures("xmpp")
 def test_a_meeting_with_a_background_uses_only_what_the_manifest_names(
     served: tuple[str, dict[str, Any]], context: BrowserContext

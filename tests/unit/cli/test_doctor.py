@@ -52,7 +52,14 @@ def test_on_a_complete_machine_all_is_well(project: Project) -> None:
 
 @pytest.mark.parametrize(
     ("name", "state"),
-    [("git", "missing"), ("make", "missing"), ("nginx", "optional"), ("chromium", "optional"), ("quilt", "optional")],
+    [
+        ("git", "missing"),
+        ("make", "missing"),
+        ("nginx", "optional"),
+        ("chromium", "optional"),
+        ("chromium-headless-shell", "optional"),
+        ("quilt", "optional"),
+    ],
 )
 def test_a_missing_program_is_named_with_its_package(
     project: Project, monkeypatch: pytest.MonkeyPatch, name: str, state: str

@@ -6,12 +6,12 @@ Each run plants a worker, a worklet and a message that have to be noticed; if on
 from __future__ import annotations
 
 import re
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener.errors import StackError
+from hardener.proof import chromium
 from hardener.proof.compare import serve
 from hardener.proof.compare.model import SIDES, Difference, Found
 from hardener.proof.xmpp.stub import MEMBERS_ONLY, PASSWORD, USER, Conversation
@@ -28,15 +28,7 @@ PAGES = {"welcome page": ("/", "#enter_room_field"), "prejoin": (ROOM, '[data-te
 _LOGIN = "#personal-login-user"
 _PLANTED = "hardener: planted message"
 _PATIENCE = 30_000  # milliseconds until what says nothing counts as not coming
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-)
+_ARGUMENTS = (*chromium.FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
 _WORKER = """([address, started, patience]) => new Promise(done => {
     const worker = new Worker(address);
     worker.onmessage = ({ data }) => data === started && done([]);
@@ -92,11 +84,11 @@ def look(site: Path, worklets: Iterable[str], workers: Iterable[str]) -> Seen:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 (a tool of the tests, not of a build)
     except ModuleNotFoundError as error:
         raise StackError("playwright is not installed", hint="uv sync (the dev group brings it)") from error
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        raise StackError("chromium is not installed", hint="apt-get install chromium, or: --no-browser")
+    program = chromium.for_pages()
+    if not program:
+        raise StackError("Chromium is not installed", hint=f"{chromium.HINT}, or: --no-browser")
     with serve.serve(site) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
         try:
             starts, missed = _starts(browser, address, worklets, workers)
             console = {name: _console(browser, address, *page) for name, page in PAGES.items()}

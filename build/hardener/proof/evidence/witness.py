@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from hardener.errors import StackError
+from hardener.proof import chromium
 from hardener.proof.evidence import cdp
 from hardener.proof.evidence.namespaces import SealedNetwork
 from hardener.proof.evidence.sinkhole import Names, Sinkhole
@@ -34,17 +35,12 @@ if TYPE_CHECKING:
 OWN = (HOST, STAGE)
 # The browser's own calls home must not be taken for the page's. Playwright's default flags turn most of them off.
 FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
+    *chromium.FLAGS,
     "--disable-quic",
     "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
     "--disable-domain-reliability",
     "--disable-sync",
     "--ignore-certificate-errors",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
 )
 
 
@@ -71,9 +67,9 @@ class Watched:
         self._ports = itertools.count(cdp.PORT)
 
     def __enter__(self) -> Self:
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        if not chromium:
-            raise StackError("chromium is not installed", hint="apt-get install chromium")
+        program = chromium.browser()
+        if not program:
+            raise StackError("Chromium is not installed", hint="apt-get install chromium")
         try:
             from playwright.sync_api import sync_playwright  # noqa: PLC0415 (a development dependency)
         except ImportError as error:
@@ -88,9 +84,9 @@ class Watched:
             sinkhole = Sinkhole(net, self.names, self.record, tls)
             stack.callback(sinkhole.close)
             self._playwright: Playwright = stack.enter_context(sync_playwright())
-            self._launcher = net.launcher(chromium, folder)
+            self._launcher = net.launcher(program, folder)
             self._folder, self._net = folder, net
-            self.browser_version = run((chromium, "--version")).text
+            self.browser_version = run((program, "--version")).text
             self._stack = stack.pop_all()
         return self
 
