@@ -75,6 +75,10 @@ NGINX_WITH_SNIPPETS = """
 SNIPPETS = ROOT / "build" / "nginx"
 # Pages of a context share what V8 has compiled: a second visit takes half of the CPU time.
 PROCESS_PER_SITE = "--process-per-site"
+# Before a meeting, the page loads 43 sounds. No test listens, and a page does not wait for them.
+NO_SOUNDS = """HTMLAudioElement.prototype.setAttribute = function(name, value) {
+    Element.prototype.setAttribute.call(this, name, name === 'preload' ? 'none' : value);
+};"""
 
 
 @dataclass
@@ -155,8 +159,11 @@ def desk(full_browser: Callable[[], Browser]) -> Iterator[Browser]:
 
 @pytest.fixture
 def context(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """Provide a context of the lean browser; of Chromium itself for tests with the marker ``full_browser``."""
+    """Provide a context of the lean browser, without sounds; of Chromium itself for tests with the marker
+    ``full_browser``.
+    """
     if not request.node.get_closest_marker("full_browser"):
+        context.add_init_script(NO_SOUNDS)
         yield context
         return
     with request.getfixturevalue("desk").new_context() as full:

@@ -255,6 +255,7 @@ ENCRYPTS = """async () => { const room = APP.conference._room;
 
 
 @pytest.mark.usefixtures("open_house")
+@pytest.mark.full_browser
 def test_sounds_and_olm_are_loaded_after_the_login(visit: Callable[..., Visit]) -> None:
     """And then all of them, and the meeting can be encrypted. Upstream, the control, loads both before anything."""
     control = visit("unpatched", ROOM)
