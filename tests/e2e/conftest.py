@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import TimeoutError  # noqa: A004 (Playwright's own)
+from playwright.sync_api import Error, TimeoutError  # noqa: A004 (Playwright's own)
 
 from hardener import config
 from hardener.proof import chromium
@@ -425,7 +425,12 @@ def visit(
         page.route("**/*", route)
         page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.goto(address + path)
+        try:
+            page.goto(address + path)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+            page.goto(address + path)  # the network of another test's containers came or went meanwhile
         if login:
             seen.wait_for(LOGIN)
             sign_in(page)
