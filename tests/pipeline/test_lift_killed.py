@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -107,30 +108,28 @@ def stages() -> dict[str, tuple[str, ...]]:
 @pytest.mark.parametrize("stage", ["start", "resolved", "settled"])
 def test_killed_before_each_effect(upstreams: World, tmp_path: Path, stages, stage: str) -> None:
     """Every eleventh program or file of each command, from beginning to end, is one that it does not live to see."""
-
-    def up_to(name: str) -> World:
-        world = upstreams.copy(tmp_path / name)
-        for earlier, words in stages.items():
-            if earlier == stage:
-                break
-            assert in_child(world, words, 0)[0] == 5
-            (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
-        return world
-
-    whole = up_to("whole")
-    code, effects = in_child(whole, stages[stage], 0)
+    world, kept = upstreams.copy(tmp_path / "world"), tmp_path / "kept"
+    for earlier, words in stages.items():
+        if earlier == stage:
+            break
+        assert in_child(world, words, 0)[0] == 5
+        (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
+    shutil.copytree(world.root, kept, symlinks=True)
+    code, effects = in_child(world, stages[stage], 0)
     assert code == (0 if stage == "settled" else 5)
     if stage == "start":
-        (whole.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
-    finish(whole)
+        (world.tree() / "src/b.js").write_bytes(lines(l12=OURS, l29="elsewhere"))
+    finish(world)
+    whole = outcome(world)
     assert effects > 40
     deaths = 0
     for moment in range(1, effects + 1, 11):
-        world = up_to(f"killed-{moment}")
+        shutil.rmtree(world.root)  # and back at the same place: its repositories name each other by their paths
+        shutil.copytree(kept, world.root, symlinks=True)
         if in_child(world, stages[stage], moment)[0] != KILLED:
             break  # the first run had the cache to fill, and so more to do
         deaths += 1
         finish(world)
 
-        assert outcome(world) == outcome(whole), f"killed before effect {moment} of {effects}"
+        assert outcome(world) == whole, f"killed before effect {moment} of {effects}"
     assert deaths > 4
