@@ -145,7 +145,7 @@ OWNER_OFF = "jicofo.conference.enable-auto-owner = false\n"
 AUTH_OFF = "jicofo.authentication.enabled = false\n"
 
 DOORS = (
-    debian("ldap-names-not-escaped", HOST, INTERNAL, 'authentication = "ldap2"'),
+    debian("ldap-names-not-checked", HOST, INTERNAL, 'authentication = "ldap2"'),
     debian("anonymous-login", HOST, LOGIN, LOGIN.replace("internal_hashed", "jitsi-anonymous")),
     debian("anonymous-login", HOST, LOGIN, "anonymous_login = true\n    " + LOGIN),
     debian("guest-vhost", HOST, "", GUEST),

@@ -54,7 +54,7 @@ def _mechanisms(prosody: Prosody, host: Section) -> Iterator[Hit]:
         yield Hit("ldap-without-plain", disabled.where, what, {"host": host.name})
     if provider.value == "ldap2":
         what = f"VirtualHost {host.name}: mod_auth_ldap2 writes names into its filter as they are"
-        yield Hit("ldap-names-not-escaped", provider.where, what, {"host": host.name})
+        yield Hit("ldap-names-not-checked", provider.where, what, {"host": host.name})
 
 
 def _of_module(deployment: Deployment, prosody: Prosody, host: Section) -> Directory:
