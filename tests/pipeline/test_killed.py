@@ -138,8 +138,8 @@ def test_kill_while_an_archive_is_written(minimeet: Minimeet, reference: Referen
 def test_kill_of_the_process_alone_frees_the_lock(minimeet: Minimeet, reference: Reference) -> None:
     """``kill -9 PID`` during the scan, whose workers are not killed: the next build starts nevertheless."""
     driver = (
-        "import os; from concurrent.futures import ProcessPoolExecutor as Pool; map_ = Pool.map\n"
-        "Pool.map = lambda *a, **k: (map_(*a, **k), os.kill(os.getpid(), 9))"
+        "import os; from concurrent.futures import ProcessPoolExecutor as Pool; submit = Pool.submit\n"
+        "Pool.submit = lambda *a, **k: (submit(*a, **k), os.kill(os.getpid(), 9))"
     )
     with minimeet.start("build", driver=driver) as running:
         assert running.process.wait(PATIENCE) == -signal.SIGKILL
