@@ -157,7 +157,7 @@ def test_no_printed_text_can_act_on_the_terminal(code: str, *, terminal: bool) -
     ui.table(hostile, (hostile, hostile), [(hostile, hostile)])
     ui.finding("ok", hostile, hostile, hostile)
     ui.problem(hostile, hostile, details=(hostile,))
-    ui.rated("critical", hostile, hostile, hostile, [(hostile, hostile)])
+    ui.rated("critical", hostile, hostile, [("", hostile), (hostile, hostile)])
     ui.error(PatchError(hostile, hint=hostile, details=(hostile,)))
     ui.console.print(hostile)
     assert f"a{code}" not in out.getvalue()
