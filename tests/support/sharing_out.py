@@ -31,6 +31,7 @@ TOGETHER = {
 LONGEST_FIRST = (
     "tests/e2e/test_stack.py",
     "tests/pipeline/test_killed.py",
+    "tests/evidence/test_real_calls.py",
     "tests/system",
     "tests/pipeline/test_failures.py",
     "tests/e2e/test_login.py",
