@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,7 @@ def _fill(findings: proofs.Findings, summary: dict[str, Any], problems: list[str
 def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, str]]:
     """Yield real servers for the time of the run, in a stack of its own; or none, and why."""
     from hardener.proof.evidence.relay import Real  # noqa: PLC0415 (as above)
+    from hardener.proof.evidence.site import HOST  # noqa: PLC0415
 
     if given.no_stack:
         yield None, "--no-stack was given"
@@ -149,14 +151,22 @@ def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, s
     name = stack.default_name(here.root) + "-evidence"  # a person's own stack is left alone
     try:
         try:
-            running = staging.up(here, name, ui, site=given.site, sources=sources_of(given, here), settings=_LAX)
+            flavour = os.environ.get(stack.VARIABLE, "local")
+            # The page's own server passes the bridge's WebSocket on.
+            bridged = flavour == "debian"
+            bridge = {"JVB_WS_DOMAIN": HOST, "JVB_WS_TLS": "true"} if bridged else {}
+            sources = sources_of(given, here)
+            running = staging.up(
+                here, name, ui, site=given.site, sources=sources, flavour=flavour, settings=_LAX | bridge
+            )
         except (NoDockerError, UnreachableError) as error:
             if given.stack:
                 raise
             yield None, f"{error.message} ({error.hint})"
             return
         config = contexts.settings(running.flavour).decode("utf-8")
-        yield Real(running.url, running.domain, running.users, config), ""
+        address = stack.address(name, "jvb") if bridged else ""
+        yield Real(running.url, running.domain, running.users, config, bridge=address), ""
     finally:
         with stack.lock():
             stack.down(name, staging.folder(here, name))

@@ -18,25 +18,27 @@ if TYPE_CHECKING:
 
     from hardener.proof.evidence.visit import Visit
 
-# What the peer connection of the call says: decoded pictures and received bytes, summed over all streams of a kind.
+# What the peer connection of the call says: decoded frames and received bytes, summed over all streams of a kind, and
+# from how many streams frames have come.
 STATISTICS = """async () => {
     const room = window.APP?.conference?._room;
     const session = room && (room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession);
     const connection = session?.peerconnection?.peerconnection;
-    const told = { state: connection?.connectionState ?? 'none', frames: 0, audio: 0, video: 0 };
+    const told = { state: connection?.connectionState ?? 'none', frames: 0, audio: 0, video: 0, pictures: 0 };
     for (const one of connection ? (await connection.getStats()).values() : []) {
         if (one.type === 'inbound-rtp') {
             told[one.kind] += one.bytesReceived;
             told.frames += one.framesDecoded ?? 0;
+            told.pictures += one.framesDecoded > 0 ? 1 : 0;
         }
     }
     return told;
 }"""
 # Asks again until there is enough of it (Playwright's wait_for_function takes a promise for a yes).
-ENOUGH = f"""async ([frames, audio, patience]) => {{
+ENOUGH = f"""async ([frames, audio, patience, pictures = 1]) => {{
     for (const end = Date.now() + patience; ;) {{
         const now = await ({STATISTICS})();
-        if (now.frames >= frames && now.audio >= audio) return now;
+        if (now.pictures >= pictures && now.frames >= frames && now.audio >= audio) return now;
         if (Date.now() > end) throw new Error(`only ${{JSON.stringify(now)}} after ${{patience}} ms`);
         await new Promise(next => setTimeout(next, 250));
     }}
@@ -52,12 +54,7 @@ MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in while one wat
 def two(visit: Visit) -> None:
     """Let two people see and hear each other; one writes, and both leave."""
     people = _meet(visit)
-    for person in people:
-        with person.step("sees and hears the other", must=True):
-            before = _received(person, 1, 1)
-            after = _received(person, before["frames"] + MORE_FRAMES, before["audio"] + MORE_AUDIO)
-            grown = {kind: after[kind] - before[kind] for kind in ("frames", "audio", "video")}
-            person.record.add("harness", "received", who=person.name, state=after["state"], **grown)
+    _watch(people)
     _chat(people)
     _part(people)
 
@@ -65,6 +62,8 @@ def two(visit: Visit) -> None:
 def three(visit: Visit) -> None:
     """Let three people meet (without a bridge there are no pictures); one writes, and all leave, one by one."""
     people = _meet(visit)
+    if visit.real and visit.real.bridge:
+        _watch(people)
     _chat(people)
     _part(people)
 
@@ -119,8 +118,20 @@ def _meet(visit: Visit) -> list[Visit]:
     return people
 
 
-def _received(visit: Visit, frames: int, audio: int) -> dict[str, Any]:
-    return dict(visit.page.evaluate(ENOUGH, [frames, audio, PATIENCE]))
+def _watch(people: Sequence[Visit]) -> None:
+    """Wait until each person has seen and heard all the others for a while."""
+    others = len(people) - 1
+    for person in people:
+        with person.step("sees and hears the others", must=True):
+            before = _received(person, others, others, 1)
+            more = {kind: others * amount for kind, amount in (("frames", MORE_FRAMES), ("audio", MORE_AUDIO))}
+            after = _received(person, others, before["frames"] + more["frames"], before["audio"] + more["audio"])
+            grown = {kind: after[kind] - before[kind] for kind in ("frames", "audio", "video")}
+            person.record.add("harness", "received", who=person.name, state=after["state"], **grown)
+
+
+def _received(visit: Visit, pictures: int, frames: int, audio: int) -> dict[str, Any]:
+    return dict(visit.page.evaluate(ENOUGH, [frames, audio, PATIENCE, pictures]))
 
 
 def _chat(people: Sequence[Visit]) -> None:

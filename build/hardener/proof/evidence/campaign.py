@@ -172,7 +172,7 @@ def _network(stage: _Stage, record: Recorder, number: int) -> None:
     network = str(number)
     mark = "" if number == 1 else f", network {number}"
     planted = Journey("canary", "planted requests", canary)
-    with Watched(stage.site, record) as watched:
+    with Watched(stage.site, record, stage.real) as watched:
         stage.lanes.append(watched)
         _walk(watched, planted, NONE, name=f"canary 1{mark}", network=network)
         if stage.comparing and number == 1:

@@ -150,6 +150,10 @@ class SealedNetwork:
 
         return self.within(self.wire, make)
 
+    def claim(self, address: str) -> None:
+        """Give the wire's end one more address, so that datagrams to it can be answered from it."""
+        self._do("-n", self.wire, "addr", "add", f"{address}/32", "dev", self.far)
+
     def tap(self) -> socket.socket:
         """Return a raw socket that gets a copy of every packet on the cable."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 STUN_COOKIE = b"\x21\x12\xa4\x42"
 QTYPES = {1: "A", 28: "AAAA", 65: "HTTPS", 33: "SRV", 16: "TXT", 12: "PTR", 64: "SVCB"}
 _TCP, _UDP, _ICMP = 6, 17, 1
+_UNREACHABLE = b"\x03"  # the type of an ICMP message (RFC 792)
 _DNS_HEADER = 12
 _POINTER = 0xC0
 _CLIENT_HELLO = 1
@@ -17,7 +18,10 @@ _HANDSHAKE = 22
 
 @dataclass(frozen=True)
 class Packet:
-    """One IPv4 packet: ``protocol`` is tcp, udp, icmp or a number; ``syn`` is a TCP connect."""
+    """One IPv4 packet: ``protocol`` is tcp, udp, icmp or a number; ``syn`` is a TCP connect.
+
+    ``payload`` is what a datagram carries; of an ICMP "unreachable", the packet that it answers.
+    """
 
     source: str
     target: str
@@ -40,6 +44,8 @@ def ipv4(data: bytes) -> Packet | None:
         return Packet(source, target, "tcp", port, syn=bool(flags & 2) and not flags & 16)
     if number == _UDP and len(rest) >= 8:  # noqa: PLR2004
         return Packet(source, target, "udp", struct.unpack("!H", rest[2:4])[0], payload=rest[8:])
+    if number == _ICMP and rest[:1] == _UNREACHABLE:
+        return Packet(source, target, "icmp", payload=rest[8:])
     return Packet(source, target, "icmp" if number == _ICMP else str(number))
 
 

@@ -1,13 +1,15 @@
-"""Real servers behind the own server: what the browser says on its XMPP WebSocket goes to Prosody and back.
+"""Real servers behind the own server: what the browser says on its WebSockets goes to Prosody and the bridge, and back.
 
 The own server listens in the sealed network, but runs outside of it: a socket stays in the namespace where it was made,
-and this module makes the other one on the machine's own loopback. Nothing but these WebSockets goes that way.
+and this module makes the other one on the machine's own loopback. Nothing but these WebSockets goes that way, and the
+datagrams to the bridge's one address.
 """
 
 from __future__ import annotations
 
 import contextlib
 import select
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -25,19 +27,25 @@ if TYPE_CHECKING:
     from hardener.proof.evidence.record import Recorder
 
 PATH = streams.WEBSOCKET
+CHANNEL = "/colibri-ws/"  # of the bridge
+MEDIA = 10000  # the bridge's port for picture and sound
 PATIENCE = 120.0  # seconds in which one of the two has to say something
 _AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
 class Real:
-    """The servers: the address of their web server, the XMPP domain, passwords by account, their lines of config.js."""
+    """The servers: the address of their web server, the XMPP domain, passwords by account, their lines of config.js.
+
+    ``bridge`` is the IP address of the bridge, where there is one.
+    """
 
     url: str
     domain: str
     accounts: Mapping[str, str] = field(repr=False)
     config: str = ""
     ca_file: str = ""
+    bridge: str = ""
 
     def stream(self) -> streams.WebSocketStream:
         """Return a stream to Prosody, which is not open yet."""
@@ -46,6 +54,10 @@ class Real:
     def connect(self, query: str = "") -> websocket.WebSocket:
         """Open a WebSocket to Prosody. Raises OSError or EOFError where it is refused."""
         return streams.dial(self, query, lambda: PATIENCE)
+
+    def channel(self, path: str, query: str) -> websocket.WebSocket:
+        """Open a WebSocket to the bridge. Raises what :meth:`connect` raises."""
+        return streams.dial(self, query, lambda: PATIENCE, path, "")
 
 
 class Readable(Protocol):
@@ -74,6 +86,27 @@ def relay(browser: Readable, server: Readable, overheard: Callable[[bytes], None
             other[end].sendall(data)
             if end is browser:
                 overheard(data)
+
+
+def relay_media(wire: socket.socket, bridge: tuple[str, int]) -> None:
+    """Carry datagrams between the browsers on a wire and the bridge, until the wire is shut down."""
+    ways: dict[tuple[str, int], socket.socket] = {}
+    browsers: dict[socket.socket, tuple[str, int]] = {}
+    with contextlib.ExitStack() as stack:
+        while True:
+            for ready in select.select([wire, *browsers], [], [])[0]:
+                with contextlib.suppress(ConnectionRefusedError):  # a bridge that restarts
+                    if ready is not wire:
+                        wire.sendto(ready.recv(_AT_ONCE), browsers[ready])
+                        continue
+                    data, browser = wire.recvfrom(_AT_ONCE)
+                    if not browser:
+                        return
+                    if browser not in ways:
+                        way = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                        way.connect(bridge)
+                        ways[browser], browsers[way] = way, browser
+                    ways[browser].send(data)
 
 
 class Overhearing:

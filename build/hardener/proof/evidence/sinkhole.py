@@ -52,8 +52,16 @@ class Names:
 class Sinkhole:
     """Runs the resolver, the TCP and UDP sinks and the tap until it is closed."""
 
-    def __init__(self, net: namespaces.SealedNetwork, names: Names, record: Recorder, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        net: namespaces.SealedNetwork,
+        names: Names,
+        record: Recorder,
+        tls: ssl.SSLContext,
+        media: tuple[str, int] | None = None,
+    ) -> None:
         self.names, self.record, self.tls = names, record, tls
+        self._media = media  # where the own bridge is
         self._open: list[socket.socket] = []
         self._seen: set[tuple[str, str, str, int]] = set()
         self._serve(net.udp(namespaces.RESOLVER, 53), self._resolver)
@@ -110,13 +118,23 @@ class Sinkhole:
         if kind == "udp" and packets.is_stun(packet.payload):
             kind = "stun"
         host = self.names.name(packet.target)
-        if not packets.is_public(packet.target) or packet.target == namespaces.BROWSER:
+        if self._media and self._is_media(packet, self._media):
+            kind, host = "media", ""
+        elif not packets.is_public(packet.target) or packet.target == namespaces.BROWSER:
             kind = "local-" + kind
         key = (self.record.run, kind, host, packet.port)
         if kind != "tcp" and key in self._seen:  # a STUN server is asked again and again
             return
         self._seen.add(key)
         self.record.add("transport", kind, host=host, ip=packet.target, port=packet.port)
+
+    @staticmethod
+    def _is_media(packet: packets.Packet, bridge: tuple[str, int]) -> bool:
+        """Return whether a packet goes to the own bridge: a datagram, or the kernel's "unreachable" to a late one."""
+        if packet.protocol == "icmp" and packet.target == bridge[0]:
+            answered = packets.ipv4(packet.payload)
+            return answered is not None and (answered.source, answered.protocol) == (bridge[0], "udp")
+        return packet.protocol == "udp" and (packet.target, packet.port) == bridge
 
     def _accept(self, listener: socket.socket) -> None:
         while True:

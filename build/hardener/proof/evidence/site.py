@@ -152,7 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _upgrade(self, path: str) -> None:
         owner, servers = self.owner, self.owner.scene.real
         self.close_connection = True
-        if not path.startswith(relay.PATH):
+        if servers and path.startswith(relay.CHANNEL):
+            with servers.channel(path, urlsplit(self.path).query).connection as bridge:
+                self._switch()
+                relay.relay(self.connection, bridge, lambda _data: None)
+        elif not path.startswith(relay.PATH):
             self._switch()
             owner.record.add("harness", "own-websocket", path=self.path[:300])
         elif servers is None:

@@ -10,8 +10,10 @@ import contextlib
 import itertools
 import json
 import shutil
+import socket
 import ssl
 import tempfile
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,18 +21,19 @@ from urllib.parse import urlsplit
 
 from hardener.errors import StackError
 from hardener.proof import chromium
-from hardener.proof.evidence import cdp
+from hardener.proof.evidence import cdp, relay
 from hardener.proof.evidence.namespaces import SealedNetwork
 from hardener.proof.evidence.sinkhole import Names, Sinkhole
 from hardener.proof.evidence.site import HOST, STAGE, OwnServer, Scene, certificate_paths
 from hardener.system.process import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import BrowserContext, Page, Playwright
 
     from hardener.proof.evidence.record import Recorder
+    from hardener.proof.evidence.relay import Real
 
 OWN = (HOST, STAGE)
 # The browser's own calls home must not be taken for the page's. Playwright's default flags turn most of them off.
@@ -59,8 +62,9 @@ def ice_host(url: str) -> str:
 class Watched:
     """Context manager: a sealed network, the site served in it, and a browser under two witnesses."""
 
-    def __init__(self, site: Path, record: Recorder) -> None:
+    def __init__(self, site: Path, record: Recorder, real: Real | None = None) -> None:
         self.site, self.record = site, record
+        self._bridge = (real.bridge, relay.MEDIA) if real and real.bridge else None
         self.scene = Scene()
         self.browser_version = ""
         self.targets: set[str] = set()
@@ -81,8 +85,10 @@ class Watched:
             self.names = Names(OWN)
             server = OwnServer(net, self.site, self.scene, self.record, tls)
             stack.callback(server.close)
-            sinkhole = Sinkhole(net, self.names, self.record, tls)
+            sinkhole = Sinkhole(net, self.names, self.record, tls, self._bridge)
             stack.callback(sinkhole.close)
+            if self._bridge:
+                stack.callback(_relay_media(net, self._bridge))
             self._playwright: Playwright = stack.enter_context(sync_playwright())
             self._launcher = net.launcher(program, folder)
             self._folder, self._net = folder, net
@@ -142,6 +148,22 @@ class Watched:
         else:
             host = urlsplit(facts.get("url") or source["frame"].url).hostname or ""
             self.record.add("browser", kind, host=host, target="spy", **facts)
+
+
+def _relay_media(net: SealedNetwork, bridge: tuple[str, int]) -> Callable[[], None]:
+    """Relay media to the bridge; returns what ends it."""
+    net.claim(bridge[0])
+    wire = net.udp(*bridge)
+    thread = threading.Thread(target=relay.relay_media, args=(wire, bridge), daemon=True)
+    thread.start()
+
+    def end() -> None:
+        with contextlib.suppress(OSError):  # it was connected to no one, and wakes up nevertheless
+            wire.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        wire.close()
+
+    return end
 
 
 def _tls(folder: Path) -> ssl.SSLContext:

@@ -49,8 +49,10 @@ def tls(site: Site) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=site.ca_file or None)
 
 
-def dial(site: Site, query: str, left: Callable[[], float]) -> websocket.WebSocket:
-    """Open the site's WebSocket for XMPP; ``left`` returns the seconds that remain.
+def dial(
+    site: Site, query: str, left: Callable[[], float], path: str = WEBSOCKET, protocol: str = "xmpp"
+) -> websocket.WebSocket:
+    """Open a WebSocket of the site, by default that for XMPP; ``left`` returns the seconds that remain.
 
     Raises what :func:`hardener.proof.xmpp.websocket.connect` raises, and OSError.
     """
@@ -61,8 +63,8 @@ def dial(site: Site, query: str, left: Callable[[], float]) -> websocket.WebSock
     try:
         if secure:
             connection = tls(site).wrap_socket(connection, server_hostname=host)
-        path = f"{parts.path}{WEBSOCKET}" + (f"?{query}" if query else "")
-        return websocket.connect(connection, parts.netloc, path, "xmpp", left)
+        target = f"{parts.path}{path}" + (f"?{query}" if query else "")
+        return websocket.connect(connection, parts.netloc, target, protocol, left)
     except BaseException:
         connection.close()
         raise

@@ -285,9 +285,7 @@ def door(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     def up(_project: Any, name: str, _ui: UI, **words: Any) -> Any:
         if isinstance(said["up"], Exception):
             raise said["up"]
-        return argparse.Namespace(
-            url="http://127.0.0.1:1", domain=DOMAIN, users={USER: PASSWORD}, name=name, flavour="local", **words
-        )
+        return argparse.Namespace(url="http://127.0.0.1:1", domain=DOMAIN, users={USER: PASSWORD}, name=name, **words)
 
     monkeypatch.setattr(evidence.staging, "up", up)
     monkeypatch.setattr(evidence.stack, "lock", contextlib.nullcontext)
