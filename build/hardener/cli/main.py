@@ -50,7 +50,16 @@ MODULES = {
 # What a path leads to that a user named, and no bug of ours: no permission, a name too long, a circle of links, a file
 # in the place of a folder or a folder in that of a file.
 _REFUSALS = frozenset(
-    {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EROFS}
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
 )
 BUG = 70  # EX_SOFTWARE of sysexits.h
 

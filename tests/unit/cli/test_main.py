@@ -219,6 +219,15 @@ class TestErrors:
         assert (code, json.loads(out)["exit"]) == (2, 2)
         assert f"{tmp_path}/file/upstream.toml: Not a directory" in err
 
+    def test_a_file_in_the_place_of_a_folder_to_write_into_is_code_2(
+        self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = project / "upstream.toml"
+        monkeypatch.setattr(build, "build", lambda *_: place.mkdir(exist_ok=True))
+        code, _, err = run(capsys, "build", "--project", project)
+        assert code == 2
+        assert f"cannot read or write {place}: File exists" in err
+
     def test_a_part_of_an_option_is_not_the_option(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
         code, _, err = run(capsys, "explain", "x", "--project", project, "--jso")
         assert code == 2
