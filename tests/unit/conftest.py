@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from support import packaging
 from support.fakes import FakeUpstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -51,3 +53,18 @@ def _templates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the stand-ins for upstream's templates count as reviewed."""
     monkeypatch.setattr(images, "REVIEWED", dict(images.REVIEWED))
     packaging.accept_templates()
+
+
+@pytest.fixture(params=("stable-10978", "stable-11146-2"))
+def show(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Read a file of docker-jitsi-meet at a release, from a clone that ``DOCKER_JITSI_MEET`` names."""
+    clone = os.environ.get("DOCKER_JITSI_MEET", "")
+
+    def text(path: str) -> str:
+        argv = ["git", "-C", clone, "show", f"{request.param}:{path}"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False) if clone else None
+        if done is None or done.returncode:
+            pytest.skip(f"needs a clone of jitsi/docker-jitsi-meet with {request.param}: DOCKER_JITSI_MEET=/path")
+        return done.stdout
+
+    return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -17,23 +16,6 @@ from hardener.servercheck.rules import web
 from support.pages import chapter
 
 pytestmark = pytest.mark.upstream
-
-TAGS = ("stable-10978", "stable-11146-2")
-CLONE = os.environ.get("DOCKER_JITSI_MEET", "")
-
-
-@pytest.fixture(params=TAGS)
-def show(request: pytest.FixtureRequest):
-    """Read a file of upstream's repository at a release."""
-
-    def text(path: str) -> str:
-        argv = ["git", "-C", CLONE, "show", f"{request.param}:{path}"]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False) if CLONE else None
-        if done is None or done.returncode:
-            pytest.skip(f"needs a clone of jitsi/docker-jitsi-meet with {request.param}: DOCKER_JITSI_MEET=/path")
-        return done.stdout
-
-    return text
 
 
 @pytest.fixture
