@@ -177,7 +177,7 @@ def _waived(verdict: Verdict, waiver: Waiver | None) -> Verdict:
 def column_light(judged: Iterable[Judged], column: str) -> str:
     """Return the worst light of the mandatory criteria of a column; grey caps yellow and green."""
     lights = [item.verdicts[column].light for item in judged if item.mandatory and column in item.verdicts]
-    return min(lights, key=LIGHTS.index, default="grey")
+    return worst(lights)
 
 
 def worst(lights: Iterable[str]) -> str:

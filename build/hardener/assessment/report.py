@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from hardener.assessment import wording
 from hardener.assessment.catalogue import COLUMNS, LANGUAGES, LIGHTS
 from hardener.errors import StackError
+from hardener.proof import chromium
 from hardener.system import disk, process, templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _NO_BROWSER = "apt-get install chromium; or print the HTML page from any browser"
 
 
@@ -121,8 +121,8 @@ def pages_of(result: Mapping[str, Any]) -> dict[str, str]:
 
 def print_pdf(html: Path) -> Path:
     """Print a page with Chromium; returns the PDF beside it. Raises StackError where that is not possible."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if browser is None:
+    browser = chromium.browser() or shutil.which("google-chrome")
+    if not browser:
         raise StackError("Chromium is not installed, which prints the PDF", hint=_NO_BROWSER)
     target = html.with_suffix(".pdf")
     with tempfile.TemporaryDirectory(prefix="hardener-print-") as scratch:
