@@ -48,7 +48,7 @@ def read(root: Path) -> Deployment:
     web(folder, result)
     site(folder, result)
     for path in folder.find("jigasi/sip-communicator.properties", "jigasi/*.properties"):
-        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        text = folder.text(path)
         for number, line in enumerate(text.splitlines(), 1):
             if SIP_ACCOUNT.match(line.strip()):
                 result.dial_in.append(Where(folder.name(path), number))
@@ -128,7 +128,7 @@ def jicofo(folder: Folder, result: Deployment) -> None:
     made = dict(result.jicofo or {})
     for path in folder.find("sip-communicator.properties"):
         if path.parent.name not in {"videobridge", "jigasi", "jibri", "jvb"}:
-            text = (folder.read(path) or b"").decode("utf-8", "replace")
+            text = folder.text(path)
             java.old_jicofo(properties.read(text, folder.name(path)), made, result)
     started = java.started(_options(folder, OPTIONS, result), made, ("jicofo.",), result) or {}
     result.jicofo = started if started or result.jicofo is not None else None
@@ -137,7 +137,7 @@ def jicofo(folder: Folder, result: Deployment) -> None:
 def _options(folder: Folder, names: tuple[str, ...], result: Deployment) -> Iterator[tuple[str, Setting]]:
     """Yield the system properties of a service's start."""
     for path in folder.find(*names):
-        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        text = folder.text(path)
         java.forced(text, folder.name(path), result)
         yield from properties.options(text, folder.name(path))
 
@@ -151,7 +151,7 @@ def bridge(folder: Folder, result: Deployment) -> None:
                 Setting(setting.value, Where(setting.where.file, setting.where.line, f"videobridge.{key}"))
             )
     for path in folder.find("videobridge/sip-communicator.properties"):
-        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        text = folder.text(path)
         for number, line in enumerate(text.splitlines(), 1):
             if match := OLD_STUN.match(line.strip()):
                 where = Where(folder.name(path), number)

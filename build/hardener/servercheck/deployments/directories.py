@@ -51,15 +51,15 @@ def of_environment(env: Environment) -> Directory:
 def of_folder(folder: Folder, result: Deployment) -> None:
     """Read Debian's files of saslauthd and of libldap."""
     for path in folder.find("default/saslauthd", "default/saslauthd-*"):
-        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        text = folder.text(path)
         for number, line in enumerate(text.splitlines(), 1):
             if KEEPS.match(line):
                 result.passwords_kept = Where(folder.name(path), number, "OPTIONS")
     for path in folder.find("saslauthd.conf"):
-        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        text = folder.text(path)
         result.directories.append(saslauthd(text, folder.name(path)))
     for path in folder.find("ldap/ldap.conf"):
-        text = (folder.read(path) or b"").decode("utf-8", "replace")
+        text = folder.text(path)
         for number, line in enumerate(text.splitlines(), 1):
             if match := REQUIRE.match(line):
                 result.ldap_conf = Setting(match[1].lower(), Where(folder.name(path), number, "TLS_REQCERT"))

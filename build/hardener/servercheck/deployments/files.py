@@ -108,6 +108,10 @@ class Folder:
         """Return whether the file has been read, by this name or through a link."""
         return self.name(path) in self.read_files
 
+    def text(self, path: Path) -> str:
+        """Return a file of the folder as text; empty where :meth:`read` has nothing."""
+        return (self.read(path) or b"").decode("utf-8", "replace")
+
     def read(self, path: Path) -> bytes | None:
         """Return the content, with symlinks followed inside the folder only; None if there is none (a doubt then)."""
         for _ in range(LINKS):

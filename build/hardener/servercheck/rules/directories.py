@@ -46,14 +46,14 @@ def check(deployment: Deployment) -> Iterator[Hit]:
 
 
 def _mechanisms(prosody: Prosody, host: Section) -> Iterator[Hit]:
-    """Yield a host that cannot let a person in, and one whose module does not protect its filter."""
+    """Yield a host that cannot let a person in, and one whose module does not make sure of names."""
     provider = prosody.provider(host)
     disabled = prosody.get(host, "disable_sasl_mechanisms")
     if disabled is not None and "PLAIN" in {string.value for string in strings(disabled)}:
         what = f"VirtualHost {host.name} asks a directory, and does not offer PLAIN"
         yield Hit("ldap-without-plain", disabled.where, what, {"host": host.name})
     if provider.value == "ldap2":
-        what = f"VirtualHost {host.name}: mod_auth_ldap2 writes names into its filter as they are"
+        what = f"VirtualHost {host.name}: mod_auth_ldap2 does not make sure of the name of a login"
         yield Hit("ldap-names-not-checked", provider.where, what, {"host": host.name})
 
 
