@@ -236,7 +236,7 @@ def stacks(developers_cache: Path) -> Iterator[Callable[..., Stack]]:
 
     def start(variant: str = "hardened", suffix: str = "", **words: Any) -> Stack:
         name = stack_module.default_name(ROOT) + suffix
-        words = {"flavour": os.environ.get(stack_module.VARIABLE, "local")} | words
+        words = {"flavour": stack_module.chosen()} | words
         key = f"{name} {variant} {words}"
         if key in known:
             return known[key]

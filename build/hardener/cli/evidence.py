@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,9 +150,9 @@ def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, s
     name = stack.default_name(here.root) + "-evidence"  # a person's own stack is left alone
     try:
         try:
-            flavour = os.environ.get(stack.VARIABLE, "local")
+            flavour = stack.chosen()
             # The page's own server passes the bridge's WebSocket on.
-            bridged = flavour == "debian"
+            bridged = "JVB_WS_DOMAIN" in stack.FLAVOURS[flavour].settings
             bridge = {"JVB_WS_DOMAIN": HOST, "JVB_WS_TLS": "true"} if bridged else {}
             sources = sources_of(given, here)
             running = staging.up(

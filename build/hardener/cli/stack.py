@@ -42,7 +42,7 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
     parser.add_argument("action", choices=("up", "down", "logs", "status"), help="what to do with the stack")
     parser.add_argument("--name", default="", help="several stacks run side by side (default: one for this checkout)")
     parser.add_argument(
-        "--flavour", choices=tuple(stack.FLAVOURS), default=os.environ.get(stack.VARIABLE, "local"),
+        "--flavour", choices=tuple(stack.FLAVOURS), default="",
         help="local: Debian's packages and a substitute for jicofo; debian: with Jicofo and the videobridge in the"
         " folder that HARDENER_JITSI names; official: upstream's images",
     )  # fmt: skip
@@ -123,7 +123,7 @@ def _up(project: Project, name: str, given: argparse.Namespace, ui: UI) -> dict[
         ui,
         site=given.site,
         sources=sources,
-        flavour=given.flavour,
+        flavour=given.flavour or stack.chosen(),
         settings=settings,
         port=given.port,
         users=users,

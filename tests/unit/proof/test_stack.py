@@ -313,6 +313,15 @@ def test_each_stack_has_addresses_of_its_own_for_the_published_port() -> None:
     assert len(seen) == 3
 
 
+def test_mistyped_flavour_in_the_environment_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARDENER_STACK", "debain")
+    with pytest.raises(UsageError) as caught:
+        stack.chosen()
+    assert caught.value.hint == "did you mean HARDENER_STACK=debian?"
+    monkeypatch.delenv("HARDENER_STACK")
+    assert stack.chosen() == "local"
+
+
 @pytest.mark.parametrize(
     ("settings", "users", "message"),
     [

@@ -23,6 +23,7 @@ from hardener.proof.stack.containers import containers, health, remove
 from hardener.proof.stack.flavours import FLAVOURS, prepare
 from hardener.system import disk, locks, stamps
 from hardener.system.process import run
+from hardener.system.tables import nearest
 
 __all__ = [
     "FLAVOURS",
@@ -32,6 +33,7 @@ __all__ = [
     "Gone",
     "Stack",
     "address",
+    "chosen",
     "default_name",
     "docker",
     "down",
@@ -149,6 +151,16 @@ def up(
     _answers(stack)
     _keep(folder, asdict(stack))
     return stack
+
+
+def chosen() -> str:
+    """Return the flavour that HARDENER_STACK names, by default 'local'. Raises UsageError for an unknown one."""
+    name = os.environ.get(VARIABLE) or "local"
+    if name not in FLAVOURS:
+        near = nearest(name, FLAVOURS)
+        hint = f"did you mean {VARIABLE}={near}?" if near else f"the flavours are: {', '.join(FLAVOURS)}"
+        raise UsageError(f"{VARIABLE}: there is no flavour {name!r} of the stack", hint=hint)
+    return name
 
 
 def _refuse_strange(kind: Flavour, settings: Mapping[str, str], users: tuple[str, ...]) -> None:
