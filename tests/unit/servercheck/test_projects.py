@@ -71,6 +71,7 @@ PROJECTS = (
     ("cannot-tell", [jicofo("    volumes_from: [other]\n")], {}),
     ("cannot-tell", [prosody("    build: ./prosody\n")], {}),
     ("auto-owner", [jicofo("    volumes: ['./own:/config']\n")], {"own/custom-jicofo.conf": OWNER}),
+    ("cannot-tell", [jicofo("    volumes: ['./own:/config']\n")], {"own/custom-jicofo.conf": 'include "owner.conf"\n'}),
     ("auto-owner", [(
                 COMPOSE,
                 "JICOFO_ENABLE_AUTH]",

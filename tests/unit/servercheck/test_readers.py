@@ -24,7 +24,7 @@ def prosody(text: str) -> tuple[Prosody, list]:
 
 
 def conf(text: str) -> tuple[dict[str, Setting], list]:
-    return hocon.read(textwrap.dedent(text), "j.conf", lambda _name, _where: None)
+    return hocon.read(textwrap.dedent(text), "j.conf", lambda _name, _where, _required: [])
 
 
 def value(settings: dict[str, Setting], key: str):
@@ -338,7 +338,7 @@ def test_lua_of_any_kind(text: str):
 
 @given(st.one_of(TEXTS, mutated("jicofo.conf")))
 def test_hocon_of_any_kind(text: str):
-    hocon.read(text, "x", lambda _name, _where: ("y", text))
+    hocon.read(text, "x", lambda _name, _where, _required: [("y", text)])
 
 
 @given(st.one_of(TEXTS, mutated("meet.example.org-config.js")))

@@ -36,7 +36,7 @@ def our_hocon(text: str) -> tuple[dict[str, Any], bool]:
             return [plain(item.value) for item in value.items]
         return UNKNOWN if isinstance(value, Unknown) else value
 
-    settings, unclear = hocon.read(text, "x.conf", lambda *_: None)
+    settings, unclear = hocon.read(text, "x.conf", lambda *_: [])
     return {path: plain(setting.value) for path, setting in settings.items()}, bool(unclear)
 
 

@@ -116,6 +116,16 @@ SECRETS = (
     env(RIGHT, "JVB_AUTH_PASSWORD=kVq7Zt2mNw9xLp4RbY6sHd3f\n"),
     env(RIGHT, "JVB_AUTH_PASSWORD=wombat-carousel-tungsten-zephyr\n"),
 )  # fmt: skip
+INCLUDED_OWNER = "jitsi/jicofo/owner"
+OPEN_OWNER = "jicofo { authentication.enabled = false, conference.enable-auto-owner = true }"
+JICOFO_INCLUDES = (
+    *(edit("cannot-tell", (JICOFO, "", f"include {what}\n")) for what in ('required("owner.conf")', 'required(file("/etc/jitsi/jicofo/owner"))', 'file("/srv/jitsi/owner.conf")', '"../../../owner.conf"')),
+    *(edit("auto-owner", (JICOFO, "", f"include {what}\n"), files={f"{INCLUDED_OWNER}.conf": OPEN_OWNER}) for what in ('"owner"', 'file("owner")', 'required("owner.conf")', 'file("/etc/jitsi/jicofo/owner")')),
+    edit("auto-owner", (JICOFO, "", 'include "owner"\n'), files={f"{INCLUDED_OWNER}.json": '{"jicofo": {"authentication": {"enabled": false}, "conference": {"enable-auto-owner": true}}}'}),
+    edit(RIGHT, (JICOFO, "", 'include "owner"\n'), files={f"{INCLUDED_OWNER}.json": OPEN_OWNER, f"{INCLUDED_OWNER}.conf": "jicofo { authentication.enabled = true, conference.enable-auto-owner = false }"}),
+    edit("cannot-tell", (JICOFO, "", 'include "owner"\n'), files={f"{INCLUDED_OWNER}.properties": "jicofo.conference.enable-auto-owner=true\n"}),
+    edit(RIGHT, (JICOFO, "", 'include "owner"\ninclude file("/etc/jitsi/jicofo/owner.conf")\n')),
+)  # fmt: skip
 OLD_SOURCES = (
     edit("cannot-tell", (OLD, "", f"{DISABLE}: false\n")),
     edit("cannot-tell", (OLD, "", f"{DISABLE} false\n")),
@@ -211,7 +221,7 @@ MATRIX = (
 
 @pytest.mark.parametrize(
     "variant",
-    [*NAMES, *TOKEN_KEYS, *ALLOW_LIST, *SECRETS, *OLD_SOURCES, *FRONT_SERVERS, *PORTS, *FEDERATION, *SWITCHED_OFF, *ANSWERING,
+    [*NAMES, *TOKEN_KEYS, *ALLOW_LIST, *SECRETS, *JICOFO_INCLUDES, *OLD_SOURCES, *FRONT_SERVERS, *PORTS, *FEDERATION, *SWITCHED_OFF, *ANSWERING,
      *ELSEWHERE, *CLEARTEXT, *MATRIX],
     ids=str,
 )  # fmt: skip

@@ -373,11 +373,11 @@ class _Given:
         if name.endswith(".lua") and result.prosody is not None:
             result.unclear += lua.read(text, shown, result.prosody, self.nothing)
         elif name.endswith("custom-jicofo.conf"):
-            settings, unclear = hocon.read(decoded, shown, lambda _name, _where: None)
+            settings, unclear = hocon.read(decoded, shown, self.absent)
             result.jicofo = (result.jicofo or {}) | settings
             result.unclear += unclear
         elif name.endswith("custom-jvb.conf"):
-            settings, unclear = hocon.read(decoded, shown, lambda _name, _where: None)
+            settings, unclear = hocon.read(decoded, shown, self.absent)
             result.bridge = (result.bridge or {}) | settings
             result.unclear += unclear
         elif name.endswith("custom-config.js"):
@@ -398,7 +398,7 @@ class _Given:
         self.result.doubt(where, f"includes {pattern}, which is not here", vital=True)
         return []
 
-    def absent(self, pattern: str, where: Where) -> list[tuple[str, str]]:
+    def absent(self, pattern: str, where: Where, _required: bool = True) -> list[tuple[str, str]]:
         """Return a path inside the container, which only the container has."""
         self.result.doubt(where, f"includes {pattern}, which is not here", vital=True)
         return []

@@ -33,6 +33,8 @@ HARMLESS = re.compile(
 PASSES = re.compile(r"(?m)^[^#]*\b(?:proxy|grpc|fastcgi|uwsgi)_pass\b")
 OPTIONS = ("jicofo/config", "jicofo/*.sh", "default/jicofo", "jicofo.service", "jicofo.service.d/*.conf")
 BRIDGE_OPTIONS = ("videobridge/config", "default/jitsi-videobridge", "jitsi-videobridge2.service.d/*.conf")
+# What HOCON adds to the name in an include (HOCON.md, "Include semantics: file formats and extensions").
+HOCON_ENDINGS = (".conf", ".json", ".properties")
 # Debian's examples, which no server has in use.
 EXAMPLES = frozenset({"example.com.cfg.lua", "localhost.cfg.lua", "migrator.cfg.lua"})
 
@@ -165,10 +167,16 @@ def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting
     if not found:
         return None
 
-    def include(name: str, where: Where) -> tuple[str, str] | None:
-        # HOCON: a file that is not there is an empty one, unless it is required(...).
-        found = folder.include(name, where, needed=False)
-        return (found[0][0], found[0][1].decode("utf-8", "replace")) if found else None
+    def include(name: str, where: Where, required: bool) -> list[tuple[str, str]]:
+        # HOCON: without an ending, all three are read and the first one wins; a file that is not there is an empty one,
+        # unless it is required(...).
+        endings = ("",) if name.endswith(HOCON_ENDINGS) else HOCON_ENDINGS
+        files = [file for ending in reversed(endings) for file in folder.include(name + ending, where, needed=False)]
+        if not files and (required or not folder.covers(name, folder.beside(where.file))):
+            result.doubt(where, f"includes {name}, which is not here", vital=True)
+        if any(file.endswith(".properties") for file, _ in files):
+            result.doubt(where, f"includes {name}, whose .properties form is not read", vital=True)
+        return [(file, content.decode("utf-8", "replace")) for file, content in files]
 
     text = folder.read(found[0])
     if text is None:

@@ -234,7 +234,7 @@ class Folder:
         ``main``: relative paths start at the folder above that has this file (``nginx.conf``), or at the nearest folder
         above where they exist; else at the folder of the file itself.
         """
-        beside = self._beside(where.file)
+        beside = self.beside(where.file)
         bases = [beside]
         if main and not Path(pattern).is_absolute():
             above = [folder for folder in (beside, *beside.parents) if folder.is_relative_to(self.root)]
@@ -253,7 +253,7 @@ class Folder:
             contents.append((self.name(path), self.read(path)))
         return [(name, text) for name, text in contents if text is not None]
 
-    def _beside(self, name: str) -> Path:
+    def beside(self, name: str) -> Path:
         """Return the folder of a file that ``name`` named."""
         try:
             return (self.root / Path(name).relative_to(self.shown)).parent

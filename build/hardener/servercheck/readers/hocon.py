@@ -16,7 +16,7 @@ from hardener.servercheck.readers.paths import Paths
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Include = Callable[[str, Where], tuple[str, str] | None]
+    Include = Callable[[str, Where, bool], list[tuple[str, str]]]
 
 DEPTH = 60
 LONGEST = 200  # characters of a path or reason in a finding
@@ -46,7 +46,11 @@ class _Token:
 
 
 def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], list[Unclear]]:
-    """Return all settings by their full dotted path, of several the last; and what could not be determined."""
+    """Return all settings by their full dotted path, of several the last; and what could not be determined.
+
+    ``include`` gets the name that is included, its place, and whether it is ``required(...)``. It returns the names and
+    texts of the files, the weakest first, and reports a missing one itself.
+    """
     parser = _Parser(text, name, include, 0)
     parser.whole()
     return parser.paths.settings, parser.unclear
@@ -203,15 +207,16 @@ class _Parser:
         if len(names) != 1 or "url" in kinds or "classpath" in kinds:
             self.doubt(token, "includes something that is not a file here")
             return
-        found = self.include(names[0], self.where(token)) if self.depth < DEPTH else None
-        if found is None:
-            return  # an optional file; the caller that resolves includes notes unreadable ones
-        inner = _Parser(found[1], found[0], self.include, self.depth + 1)
-        inner.whole()
-        self.unclear += inner.unclear
+        if self.depth >= DEPTH:
+            self.doubt(token, "includes nested too deeply to be read")
+            return
         prefix = f"{path}." if path else ""
-        for key, setting in inner.paths.settings.items():
-            self.paths.put(prefix + key, setting)
+        for name, text in self.include(names[0], self.where(token), "required" in kinds):
+            inner = _Parser(text, name, self.include, self.depth + 1)
+            inner.whole()
+            self.unclear += inner.unclear
+            for key, setting in inner.paths.settings.items():
+                self.paths.put(prefix + key, setting)
 
 
 def _tokens(text: str) -> list[_Token]:
