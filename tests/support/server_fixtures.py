@@ -251,6 +251,7 @@ DOORS = (
     debian("jicofo-rest-on-web", SITE, SERVER, "set $j http://j:8888;\nlocation /x/ { proxy_pass $j; }\n", "proxy_p"),
     debian("jicofo-rest-on-web", "nginx/nginx.conf", "", STREAM, "server {"),
     debian("bridge-rest-on-web", SITE, SERVER, "location ^~ /jvb/ { proxy_pass http://127.0.0.1:8080/; }\n"),
+    debian("secrets-published", SITE, SERVER, "location /conf/ { alias /etc/jitsi/; }\n"),
     debian("etherpad-open", SITE, SERVER, "location ^~ /etherpad/ {\n proxy_pass http://e:9001/;\n }\n", "proxy_pass"),
     debian("whiteboard-open", SITE, SERVER, "location = /socket.io/ { proxy_pass http://127.0.0.1:9002; }\n"),
     debian(

@@ -198,6 +198,7 @@ class Site:
     headers: dict[str, Setting] = field(default_factory=dict)
     dropped: list[Where] = field(default_factory=list)  # locations whose own headers displace the policy
     proxies: list[Proxy] = field(default_factory=list)
+    published: list[Setting] = field(default_factory=list)  # folders of configuration or accounts that are served
     foreign: list[Setting] = field(default_factory=list)  # Access-Control-Allow-Origin, as it is sent
     hides_cors: bool = False  # headers of that kind that come from Prosody are taken out
     logs: list[Setting] = field(default_factory=list)  # access_log lines; value: their arguments

@@ -116,6 +116,13 @@ SECRETS = (
     env(RIGHT, "JVB_AUTH_PASSWORD=kVq7Zt2mNw9xLp4RbY6sHd3f\n"),
     env(RIGHT, "JVB_AUTH_PASSWORD=wombat-carousel-tungsten-zephyr\n"),
 )  # fmt: skip
+CLIENT = "root /usr/share/jitsi-meet;"
+PUBLISHED = (
+    *(edit("secrets-published", (SITE, CLIENT, f"root {folder};")) for folder in ("/", "/etc", "/etc/jitsi/meet/", "/usr/share/jitsi-meet/../../..", "/var/lib")),
+    *(edit("secrets-published", (SITE, CLIENT, f"{CLIENT} location {words} {{ alias {path}; }}")) for words, path in (("/conf/", "/etc/jitsi/"), ("~ ^/c/(.*)$", "/etc/prosody/$1"), ("= /k", "/etc/jitsi/meet/meet.example.org.key"), ("/a/", "/var/lib/prosody/"))),
+    edit("secrets-published", (SITE, CLIENT, f"{CLIENT} location /a {{ location /a/b {{ root /etc/; }} }}")),
+    *(edit(RIGHT, (SITE, CLIENT, f"{CLIENT} location {words} {{ alias {path}; }}")) for words, path in (("= /c.js", "/etc/jitsi/meet/$host-config.js"), (r"~ ^/(logo\.svg)$", "/etc/jitsi/meet/$1"), ("/w/", "/usr/share/jitsi-meet/images/"), ("/v/", "/etc/jitsi-logos/"))),
+)  # fmt: skip
 INCLUDED_OWNER = "jitsi/jicofo/owner"
 OPEN_OWNER = "jicofo { authentication.enabled = false, conference.enable-auto-owner = true }"
 JICOFO_INCLUDES = (
@@ -221,7 +228,7 @@ MATRIX = (
 
 @pytest.mark.parametrize(
     "variant",
-    [*NAMES, *TOKEN_KEYS, *ALLOW_LIST, *SECRETS, *JICOFO_INCLUDES, *OLD_SOURCES, *FRONT_SERVERS, *PORTS, *FEDERATION, *SWITCHED_OFF, *ANSWERING,
+    [*NAMES, *TOKEN_KEYS, *ALLOW_LIST, *SECRETS, *JICOFO_INCLUDES, *PUBLISHED, *OLD_SOURCES, *FRONT_SERVERS, *PORTS, *FEDERATION, *SWITCHED_OFF, *ANSWERING,
      *ELSEWHERE, *CLEARTEXT, *MATRIX],
     ids=str,
 )  # fmt: skip

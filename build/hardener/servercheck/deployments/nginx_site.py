@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.servercheck.model import Proxy, Setting, Site, Table
@@ -26,6 +28,9 @@ MOST = 200  # servers that are judged
 OUTER = frozenset(
     "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static".split()
 )
+# Folders with passwords, keys or accounts, and the end of a path or pattern that means a file for browsers.
+SECRET = tuple(Path(name) for name in ("/etc/prosody", "/etc/jitsi", "/var/lib/prosody", "/root", "/config"))
+FOR_BROWSERS = re.compile(r"\.(?:js|json|html|css|svg|png)[)$]*\Z")
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
 ACME = "/.well-known/acme-challenge"  # a client for certificates may answer there
 
@@ -108,6 +113,7 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
     body = server.body or []
     result = Site(server.where, serves=_serves(server))
     result.proxies = [proxy for proxy in _proxies(server, outer) if result.serves or "_pass " not in proxy.target]
+    result.published = list(_published(server))
     plain, away = _plain(server), _sends_away(server)
     result.redirects = plain and away
     if result.serves and plain and (not away or result.proxies):
@@ -202,6 +208,24 @@ def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
                 ports, uri = _split(target, behind)
                 reaches = None if rewritten or "$request_uri" in target or ".." in target else _reaches(location, uri)
                 yield Proxy(path, target, directive.where, reaches, ports)
+
+
+def _published(server: Directive, asked: str = "") -> Iterator[Setting]:
+    """Yield each root and alias that serves a folder of secrets, a folder in one, or a folder that holds one.
+
+    ``asked``: the words of the location around it.
+    """
+    for directive in server.body or ():
+        if directive.name == "location":
+            yield from _published(directive, " ".join(directive.words))
+        elif directive.body is not None:
+            yield from _published(directive, asked)
+        elif directive.name in {"root", "alias"} and directive.words:
+            path = Path(os.path.normpath(directive.words[0]))
+            single = FOR_BROWSERS.search(path.name) or FOR_BROWSERS.search(asked)
+            holds = any(folder.is_relative_to(path) for folder in SECRET)
+            if holds or (not single and any(path.is_relative_to(folder) for folder in SECRET)):
+                yield Setting(directive.words[0], directive.where)
 
 
 def _own(location: Directive) -> Iterator[Directive]:

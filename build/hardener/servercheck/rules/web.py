@@ -71,6 +71,10 @@ def check(deployment: Deployment) -> Iterator[Hit]:
             yield Hit("web-cleartext", site.cleartext, "the client is served without TLS")
         for proxy in site.proxies:
             yield from _proxy(deployment, site, proxy, ports)
+        for folder in site.published:
+            yield Hit(
+                "secrets-published", folder.where, f"{folder.value} is served: it has passwords, keys or accounts"
+            )
         for port, where in site.streams:
             kind = _streamed(port, ports)
             yield Hit(kind, where, f"nginx passes TCP connections on to port {port}")
