@@ -31,7 +31,10 @@ UNKNOWN = "module-unknown"
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding with its place, its meaning and its fix."""
+    """A finding with its place, its meaning and its fix.
+
+    ``about`` is the header or the part of the deployment that is missing, if the finding is about one.
+    """
 
     id: str
     severity: str
@@ -43,6 +46,7 @@ class Finding:
     means: str
     fix: str
     source: str
+    about: str = ""
 
     @property
     def where(self) -> str:
@@ -199,10 +203,10 @@ def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Findi
         ("web", "cannot-tell-minor", "no config.js here"),
     ):
         if getattr(deployment, name) is None:
-            yield _finding(Hit(kind, place, what), deployment.form)
+            yield _finding(Hit(kind, place, what, {"part": name}), deployment.form)
     if not any(site.serves or site.front for site in deployment.sites):
         what = "no nginx server here that serves the client"
-        yield _finding(Hit("cannot-tell-minor", place, what), deployment.form)
+        yield _finding(Hit("cannot-tell-minor", place, what, {"part": "nginx"}), deployment.form)
 
 
 def _finding(hit: Hit, form: str) -> Finding:
@@ -220,4 +224,5 @@ def _finding(hit: Hit, form: str) -> Finding:
         entry["means"],
         fix,
         entry["source"],
+        hit.names.get("header") or hit.names.get("part", ""),
     )

@@ -13,13 +13,8 @@ from hardener.servercheck.rules.web import EXPECTED
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What a deployment lacks: part -> the words of check-server's finding.
-_PARTS = {
-    "no-prosody": "no configuration of Prosody here",
-    "no-jicofo": "no jicofo.conf here",
-    "no-config": "no config.js here",
-    "no-web": "no nginx server here",
-}
+# What a deployment lacks: metric -> the part that check-server's finding is about.
+_PARTS = {"no-prosody": "prosody", "no-jicofo": "jicofo", "no-config": "web", "no-web": "nginx"}
 
 
 def server(subject: Subject) -> Measured:
@@ -31,10 +26,10 @@ def server(subject: Subject) -> Measured:
         )
     checked = check(subject.servers)
     counts = Counter(finding.id for finding in checked.findings)
-    said = [finding.what for finding in checked.findings]
+    about = Counter(finding.about for finding in checked.findings)
     metrics = {f"server.{name}": counts[name] for name in catalogue()}
-    metrics |= {f"server.{part}": sum(what.startswith(words) for what in said) for part, words in _PARTS.items()}
-    metrics |= {f"server.no-{name}": sum(what.startswith(f"{name} is not sent") for what in said) for name in EXPECTED}
+    metrics |= {f"server.{metric}": about[part] for metric, part in _PARTS.items()}
+    metrics |= {f"server.no-{name}": about[name] for name in EXPECTED}
     findings = [
         {"id": finding.id, "severity": finding.severity, "where": finding.where, "what": finding.what}
         for finding in checked.findings

@@ -57,6 +57,7 @@ EXPECTED = {
     "strict-transport-security": "browsers may be sent to the site without encryption",
     "x-content-type-options": "browsers may guess what a file is",
     "referrer-policy": "the name of the room is sent to the target of a link",
+    "permissions-policy": "embedded pages may ask for devices and sensors",
 }
 
 
@@ -88,7 +89,7 @@ def _headers(site: Site) -> Iterator[Hit]:
     policy = site.headers.get("content-security-policy")
     if policy is None:
         yield Hit("csp-missing", site.where, "no Content-Security-Policy is sent")
-    elif weak := _loose(str(policy.value)):
+    elif weak := loose(str(policy.value)):
         yield Hit("csp-weak", policy.where, f"the Content-Security-Policy allows {', '.join(weak)}")
     for where in site.dropped:
         yield Hit("csp-dropped", where, "this location has headers of its own, and so sends no policy")
@@ -102,10 +103,10 @@ def _headers(site: Site) -> Iterator[Hit]:
             yield Hit("cors-any-origin", origin.where, "Access-Control-Allow-Origin: *")
 
 
-def _loose(policy: str) -> list[str]:
+def loose(policy: str) -> list[str]:
     """Return the words of a policy that let a page run more than its own files.
 
-    >>> _loose("default-src 'none'; img-src data: blob:; worker-src 'self' blob:; script-src *")
+    >>> loose("default-src 'none'; img-src data: blob:; worker-src 'self' blob:; script-src *")
     ['*', 'worker-src blob:']
     """
     directives = [words for directive in policy.split(";") if (words := directive.lower().split())]
