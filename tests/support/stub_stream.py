@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Nowhere:
     """A site without an address."""
 
-    url = ca_file = ""
+    url = ca_file = agent = ""
 
 
 class StubStream(Stream):

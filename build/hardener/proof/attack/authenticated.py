@@ -51,7 +51,7 @@ def ways(target: Target) -> Iterator[Way]:
     yield way("focus", "answer for focus", _forged_answer)
     yield way("focus", "get the requests that are for focus", _focus_proxy)
     for name in ("first one in", "first one in, asking for it"):
-        yield way("roles", name, partial(_first_in, asking="asking" in name), "named-hosts")
+        yield way("roles", name, partial(first_in, asking="asking" in name), "named-hosts")
     for name in _grants("", "", ""):
         yield way("roles", name, partial(_self_grant, name=name), "named-hosts")
 
@@ -221,7 +221,7 @@ def _focus_proxy(scene: Scene) -> Judgement:
 # --- roles
 
 
-def _first_in(scene: Scene, *, asking: bool) -> Judgement:
+def first_in(scene: Scene, *, asking: bool = False) -> Judgement:
     """Enter a new room as the first participant, and wait for a promotion, which may come late."""
     client = scene.client()
     scene.conference(client)

@@ -64,6 +64,7 @@ class Target:
     named_hosts: bool = False  # the deployment promises: only listed persons moderate, not the account
     ports: tuple[tuple[str, int], ...] = ()  # (kind, number) beside the site's own
     ca_file: str = ""
+    agent: str = ""  # the User-Agent
     patience: float = 10.0  # for an answer
     listen: float = 2.0  # for a promotion that must not come
     crowd: int = 50  # connections at once

@@ -46,6 +46,7 @@ class Real:
     config: str = ""
     ca_file: str = ""
     bridge: str = ""
+    agent: str = ""
 
     def stream(self) -> streams.WebSocketStream:
         """Return a stream to Prosody, which is not open yet."""

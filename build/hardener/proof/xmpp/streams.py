@@ -64,7 +64,7 @@ def dial(
         if secure:
             connection = tls(site).wrap_socket(connection, server_hostname=host)
         target = f"{parts.path}{path}" + (f"?{query}" if query else "")
-        return websocket.connect(connection, parts.netloc, target, protocol, left)
+        return websocket.connect(connection, parts.netloc, target, protocol, left, site.agent)
     except BaseException:
         connection.close()
         raise
@@ -80,6 +80,10 @@ class Site(Protocol):
     @property
     def ca_file(self) -> str:
         """Return the PEM file of the authority that its certificate is checked with; empty: the system's."""
+
+    @property
+    def agent(self) -> str:
+        """Return the User-Agent of all requests; empty: none over WebSocket, that of the library over BOSH."""
 
 
 class Wire(Protocol):
@@ -245,6 +249,8 @@ class BoshStream(Stream):
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy: the WebSocket takes none either
         self._http.verify = site.ca_file or True
+        if site.agent:
+            self._http.headers["User-Agent"] = site.agent
         self._sid = ""
         self._rid = secrets.randbelow(1 << 31) + 1
 

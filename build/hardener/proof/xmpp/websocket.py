@@ -152,16 +152,23 @@ class WebSocket:
 
 
 def connect(
-    connection: socket.socket, host: str, path: str, protocol: str = "", left: Callable[[], float] | None = None
+    connection: socket.socket,
+    host: str,
+    path: str,
+    protocol: str = "",
+    left: Callable[[], float] | None = None,
+    agent: str = "",
 ) -> WebSocket:
-    """Shake hands as a client; ``protocol`` is the subprotocol that the server has to speak (``xmpp``, say).
+    """Shake hands as a client; ``protocol`` is the subprotocol that the server has to speak (``xmpp``, say), ``agent``
+    the User-Agent.
 
     Raises HandshakeError where the server does not take the handshake or its answer is not valid, EndedError where it
     hangs up, and TimeoutError.
     """
     handshake = H11Handshake(ConnectionType.CLIENT)
     try:
-        request = Request(host=host, target=path, subprotocols=[protocol] if protocol else [])
+        headers = [(b"User-Agent", agent.encode("ascii"))] if agent else []
+        request = Request(host=host, target=path, subprotocols=[protocol] if protocol else [], extra_headers=headers)
         connection.sendall(handshake.send(request))
         answer = None
         while answer is None:

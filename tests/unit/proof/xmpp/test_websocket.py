@@ -326,7 +326,7 @@ def test_a_message_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch, f
 
 
 class Place:
-    url, ca_file = "http://meet.test", ""
+    url, ca_file, agent = "http://meet.test", "", ""
 
 
 def stream(monkeypatch: pytest.MonkeyPatch, wire: Wire, *, protocol: ConnectionType | None = CLIENT) -> WebSocketStream:
