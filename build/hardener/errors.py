@@ -44,7 +44,7 @@ class PinError(HardenerError):
 
 
 class UnreachableError(HardenerError):
-    """Upstream or a package registry does not answer."""
+    """Upstream, a package registry or an assessed service does not answer."""
 
     exit_code = 4
 

@@ -107,7 +107,7 @@ class Service:
         """Return all lights, as ``NET-01 bundle`` -> ``green``."""
         subject = self.subject()
         found = readings or measure(subject, [uncalibrated(sensor) for sensor in SENSORS.values()])
-        judged = judging.judge(catalogue.load().criteria, found, "high", subject.declaration, TODAY)
+        judged = judging.judge(catalogue.load().criteria, found, "high", subject.declaration, TODAY, visited=False)
         return {
             f"{item.criterion.id} {column}": verdict.light
             for item in judged

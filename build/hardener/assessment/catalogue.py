@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NAME, VERSION = "hardener-jitsi", "1.0.0"
 LANGUAGES = ("en", "de")
 COLUMNS = ("bundle", "deployment", "organisation")
+# A second rule of the column deployment: what a visit to the running service shows.
+SERVICE = "service"
 PROFILES = ("minor", "normal", "high")
 # From the worst to the best; grey is between them, because it is not known.
 LIGHTS = ("red", "grey", "yellow", "green")
@@ -105,7 +107,7 @@ _KEYS = {
     "why": BILINGUAL,
     "fix": BILINGUAL,
     "sources": Key(_is_sources, f"a list of tables with doc, ref and seen ({', '.join(SEEN)})", required=True),
-    **dict.fromkeys(COLUMNS, _RULE),
+    **dict.fromkeys((*COLUMNS, SERVICE), _RULE),
     "override": Key(_is_override, "for a profile, the light that takes the place of another: minor.red = 'yellow'"),
     "stock": Key(_is_lights, "for a column, the light that unpatched Jitsi Meet has to show"),
     "patches": texts("a list of names of patches, without '.patch'", r"[a-z0-9-]+", distinct=True),
@@ -153,7 +155,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One criterion with its rule for each column that it has."""
+    """One criterion with its rule for each column that it has; ``service`` is a second rule of the deployment."""
 
     id: str
     revision: int
@@ -164,9 +166,15 @@ class Criterion:
     fix: Bilingual
     sources: tuple[Source, ...]
     rules: Mapping[str, Rule]
+    service: Rule | None
     override: Mapping[str, Mapping[str, str]]
     stock: Mapping[str, str]
     patches: tuple[str, ...]
+
+    @property
+    def all_rules(self) -> dict[str, Rule]:
+        """Return the rules by column, and that of a visit as ``service``."""
+        return {**self.rules, **({SERVICE: self.service} if self.service else {})}
 
 
 @dataclass(frozen=True)
@@ -243,6 +251,8 @@ def _criterion(table: Table, known: set[str], documents: Mapping[str, Table]) ->
         if source.doc not in documents:
             raise table.error(f"there is no document {source.doc!r}", "add it to sources.toml", "sources")
     rules = {column: _rule(table[column]) for column in COLUMNS if column in table.values}
+    if SERVICE in table.values and "deployment" not in rules:
+        raise table.error("service is a second rule of deployment", "add deployment = {}", SERVICE)
     if not rules:
         raise table.error("it has no rule", f"write one of: {', '.join(COLUMNS)}")
     return Criterion(
@@ -255,6 +265,7 @@ def _criterion(table: Table, known: set[str], documents: Mapping[str, Table]) ->
         table["fix"],
         sources,
         rules,
+        _rule(table[SERVICE]) if SERVICE in table.values else None,
         table.get("override", {}),
         table.get("stock", {}),
         table.get("patches", ()),

@@ -72,7 +72,9 @@ _SERVICE = {
     "operator": text("the controller, as in the privacy notice", required=True),
     "profile": choice(PROFILES, required=True),
     "own_hosts": texts(
-        "a list of origins: https://meet.example.org", r"https://[a-z0-9.-]+(?::\d{1,5})?", distinct=True
+        "a list of origins: https://meet.example.org",
+        r"https://[a-z0-9.-]+(?::\d{1,5})?|http://(?:127\.0\.0\.1|localhost)(?::\d{1,5})?",
+        distinct=True,
     ),
 }
 _ANSWER = {

@@ -27,6 +27,12 @@ _LIGHT_NAMES = {
 }
 
 
+_ONLY_A_VISIT = {
+    "en": "Not measured: only a visit to the running service shows this (hardener assess service).",
+    "de": "Nicht gemessen: Dies zeigt nur ein Besuch des laufenden Dienstes (hardener assess service).",
+}
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The light of a criterion in one column.
@@ -41,6 +47,7 @@ class Verdict:
     condition: str = ""
     metrics: Metrics | None = None
     missing: tuple[str, ...] = ()
+    suspect: bool = False  # grey although something is wrong: how much is not known
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,22 @@ def judge(
     profile: str,
     declaration: Declaration | None,
     today: dt.date,
+    *,
+    visited: bool,
 ) -> tuple[Judged, ...]:
-    """Judge all criteria for a risk profile."""
+    """Judge all criteria for a risk profile. ``visited``: the readings are of what a running service delivers."""
     metrics = {name: value for reading in readings.values() for name, value in reading.metrics.items()}
     judged = []
     for criterion in criteria:
         waiver = declaration.waivers.get(criterion.id) if declaration else None
         valid = waiver if waiver and waiver.holds(today) else None
         verdicts = {
-            column: _waived(_verdict(criterion, rule, metrics, readings, profile), valid)
+            column: _waived(
+                _deployment(criterion, rule, metrics, readings, profile)
+                if visited and column == "deployment"
+                else _verdict(criterion, rule, metrics, readings, profile),
+                valid,
+            )
             for column, rule in criterion.rules.items()
         }
         used = any(verdict.light != verdict.measured for verdict in verdicts.values())
@@ -84,6 +98,29 @@ def judge(
     return tuple(judged)
 
 
+def _deployment(
+    criterion: Criterion, rule: Rule, metrics: Metrics, readings: Mapping[str, Reading], profile: str
+) -> Verdict:
+    """Return the verdict of the column deployment. Files and a visit both count: the worse of two lights, and neither
+    makes up for a defect that the other has found.
+    """
+    verdict = _verdict(criterion, rule, metrics, readings, profile)
+    if criterion.service is None or profile not in criterion.applies:
+        return verdict
+    seen = _verdict(criterion, criterion.service, metrics, readings, profile)
+    decided = [found for found in (verdict, seen) if found.light != "grey"]
+    suspects = [found for found in (verdict, seen) if found.suspect]
+    if decided:
+        worst = min(decided, key=lambda found: LIGHTS.index(found.light))
+        return suspects[0] if suspects and worst.light != "red" else worst
+    if not rule.metrics:
+        return seen
+    reason = {language: f"{verdict.reason[language]} {seen.reason[language]}" for language in verdict.reason}
+    return replace(
+        verdict, reason=reason, missing=tuple(dict.fromkeys((*verdict.missing, *seen.missing))), suspect=bool(suspects)
+    )
+
+
 def _verdict(
     criterion: Criterion, rule: Rule, metrics: Metrics, readings: Mapping[str, Reading], profile: str
 ) -> Verdict:
@@ -91,10 +128,14 @@ def _verdict(
         reason = {"en": "Not applicable in this risk profile.", "de": "In diesem Risikoprofil nicht anwendbar."}
         return Verdict("grey", "grey", reason)
     if not rule.metrics:
-        reason = {
-            "en": "Not measured: only the running service shows this, and this version does not visit one.",
-            "de": "Nicht gemessen: Dies zeigt nur der laufende Dienst, den diese Version nicht besucht.",
-        }
+        reason = (
+            _ONLY_A_VISIT
+            if criterion.service
+            else {
+                "en": "Not measured: only a browser at the running service shows this; this version starts none.",
+                "de": "Nicht gemessen: Dies zeigt nur ein Browser am laufenden Dienst; diese Version startet keinen.",
+            }
+        )
         return Verdict("grey", "grey", reason)
     known = {name: metrics[name] for name in rule.metrics if name in metrics}
     uncertain = False
@@ -149,8 +190,8 @@ def _grey(
         parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
     if not sensors:
         parts = {
-            "en": "Nothing wrong was found, and this is not sufficient for green: only the running service shows it.",
-            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht, denn dies zeigt nur der laufende Dienst.",
+            "en": "Nothing wrong was found, and this is not sufficient for green: only the service in use shows it.",
+            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht: Dies zeigt nur die Benutzung.",
         }
         if any(known.get(f"server.{part}", 0) for part in ("no-web", "no-prosody", "no-jicofo", "no-config")):
             parts = {
@@ -162,7 +203,7 @@ def _grey(
                 "en": "A part of the server's configuration cannot be judged: findings cannot-tell and module-unknown.",
                 "de": "Ein Teil der Serverkonfiguration ist nicht beurteilbar: Befunde cannot-tell und module-unknown.",
             }
-    return Verdict("grey", "grey", parts, "", known, sensors)
+    return Verdict("grey", "grey", parts, "", known, sensors, suspect=found is not None)
 
 
 def _sentence(text: str) -> str:

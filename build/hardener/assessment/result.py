@@ -108,7 +108,7 @@ def make(
 def _service(declaration: Declaration | None) -> dict[str, Any] | None:
     if declaration is None:
         return None
-    return {"name": declaration.name, "operator": declaration.operator, "own_hosts": list(declaration.own_hosts)}
+    return {"name": declaration.name, "operator": declaration.operator, "own_hosts": hide(declaration.own_hosts)}
 
 
 def _result(item: Judged, evidence: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from hardener.assessment import catalogue, judging, report, result
 from hardener.assessment.declaration import read as read_declaration
 from hardener.assessment.sensors.model import Subject
 from hardener.assessment.sensors.registry import measure
+from hardener.assessment.service.client import MOST
+from hardener.assessment.service.visit import visit
 from hardener.errors import UsageError
 from hardener.pipeline import proofs
 from hardener.system import disk, stamps
@@ -19,12 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hardener.assessment.declaration import Declaration
     from hardener.assessment.sensors.registry import Reading
+    from hardener.assessment.service.client import Client
+    from hardener.assessment.service.logins import Try
+    from hardener.assessment.service.visit import Plan
 
 
 @dataclass(frozen=True)
 class Order:
-    """A requested assessment: the arguments of ``hardener assess bundle``."""
+    """A requested assessment: the arguments of ``hardener assess bundle`` and ``service``."""
 
     site: Path
     root: Path
@@ -56,11 +62,9 @@ def bundle(order: Order, now: dt.datetime, tell: Callable[[str], None] = lambda 
             f"{order.site} is not an unpacked bundle: it has no index.html, or no folder libs",
             hint="unpack an archive and name the folder, or build one: hardener build",
         )
-    if order.servers and (missing := [path for path in order.servers if not path.exists()]):
-        raise UsageError(f"there is no {missing[0]}", hint="name a folder (/etc), an env file (.env) or a compose file")
+    _exist(order.servers)
     today = now.date()
     declaration = read_declaration(order.operator, today) if order.operator else None
-    profile = order.profile or (declaration.profile if declaration else "high")
     subject = Subject(
         order.site,
         order.root,
@@ -71,17 +75,70 @@ def bundle(order: Order, now: dt.datetime, tell: Callable[[str], None] = lambda 
         order.root / ".work" if order.full else None,
         _kept(order),
     )
-    readings = measure(subject, tell=tell)
-    tell("report")
-    judged = judging.judge(catalogue.load().criteria, readings, profile, declaration, today)
     assessed = ["bundle", *(["deployment"] if order.servers else []), *(["organisation"] if declaration else [])]
+    readings = measure(subject, tell=tell)
+    return _finish(order, declaration, readings, _facts(order, readings), assessed, now, tell)
+
+
+def service(
+    order: Order,
+    plan: Plan,
+    now: dt.datetime,
+    tell: Callable[[str], None] = lambda _text: None,
+    *,
+    client: Client | None = None,
+    attempt: Try | None = None,
+) -> Assessed:
+    """Assess a running service of the declaration's operator; writes ``order.out``.
+
+    ``order.site`` gets the delivered files. Raises what reading a declaration and a visit raise.
+    """
+    if order.operator is None:
+        raise UsageError(
+            "a running service needs a declaration that names it (--operator FILE)",
+            hint="write a template: hardener assess init operator.toml",
+        )
+    _exist(order.servers)
+    declaration = read_declaration(order.operator, now.date())
+    visited = visit(plan, declaration, now, tell, client=client, attempt=attempt)
+    subject = Subject(
+        visited.site, order.root, now.date(), order.servers, declaration, order.release, None, None, visited.facts
+    )
+    readings = measure(subject, tell=tell)
+    facts = _facts(order, readings) | {"kind": "service", "name": order.name or visited.host}
+    facts |= {"requests": {"sent": visited.requests, "most": MOST}}
+    done = _finish(order, declaration, readings, facts, ["bundle", "deployment", "organisation"], now, tell)
+    disk.remove(plan.kept)  # only an interrupted visit is resumed
+    return done
+
+
+def _exist(servers: tuple[Path, ...]) -> None:
+    if missing := [path for path in servers if not path.exists()]:
+        raise UsageError(f"there is no {missing[0]}", hint="name a folder (/etc), an env file (.env) or a compose file")
+
+
+def _finish(
+    order: Order,
+    declaration: Declaration | None,
+    readings: dict[str, Reading],
+    facts: dict[str, Any],
+    assessed: list[str],
+    now: dt.datetime,
+    tell: Callable[[str], None],
+) -> Assessed:
+    """Judge, and write result, evidence and report."""
+    tell("report")
+    profile = order.profile or (declaration.profile if declaration else "high")
+    judged = judging.judge(
+        catalogue.load().criteria, readings, profile, declaration, now.date(), visited=facts["kind"] == "service"
+    )
     order.out.mkdir(parents=True, exist_ok=True)
     made = result.make(
         judged,
         readings,
         profile=profile,
         declaration=declaration,
-        subject=_facts(order, readings),
+        subject=facts,
         assessed=assessed,
         evidence=result.write_evidence(order.out, readings),
         now=now,

@@ -27,6 +27,11 @@ _YES = frozenset(
         "invitations.german",
         "invitations.password_hint",
         "apps.preferred",
+        "config.broken",
+        "config.guests",
+        "config.conference_request",
+        "headers.cleartext",
+        "xmpp.first_moderates",
         "series.licence",
         "series.sbom",
     }

@@ -1,15 +1,20 @@
-"""The subcommand of the traffic light: ``hardener assess bundle|compare|diff|init``."""
+"""The subcommand of the traffic light: ``hardener assess bundle|service|compare|diff|init``."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.assessment import comparison, declaration, report, result, run
 from hardener.assessment.catalogue import COLUMNS, LANGUAGES, PROFILES
+from hardener.assessment.service import logins
+from hardener.assessment.service.client import origin_of
+from hardener.assessment.service.visit import Plan
 from hardener.cli.options import project_of
 from hardener.errors import ScanError, UsageError
+from hardener.system import stamps
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 _ACTIONS = {
     "bundle": "DIR: assess an unpacked bundle",
+    "service": "https://HOST: assess your own running service",
     "compare": "RESULT RESULT ...: write a table of several services",
     "diff": "OLD NEW: list the lights that changed",
     "init": "FILE: write a template of the operator's declaration",
@@ -29,16 +35,20 @@ _STYLES = {"red": "red", "yellow": "yellow", "green": "green", "grey": ""}
 
 def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _extra: Any) -> None:
     """Add the subcommand to the command line."""
-    parser = subcommand("assess", _assess, "assess a bundle, a server's files and an organisation as traffic lights")
+    parser = subcommand(
+        "assess", _assess, "assess a bundle, a running service, a server's files and an organisation as traffic lights"
+    )
     parser.add_argument(
         "action", choices=_ACTIONS, metavar="|".join(_ACTIONS), help="; ".join(f"{k} {v}" for k, v in _ACTIONS.items())
     )
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="folders or files of the action")
+    parser.add_argument("paths", nargs="*", metavar="PATH|URL", help="folders, files or the address of the action")
     parser.add_argument(
         "--server", action="append", type=Path, default=[], metavar="DIR|ENV-FILE",
         help="the server's files, as for check-server (repeatable)",
     )  # fmt: skip
-    parser.add_argument("--operator", type=Path, metavar="FILE", help="the operator's declaration (operator.toml)")
+    parser.add_argument(
+        "--operator", "--declaration", type=Path, metavar="FILE", help="the operator's declaration (operator.toml)"
+    )
     parser.add_argument(
         "--profile", choices=PROFILES, default="", help="risk profile (default: the declaration's, or high)"
     )
@@ -47,6 +57,14 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
     )
     parser.add_argument(
         "--full", action="store_true", help="read the records of evidence and browser tests of exactly this bundle, too"
+    )
+    parser.add_argument("--room", default="", metavar="NAME", help="a room that is asked for (default: a random name)")
+    parser.add_argument(
+        "--login-file", type=Path, metavar="FILE", help="a test account: user and password, one a line (service)"
+    )
+    parser.add_argument("--ca-file", default="", metavar="FILE", help="authority of the service's certificate")
+    parser.add_argument(
+        "--resume", action="store_true", help="use the finished steps of an interrupted visit (of the last 24 hours)"
     )
     parser.add_argument("--name", default="", help="name of the subject in the report")
     parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the template (init)")
@@ -57,6 +75,7 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
 def _assess(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     actions: dict[str, Callable[[argparse.Namespace, UI], dict[str, Any]]] = {
         "bundle": _bundle,
+        "service": _service,
         "compare": _compare,
         "diff": _diff,
         "init": _init,
@@ -64,7 +83,7 @@ def _assess(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     return actions[given.action](given, ui)
 
 
-def _paths(given: argparse.Namespace, least: int, most: int) -> list[Path]:
+def _paths(given: argparse.Namespace, least: int, most: int) -> list[str]:
     if not least <= len(given.paths) <= most:
         raise UsageError(
             f"assess {given.action} was given {len(given.paths)} path(s)",
@@ -74,7 +93,7 @@ def _paths(given: argparse.Namespace, least: int, most: int) -> list[Path]:
 
 
 def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    (site,) = _paths(given, 1, 1)
+    site = Path(_paths(given, 1, 1)[0])
     project = project_of(given)
     order = run.Order(
         site,
@@ -90,6 +109,33 @@ def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     with ui.step("assess", order.name or site.name) as line:
         assessed = run.bundle(order, dt.datetime.now(dt.UTC), line.tell)
         line.say(f"{len(assessed.result['results'])} criteria")
+    return _shown(assessed, given, ui)
+
+
+def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    (address,) = _paths(given, 1, 1)
+    if given.room and not re.fullmatch(r"[\w-]{1,100}", given.room):
+        raise UsageError("--room is not the name of a room", hint="letters, digits, '-' and '_'; a room without people")
+    if given.ca_file and not Path(given.ca_file).is_file():
+        raise UsageError(f"there is no {given.ca_file}", hint="--ca-file FILE.pem")
+    project = project_of(given)
+    kept = project.work / "assess-service" / stamps.key(origin_of(address))[:16]
+    account = logins.read_account(given.login_file) if given.login_file else None
+    plan = Plan(address, kept, given.room, given.ca_file, account, given.resume)
+    order = run.Order(
+        kept / "site",
+        project.root,
+        given.out or project.work / "assess",
+        tuple(given.server),
+        given.operator,
+        given.profile,
+        given.release or project.dist,
+        name=given.name,
+    )
+    with ui.step("assess", given.name or origin_of(address)) as line:
+        assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
+        sent = assessed.result["subject"]["requests"]
+        line.say(f"{len(assessed.result['results'])} criteria, {sent['sent']} requests of at most {sent['most']}")
     return _shown(assessed, given, ui)
 
 
@@ -127,7 +173,7 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
 
 
 def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    results = [result.read(path) for path in _paths(given, 2, 20)]
+    results = [result.read(Path(path)) for path in _paths(given, 2, 20)]
     out = given.out or project_of(given).work / "assess"
     pages = report.write(out, comparison.pages(results))
     if given.pdf:
@@ -140,7 +186,7 @@ def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """List changes; exit code 7 if a mandatory light got worse."""
-    old, new = (result.read(path) for path in _paths(given, 2, 2))
+    old, new = (result.read(Path(path)) for path in _paths(given, 2, 2))
     found = comparison.changes(old, new)
     for change in found:
         word = "worse" if change.worse else "changed"
@@ -153,7 +199,7 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 
 def _init(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    (path,) = _paths(given, 1, 1)
+    path = Path(_paths(given, 1, 1)[0])
     declaration.write_template(path, given.language)
     ui.print(f"{path}: fill it in, then: hardener assess bundle DIR --operator {path}")
     return {"file": str(path)}

@@ -38,7 +38,7 @@ def test_all_forty_criteria_are_here(known: Catalogue) -> None:
 
 
 def test_each_metric_of_a_rule_is_one_that_a_sensor_delivers(known: Catalogue) -> None:
-    used = {metric for criterion in known.criteria for rule in criterion.rules.values() for metric in rule.metrics}
+    used = {metric for criterion in known.criteria for rule in criterion.all_rules.values() for metric in rule.metrics}
     assert {metric for metric in used if metric not in SENSORS[sensor_of(metric)].metrics} == set()
 
 
@@ -78,6 +78,7 @@ MISTAKES = {
     "no condition": ('"evidence.transport > 0"', '"evidence.transport"', "bundle = "),
     "ordered words": ('"evidence.transport > 0"', '"evidence.transport > much"', "bundle = "),
     "unknown light": ('bundle.red = ["evidence.transport', 'bundle.blue = ["evidence.transport', "bundle = "),
+    "a visit without a column": ("deployment = {}\nservice.red", "service.red", "service is a second rule"),
     "unknown document": ('doc = "lg-muenchen"', 'doc = "no-such"', "no document 'no-such'"),
     "unknown profile": ('["minor", "normal", "high"]', '["tiny"]', "mandatory = "),
     "an id twice": ('id = "NET-02"', 'id = "NET-01"', "NET-01 is listed twice"),

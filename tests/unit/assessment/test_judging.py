@@ -32,15 +32,15 @@ def verdict(
 ) -> judging.Verdict:
     criterion, column = place.split()
     declared = Declaration("x", "x", profile, (), {}, {waiver.id: waiver} if waiver else {})
-    (judged,) = judging.judge([CRITERIA[criterion]], readings(metrics), profile, declared, TODAY)
-    return judged.verdicts[column]
+    (judged,) = judging.judge([CRITERIA[criterion]], readings(metrics), profile, declared, TODAY, visited=True)
+    return judged.verdicts["deployment" if column == "service" else column]
 
 
 def test_each_light_that_a_rule_names_has_a_fixture() -> None:
     wanted = {
         f"{criterion.id} {column}": sorted(rule.lights)
         for criterion in CRITERIA.values()
-        for column, rule in criterion.rules.items()
+        for column, rule in criterion.all_rules.items()
         if rule.lights
     }
     assert {place: sorted(lights) for place, lights in FIXTURES.items()} == wanted
@@ -59,6 +59,22 @@ def test_a_metric_that_was_not_measured_is_never_green(place: str) -> None:
         found = verdict(place, {name: value for name, value in metrics.items() if name != missing})
         assert found.light == "grey", missing
     assert verdict(place, {}).light == "grey"
+
+
+def test_files_and_a_visit_both_count_and_the_worse_decides() -> None:
+    files, seen = FIXTURES["HDR-01 deployment"], FIXTURES["HDR-01 service"]
+    lights = {
+        (light, second): verdict("HDR-01 deployment", files.get(light, {}) | seen.get(second, {})).light
+        for light in ("red", "yellow", "green", "grey")
+        for second in ("red", "yellow", "green", "grey")
+    }
+    order = ("red", "yellow", "green", "grey")
+    assert lights == {pair: min(pair, key=order.index) for pair in lights}
+
+
+def test_a_visit_does_not_make_up_for_a_defect_in_files_whose_extent_is_unknown() -> None:
+    found = verdict("HDR-01 deployment", {"server.csp-weak": 1} | FIXTURES["HDR-01 service"]["green"])
+    assert (found.light, "Not excluded that it is worse" in found.reason["en"]) == ("grey", True)
 
 
 def test_what_was_not_measured_could_be_worse_than_yellow() -> None:
@@ -109,7 +125,7 @@ def test_a_waiver_never_improves_another_light(light: str) -> None:
 )
 def test_a_column_is_as_bad_as_its_worst_mandatory_criterion(metrics: dict[str, int | str], expected: str) -> None:
     criteria = [CRITERIA["NET-01"], CRITERIA["NET-03"], CRITERIA["INV-04"]]  # the last one is not mandatory
-    judged = judging.judge(criteria, readings(metrics), "normal", None, TODAY)
+    judged = judging.judge(criteria, readings(metrics), "normal", None, TODAY, visited=True)
     assert judging.columns(judged)["bundle"] == expected
 
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
 from hardener.servercheck.model import Table, Unknown
-from hardener.servercheck.readers import javascript
+from hardener.servercheck.readers import javascript, syntax
+from hardener.servercheck.rules.web import FOREIGN
 
 if TYPE_CHECKING:
     from hardener.assessment.conditions import Metrics
@@ -39,6 +40,8 @@ PROTECTED = (
     "prejoinConfig.enabled",
     "watchRTCConfigParams.rtcApiKey",
 )
+# Where one of these cannot be read, it is not known whom the client contacts and how people get in.
+_DECISIVE = (*FOREIGN, "hosts.anonymousdomain", "conferenceRequestUrl", "p2p.stunServers")
 # Ids that stock clients keep in the browser and send to other participants or to the server at each meeting.
 _KEPT_IDS = re.compile(r"""getItem\(["'](callStatsUserName|jitsiMeetId|billingId)["']\)""")
 # The client's storage is in memory only: no name, room or id outlives the page.
@@ -59,7 +62,10 @@ def config(subject: Subject) -> Measured:
         raise MissingError("config.js cannot be read", "Die config.js lässt sich nicht lesen.")
 
     def value(path: str) -> Any:
-        return settings[path].value if path in settings else None
+        parts = path.split(".")
+        above = (settings.get(".".join(parts[:size])) for size in range(1, len(parts)))
+        whole = next((setting.value for setting in above if setting and setting.unknown), None)
+        return settings[path].value if path in settings else whole
 
     def state(path: str) -> str:
         """Return on, off, unset, or unclear for what only a browser can know."""
@@ -68,12 +74,19 @@ def config(subject: Subject) -> Measured:
             return "unclear"
         return "unset" if found is None else "on" if found else "off"
 
+    tree = syntax.parse(javascript.GRAMMAR, subject.text(CONFIG).encode())
     stun = value("p2p.stunServers")
     servers = [json.dumps(_plain(item.value)) for item in stun.items] if isinstance(stun, Table) else []
     own = {urlsplit(origin).hostname for origin in subject.declaration.own_hosts} if subject.declaration else set()
     foreign = [server for server in servers if not own.intersection(_HOST.findall(server.lower()))]
     metrics: Metrics = {
-        "config.unclear": len(unclear),
+        "config.unclear": len(unclear) + sum(isinstance(value(key), Unknown) for key in _DECISIVE),
+        "config.broken": int(tree is None or tree.root_node.has_error),
+        "config.foreign_services": sum(
+            found not in {None, False, ""} and not isinstance(found, Unknown) for found in map(value, FOREIGN)
+        ),
+        "config.guests": int(state("hosts.anonymousdomain") == "on"),
+        "config.conference_request": int(state("conferenceRequestUrl") == "on"),
         "config.p2p": state("p2p.enabled"),
         "config.foreign_stun": len(foreign),
         "config.insecure_name_warning": state("enableInsecureRoomNameWarning"),
@@ -128,13 +141,16 @@ CONFIG_SENSOR = Sensor(
     "config",
     named(
         "config",
-        *"unclear p2p foreign_stun insecure_name_warning analytics_disabled recording live_streaming".split(),
-        *("transcription", "room_not_stored"),
+        *"unclear broken foreign_services guests conference_request p2p foreign_stun insecure_name_warning".split(),
+        *"analytics_disabled recording live_streaming transcription room_not_stored".split(),
     ),
     {"en": "Settings in the delivered config.js", "de": "Einstellungen der ausgelieferten config.js"},
     config,
-    {CONFIG: "var config = { p2p: { enabled: true, stunServers: [{ urls: 'stun:planted.example' }] } };"},
-    "config.p2p == on and config.foreign_stun == 1",
+    {
+        CONFIG: "var config = { dropbox: { appKey: 'x' }, hosts: { anonymousdomain: 'g' },"
+        " p2p: { enabled: true, stunServers: [{ urls: 'stun:planted.example' }] } };"
+    },
+    "config.p2p == on and config.foreign_stun == 1 and config.foreign_services == 1 and config.guests == 1",
 )
 OVERRIDES = Sensor(
     "overrides",

@@ -75,6 +75,8 @@ def files(subject: Subject) -> Measured:
     extra, missing = sorted(set(ours) - set(sums)), sorted(set(sums) - set(ours))
     lost = [name for name in missing if name not in (*SETTINGS, *ELSEWHERE)]
     unset = [name for name in missing if name in SETTINGS]
+    if subject.visited:
+        return _delivered(subject, sums, changed, len(ours))
     metrics: Metrics = {
         "files.changed": len(changed) - len(settings),
         "files.settings": len(settings) + len(unset),
@@ -82,6 +84,17 @@ def files(subject: Subject) -> Measured:
         "files.missing": len(lost),
     }
     return Measured(metrics, {"changed": changed, "extra": extra, "missing": missing, "compared": len(sums)})
+
+
+def _delivered(subject: Subject, sums: Mapping[str, str], changed: list[str], count: int) -> Measured:
+    """Return what a visit shows. Pages are not compared: the web server fills in their includes; files that no file
+    names cannot be listed from outside, so the number of added files is not known.
+    """
+    settings = [name for name in changed if name in SETTINGS]
+    others = [name for name in changed if name not in SETTINGS and not name.endswith(".html")]
+    lost = sorted(name for name in subject.visited["files"]["absent"] if name in sums and name not in SETTINGS)
+    metrics: Metrics = {"files.changed": len(others), "files.settings": len(settings), "files.missing": len(lost)}
+    return Measured(metrics, {"changed": others, "missing": lost, "delivered": count})
 
 
 def series(subject: Subject) -> Measured:

@@ -36,7 +36,8 @@ class Subject:
     """The subject of an assessment, and where sensors find what they compare it with.
 
     ``site`` is an unpacked bundle, ``root`` the project, ``servers`` a server's files, ``release`` a folder with
-    archive and manifest, ``records`` the work area with evidence and proof records (None: they are not to be read).
+    archive and manifest, ``records`` the work area with evidence and proof records (None: they are not to be read),
+    ``visited`` the facts of a visit to the running service by step; then ``site`` is what it delivered.
     """
 
     site: Path | None
@@ -47,13 +48,24 @@ class Subject:
     release: Path | None = None
     records: Path | None = None
     kept: Path | None = None
+    visited: Mapping[str, Any] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """Return the origins that the declaration names."""
+        return self.declaration.own_hosts if self.declaration else ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Return the paths of all served files: no source maps and no compressed copies."""
         if self.site is None:
             raise MissingError("no bundle was given", "Es wurde kein Bundle angegeben.")
+        if self.visited and not self.visited["files"]["complete"]:
+            raise MissingError(
+                "the service delivers more files than are requested in one visit",
+                "Der Dienst liefert mehr Dateien aus, als bei einem Besuch angefordert werden.",
+            )
         paths = sorted(path.relative_to(self.site).as_posix() for path in self.site.rglob("*") if path.is_file())
         return tuple(name for name in paths if not name.endswith((*COMPRESSED, MAP_SUFFIX)))
 
@@ -105,7 +117,7 @@ class Sensor:
             for path, content in self.planted.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(content, "utf-8")
-            given = replace(subject, site=folder, kept=None, _texts={})
+            given = replace(subject, site=folder, kept=None, visited={}, _texts={})
             try:
                 found = self.measure(self.own(given, folder) if self.own else given)
             except MissingError:

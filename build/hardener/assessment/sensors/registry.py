@@ -13,6 +13,7 @@ from hardener.assessment.sensors.model import MissingError, Sensor, Subject
 from hardener.assessment.sensors.records import E2E, EVIDENCE
 from hardener.assessment.sensors.server import SERVER
 from hardener.assessment.sensors.texts import APPS, INVITATIONS
+from hardener.assessment.sensors.visited import HEADERS, XMPP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ SENSORS: dict[str, Sensor] = {
     sensor.name: sensor
     for sensor in (
         HOSTS, ICE, CONFIG_SENSOR, OVERRIDES, STORAGE, LOGIN, INVITATIONS, APPS, FILES, SERIES, EVIDENCE, E2E, SERVER,
-        DECLARED,
+        DECLARED, HEADERS, XMPP,
     )
 }  # fmt: skip
 _VOID: Bilingual = {

@@ -1,0 +1,138 @@
+"""A polite HTTP client: it says who it is, counts its requests up to a bound, and stays on declared hosts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from hardener import __version__
+from hardener.errors import UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AGENT = f"hardener/{__version__} (assessment of this service on behalf of its operator)"
+MOST = 300  # requests of one assessment
+TIMEOUT = 15  # seconds for a connection, and between two pieces of an answer
+LARGEST = 32 << 20  # bytes of one answer
+_REDIRECTS = 3
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SpentError(Exception):
+    """The bound on requests is reached."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. ``foreign`` is the host of a redirect that was not followed, because it is not declared."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    foreign: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Return the media type without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def origin_of(address: str) -> str:
+    """Return the origin of an address. Raises UsageError for what is not the address of a service.
+
+    >>> origin_of("https://Meet.example.org/")
+    'https://meet.example.org'
+    """
+    hint = "name the origin: hardener assess service https://meet.example.org"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"{address!r} is not an address: {error}", hint=hint) from error
+    host = parts.hostname or ""
+    if parts.scheme not in {"https", "http"} or not re.fullmatch(r"[a-z0-9.-]+", host):
+        raise UsageError(f"{address!r} is not the address of a service", hint=hint)
+    if parts.username or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise UsageError(f"{address!r} is more than the origin of a service", hint=hint)
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise UsageError(f"{address} is not encrypted", hint="https://; plain HTTP is accepted for this machine only")
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
+
+
+class Client:
+    """Sends requests to one origin; ``count`` is how many it has sent."""
+
+    def __init__(
+        self, origin: str, own: tuple[str, ...], *, ca_file: str = "", session: requests.Session | None = None
+    ) -> None:
+        self.origin, self.own, self.ca_file = origin, own, ca_file
+        self.count = 0
+        self._session = session or requests.Session()
+        self._session.trust_env = False  # no proxy, and no passwords of ~/.netrc
+        self._session.headers["User-Agent"] = AGENT
+
+    def spend(self, requests_sent: int = 1) -> None:
+        """Count requests. Raises SpentError where they would exceed the bound."""
+        if self.count + requests_sent > MOST:
+            raise SpentError
+        self.count += requests_sent
+
+    def get(self, path: str) -> Answer:
+        """Get a path, or a whole address; redirects are followed on declared hosts only.
+
+        Raises UnreachableError where no answer comes, SpentError where the bound is reached.
+        """
+        address = urljoin(self.origin + "/", path)
+        for _redirect in range(_REDIRECTS):
+            answer = self._once(address)
+            place = answer.headers.get("location", "")
+            if answer.status not in {301, 302, 303, 307, 308} or not place:
+                return answer
+            try:
+                address = urljoin(address, place)
+                parts = urlsplit(address)
+                host = parts.hostname or ""
+            except ValueError:
+                return answer
+            if f"{parts.scheme}://{parts.netloc.lower()}" not in self.own:
+                return Answer(answer.status, answer.headers, answer.body, host)
+        return answer
+
+    def once(self, address: str) -> Answer:
+        """Get an address and follow no redirect. Raises what :meth:`get` raises."""
+        return self._once(address)
+
+    def _once(self, address: str) -> Answer:
+        self.spend()
+        try:
+            with self._session.get(
+                address, timeout=TIMEOUT, allow_redirects=False, stream=True, verify=self.ca_file or True
+            ) as answer:
+                body = b""
+                for piece in answer.iter_content(1 << 16):
+                    body += piece
+                    if len(body) > LARGEST:
+                        break
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status_code, headers, body)
+        except requests.exceptions.SSLError as error:
+            raise UnreachableError(
+                f"{self.origin} has a certificate that is not valid here",
+                hint="renew it, or name the file of your own authority: --ca-file FILE.pem",
+                details=(str(error)[:300],),
+            ) from error
+        except ValueError as error:
+            if isinstance(error, requests.RequestException):
+                raise UnreachableError(f"{self.origin} does not answer: {error}", hint="check the address") from error
+            return Answer(0, {}, b"")  # requests looks at the place of a redirect, which was not an address
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"{self.origin} does not answer: {type(error).__name__}",
+                hint="check the name and the network; then repeat with --resume, which keeps finished steps",
+            ) from error

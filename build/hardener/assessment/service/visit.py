@@ -1,0 +1,224 @@
+"""A visit: steps over HTTP and XMPP whose results are kept, so that an interrupted visit resumes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hardener import __version__
+from hardener.assessment.service import logins
+from hardener.assessment.service.client import AGENT, MOST, Client, SpentError, origin_of
+from hardener.assessment.service.download import INDEX, Download
+from hardener.errors import UnreachableError, UsageError
+from hardener.pipeline.proofs import site_digest
+from hardener.proof.attack.record import Target
+from hardener.system import disk, stamps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from hardener.assessment.declaration import Declaration
+    from hardener.assessment.service.client import Answer
+    from hardener.proof.attack.record import Account
+
+# Headers that are kept; all others may hold anything.
+HEADERS = (
+    "content-security-policy strict-transport-security referrer-policy permissions-policy x-content-type-options"
+    " x-frame-options content-type server"
+).split()
+OLDEST = dt.timedelta(hours=24)  # of a finished step that is used again
+
+
+@dataclass
+class Visited:
+    """The results of all steps: ``facts`` by step, the downloaded files in ``site``, requests in all."""
+
+    origin: str
+    own: tuple[str, ...]
+    site: Path
+    facts: dict[str, Any] = field(default_factory=dict)
+    requests: int = 0
+
+    @property
+    def host(self) -> str:
+        """Return the host of the service."""
+        return urlsplit(self.origin).netloc
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The target of a visit, and where the results of its steps are kept."""
+
+    address: str
+    kept: Path
+    room: str = ""
+    ca_file: str = ""
+    account: Account | None = None
+    resume: bool = False
+
+
+def target_of(address: str, declaration: Declaration) -> str:
+    """Return the origin of a service. Raises UsageError for one that the declaration does not name."""
+    origin = origin_of(address)
+    if origin not in declaration.own_hosts:
+        raise UsageError(
+            f"{origin} is not a host of the declaration, so it is not visited",
+            hint=f'if it is your service: own_hosts = ["{origin}"] in [service] of operator.toml',
+        )
+    return origin
+
+
+class _Steps:
+    """Runs steps and keeps each result with its key, date and number of requests."""
+
+    def __init__(
+        self, plan: Plan, visited: Visited, client: Client, now: dt.datetime, tell: Callable[[str], None]
+    ) -> None:
+        self._folder, self._resume, self._visited, self._client = plan.kept, plan.resume, visited, client
+        self._now, self._tell = now, tell
+        self._reads = [visited.origin, sorted(visited.own), plan.room, plan.account.user if plan.account else ""]
+
+    def run(self, name: str, step: Callable[[], Any], *, valid: Callable[[Any], bool] = lambda _value: True) -> Any:
+        """Return the result of a step: the kept one, if ``--resume`` was given and it is of the last hours."""
+        path, key = self._folder / f"{name}.json", stamps.key(__version__, name, *self._reads)
+        found = disk.read_json(path) if self._resume else None
+        if isinstance(found, dict) and found.get("key") == key:
+            age = self._now - dt.datetime.fromisoformat(found["date"])
+            if dt.timedelta() <= age <= OLDEST and valid(found["value"]):
+                self._tell(f"{name}: kept, {int(age.total_seconds()) // 60} minutes old")
+                self._client.count += found["requests"]
+                return self._noted(name, found["value"])
+        self._tell(name)
+        before = self._client.count
+        value = step()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        sent = self._client.count - before
+        disk.write_json(path, {"key": key, "date": self._now.isoformat(), "requests": sent, "value": value})
+        return self._noted(name, value)
+
+    def _noted(self, name: str, value: Any) -> Any:
+        self._visited.facts[name] = value
+        return value
+
+
+def visit(
+    plan: Plan,
+    declaration: Declaration,
+    now: dt.datetime,
+    tell: Callable[[str], None],
+    *,
+    client: Client | None = None,
+    attempt: logins.Try | None = None,
+) -> Visited:
+    """Visit a service. Raises UsageError for a foreign or wrong target, UnreachableError where it does not answer."""
+    origin = target_of(plan.address, declaration)
+    client = client or Client(origin, declaration.own_hosts, ca_file=plan.ca_file)
+    visited = Visited(origin, declaration.own_hosts, plan.kept / "site")
+    steps = _Steps(plan, visited, client, now, tell)
+    try:
+        front = steps.run("front", lambda: _front(client))
+        steps.run("headers", lambda: _headers(client, plan.room, front["script"]))
+        steps.run("cleartext", lambda: _cleartext(client))
+        steps.run("files", lambda: _files(client, visited.site), valid=lambda kept: _same(visited.site, kept))
+        steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
+    except SpentError as error:
+        raise UsageError(
+            f"the bound of {MOST} requests was reached before the visit was complete", hint="repeat it without --resume"
+        ) from error
+    visited.requests = client.count
+    return visited
+
+
+def _front(client: Client) -> dict[str, str]:
+    """Get the first page, which has to be that of Jitsi Meet."""
+    answer = client.get("/")
+    text = answer.body.decode("utf-8", "replace")
+    if answer.foreign:
+        raise UsageError(
+            f"{client.origin} leads to {answer.foreign}, which is not declared",
+            hint="add the origin to own_hosts, or name the address at which Jitsi Meet answers",
+        )
+    script = next((word for word in text.replace("'", '"').split('"') if "libs/app.bundle" in word), "")
+    if answer.status != 200 or not script or "config.js" not in text:  # noqa: PLR2004
+        raise UsageError(
+            f"{client.origin} is not a Jitsi Meet: its first page (HTTP {answer.status}) does not load the client",
+            hint="name the origin at which the web client answers; a path below it is not supported",
+        )
+    return {"script": urlsplit(script).path}
+
+
+def _headers(client: Client, room: str, script: str) -> dict[str, Any]:
+    """Get one path of each class; keep the status and the headers that protect."""
+    random = secrets.token_hex(8)
+    paths = {
+        "index": "/",
+        "room": f"/{room or 'hardener-' + random}",
+        "static": script,
+        "config": "/config.js",
+        "error": f"/static/hardener-{random}.html",
+        "http-bind": "/http-bind",
+        "xmpp-websocket": "/xmpp-websocket",
+    }
+    return {name: _kept(client.get(path)) for name, path in paths.items()}
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    headers: Mapping[str, str] = answer.headers
+    shown = {name: headers[name][:4000] for name in HEADERS if name in headers}
+    return {
+        "status": answer.status,
+        "headers": shown,
+        "foreign": answer.foreign,
+        "cookies": int("set-cookie" in headers),
+    }
+
+
+def _cleartext(client: Client) -> dict[str, Any]:
+    """Ask port 80, where the service has the usual port for HTTPS: it has to redirect, or to be closed."""
+    parts = urlsplit(client.origin)
+    if parts.scheme != "https" or parts.port:
+        return {"asked": False}
+    try:
+        answer = client.once(f"http://{parts.netloc}/")
+    except UnreachableError:
+        return {"asked": True, "closed": True, "encrypted": True}
+    place = answer.headers.get("location", "")
+    redirects = answer.status in {301, 302, 303, 307, 308}
+    return {"asked": True, "closed": False, "encrypted": redirects and place.lower().startswith("https://")}
+
+
+def _files(client: Client, site: Path) -> dict[str, Any]:
+    download = Download(client, site)
+    download.run(client.get("/"))
+    return {
+        "absent": download.absent,
+        "foreign": sorted(set(download.foreign)),
+        "complete": download.complete,
+        "sha256": site_digest(site),
+    }
+
+
+def _same(site: Path, kept: Mapping[str, Any]) -> bool:
+    return (site / INDEX).is_file() and kept.get("sha256") == site_digest(site)
+
+
+def _logins(client: Client, site: Path, plan: Plan, attempt: logins.Try | None) -> dict[str, Any]:
+    """Ask the XMPP server, if config.js names a host and the server is that of the service."""
+    path = site / "config.js"
+    hosts = logins.hosts_of(path.read_bytes()) if path.is_file() else {}
+    other = logins.elsewhere(hosts, client.origin)
+    if other or "hosts.domain" not in hosts:
+        return {"attempts": [], "elsewhere": other, "domain": "hosts.domain" in hosts, "first": None}
+    muc = hosts.get("hosts.muc", f"conference.{hosts['hosts.domain']}")
+    target = Target(client.origin, hosts["hosts.domain"], muc, plan.account, ca_file=plan.ca_file, agent=AGENT)
+    more = {"attempt": attempt} if attempt else {}
+    return {
+        "attempts": logins.ask(target, hosts, client.spend, **more),
+        "elsewhere": "",
+        "domain": True,
+        "first": logins.first_in(target, client.spend, **more) if plan.account else None,
+    }

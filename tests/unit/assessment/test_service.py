@@ -1,0 +1,285 @@
+"""A visit of a running service: declared targets only, counted requests, resumed steps, and no secret in any file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from requests.adapters import BaseAdapter
+
+from hardener.assessment import run
+from hardener.assessment.declaration import Declaration
+from hardener.assessment.service import client as client_module
+from hardener.assessment.service import logins
+from hardener.assessment.service.client import AGENT, Client, origin_of
+from hardener.assessment.service.visit import Plan, visit
+from hardener.errors import ConfigError, UnreachableError, UsageError
+from hardener.proof.attack.record import Attempt, Verdict
+from hardener.proof.attack.session import Scene
+from support import assessed
+from support.assessed import NOW
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORIGIN = "https://meet.example.org"
+OWN = (ORIGIN, "https://cdn.example.org")
+GUARDED = {
+    "Content-Security-Policy": "default-src 'self'",
+    "Strict-Transport-Security": "max-age=63072000",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self)",
+    "X-Content-Type-Options": "nosniff",
+}
+PAGE = '<!doctype html><script src="config.js"></script><script src="libs/app.bundle.min.js?v=1"></script>'
+CONFIG = "var config = { hosts: { domain: 'meet.example.org' }, p2p: { enabled: false, stunServers: [] } };"
+
+
+class Web(BaseAdapter):
+    """Answers from a table of paths instead of a network; ``asked`` are the requests."""
+
+    def __init__(self, files: dict[str, Any], headers: dict[str, str] = GUARDED) -> None:
+        super().__init__()
+        self.files, self.headers = {"/": PAGE, "/config.js": CONFIG, "/libs/app.bundle.min.js": "x=1"} | files, headers
+        self.asked: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, **_words: Any) -> requests.Response:
+        """Answer a request; an exception in the table is raised, a tuple is a status with a place."""
+        self.asked.append(request)
+        path = request.path_url.partition("?")[0]
+        if request.url == "http://meet.example.org/":
+            path = "cleartext"
+        content = self.files.get(path, PAGE if path.startswith("/hardener-") else (404, ""))
+        if path == "cleartext" and path not in self.files:
+            content = (301, ORIGIN + "/")
+        if isinstance(content, Exception):
+            raise content
+        answer = requests.Response()
+        answer.request = request
+        status, place = content if isinstance(content, tuple) else (200, "")
+        answer.status_code, answer.url = status, str(request.url)
+        answer.headers.update(self.headers | ({"Location": place} if place else {}))
+        answer.headers["Content-Type"] = "text/html" if content is PAGE else "text/javascript"
+        answer.raw = io.BytesIO(content.encode() if isinstance(content, str) else b"")
+        return answer
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+def client(web: Web, origin: str = ORIGIN) -> Client:
+    session = requests.Session()
+    session.mount("https://", web)
+    session.mount("http://", web)
+    return Client(origin, OWN, session=session)
+
+
+def declared(*origins: str) -> Declaration:
+    return Declaration("S", "O", "high", origins or OWN, {}, {})
+
+
+def answering(verdict: Verdict, why: str = "why", *, answered: bool = True) -> logins.Try:
+    """Return attempts that end so, without a stream."""
+
+    def attempt(way: Any, _target: Any, transport: str) -> Attempt:
+        if answered and "seen" in getattr(way.run, "keywords", {}):
+            way.run.keywords["seen"]["answered"] = True
+        return Attempt(way.name, way.area, transport, (), (), verdict, why, 0)
+
+    return attempt
+
+
+def plan(folder: Path, **more: Any) -> Plan:
+    return Plan(ORIGIN, folder / "kept", **more)
+
+
+def visited(folder: Path, web: Web, verdict: Verdict = Verdict.REFUSED, **more: Any) -> Any:
+    words = {"client": client(web), "attempt": answering(verdict)}
+    return visit(plan(folder, **more), declared(), NOW, lambda _text: None, **words)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "meet.example.org",
+        "ftp://x",
+        "http://meet.example.org",
+        "https://a@x",
+        "https://x/y",
+        "https://x:y",
+        "https://[",
+    ],
+)
+def test_what_is_not_the_origin_of_a_service_is_refused(address: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        origin_of(address)
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize("own", [(), ("https://meet.example.org.evil.example",), ("https://example.org",)])
+def test_a_host_that_is_not_declared_is_never_asked(tmp_path: Path, own: tuple[str, ...]) -> None:
+    web = Web({})
+    given = replace(declared(), own_hosts=own)
+    with pytest.raises(UsageError, match="not a host of the declaration"):
+        visit(plan(tmp_path), given, NOW, lambda _text: None, client=client(web))
+    assert web.asked == []
+
+
+def test_each_request_names_the_tool_and_is_counted(tmp_path: Path) -> None:
+    web = Web({})
+    seen = visited(tmp_path, web)
+    assert {request.headers["User-Agent"] for request in web.asked} == {AGENT}
+    assert seen.requests == len(web.asked) + 2 * logins.REQUESTS  # one host over two transports
+
+
+def test_a_redirect_is_followed_on_declared_hosts_only(tmp_path: Path) -> None:
+    web = Web(
+        {"/a": (302, "https://cdn.example.org/config.js"), "/b": (302, "https://evil.example/x"), "/c": (302, "//[")}
+    )
+    asking = client(web)
+    assert (asking.get("/a").status, asking.get("/b").foreign, asking.get("/c").status) == (200, "evil.example", 0)
+    assert [request.url for request in web.asked if "evil" in str(request.url)] == []
+
+
+WRONG = {
+    "no answer": ({"/": requests.ConnectionError("planted")}, UnreachableError, "does not answer"),
+    "a wrong certificate": ({"/": requests.exceptions.SSLError("planted")}, UnreachableError, "certificate"),
+    "another site": ({"/": "<title>Shop</title>"}, UsageError, "not a Jitsi Meet"),
+    "led away": ({"/": (301, "https://evil.example/")}, UsageError, "leads to evil.example"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_service_that_cannot_be_assessed_is_named_with_a_hint(tmp_path: Path, name: str) -> None:
+    files, error, said = WRONG[name]
+    with pytest.raises(error, match=said) as raised:
+        visited(tmp_path, Web(files))
+    assert raised.value.hint
+
+
+def test_an_interrupted_visit_resumes_after_its_last_finished_step(tmp_path: Path) -> None:
+    web = Web({"/config.js": requests.ConnectionError("planted")})
+    with pytest.raises(UnreachableError, match="does not answer"):
+        visited(tmp_path, web)
+    web.files["/config.js"] = CONFIG
+    before = len(web.asked)
+    first = visited(tmp_path, web, resume=True)
+    assert [request.path_url for request in web.asked[before:]].count("/http-bind") == 1
+    asked = len(web.asked)
+    again = visited(tmp_path, web, resume=True)
+    assert (len(web.asked), again.facts, again.requests) == (asked, first.facts, first.requests)
+    (again.site / "config.js").write_text("changed")
+    visited(tmp_path, web, resume=True)
+    assert len(web.asked) > asked
+
+
+def test_an_old_step_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    web = Web({})
+    visited(tmp_path, web)
+    before = len(web.asked)
+    late = NOW + dt.timedelta(hours=25)
+    visit(
+        plan(tmp_path, resume=True),
+        declared(),
+        late,
+        lambda _text: None,
+        client=client(web),
+        attempt=answering(Verdict.REFUSED),
+    )
+    assert len(web.asked) == 2 * before
+
+
+def test_the_bound_of_requests_makes_the_bundle_undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "MOST", 30)
+    web = Web({})
+    with pytest.raises(UsageError, match="bound"):
+        visited(tmp_path, web)
+    assert len(web.asked) == 30
+
+
+def test_files_are_followed_by_their_names_and_never_out_of_the_folder(tmp_path: Path) -> None:
+    script = 'a.u=e=>"chunks/"+e+".min.js";a.e(12);a.e("../../x");b="static/own.html";c="//evil.example/z.js"'
+    files = {"/libs/app.bundle.min.js": script, "/libs/chunks/12.min.js": "12", "/static/own.html": "own"}
+    seen = visited(tmp_path, Web(files))
+    names = {path.relative_to(seen.site).as_posix() for path in seen.site.rglob("*") if path.is_file()}
+    assert names == {"index.html", "config.js", *(name[1:] for name in files)}
+
+
+def assess(
+    folder: Path, web: Web, verdict: Verdict = Verdict.REFUSED, **more: Any
+) -> tuple[dict[str, str], run.Assessed]:
+    made = assessed.service(folder)
+    made.replace(made.operator, 'profile = "high"', f'profile = "high"\nown_hosts = ["{ORIGIN}"]')
+    made.finish()
+    order = made.order(full=False, servers=(), **more)
+    words = {"client": client(web), "attempt": answering(verdict)}
+    done = run.service(order, plan(folder), NOW, **words)
+    return {
+        item["id"]: item["lights"]["deployment"]["light"]
+        for item in done.result["results"]
+        if "deployment" in item["lights"]
+    }, done
+
+
+GREEN = ("NET-02", "NET-06", "CFG-02", "HDR-01", "HDR-02", "HDR-03", "HDR-04")
+WORSE = {
+    "bare": (Web({}, {}), Verdict.REFUSED, {"HDR-01": "red", "HDR-02": "red", "HDR-03": "red", "HDR-04": "red"}),
+    "port 80 open": (Web({"cleartext": PAGE}), Verdict.REFUSED, {"HDR-02": "red", "SRV-01": "red"}),
+    "broken settings": (Web({"/config.js": CONFIG + "var x = {{;"}), Verdict.REFUSED, {"CFG-02": "red", "NET-02": "grey"}),
+    "a guest host": (
+        Web({"/config.js": CONFIG.replace("domain:", "anonymousdomain: 'guest.x', domain:")}),
+        Verdict.REFUSED,
+        {"CFG-02": "red"},
+    ),
+    "anonymous": (Web({}), Verdict.SUCCEEDED, {"AUTH-01": "red", "AUTH-06": "red"}),
+}  # fmt: skip
+
+
+def test_a_guarded_service_is_green_where_a_visit_decides(tmp_path: Path) -> None:
+    lights, done = assess(tmp_path, Web({}))
+    assert {lights[name] for name in GREEN} == {"green"}
+    assert (lights["AUTH-06"], lights["NET-03"]) == ("grey", "grey")  # the first needs files, the second a browser
+    assert (done.result["subject"]["kind"], (tmp_path / "kept").exists()) == ("service", False)
+    assert f"{done.result['subject']['requests']['sent']} (" in (done.folder / "report.de.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", WORSE)
+def test_a_defect_of_the_service_moves_its_lights(tmp_path: Path, name: str) -> None:
+    web, verdict, expected = WORSE[name]
+    lights, _done = assess(tmp_path, web, verdict)
+    assert {place: lights[place] for place in expected} == expected
+    assert {lights[place] for place in set(GREEN) - set(expected)} == {"green"}
+
+
+def test_hostile_headers_are_text_and_secrets_are_in_no_file(tmp_path: Path) -> None:
+    hostile, token = "<script>alert(1)</script>", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln"
+    web = Web({}, GUARDED | {"Server": f"{hostile} 198.51.100.77 {token} a@b.example", "Set-Cookie": "secret-cookie"})
+    _lights, done = assess(tmp_path, web, name=hostile)
+    for path in done.folder.rglob("*"):
+        text = path.read_text("utf-8") if path.is_file() else ""
+        assert [word for word in ("198.51.100.77", token, "a@b.example", "secret-cookie") if word in text] == []
+        assert not (path.suffix == ".html" and hostile in text)
+
+
+@pytest.mark.parametrize("text", ["", "user\n", "\npassword\n", "user\n\n"])
+def test_a_login_file_without_user_and_password_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "login").write_text(text)
+    with pytest.raises(UsageError, match="no user and password"):
+        logins.read_account(tmp_path / "login")
+
+
+def test_a_refused_account_is_an_error(tmp_path: Path) -> None:
+    attempt = answering(Verdict.UNCLEAR, "x does not let the account u in: not-authorized")
+    with pytest.raises(ConfigError, match="login-file"):
+        logins.first_in(Scene.__new__(Scene), lambda _count: None, attempt)
+
+
+@pytest.mark.parametrize("name", ["bosh", "websocket"])
+def test_an_xmpp_server_on_another_host_is_not_asked(tmp_path: Path, name: str) -> None:
+    config = CONFIG + f"config.{name} = 'https://evil.example/x';"
+    seen = visited(tmp_path, Web({"/config.js": config}))
+    assert (seen.facts["logins"]["attempts"], seen.facts["logins"]["elsewhere"]) == ([], "evil.example")
