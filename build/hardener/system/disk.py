@@ -72,6 +72,21 @@ def refusal_explained() -> Iterator[None]:
         ) from error
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a file is there. No error for a name that none can have; in Path.is_file, one too long is one."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is there, as :func:`is_file` does."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_there(path: Path) -> bool:
+    """Return whether anything is there, as :func:`is_file` does."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file so that a killed run leaves the old content or the new, never a half."""
     write_all({path: content})

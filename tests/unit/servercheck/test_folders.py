@@ -160,6 +160,31 @@ def test_files_that_include_each_other_end(contents: dict[str, str], tmp_path: P
     ).findings
 
 
+LONG = "a" * 300  # a name of a file may have 255 bytes
+LONG_PATH = "/" + "/".join(["b" * 200] * 25)
+
+
+@pytest.mark.parametrize(
+    ("form", "file", "text"),
+    [
+        ("debian", MAIN, f'Include "{LONG}.lua"\nInclude "{LONG_PATH}/*.lua"\n'),
+        ("debian", "nginx/conf.d/a.conf", f"include {LONG}; include {LONG_PATH}; include {LONG_PATH}/*;"),
+        ("debian", "prosody/conf.d/a.cfg.lua", f"..{LONG_PATH}"),
+        ("debian", JICOFO, f'include required("{LONG}")\ninclude file("{LONG_PATH}")\n'),
+        *(("docker", ".env", f"{name}={value}\n") for name in ("CONFIG", "COMPOSE_FILE") for value in (LONG, LONG_PATH)),
+        ("docker", "docker-compose.override.yml", f"include: [{LONG}]"),
+        ("docker", "docker-compose.override.yml", f"services: {{prosody: {{volumes: ['./{LONG}:/config']}}}}"),
+        ("docker", "docker-compose.override.yml", f"services: {{prosody: {{env_file: {LONG}}}}}"),
+        ("docker", "docker-compose.override.yml", f"services: {{prosody: {{env_file: [{{path: {LONG_PATH}, required: false}}]}}}}"),
+    ],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_no_file(form: str, file: str, text: str, tmp_path: Path):
+    root = clean(form, tmp_path)
+    path = root / file
+    write(root, {file: (path.read_text() if path.exists() else "") + f"\n{text}"})
+    assert check([root]).findings
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [("nginx/conf.d/a{}.conf", "include /etc/nginx/conf.d/a{0}.conf; include conf.d/a{0}.conf;\n"),

@@ -382,6 +382,12 @@ def test_env_and_compose_of_any_kind(text: str):
         assert len(service.ports) + len(project.mounts(service)) >= 0
 
 
+def test_hocon_that_includes_itself_twice_ends():
+    text = 'a {\n include "x"\n b {\n include "x"\n }\n}\n'
+    _, doubts = hocon.read(text, "x", lambda name, _where, _required: [(name, text)])
+    assert {doubt.reason for doubt in doubts} == {"files include each other without end"}
+
+
 @pytest.mark.parametrize("opening", ["x = " + "{" * 5000, "x = " + "(" * 5000, "if x then " * 3000])
 def test_deep_nesting_is_told(opening: str):
     _, doubts = prosody(opening)

@@ -14,6 +14,7 @@ from hardener.servercheck.deployments.environment import Environment
 from hardener.servercheck.deployments.files import Folder, content
 from hardener.servercheck.model import Deployment, Hit, Port, Proxy, Setting, Site, Unknown, Where
 from hardener.servercheck.readers import compose, dotenv, hocon, javascript, lua, nginx, properties
+from hardener.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,7 +61,7 @@ DEFAULT_PORT = {"prosody": "5280", "jicofo": "8888", "jvb": "8080"}
 def discover(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the env and compose files that docker compose reads in a folder."""
     env = folder / ".env"
-    envs = [env] if env.is_file() else []
+    envs = [env] if disk.is_file(env) else []
     settings = dotenv.read(text, ".env")[0] if envs and isinstance(text := _content(env), str) else {}
     listed = settings.get("COMPOSE_FILE")
     if listed is not None and isinstance(listed.value, str) and listed.value:
@@ -87,7 +88,7 @@ class _Project:
         self.notes = Deployment("docker")
         self.base = composes[0].parent if composes else envs[0].parent
         beside = self.base / ".env"
-        self.envs = envs or ([beside] if beside.is_file() else [])
+        self.envs = envs or ([beside] if disk.is_file(beside) else [])
         self.composes = composes
         self.variables: dict[str, Setting] = {}
         for path in self.envs:
@@ -176,7 +177,7 @@ class _Project:
 
     def env_file(self, setting: Setting, base: Path, needed: bool) -> dict[str, Setting] | None:
         path = base / str(setting.value)
-        if setting.unknown or (needed and not path.is_file()):
+        if setting.unknown or (needed and not disk.is_file(path)):
             self.notes.doubt(setting.where, "an env_file that is not here", vital=True)
             return None
         return self.project.env(path, setting.where, needed=needed)
@@ -338,7 +339,7 @@ class _Given:
         return os.fspath(self.mount.source) if self.mount.source else self.mount.where.file
 
     def folder(self, source: Path, target: str) -> None:
-        if source.is_dir():
+        if disk.is_folder(source):
             found = Folder(source, config_tree.doubts(self.result))
             for path, relative in zip(found.paths, found.relative, strict=True):
                 name = f"{target}/{relative}"
@@ -347,7 +348,7 @@ class _Given:
                     if text is not None:
                         self.apply(name, text, found.name(path))
             self.result.files += found.read_files
-        elif source.exists():
+        elif disk.is_there(source):
             whole = content(source)
             if isinstance(whole, str):
                 self.doubt(f"{source} {whole}")

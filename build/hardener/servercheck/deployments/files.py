@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.servercheck.model import Where
+from hardener.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,7 +161,7 @@ class Folder:
         found = [
             candidate
             for candidate in self.candidates(os.fsdecode(line), path.parent)
-            if candidate != path and candidate.is_file()
+            if candidate != path and disk.is_file(candidate)
         ]
         return found[0] if found else None
 
@@ -188,7 +189,7 @@ class Folder:
                 if wild == len(parts) - 1 and not WILDCARD.search(parts[-1]):
                     if found := self._glob(base, rest):
                         return found
-                elif folder.is_dir():
+                elif disk.is_folder(folder):
                     return self._glob(base, rest)
         # The copy of one folder may have any name: a file beside the one that names it.
         return [] if WILDCARD.search(pattern) or beside != self.root else self._glob(beside, parts[-1])
@@ -209,7 +210,7 @@ class Folder:
             return self._belongs(path)
         parts = path.parts[1:]
         return any(
-            (base / parts[start]).is_dir()
+            disk.is_folder(base / parts[start])
             for start in self._starts(parts, len(parts) - 1)
             for base in self._bases(beside)
         )
@@ -238,7 +239,7 @@ class Folder:
         bases = [beside]
         if main and not Path(pattern).is_absolute():
             above = [folder for folder in (beside, *beside.parents) if folder.is_relative_to(self.root)]
-            bases = [folder for folder in above if (folder / main).is_file()][:1] or above[:2]
+            bases = [folder for folder in above if disk.is_file(folder / main)][:1] or above[:2]
         found = next((files for base in bases if (files := self.candidates(pattern, base))), [])
         if not found and WILDCARD.search(pattern) and not any(self.covers(pattern, base) for base in bases):
             self.doubt(where, f"includes {pattern}, whose folder is not here", True)

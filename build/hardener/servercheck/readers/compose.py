@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hardener.servercheck.model import Port, Setting, Unclear, Unknown, Where
 from hardener.servercheck.readers.dotenv import expand
 from hardener.servercheck.readers.yaml_tree import Map, Scalar, Seq, Tree, documents
+from hardener.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -175,7 +176,7 @@ class Project:
         """Return the variables of an env file."""
         from hardener.servercheck.readers import dotenv  # noqa: PLC0415 (a name of this module, too)
 
-        if not needed and not path.is_file():
+        if not needed and not disk.is_file(path):
             return None
         content = self.text(path, where)
         if content is None:

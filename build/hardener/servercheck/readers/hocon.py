@@ -51,18 +51,18 @@ def read(text: str, name: str, include: Include) -> tuple[dict[str, Setting], li
     ``include`` gets the name that is included, its place, and whether it is ``required(...)``. It returns the names and
     texts of the files, the weakest first, and reports a missing one itself.
     """
-    parser = _Parser(text, name, include, 0)
+    parser = _Parser(text, name, include, ())
     parser.whole()
     return parser.paths.settings, parser.unclear
 
 
 class _Parser:
-    def __init__(self, text: str, name: str, include: Include, depth: int) -> None:
+    def __init__(self, text: str, name: str, include: Include, above: tuple[str, ...]) -> None:
         self.tokens = _tokens(text)
         self.at = 0
         self.name = name
         self.include = include
-        self.depth = depth
+        self.above = (*above, name)  # this file and those that include it
         self.paths = Paths()
         self.unclear: list[Unclear] = []
 
@@ -207,12 +207,15 @@ class _Parser:
         if len(names) != 1 or "url" in kinds or "classpath" in kinds:
             self.doubt(token, "includes something that is not a file here")
             return
-        if self.depth >= DEPTH:
+        if len(self.above) > DEPTH:
             self.doubt(token, "includes nested too deeply to be read")
             return
         prefix = f"{path}." if path else ""
         for name, text in self.include(names[0], self.where(token), "required" in kinds):
-            inner = _Parser(text, name, self.include, self.depth + 1)
+            if name in self.above:
+                self.doubt(token, "files include each other without end")
+                continue
+            inner = _Parser(text, name, self.include, self.above)
             inner.whole()
             self.unclear += inner.unclear
             for key, setting in inner.paths.settings.items():
