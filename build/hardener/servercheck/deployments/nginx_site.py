@@ -30,6 +30,7 @@ OUTER = frozenset(
 )
 # Folders with passwords, keys or accounts, and the end of a path or pattern that means a file for browsers.
 SECRET = tuple(Path(name) for name in ("/etc/prosody", "/etc/jitsi", "/var/lib/prosody", "/root", "/config"))
+PUBLIC = Path("/etc/jitsi/meet/public")  # in it upstream's own example has files for everybody
 FOR_BROWSERS = re.compile(r"\.(?:js|json|html|css|svg|png)[)$]*\Z")
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
 ACME = "/.well-known/acme-challenge"  # a client for certificates may answer there
@@ -113,7 +114,7 @@ def _facts(server: Directive, outer: list[Directive]) -> Site:
     body = server.body or []
     result = Site(server.where, serves=_serves(server))
     result.proxies = [proxy for proxy in _proxies(server, outer) if result.serves or "_pass " not in proxy.target]
-    result.published = list(_published(server))
+    result.published = list(_published(server, _variables(server)))
     plain, away = _plain(server), _sends_away(server)
     result.redirects = plain and away
     if result.serves and plain and (not away or result.proxies):
@@ -210,21 +211,21 @@ def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
                 yield Proxy(path, target, directive.where, reaches, ports)
 
 
-def _published(server: Directive, asked: str = "") -> Iterator[Setting]:
+def _published(server: Directive, values: dict[str, str], asked: str = "") -> Iterator[Setting]:
     """Yield each root and alias that serves a folder of secrets, a folder in one, or a folder that holds one.
 
-    ``asked``: the words of the location around it.
+    ``values``: what the server's variables hold. ``asked``: the words of the location around it.
     """
     for directive in server.body or ():
         if directive.name == "location":
-            yield from _published(directive, " ".join(directive.words))
+            yield from _published(directive, values, " ".join(directive.words))
         elif directive.body is not None:
-            yield from _published(directive, asked)
+            yield from _published(directive, values, asked)
         elif directive.name in {"root", "alias"} and directive.words:
-            path = Path(os.path.normpath(directive.words[0]))
-            single = FOR_BROWSERS.search(path.name) or FOR_BROWSERS.search(asked)
+            path = Path(os.path.normpath(_filled(directive.words[0], values)))
+            meant = path.is_relative_to(PUBLIC) or FOR_BROWSERS.search(path.name) or FOR_BROWSERS.search(asked)
             holds = any(folder.is_relative_to(path) for folder in SECRET)
-            if holds or (not single and any(path.is_relative_to(folder) for folder in SECRET)):
+            if holds or (not meant and any(path.is_relative_to(folder) for folder in SECRET)):
                 yield Setting(directive.words[0], directive.where)
 
 
