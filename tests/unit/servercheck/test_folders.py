@@ -199,6 +199,22 @@ def test_includes_that_double_at_each_step_reach_a_limit(name: str, line: str, t
 
 
 @pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        ("include: [docker-compose.yml, ./docker-compose.yml, x/../docker-compose.yml]", {}, "without end"),
+        ("include: [a0.yml]", {f"a{step}.yml": f"include: [a{step + 1}.yml, ./a{step + 1}.yml]" for step in range(18)}, "more than 1000"),
+        ("---\n" + "---\n".join(["services:\n" + "".join(f"  s{step}: {{extends: s{step + 1}}}\n" for step in range(18))] * 2), {}, "more than 1000"),
+    ],
+    ids=["cycle", "doubling", "documents"],
+)  # fmt: skip
+def test_compose_files_that_multiply_reach_a_limit(text: str, more: dict[str, str], words: str, tmp_path: Path):
+    root = clean("docker", tmp_path)
+    file = root / "docker-compose.yml"
+    write(root, {"docker-compose.yml": f"{file.read_text()}\n{text}\n", **more})
+    assert any(words in line for line in found(check([root])))
+
+
+@pytest.mark.parametrize(
     "lost",
     [
         {"prosody/conf.d/meet.example.org.cfg.lua": None},

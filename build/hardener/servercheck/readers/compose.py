@@ -39,6 +39,7 @@ SERVICES = {
 # What takes the place of what the image starts with.
 STARTS = ("entrypoint", "command", "volumes_from", "post_start", "pre_start")
 DEPTH = 20
+MOST = 1_000  # files that are included and services that are extended, all together
 LISTED = 1_000  # ports of one range
 GAP = "\x1a"  # in the place of a variable that is not known
 
@@ -112,17 +113,26 @@ class Project:
         self.named: dict[str, tuple[Map, Path]] = {}  # configs and secrets of the top level
         self.volumes: dict[str, Map] = {}
         self.parsed: dict[Path, list[Tree]] = {}
+        self.taken: list[Path] = []  # the file of each include and extends, as often as it is taken
 
     def doubt(self, where: Where, reason: str) -> None:
         self.unclear.append(Unclear(where, reason, vital=True))
 
-    def load(self, path: Path, base: Path, where: Where | None = None, depth: int = 0) -> None:
-        """Lay a file over those before it; relative paths in it start at ``base``."""
-        if depth > DEPTH:
-            self.doubt(where or Where(os.fspath(path)), "files include each other without end")
-            return
-        for document in self.trees(path, where):
-            self.document(document, path, base, depth)
+    def take(self, path: Path, where: Where) -> bool:
+        """Return whether another file may be taken; report the first that may not."""
+        self.taken.append(path)
+        if len(self.taken) == MOST + 1:
+            self.doubt(where, f"more than {MOST} files are included and services extended: not read")
+        return len(self.taken) <= MOST
+
+    def load(self, path: Path, base: Path, where: Where | None = None, above: tuple[str, ...] = ()) -> None:
+        """Lay a file over those before it; relative paths in it start at ``base``. ``above``: the files around it."""
+        name, place = os.path.normpath(path), where or Where(os.fspath(path))
+        if name in above or len(above) > DEPTH:
+            self.doubt(place, "files include each other without end")
+        elif self.take(path, place):
+            for document in self.trees(path, where):
+                self.document(document, path, base, (*above, name))
 
     def trees(self, path: Path, where: Where | None) -> list[Tree]:
         if path not in self.parsed:
@@ -133,10 +143,10 @@ class Project:
                 self.files.append(os.fspath(path))
         return self.parsed[path]
 
-    def document(self, document: Tree, path: Path, base: Path, depth: int) -> None:
+    def document(self, document: Tree, path: Path, base: Path, above: tuple[str, ...]) -> None:
         top = entries(document)
         for item in _items(top.get("include")):
-            self.included(item, base, depth)
+            self.included(item, base, above)
         for name in ("configs", "secrets"):
             for key, node in entries(top.get(name)).items():
                 if isinstance(node, Map):
@@ -151,7 +161,7 @@ class Project:
                 service = self.services.setdefault(key, Service(key, node.where))
                 self.service(service, node, path, base, ())
 
-    def included(self, item: Tree, base: Path, depth: int) -> None:
+    def included(self, item: Tree, base: Path, above: tuple[str, ...]) -> None:
         """Take the services of another project, with its own ``.env`` below this one's variables."""
         entry = entries(item)
         paths = [
@@ -163,14 +173,14 @@ class Project:
         files = [base / str(path) for path in paths]
         folder = self.string(entry["project_directory"]) if "project_directory" in entry else files[0].parent
         inner = Project(dict(self.variables), self.text)
-        inner.parsed, inner.unclear = self.parsed, self.unclear
+        inner.parsed, inner.unclear, inner.taken = self.parsed, self.unclear, self.taken
         inner.services, inner.named, inner.volumes, inner.files = self.services, self.named, self.volumes, self.files
         for node in _items(entry.get("env_file")) or [Scalar(os.fspath(files[0].parent / ".env"), item.where)]:
             name = self.string(node)
             known = None if isinstance(name, Unknown) else self.env(base / name, node.where, needed="env_file" in entry)
             inner.variables = {**(known or {}), **inner.variables}
         for file in files:
-            inner.load(file, base / str(folder), item.where, depth + 1)
+            inner.load(file, base / str(folder), item.where, above)
 
     def env(self, path: Path, where: Where, *, needed: bool) -> dict[str, Setting] | None:
         """Return the variables of an env file."""
@@ -260,6 +270,8 @@ class Project:
         other = base / file if file is not None else path
         if (other, name) in seen or len(seen) > DEPTH:
             self.doubt(node.where, f"{into.name} extends itself")
+            return
+        if not self.take(other, node.where):
             return
         trees = self.trees(other, node.where)
         bodies = [body for tree in trees if isinstance(body := entries(entries(tree).get("services")).get(name), Map)]
