@@ -145,7 +145,28 @@ def test_a_redirect_is_followed_on_declared_hosts_only(tmp_path: Path) -> None:
     assert [request.url for request in web.asked if "evil" in str(request.url)] == []
 
 
+def test_a_page_cannot_name_a_script_on_another_host(tmp_path: Path) -> None:
+    page = PAGE.replace("libs/app", "https://meet.example.org//evil.example/libs/app")
+    web = Web({"/": page})
+    seen = visited(tmp_path, web)
+    assert seen.facts["headers"]["static"]["foreign"] == "evil.example"
+    assert [request.url for request in web.asked if "//evil" in str(request.url)] == []
+
+
+@pytest.mark.parametrize("name", ["bosh", "websocket"])
+def test_the_usual_port_is_the_same_origin(tmp_path: Path, name: str) -> None:
+    config = CONFIG + f"config.{name} = '{'https' if name == 'bosh' else 'wss'}://Meet.example.org:443/x';"
+    web = Web({"/config.js": (302, f"{ORIGIN}:443/settings"), "/settings": config})
+    seen = visited(tmp_path, web)
+    assert (seen.facts["headers"]["config"]["status"], seen.facts["logins"]["elsewhere"]) == (200, "")
+
+
 WRONG = {
+    "a script that has no address": (
+        {"/": PAGE.replace("libs/app", "//[libs/app")},
+        UsageError,
+        "address of its script",
+    ),
     "no answer": ({"/": requests.ConnectionError("planted")}, UnreachableError, "does not answer"),
     "a wrong certificate": ({"/": requests.exceptions.SSLError("planted")}, UnreachableError, "certificate"),
     "another site": ({"/": "<title>Shop</title>"}, UsageError, "not a Jitsi Meet"),

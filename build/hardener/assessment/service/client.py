@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +20,7 @@ MOST = 300  # requests of one assessment
 TIMEOUT = 15  # seconds for a connection, and between two pieces of an answer
 LARGEST = 32 << 20  # bytes of one answer
 _REDIRECTS = 3
+_PORTS = {"https": 443, "http": 80}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -61,8 +62,33 @@ def origin_of(address: str) -> str:
         raise UsageError(f"{address!r} is more than the origin of a service", hint=hint)
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise UsageError(f"{address} is not encrypted", hint="https://; plain HTTP is accepted for this machine only")
-    usual = {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != usual else "")
+    return reached(address)
+
+
+def reached(address: str) -> str:
+    """Return the origin that an address leads to, without the usual port; empty for what is not a web address.
+
+    >>> reached("https://Meet.example.org:443/a"), reached("https://meet.example.org@evil.example/"), reached("//[")
+    ('https://meet.example.org', '', '')
+    """
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in _PORTS or "@" in parts.netloc:
+        return ""
+    return f"{parts.scheme}://{parts.hostname or ''}" + ("" if port in {None, _PORTS[parts.scheme]} else f":{port}")
+
+
+def _joined(base: str, place: str) -> str:
+    """Return the address of a reference; empty where it is not one."""
+    try:
+        address = urljoin(base, place)
+        urlsplit(address)
+    except ValueError:
+        return ""
+    return address
 
 
 class Client:
@@ -71,7 +97,7 @@ class Client:
     def __init__(
         self, origin: str, own: tuple[str, ...], *, ca_file: str = "", session: requests.Session | None = None
     ) -> None:
-        self.origin, self.own, self.ca_file = origin, own, ca_file
+        self.origin, self.own, self.ca_file = origin, frozenset(map(reached, own)), ca_file
         self.count = 0
         self._session = session or requests.Session()
         self._session.trust_env = False  # no proxy, and no passwords of ~/.netrc
@@ -88,20 +114,17 @@ class Client:
 
         Raises UnreachableError where no answer comes, SpentError where the bound is reached.
         """
-        address = urljoin(self.origin + "/", path)
+        address, answer = _joined(self.origin + "/", path), Answer(0, {}, b"")
         for _redirect in range(_REDIRECTS):
+            if not address:
+                return answer
+            if reached(address) not in self.own:
+                return replace(answer, foreign=urlsplit(address).hostname or "")
             answer = self._once(address)
             place = answer.headers.get("location", "")
             if answer.status not in {301, 302, 303, 307, 308} or not place:
                 return answer
-            try:
-                address = urljoin(address, place)
-                parts = urlsplit(address)
-                host = parts.hostname or ""
-            except ValueError:
-                return answer
-            if f"{parts.scheme}://{parts.netloc.lower()}" not in self.own:
-                return Answer(answer.status, answer.headers, answer.body, host)
+            address = _joined(address, place)
         return answer
 
     def once(self, address: str) -> Answer:

@@ -5,10 +5,12 @@ With an account: whether the first person in a room moderates it.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from hardener.assessment.service.client import reached
 from hardener.errors import ConfigError, UsageError
 from hardener.proof.attack import authenticated, campaign, verdict
 from hardener.proof.attack.record import Account
@@ -57,10 +59,12 @@ def elsewhere(hosts: dict[str, str], origin: str) -> str:
     """Return the host of bosh or websocket, where it is not that of the service; empty if it is."""
     for name in ("bosh", "websocket"):
         try:
-            host = urlsplit(hosts.get(name, "")).netloc
+            address = urljoin(origin + "/", hosts.get(name, ""))
+            host = urlsplit(address).netloc or "?"
         except ValueError:
-            host = "?"
-        if host and host.lower() != urlsplit(origin).netloc:
+            return "?"
+        web = re.sub(r"^ws(s?):", r"http\1:", address, flags=re.IGNORECASE)
+        if reached(web) != origin:
             return host
     return ""
 

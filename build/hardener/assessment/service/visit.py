@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from hardener import __version__
 from hardener.assessment.service import logins
-from hardener.assessment.service.client import AGENT, MOST, Client, SpentError, origin_of
+from hardener.assessment.service.client import AGENT, MOST, Client, SpentError, origin_of, reached
 from hardener.assessment.service.download import INDEX, Download
 from hardener.errors import UnreachableError, UsageError
 from hardener.pipeline.proofs import site_digest
@@ -64,7 +64,7 @@ class Plan:
 def target_of(address: str, declaration: Declaration) -> str:
     """Return the origin of a service. Raises UsageError for one that the declaration does not name."""
     origin = origin_of(address)
-    if origin not in declaration.own_hosts:
+    if origin not in map(reached, declaration.own_hosts):
         raise UsageError(
             f"{origin} is not a host of the declaration, so it is not visited",
             hint=f'if it is your service: own_hosts = ["{origin}"] in [service] of operator.toml',
@@ -148,7 +148,13 @@ def _front(client: Client) -> dict[str, str]:
             f"{client.origin} is not a Jitsi Meet: its first page (HTTP {answer.status}) does not load the client",
             hint="name the origin at which the web client answers; a path below it is not supported",
         )
-    return {"script": urlsplit(script).path}
+    try:
+        return {"script": urlsplit(script).path}
+    except ValueError as error:
+        raise UsageError(
+            f"{client.origin} is not a Jitsi Meet: the address of its script is not valid",
+            hint="look at the first page: <script src> has to name libs/app.bundle.min.js",
+        ) from error
 
 
 def _headers(client: Client, room: str, script: str) -> dict[str, Any]:
