@@ -230,6 +230,39 @@ def test_files_are_followed_by_their_names_and_never_out_of_the_folder(tmp_path:
     assert names == {"index.html", "config.js", *(name[1:] for name in files)}
 
 
+HOSTILE = {
+    "languages that are a number": {"/lang/languages.json": "5"},
+    "languages that are deep": {"/lang/languages.json": "[" * 100_000},
+    "a long name": {"/": PAGE + f'<script src="static/{"a" * 290}.js"></script>'},
+    "a long chunk": {"/libs/app.bundle.min.js": f'a.u=e=>"{"x" * 5000}"+e+".js";a.e(1)'},
+    "many chunks": {"/libs/app.bundle.min.js": 'a.u=e=>"c/"+e+".js";' * 3000 + 'a.e("1");' * 3000},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_do_not_end_the_visit(tmp_path: Path, name: str) -> None:
+    assert visited(tmp_path, Web(HOSTILE[name])).facts["files"]["complete"]
+
+
+def test_a_file_in_the_place_of_a_folder_makes_the_bundle_undecided(tmp_path: Path) -> None:
+    page = PAGE + "".join(f'<script src="{name}"></script>' for name in ("a.js", "a.js/b.js", "c.js/d.js", "c.js"))
+    web = Web({"/": page} | {f"/{name}": "1" for name in ("a.js", "a.js/b.js", "c.js/d.js", "c.js")})
+    assert not visited(tmp_path, web).facts["files"]["complete"]
+
+
+def test_more_files_than_requests_leave_enough_for_the_logins(tmp_path: Path) -> None:
+    loads = 'a.u=e=>"c/"+e+".js";' + "".join(f"a.e({number});" for number in range(1000))
+    seen = visited(tmp_path, Web({"/libs/app.bundle.min.js": loads}))
+    assert (seen.facts["files"]["complete"], len(seen.facts["logins"]["attempts"])) == (False, 2)
+    assert seen.requests <= client_module.MOST
+
+
+def test_a_body_that_is_too_large_makes_the_bundle_undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LARGEST", 1000)
+    seen = visited(tmp_path, Web({"/libs/app.bundle.min.js": "x" * 2000}))
+    assert not seen.facts["files"]["complete"]
+
+
 def assess(
     folder: Path, web: Web, verdict: Verdict = Verdict.REFUSED, **more: Any
 ) -> tuple[dict[str, str], run.Assessed]:

@@ -30,12 +30,15 @@ class SpentError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. ``foreign`` is the host of a redirect that was not followed, because it is not declared."""
+    """One answer. ``foreign`` is the host of a redirect that was not followed, because it is not declared.
+    ``cut``: the body is longer than what is read.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     foreign: str = ""
+    cut: bool = False
 
     @property
     def kind(self) -> str:
@@ -137,13 +140,13 @@ class Client:
             with self._session.get(
                 address, timeout=TIMEOUT, allow_redirects=False, stream=True, verify=self.ca_file or True
             ) as answer:
-                body = b""
+                body = bytearray()
                 for piece in answer.iter_content(1 << 16):
                     body += piece
                     if len(body) > LARGEST:
                         break
                 headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status_code, headers, body)
+                return Answer(answer.status_code, headers, bytes(body[:LARGEST]), cut=len(body) > LARGEST)
         except requests.exceptions.SSLError as error:
             raise UnreachableError(
                 f"{self.origin} has a certificate that is not valid here",

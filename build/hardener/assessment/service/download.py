@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hardener.assessment.service.client import SpentError
+from hardener.assessment.service.client import MOST, SpentError
 from hardener.system import disk
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ _LOADED = re.compile(r"""\.e\(["']?([\w-]{1,40})["']?\)""")
 _NAME = re.compile(r"[\w.@-]+(?:/[\w.@-]+)*")
 
 
+LARGEST_SITE = 256 << 20  # bytes of all files
+RESERVED = 60  # requests that the logins after the download may need
+_NAMES = 10_000  # names that one file may add
+_LONGEST, _PART = 1000, 200  # characters of a path, bytes of one part
+
+
 class Download:
     """The files of a site that were delivered, in a folder, and those that were not there."""
 
@@ -42,6 +49,7 @@ class Download:
         self.absent: list[str] = []
         self.foreign: list[str] = []
         self.complete = True
+        self._size = 0
 
     def run(self, front: Answer) -> None:
         """Download all. Where the bound of requests is reached, ``complete`` is false."""
@@ -54,6 +62,9 @@ class Download:
             if name in seen:
                 continue
             seen.add(name)
+            if self._client.count + RESERVED >= MOST or self._size > LARGEST_SITE:
+                self.complete = False
+                return
             try:
                 answer = self._client.get(name)
             except SpentError:
@@ -65,11 +76,21 @@ class Download:
             if answer.status != 200 or answer.foreign or (answer.kind == "text/html" and not name.endswith(".html")):  # noqa: PLR2004
                 self.absent.append(name)
                 continue
+            if answer.cut or not self._has_place(name):
+                self.complete = False
+                continue
             self._keep(name, answer.body)
-            waiting += _named(name, answer.body)
+            waiting += islice((named for named in _named(name, answer.body) if named not in seen), _NAMES)
 
     def _keep(self, name: str, body: bytes) -> None:
+        self._size += len(body)
         disk.write(self._site / name, body)
+
+    def _has_place(self, name: str) -> bool:
+        """Return whether a file can be written: no other file has the name of its folder, and no folder its own."""
+        path = self._site / name
+        above = [folder for folder in path.parents if folder.is_relative_to(self._site)]
+        return not path.is_dir() and not any(folder.is_file() for folder in above)
 
 
 def _named(name: str, body: bytes) -> Iterator[str]:
@@ -78,8 +99,9 @@ def _named(name: str, body: bytes) -> Iterator[str]:
     if name == "lang/languages.json":
         try:
             codes = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             codes = {}
+        codes = codes if isinstance(codes, dict) else {}
         yield from (f"lang/main-{code}.json" for code in codes if re.fullmatch(r"[\w-]{1,20}", str(code)))
     elif name.endswith(".html"):
         yield from filter(None, map(_own, _REFERENCE.findall(text)))
@@ -88,8 +110,15 @@ def _named(name: str, body: bytes) -> Iterator[str]:
         for quoted in _QUOTED.findall(text):
             if quoted.startswith(("static/", "libs/")) and (own := _own(quoted)):
                 yield own
-        for prefix, suffix in _CHUNKS.findall(text):
-            yield from (f"{folder}/{prefix}{chunk}{suffix}".lstrip("/") for chunk in _LOADED.findall(text))
+        chunks = dict.fromkeys(_LOADED.findall(text))
+        for prefix, suffix in dict.fromkeys(_CHUNKS.findall(text)):
+            names = (f"{folder}/{prefix}{chunk}{suffix}".lstrip("/") for chunk in chunks)
+            yield from filter(_is_short, names)
+
+
+def _is_short(name: str) -> bool:
+    """Return whether each part of a path is short enough for a file."""
+    return len(name) <= _LONGEST and all(len(part.encode("utf-8", "replace")) <= _PART for part in name.split("/"))
 
 
 def _own(reference: str) -> str:
@@ -103,5 +132,10 @@ def _own(reference: str) -> str:
     except ValueError:
         return ""
     path = unquote(parts.path).removeprefix("/")
-    safe = _NAME.fullmatch(path) and ".." not in path.split("/") and path.rpartition(".")[2] in _ENDINGS
+    safe = (
+        _is_short(path)
+        and _NAME.fullmatch(path)
+        and ".." not in path.split("/")
+        and path.rpartition(".")[2] in _ENDINGS
+    )
     return path if safe and not (parts.scheme or parts.netloc) else ""
