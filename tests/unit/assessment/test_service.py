@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,9 @@ def visited(folder: Path, web: Web, verdict: Verdict = Verdict.REFUSED, **more: 
         "https://x/y",
         "https://x:y",
         "https://[",
+        "https://x:0",
+        "https://[::1]",
+        "https://m\u00fcnchen.example",
     ],
 )
 def test_what_is_not_the_origin_of_a_service_is_refused(address: str) -> None:
@@ -161,14 +165,44 @@ def test_the_usual_port_is_the_same_origin(tmp_path: Path, name: str) -> None:
     assert (seen.facts["headers"]["config"]["status"], seen.facts["logins"]["elsewhere"]) == (200, "")
 
 
+def test_an_address_with_a_password_is_not_shown() -> None:
+    with pytest.raises(UsageError) as raised:
+        origin_of("https://user:hunter2@meet.example.org")
+    assert "hunter2" not in f"{raised.value} {raised.value.hint}"
+
+
+def test_cookies_are_not_sent_back() -> None:
+    asking = client(Web({}))
+    jar = asking._session.cookies
+    assert not jar._policy.set_ok(
+        requests.cookies.create_cookie("sid", "x"),
+        requests.cookies.MockRequest(requests.Request("GET", ORIGIN).prepare()),
+    )
+
+
+def test_an_answer_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "WHOLE", 0.05)
+    ended = threading.Event()
+    web = Web({})
+    monkeypatch.setattr(web, "send", lambda *_args, **_words: ended.wait(5))
+    with pytest.raises(UnreachableError, match="no whole answer"):
+        client(web).get("/")
+    ended.set()
+
+
 WRONG = {
+    "no TLS": ({"/": requests.exceptions.SSLError("WRONG_VERSION_NUMBER")}, UnreachableError, "no TLS"),
     "a script that has no address": (
         {"/": PAGE.replace("libs/app", "//[libs/app")},
         UsageError,
         "address of its script",
     ),
     "no answer": ({"/": requests.ConnectionError("planted")}, UnreachableError, "does not answer"),
-    "a wrong certificate": ({"/": requests.exceptions.SSLError("planted")}, UnreachableError, "certificate"),
+    "a wrong certificate": (
+        {"/": requests.exceptions.SSLError("CERTIFICATE_VERIFY_FAILED")},
+        UnreachableError,
+        "certificate",
+    ),
     "another site": ({"/": "<title>Shop</title>"}, UsageError, "not a Jitsi Meet"),
     "led away": ({"/": (301, "https://evil.example/")}, UsageError, "leads to evil.example"),
 }

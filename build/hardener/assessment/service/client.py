@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import re
+import threading
 from dataclasses import dataclass, replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -13,11 +16,12 @@ from hardener import __version__
 from hardener.errors import UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 AGENT = f"hardener/{__version__} (assessment of this service on behalf of its operator)"
 MOST = 300  # requests of one assessment
 TIMEOUT = 15  # seconds for a connection, and between two pieces of an answer
+WHOLE = 60  # seconds for a whole answer
 LARGEST = 32 << 20  # bytes of one answer
 _REDIRECTS = 3
 _PORTS = {"https": 443, "http": 80}
@@ -52,16 +56,18 @@ def origin_of(address: str) -> str:
     >>> origin_of("https://Meet.example.org/")
     'https://meet.example.org'
     """
-    hint = "name the origin: hardener assess service https://meet.example.org"
+    hint = "name the origin (IDN as xn--...): hardener assess service https://meet.example.org"
+    if "@" in address:
+        raise UsageError("the address has a user or a password, which is not sent", hint=hint)
     try:
         parts = urlsplit(address)
         port = parts.port
     except ValueError as error:
         raise UsageError(f"{address!r} is not an address: {error}", hint=hint) from error
     host = parts.hostname or ""
-    if parts.scheme not in {"https", "http"} or not re.fullmatch(r"[a-z0-9.-]+", host):
+    if parts.scheme not in _PORTS or port == 0 or not re.fullmatch(r"[a-z0-9.-]+", host):
         raise UsageError(f"{address!r} is not the address of a service", hint=hint)
-    if parts.username or parts.path not in {"", "/"} or parts.query or parts.fragment:
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
         raise UsageError(f"{address!r} is more than the origin of a service", hint=hint)
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise UsageError(f"{address} is not encrypted", hint="https://; plain HTTP is accepted for this machine only")
@@ -105,6 +111,7 @@ class Client:
         self._session = session or requests.Session()
         self._session.trust_env = False  # no proxy, and no passwords of ~/.netrc
         self._session.headers["User-Agent"] = AGENT
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
     def spend(self, requests_sent: int = 1) -> None:
         """Count requests. Raises SpentError where they would exceed the bound."""
@@ -137,17 +144,19 @@ class Client:
     def _once(self, address: str) -> Answer:
         self.spend()
         try:
-            with self._session.get(
-                address, timeout=TIMEOUT, allow_redirects=False, stream=True, verify=self.ca_file or True
-            ) as answer:
-                body = bytearray()
-                for piece in answer.iter_content(1 << 16):
-                    body += piece
-                    if len(body) > LARGEST:
-                        break
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status_code, headers, bytes(body[:LARGEST]), cut=len(body) > LARGEST)
+            return _within(WHOLE, lambda: self._answer(address))
+        except TimeoutError as error:
+            raise UnreachableError(
+                f"{self.origin} sent no whole answer within {WHOLE} seconds",
+                hint="check the service; then repeat with --resume, which keeps finished steps",
+            ) from error
         except requests.exceptions.SSLError as error:
+            if "CERTIFICATE" not in str(error):
+                raise UnreachableError(
+                    f"{self.origin} offers no TLS that this machine accepts",
+                    hint="is it the port for HTTPS, with TLS 1.2 or 1.3? is --ca-file a PEM file?",
+                    details=(str(error)[:300],),
+                ) from error
             raise UnreachableError(
                 f"{self.origin} has a certificate that is not valid here",
                 hint="renew it, or name the file of your own authority: --ca-file FILE.pem",
@@ -162,3 +171,38 @@ class Client:
                 f"{self.origin} does not answer: {type(error).__name__}",
                 hint="check the name and the network; then repeat with --resume, which keeps finished steps",
             ) from error
+
+    def _answer(self, address: str) -> Answer:
+        with self._session.get(
+            address, timeout=TIMEOUT, allow_redirects=False, stream=True, verify=self.ca_file or True
+        ) as answer:
+            body = bytearray()
+            for piece in answer.iter_content(1 << 16):
+                body += piece
+                if len(body) > LARGEST:
+                    break
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return Answer(answer.status_code, headers, bytes(body[:LARGEST]), cut=len(body) > LARGEST)
+
+
+def _within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """Return what a call returns, or raise what it raises. Raises TimeoutError where it needs longer.
+
+    A server that sends a byte now and then never reaches the timeout of a socket, so the call runs in a thread.
+    """
+    outcome: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcome.put(ask())
+        except Exception as error:  # noqa: BLE001 (raised again by the caller)
+            outcome.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        found = outcome.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(found, Exception):
+        raise found
+    return found
