@@ -261,13 +261,15 @@ class BoshStream(Stream):
         text = f"{head}>{payload}</body>" if payload else f"{head}/>"
         self._wire.sent(text)
         try:
-            answer = self._http.post(
+            with self._http.post(
                 f"{self._site.url}/http-bind?{self._query}",
                 data=text.encode("utf-8", "surrogateescape"),
                 headers={"Content-Type": "text/xml; charset=utf-8"},
                 timeout=timeout,
                 allow_redirects=False,
-            )
+                stream=True,
+            ) as answer:
+                said = self._read(answer, time.monotonic() + timeout)
         except requests.Timeout as error:
             raise TimeoutError from error
         except requests.exceptions.SSLError as error:
@@ -276,15 +278,27 @@ class BoshStream(Stream):
             if self._sid:  # it was there a moment ago
                 raise Closed from error
             raise ConnectionError(str(error)) from error
-        self._wire.said(f"HTTP {answer.status_code} {answer.text}")
+        self._wire.said(f"HTTP {answer.status_code} {said}")
         if answer.status_code != requests.codes.ok:
             self._sid = ""  # nothing to say farewell to
             raise Closed(_http_condition(answer.status_code))
-        body = self._parse(answer.text)
+        body = self._parse(said)
         self._sid = body.get("sid", self._sid)
         self._ready.extend(body)
         if body.get("type") == "terminate" and not any(stanzas.local(child) == "error" for child in body):
             self._ready.append(_stream_error(body.get("condition", "")))
+
+    @staticmethod
+    def _read(answer: requests.Response, end: float) -> str:
+        """Return the body. Raises TimeoutError after ``end``, and Garbled for one that is too long."""
+        body = bytearray()
+        for piece in answer.iter_content(1 << 12):
+            body += piece
+            if len(body) > websocket.LARGEST:
+                raise Garbled(f"the answer has more than {websocket.LARGEST} bytes")
+            if time.monotonic() > end:
+                raise TimeoutError
+        return body.decode("utf-8", "replace")
 
     def restart(self, to: str) -> None:
         """Send the stream's head."""
