@@ -133,7 +133,11 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         name=given.name,
     )
     with ui.step("assess", given.name or origin_of(address)) as line:
-        assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
+        try:
+            assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
+        except KeyboardInterrupt:
+            ui.note("finished steps of the visit are kept: repeat the command with --resume")
+            raise
         sent = assessed.result["subject"]["requests"]
         line.say(f"{len(assessed.result['results'])} criteria, {sent['sent']} requests of at most {sent['most']}")
     return _shown(assessed, given, ui)

@@ -42,3 +42,15 @@ def test_the_command_line_gives_the_exit_code_and_the_result(
     assert cli.main(["assess", "init", str(made.folder / "new.toml"), "--language", "de", "-q"]) == 0
     assert cli.main(["assess", "bundle", "-q"]) == 2
     assert cli.main(["assess", "compare", str(done.folder), "-q"]) == 2
+
+
+def test_an_interrupted_visit_names_the_option_that_resumes_it(
+    made: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_arguments: object) -> run.Assessed:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "service", interrupted)
+    words = ["assess", "service", "https://meet.example.org", "--project", str(made.root)]
+    assert cli.main(words) == 130
+    assert "--resume" in capsys.readouterr().err
