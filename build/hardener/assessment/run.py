@@ -100,6 +100,7 @@ def service(
         )
     _exist(order.servers)
     declaration = read_declaration(order.operator, now.date())
+    order.out.mkdir(parents=True, exist_ok=True)  # a wrong folder is an error before the first request
     visited = visit(plan, declaration, now, tell, client=client, attempt=attempt)
     subject = Subject(
         visited.site, order.root, now.date(), order.servers, declaration, order.release, None, None, visited.facts

@@ -191,6 +191,11 @@ def test_an_answer_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 
 
 WRONG = {
+    "a file that is not PEM": (
+        {"/": requests.exceptions.SSLError("NO_CERTIFICATE_OR_CRL_FOUND")},
+        UnreachableError,
+        "no TLS",
+    ),
     "no TLS": ({"/": requests.exceptions.SSLError("WRONG_VERSION_NUMBER")}, UnreachableError, "no TLS"),
     "a script that has no address": (
         {"/": PAGE.replace("libs/app", "//[libs/app")},
@@ -333,6 +338,16 @@ def test_a_guarded_service_is_green_where_a_visit_decides(tmp_path: Path) -> Non
     assert (lights["AUTH-06"], lights["NET-03"]) == ("grey", "grey")  # the first needs files, the second a browser
     assert (done.result["subject"]["kind"], (tmp_path / "kept").exists()) == ("service", False)
     assert f"{done.result['subject']['requests']['sent']} (" in (done.folder / "report.de.html").read_text("utf-8")
+
+
+def test_a_file_in_the_place_of_the_output_is_found_before_the_first_request(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    web = Web({})
+    made = assessed.service(tmp_path)
+    order = replace(made.order(full=False, servers=()), out=tmp_path / "file")
+    with pytest.raises(FileExistsError):
+        run.service(order, plan(tmp_path), NOW, client=client(web))
+    assert web.asked == []
 
 
 @pytest.mark.parametrize("name", WORSE)

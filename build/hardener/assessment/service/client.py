@@ -151,7 +151,7 @@ class Client:
                 hint="check the service; then repeat with --resume, which keeps finished steps",
             ) from error
         except requests.exceptions.SSLError as error:
-            if "CERTIFICATE" not in str(error):
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
                 raise UnreachableError(
                     f"{self.origin} offers no TLS that this machine accepts",
                     hint="is it the port for HTTPS, with TLS 1.2 or 1.3? is --ca-file a PEM file?",
