@@ -118,7 +118,7 @@ SECRETS = (
 )  # fmt: skip
 CLIENT = "root /usr/share/jitsi-meet;"
 PUBLISHED = (
-    *(edit("secrets-published", (SITE, CLIENT, f"root {folder};")) for folder in ("/", "/etc", "/etc/jitsi/meet/", "/usr/share/jitsi-meet/../../..", "/var/lib")),
+    *(edit("secrets-published", (SITE, CLIENT, f"root {folder};")) for folder in ("/", "//", "//etc/prosody", "/etc/letsencrypt/live", "/etc/ssl/private/", "/etc", "/etc/jitsi/meet/", "/usr/share/jitsi-meet/../../..", "/var/lib")),
     *(edit("secrets-published", (SITE, CLIENT, f"{CLIENT} set $folder /etc/jitsi; location {words} {{ alias {path}; }}")) for words, path in (("/conf/", "/etc/jitsi/"), ("~ ^/c/(.*)$", "/etc/prosody/$1"), ("= /k", "/etc/jitsi/meet/meet.example.org.key"), ("/a/", "/var/lib/prosody/"), ("/v/", "$folder"))),
     edit("secrets-published", (SITE, CLIENT, f"{CLIENT} location /a {{ location /a/b {{ root /etc/; }} }}")),
     *(edit(RIGHT, (SITE, CLIENT, f"{CLIENT} set $client /etc/jitsi/meet/h-config.js; location {words} {{ alias {path}; }}")) for words, path in (("= /c.js", "/etc/jitsi/meet/$host-config.js"), (r"~ ^/(logo\.svg)$", "/etc/jitsi/meet/$1"), ("/w/", "/usr/share/jitsi-meet/images/"), ("/v/", "/etc/jitsi-logos/"), ("~ ^/_api/public/(.*)$", "/etc/jitsi/meet/public/$1"), ("= /c.js", "$client"))),

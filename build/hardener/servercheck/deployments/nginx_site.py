@@ -29,7 +29,13 @@ OUTER = frozenset(
     "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static".split()
 )
 # Folders with passwords, keys or accounts, and the end of a path or pattern that means a file for browsers.
-SECRET = tuple(Path(name) for name in ("/etc/prosody", "/etc/jitsi", "/var/lib/prosody", "/root", "/config"))
+SECRET = tuple(
+    Path(name)
+    for name in (
+        *("/etc/prosody", "/etc/jitsi", "/var/lib/prosody", "/root", "/config"),
+        *("/etc/letsencrypt", "/etc/ssl/private"),
+    )
+)
 PUBLIC = Path("/etc/jitsi/meet/public")  # in it upstream's own example has files for everybody
 FOR_BROWSERS = re.compile(r"\.(?:js|json|html|css|svg|png)[)$]*\Z")
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
@@ -222,7 +228,8 @@ def _published(server: Directive, values: dict[str, str], asked: str = "") -> It
         elif directive.body is not None:
             yield from _published(directive, values, asked)
         elif directive.name in {"root", "alias"} and directive.words:
-            path = Path(os.path.normpath(_filled(directive.words[0], values)))
+            # normpath keeps two slashes at the start, which mean one.
+            path = Path(re.sub(r"\A//", "/", os.path.normpath(_filled(directive.words[0], values))))
             meant = path.is_relative_to(PUBLIC) or FOR_BROWSERS.search(path.name) or FOR_BROWSERS.search(asked)
             holds = any(folder.is_relative_to(path) for folder in SECRET)
             if holds or (not meant and any(path.is_relative_to(folder) for folder in SECRET)):
