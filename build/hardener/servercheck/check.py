@@ -13,7 +13,7 @@ from hardener.errors import UsageError
 from hardener.servercheck.deployments import compose_project, config_tree
 from hardener.servercheck.model import Deployment, Hit, Where
 from hardener.servercheck.rules import directories, host, login, modules, roles, web
-from hardener.system import disk, tables
+from hardener.system import tables
 from hardener.system.tables import choice, text
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
     exist or cannot be checked, and for a vouched module that no finding is about.
     """
     for path in paths:
-        if not disk.is_there(path):
+        if not path.exists():
             raise UsageError(f"there is no {path}", hint="name a folder (/etc), an env file (.env) or a compose file")
     deployments = list(_deployments(list(paths)))
     findings: dict[Finding, None] = {}
@@ -145,7 +145,7 @@ def _few(findings: list[Finding]) -> list[Finding]:
 def _deployments(paths: list[Path]) -> Iterator[Deployment]:
     envs, composes, folders = [], [], []
     for path in paths:
-        if disk.is_folder(path):
+        if path.is_dir():
             env, inside = compose_project.discover(path)
             envs += env
             composes += inside
