@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hardener.assessment.run import Assessed
+    from hardener.config import Project
     from hardener.ui import UI
 
 _ACTIONS = {
@@ -92,10 +93,8 @@ def _paths(given: argparse.Namespace, least: int, most: int) -> list[str]:
     return list(given.paths)
 
 
-def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    site = Path(_paths(given, 1, 1)[0])
-    project = project_of(given)
-    order = run.Order(
+def _order(given: argparse.Namespace, project: Project, site: Path, *, full: bool) -> run.Order:
+    return run.Order(
         site,
         project.root,
         given.out or project.work / "assess",
@@ -103,9 +102,15 @@ def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         given.operator,
         given.profile,
         given.release or project.dist,
-        given.full,
+        full,
         given.name,
     )
+
+
+def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
+    site = Path(_paths(given, 1, 1)[0])
+    project = project_of(given)
+    order = _order(given, project, site, full=given.full)
     with ui.step("assess", order.name or site.name) as line:
         assessed = run.bundle(order, dt.datetime.now(dt.UTC), line.tell)
         line.say(f"{len(assessed.result['results'])} criteria")
@@ -122,16 +127,7 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     kept = project.work / "assess-service" / stamps.key(origin_of(address))[:16]
     account = logins.read_account(given.login_file) if given.login_file else None
     plan = Plan(address, kept, given.room, given.ca_file, account, given.resume)
-    order = run.Order(
-        kept / "site",
-        project.root,
-        given.out or project.work / "assess",
-        tuple(given.server),
-        given.operator,
-        given.profile,
-        given.release or project.dist,
-        name=given.name,
-    )
+    order = _order(given, project, kept / "site", full=False)
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:
             assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
