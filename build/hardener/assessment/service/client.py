@@ -24,6 +24,7 @@ TIMEOUT = 15  # seconds for a connection, and between two pieces of an answer
 WHOLE = 60  # seconds for a whole answer
 LARGEST = 32 << 20  # bytes of one answer
 _REDIRECTS = 3
+_REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"https": 443, "http": 80}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -48,6 +49,11 @@ class Answer:
     def kind(self) -> str:
         """Return the media type without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def place(self) -> str:
+        """Return where a redirect leads to; empty for another answer."""
+        return self.headers.get("location", "") if self.status in _REDIRECTING else ""
 
 
 def origin_of(address: str) -> str:
@@ -130,18 +136,14 @@ class Client:
                 return answer
             if reached(address) not in self.own:
                 return replace(answer, foreign=urlsplit(address).hostname or "")
-            answer = self._once(address)
-            place = answer.headers.get("location", "")
-            if answer.status not in {301, 302, 303, 307, 308} or not place:
+            answer = self.once(address)
+            if not answer.place:
                 return answer
-            address = _joined(address, place)
+            address = _joined(address, answer.place)
         return answer
 
     def once(self, address: str) -> Answer:
         """Get an address and follow no redirect. Raises what :meth:`get` raises."""
-        return self._once(address)
-
-    def _once(self, address: str) -> Answer:
         self.spend()
         try:
             return _within(WHOLE, lambda: self._answer(address))

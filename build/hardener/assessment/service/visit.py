@@ -192,9 +192,7 @@ def _cleartext(client: Client) -> dict[str, Any]:
         answer = client.once(f"http://{parts.netloc}/")
     except UnreachableError:
         return {"asked": True, "closed": True, "encrypted": True}
-    place = answer.headers.get("location", "")
-    redirects = answer.status in {301, 302, 303, 307, 308}
-    return {"asked": True, "closed": False, "encrypted": redirects and place.lower().startswith("https://")}
+    return {"asked": True, "closed": False, "encrypted": answer.place.lower().startswith("https://")}
 
 
 def _files(client: Client, site: Path) -> dict[str, Any]:
