@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
 from hardener.servercheck.model import Table, Unknown
@@ -77,8 +76,7 @@ def config(subject: Subject) -> Measured:
     tree = syntax.parse(javascript.GRAMMAR, subject.text(CONFIG).encode())
     stun = value("p2p.stunServers")
     servers = [json.dumps(_plain(item.value)) for item in stun.items] if isinstance(stun, Table) else []
-    own = {urlsplit(origin).hostname for origin in subject.declaration.own_hosts} if subject.declaration else set()
-    foreign = [server for server in servers if not own.intersection(_HOST.findall(server.lower()))]
+    foreign = [server for server in servers if not subject.own_names.intersection(_HOST.findall(server.lower()))]
     metrics: Metrics = {
         "config.unclear": len(unclear) + sum(isinstance(value(key), Unknown) for key in _DECISIVE),
         "config.broken": int(tree is None or tree.root_node.has_error),

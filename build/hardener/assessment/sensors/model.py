@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from hardener.assessment import conditions
 from hardener.policy.addresses import MAP_SUFFIX
@@ -52,9 +53,10 @@ class Subject:
     _texts: dict[str, str] = field(default_factory=dict)
 
     @property
-    def own_hosts(self) -> tuple[str, ...]:
-        """Return the origins that the declaration names."""
-        return self.declaration.own_hosts if self.declaration else ()
+    def own_names(self) -> set[str]:
+        """Return the names of the hosts whose origins the declaration has."""
+        own = self.declaration.own_hosts if self.declaration else ()
+        return {urlsplit(origin).hostname or "" for origin in own}
 
     @cached_property
     def names(self) -> tuple[str, ...]:

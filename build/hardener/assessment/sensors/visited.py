@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
 from hardener.servercheck.rules.web import EXPECTED, loose
@@ -37,13 +36,12 @@ def headers(subject: Subject) -> Measured:
     """Judge nothing: count the classes of paths that lack a header, or have a weak one."""
     answers: Mapping[str, Mapping[str, Any]] = _facts(subject, "headers")
     cleartext = _facts(subject, "cleartext")
-    own = {urlsplit(origin).hostname or "" for origin in subject.own_hosts}
     documents = [answers[name]["headers"] for name in DOCUMENTS]
     policies = [page.get("content-security-policy", "") for page in documents]
     weak = {
         name: found for name, policy in zip(DOCUMENTS, policies, strict=True) if policy and (found := _weak(policy))
     }
-    foreign = sorted({host for policy in policies for host in _foreign(policy, own)})
+    foreign = sorted({host for policy in policies for host in _foreign(policy, subject.own_names)})
     ages = [_age(page.get("strict-transport-security", "")) for page in documents]
     wanted = ("content-security-policy", *EXPECTED)
     lacking = {
