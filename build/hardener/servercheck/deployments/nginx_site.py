@@ -30,11 +30,7 @@ OUTER = frozenset(
 )
 # Folders with passwords, keys or accounts, and the end of a path or pattern that means a file for browsers.
 SECRET = tuple(
-    Path(name)
-    for name in (
-        *("/etc/prosody", "/etc/jitsi", "/var/lib/prosody", "/root", "/config"),
-        *("/etc/letsencrypt", "/etc/ssl/private"),
-    )
+    map(Path, "/etc/prosody /etc/jitsi /var/lib/prosody /root /config /etc/letsencrypt /etc/ssl/private".split())
 )
 PUBLIC = Path("/etc/jitsi/meet/public")  # in it upstream's own example has files for everybody
 FOR_BROWSERS = re.compile(r"\.(?:js|json|html|css|svg|png)[)$]*\Z")
