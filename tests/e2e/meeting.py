@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hardener.proof.stack import Stack
 
-# What came in of each other participant, by displayed name: frames decoded, bytes of sound.
+# What came in of each other participant, by displayed name: frames decoded, height of the picture, bytes of sound.
 _RECEIVED_FROM = """async () => {
     const room = APP.conference._room;
     const session = room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession;
@@ -24,11 +24,14 @@ _RECEIVED_FROM = """async () => {
     const streams = [ ...(await connection?.getStats() ?? new Map()).values() ]
         .filter(entry => entry.type === 'inbound-rtp');
     return Object.fromEntries(room.getParticipants().map(participant => {
-        const told = { frames: 0, audio: 0 };
+        const told = { frames: 0, height: 0, audio: 0, screen: 0 };
         for (const track of participant.getTracks()) {
             const stream = streams.find(entry => entry.trackIdentifier === track.getTrack().id);
-            if (stream && track.getType() === 'video') {
+            if (stream && track.getVideoType() === 'desktop') {
+                told.screen += stream.framesDecoded ?? 0;
+            } else if (stream && track.getType() === 'video') {
                 told.frames += stream.framesDecoded ?? 0;
+                told.height = stream.frameHeight ?? 0;
             } else if (stream) {
                 told.audio += stream.bytesReceived;
             }
@@ -83,7 +86,7 @@ class Participant:
 
     def wait_until_joined(self) -> None:
         """Wait until the conference has let one in."""
-        self.page.wait_for_function("() => window.APP?.conference?.isJoined?.()", timeout=60_000)
+        self.page.wait_for_function("() => window.APP?.conference?.isJoined?.()", timeout=120_000)
 
     def wait_until_answered(self) -> None:
         """Wait until the offers that come with the second person, the focus's and that of P2P, are answered for good.
@@ -126,9 +129,29 @@ class Participant:
             self.page.wait_for_timeout(250)
         raise TimeoutError(f"{self.name} has only {self.received_from()} after {patience} s")
 
+    def wait_for_more_from(self, other: str, *, frames: int = 10, audio: int = 2000, patience: int = 180) -> None:
+        """Wait until that much more has come in of another participant, also where a new connection counts from 0."""
+        wanted, least = {"frames": frames, "audio": audio}, {"frames": 1 << 53, "audio": 1 << 53}
+        for _ in range(patience * 4):
+            now = self.received_from().get(other, dict.fromkeys(wanted, 0))
+            least = {kind: min(least[kind], now[kind]) for kind in wanted}
+            if all(now[kind] >= least[kind] + amount for kind, amount in wanted.items()):
+                return
+            self.page.wait_for_timeout(250)
+        raise TimeoutError(f"{self.name} gets no more of {other} than {self.received_from()} in {patience} s")
+
     def far_end(self) -> list[str]:
         """Return the addresses that the call's packets go to."""
         return list(self.page.evaluate(_FAR_END))
+
+    def identity(self, other: str) -> str:
+        """Return the name in the room of another participant."""
+        return str(
+            self.page.evaluate(
+                "name => APP.conference._room.getParticipants().find(found => found.getDisplayName() === name).getId()",
+                other,
+            )
+        )
 
     def wait_until_shown(self) -> None:
         """Wait until the large picture of another participant is on the page, and not their initials."""
@@ -158,7 +181,7 @@ class Participant:
 
 
 class Call:
-    """People with a browser each, who come into one room of a stack."""
+    """People with a browser each, who come into one room."""
 
     def __init__(self, stack: Stack, launch: Callable[[], Browser], browsers: list[Browser]) -> None:
         self.stack, self.launch, self.browsers = stack, launch, browsers
@@ -172,6 +195,7 @@ class Call:
             self.browsers.append(self.launch())
         # Three browsers, each with three pictures, share a small machine.
         context = self.browsers[number].new_context(viewport={"width": 800, "height": 500})
+        context.set_default_timeout(120_000)
         settings = f"config.constraints.video.frameRate = {{ max: 5 }}; {settings}"
 
         def append(route: Route) -> None:
