@@ -33,6 +33,7 @@ class Attack:
     script: str = ""  # of the embedding or opening page
     expects: tuple[str, ...] = ()
     server: frozenset[str] = frozenset()  # how our stub is then
+    origin: str = f"https://{HOST}"
 
     def address(self, path: str) -> str:
         """Return the link to a page of the site that carries this attack."""
@@ -40,7 +41,7 @@ class Attack:
         values += [f"interfaceConfig.{key}={quote(json.dumps(value))}" for key, value in self.interface.items()]
         values += [self.fragment] if self.fragment else []
         return (
-            f"https://{HOST}{path}"
+            f"{self.origin}{path}"
             + (f"?{self.query}" if self.query else "")
             + ("#" + "&".join(values) if values else "")
         )

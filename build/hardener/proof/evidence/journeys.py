@@ -202,7 +202,7 @@ class Journey:
     people: tuple[str, ...] = ()
 
 
-_PHONE = {"viewport": {"width": 412, "height": 860}, "is_mobile": True, "has_touch": True}
+PHONE = {"viewport": {"width": 412, "height": 860}, "is_mobile": True, "has_touch": True}
 JOURNEYS = {
     journey.name: journey
     for journey in (
@@ -228,8 +228,8 @@ JOURNEYS = {
         Journey("close", "close pages", _close),
         Journey("static", "all static pages", _static),
         Journey("whiteboard", "whiteboard page", _whiteboard),
-        Journey("android", "welcome and room on an Android phone", _mobile, profile=_PHONE | {"user_agent": ANDROID}),
-        Journey("iphone", "welcome and room on an iPhone", _mobile, profile=_PHONE | {"user_agent": IPHONE}),
+        Journey("android", "welcome and room on an Android phone", _mobile, profile=PHONE | {"user_agent": ANDROID}),
+        Journey("iphone", "welcome and room on an iPhone", _mobile, profile=PHONE | {"user_agent": IPHONE}),
         Journey("real-two", "two people on real servers: picture, sound, chat", calls.two, people=("alice", "bob")),
         Journey("real-three", "three people on real servers: chat", calls.three, people=("alice", "bob", "carol")),
         Journey("real-mallory", "a hostile participant on real servers; chat open", calls.mallory, people=("alice",)),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BROWSER = "198.18.0.10"
 RESOLVER = "198.18.0.1"
 OWN = "198.18.0.2"
+FIRST_TARGET = "198.18.2.1"
 FIRST_FOREIGN = "198.19.0.1"
 _NEWNET = 0x40000000
 _HINT = "run as root on Linux with iproute2 (apt-get install iproute2) where network namespaces are permitted"
@@ -71,6 +72,8 @@ class SealedNetwork:
             folder = _ETC / self.browser
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n")
+            # The machine's own list may have names of the service, with addresses that are not in this network.
+            (folder / "hosts").write_text("127.0.0.1 localhost\n")
         except BaseException:
             self.__exit__()
             raise
@@ -126,8 +129,8 @@ class SealedNetwork:
             raise errors[0]
         return answers[0]
 
-    def tcp(self, address: str, port: int) -> socket.socket:
-        """Return a listening TCP socket at the wire's end."""
+    def tcp(self, address: str, port: int, *, inside: bool = False) -> socket.socket:
+        """Return a listening TCP socket at the wire's end, or inside of the browser's namespace."""
 
         def make() -> socket.socket:
             listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -138,7 +141,7 @@ class SealedNetwork:
             listener.listen(256)
             return listener
 
-        return self.within(self.wire, make)
+        return self.within(self.browser if inside else self.wire, make)
 
     def udp(self, address: str, port: int) -> socket.socket:
         """Return a bound UDP socket at the wire's end."""

@@ -12,7 +12,8 @@ from hardener.proof.evidence import namespaces, packets
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from hardener.proof.evidence.record import Recorder
 
@@ -25,18 +26,26 @@ _ANSWER = (
 
 
 class Names:
-    """Which address means which name: own names share the own server, every foreign one gets its own."""
+    """Which address means which name: own names share the own server, every foreign one gets its own.
 
-    def __init__(self, own: Sequence[str]) -> None:
-        self.own = frozenset(own)
+    ``targets`` are the names of a running service with their addresses in the sealed network; ``known`` are addresses
+    that it has outside.
+    """
+
+    def __init__(
+        self, own: Sequence[str], targets: Mapping[str, str] | None = None, known: Mapping[str, str] | None = None
+    ) -> None:
+        self._targets = targets or {}
+        self.own = frozenset((*own, *self._targets))
         self._lock = threading.Lock()
         self._addresses: dict[str, str] = {}
-        self._names: dict[str, str] = {namespaces.OWN: own[0]}
+        self._names: dict[str, str] = {namespaces.OWN: own[0], **(known or {})}
+        self._names |= {address: name for name, address in self._targets.items()}
 
     def address(self, name: str) -> str:
         """Return the address of a name (a new one for a name never asked for)."""
         if name in self.own:
-            return namespaces.OWN
+            return self._targets.get(name, namespaces.OWN)
         with self._lock:
             if name not in self._addresses:
                 following = ipaddress.IPv4Address(namespaces.FIRST_FOREIGN) + len(self._addresses)
@@ -58,10 +67,10 @@ class Sinkhole:
         names: Names,
         record: Recorder,
         tls: ssl.SSLContext,
-        media: tuple[str, int] | None = None,
+        media: AbstractSet[tuple[str, int]] = frozenset(),
     ) -> None:
         self.names, self.record, self.tls = names, record, tls
-        self._media = media  # where the own bridge is
+        self._media = media  # where the own bridges are
         self._open: list[socket.socket] = []
         self._seen: set[tuple[str, str, str, int]] = set()
         self._serve(net.udp(namespaces.RESOLVER, 53), self._resolver)
@@ -118,7 +127,7 @@ class Sinkhole:
         if kind == "udp" and packets.is_stun(packet.payload):
             kind = "stun"
         host = self.names.name(packet.target)
-        if self._media and self._is_media(packet, self._media):
+        if any(self._is_media(packet, bridge) for bridge in self._media):
             kind, host = "media", ""
         elif not packets.is_public(packet.target) or packet.target == namespaces.BROWSER:
             kind = "local-" + kind

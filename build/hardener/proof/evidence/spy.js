@@ -29,6 +29,11 @@
     });
     new MutationObserver(changes => changes.forEach(one => hints(one.addedNodes)))
         .observe(document, { childList: true, subtree: true });
+    const media = navigator.mediaDevices;
+    if (media) {
+        const get = media.getUserMedia;
+        media.getUserMedia = function() { tell('devices', {}); return get.apply(this, arguments); };
+    }
     const open = window.open;
     window.open = function(url) { tell('window-open', { url: url ? new URL(url, location.href).href : '' }); return open.apply(window, arguments); };
 })();

@@ -25,6 +25,7 @@ BROWSERS_OWN: dict[str, str] = {
     "accounts.google.com": "/ListAccounts",
     "optimizationguide-pa.googleapis.com": "/v1:",
     "content-autofill.googleapis.com": "/v1/",
+    "passwordsleakcheck-pa.googleapis.com": "/v1/leaks:",
     "update.googleapis.com": "/service/update2",
     "clients2.google.com": "/",
     "android.clients.google.com": "/",
@@ -37,8 +38,10 @@ KINDS: dict[str, frozenset[str]] = {
 }
 
 
-def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
-    """Return the summary of a record.
+def judge(
+    events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None = None, own: AbstractSet[str] = OWN
+) -> dict[str, Any]:
+    """Return the summary of a record. ``own`` are the hosts that a page may contact.
 
     ``expected`` says whom upstream as it is contacts under an attack (or in a run, "JOURNEY + ATTACK"): for the
     negative control. For the verdict it says only in which runs who is there has to be compared with who is shown.
@@ -51,7 +54,7 @@ def judge(events: Iterable[Event], expected: Mapping[str, Sequence[str]] | None 
     canaries = [_canary(name, by_run[name]) for name in canary_runs]
     skipped = [event for event in events if event["kind"] == "skipped"]
     left_out = {event["run"] for event in skipped}
-    runs = [_run(name, by_run[name]) for name in by_run if name not in canary_runs and name not in left_out]
+    runs = [_run(name, by_run[name], own) for name in by_run if name not in canary_runs and name not in left_out]
     runs = [run for run in runs if run["run"] or run["contacts"] or run["browsers_own"]]
     reasons = _void(runs, canaries, {name for name, wanted in (expected or {}).items() if MISTAKEN in wanted})
     reasons += _unwatched(events)
@@ -121,7 +124,7 @@ def _planted(events: Sequence[Event]) -> dict[str, Any]:
     return {"kind": "occupant", "host": PLANTED, "browser": found, "transport": [], "missing": missing}
 
 
-def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
+def _run(name: str, events: Sequence[Event], own_hosts: AbstractSet[str]) -> dict[str, Any]:
     seen: dict[str, dict[str, set[str]]] = defaultdict(lambda: {source: set() for source in WITNESSES})
     first: dict[str, float] = {}
     requests: dict[str, list[str]] = defaultdict(list)
@@ -129,7 +132,7 @@ def _run(name: str, events: Sequence[Event]) -> dict[str, Any]:
         host, witness = str(event.get("host", "")).rstrip(".").lower(), event["witness"]
         if event["kind"] == "ethertype":
             host = f"ethertype {event.get('number')}"
-        if host in OWN or event["kind"] not in KINDS.get(witness, ()):
+        if host in own_hosts or event["kind"] not in KINDS.get(witness, ()):
             continue
         seen[host][witness].add(event["kind"])
         first.setdefault(host, event["t"])

@@ -7,7 +7,6 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hardener.proof.evidence.site import HOST
 from hardener.proof.xmpp import stub
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ class Visit:
     others: tuple[Visit, ...] = ()
     pictures: Path | None = None
     scene: Scene | None = None  # of our own server
+    shown: str = ""  # the name that is entered before the call (default: that of the account)
     page: Page = field(init=False)
     surface: Page | Frame = field(init=False)
 
@@ -94,7 +94,7 @@ class Visit:
         """Go to a page of the site, with the attack's link."""
         with self.step(f"open {path}", must=True):
             if self.attack.storage:
-                self.page.goto(f"https://{HOST}/robots.txt")
+                self.page.goto(f"{self.attack.origin}/robots.txt")
                 items = {key: json.dumps(value) for key, value in self.attack.storage.items()}
                 self.page.evaluate("items => Object.entries(items).forEach(one => localStorage.setItem(...one))", items)
             self.page.goto(self.attack.address(path), wait_until="load", timeout=1000 * max(20.0, self.patience))
@@ -137,7 +137,9 @@ class Visit:
         with self.step("joined", must=True):
             if not self._joined(1):
                 with contextlib.suppress(Exception):
-                    self.find(_PREJOIN).fill((self.name or stub.USER).title(), timeout=1000 * self.patience)
+                    self.find(_PREJOIN).fill(
+                        self.shown or (self.name or stub.USER).title(), timeout=1000 * self.patience
+                    )
                 with contextlib.suppress(Exception):
                     self.find('[data-testid="prejoin.joinMeeting"]').click(timeout=3000)
                 self._sign_in()

@@ -25,6 +25,7 @@ from hardener.proof.evidence import cdp, relay
 from hardener.proof.evidence.namespaces import SealedNetwork
 from hardener.proof.evidence.sinkhole import Names, Sinkhole
 from hardener.proof.evidence.site import HOST, STAGE, OwnServer, Scene, certificate_paths
+from hardener.proof.evidence.tunnels import Tunnels
 from hardener.system.process import run
 
 if TYPE_CHECKING:
@@ -60,10 +61,13 @@ def ice_host(url: str) -> str:
 
 
 class Watched:
-    """Context manager: a sealed network, the site served in it, and a browser under two witnesses."""
+    """Context manager: a sealed network, the site served in it, and a browser under two witnesses.
 
-    def __init__(self, site: Path, record: Recorder, real: Real | None = None) -> None:
-        self.site, self.record = site, record
+    ``service`` are the origins of a running service that can be reached from it, too.
+    """
+
+    def __init__(self, site: Path, record: Recorder, real: Real | None = None, service: tuple[str, ...] = ()) -> None:
+        self.site, self.record, self._service = site, record, service
         self._bridge = (real.bridge, relay.MEDIA) if real and real.bridge else None
         self.scene = Scene()
         self.browser_version = ""
@@ -82,13 +86,17 @@ class Watched:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hardener-evidence-")))
             net = stack.enter_context(SealedNetwork())
             tls = _tls(folder)
-            self.names = Names(OWN)
+            tunnels = stack.enter_context(Tunnels(net, self._service))
+            self.names = Names(OWN, tunnels.addresses, tunnels.known)
             server = OwnServer(net, self.site, self.scene, self.record, tls)
             stack.callback(server.close)
-            sinkhole = Sinkhole(net, self.names, self.record, tls, self._bridge)
-            stack.callback(sinkhole.close)
             if self._bridge:
-                stack.callback(_relay_media(net, self._bridge))
+                net.claim(self._bridge[0])
+            bridges = tunnels.media | ({self._bridge} if self._bridge else set())
+            sinkhole = Sinkhole(net, self.names, self.record, tls, bridges)
+            stack.callback(sinkhole.close)
+            for bridge in bridges:
+                stack.callback(_relay_media(net, bridge))
             self._playwright: Playwright = stack.enter_context(sync_playwright())
             self._launcher = net.launcher(program, folder)
             self._folder, self._net = folder, net
@@ -152,7 +160,6 @@ class Watched:
 
 def _relay_media(net: SealedNetwork, bridge: tuple[str, int]) -> Callable[[], None]:
     """Relay media to the bridge; returns what ends it."""
-    net.claim(bridge[0])
     wire = net.udp(*bridge)
     thread = threading.Thread(target=relay.relay_media, args=(wire, bridge), daemon=True)
     thread.start()

@@ -19,7 +19,7 @@ STUN = bytes(4) + packets.STUN_COOKIE + bytes(12)
 def test_only_datagrams_to_the_port_of_the_own_bridge_are_no_contact(tmp_path: Path) -> None:
     record = Recorder(tmp_path / "events.ndjson")
     sinkhole = Sinkhole.__new__(Sinkhole)  # without the sockets
-    sinkhole.names, sinkhole.record, sinkhole._seen, sinkhole._media = Names(("own",)), record, set(), BRIDGE
+    sinkhole.names, sinkhole.record, sinkhole._seen, sinkhole._media = Names(("own",)), record, set(), {BRIDGE}
     for address, port, kind in (
         (*BRIDGE, "udp"), (BRIDGE[0], 10001, "udp"), ("172.20.0.6", 10000, "udp"), (*BRIDGE, "tcp"),
     ):  # fmt: skip
