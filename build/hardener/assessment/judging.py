@@ -132,8 +132,8 @@ def _verdict(
             _ONLY_A_VISIT
             if criterion.service
             else {
-                "en": "Not measured: only a browser at the running service shows this; this version starts none.",
-                "de": "Nicht gemessen: Dies zeigt nur ein Browser am laufenden Dienst; diese Version startet keinen.",
+                "en": "Not measured: this version has no measurement for it.",
+                "de": "Nicht gemessen: Diese Version hat hierfür keine Messung.",
             }
         )
         return Verdict("grey", "grey", reason)

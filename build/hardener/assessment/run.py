@@ -10,6 +10,7 @@ from hardener.assessment import catalogue, judging, report, result
 from hardener.assessment.declaration import read as read_declaration
 from hardener.assessment.sensors.model import Subject
 from hardener.assessment.sensors.registry import measure
+from hardener.assessment.service import browser
 from hardener.assessment.service.client import MOST
 from hardener.assessment.service.visit import visit
 from hardener.errors import UsageError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from hardener.assessment.declaration import Declaration
     from hardener.assessment.sensors.registry import Reading
+    from hardener.assessment.service.browser import Browse
     from hardener.assessment.service.client import Client
     from hardener.assessment.service.logins import Try
     from hardener.assessment.service.visit import Plan
@@ -88,6 +90,7 @@ def service(
     *,
     client: Client | None = None,
     attempt: Try | None = None,
+    browse: Browse = browser.browse,
 ) -> Assessed:
     """Assess a running service of the declaration's operator; writes ``order.out``.
 
@@ -101,7 +104,7 @@ def service(
     _exist(order.servers)
     declaration = read_declaration(order.operator, now.date())
     order.out.mkdir(parents=True, exist_ok=True)  # a wrong folder is an error before the first request
-    visited = visit(plan, declaration, now, tell, client=client, attempt=attempt)
+    visited = visit(plan, declaration, now, tell, client=client, attempt=attempt, browse=browse)
     subject = Subject(
         visited.site, order.root, now.date(), order.servers, declaration, order.release, None, None, visited.facts
     )

@@ -31,6 +31,7 @@ _YES = frozenset(
         "config.guests",
         "config.conference_request",
         "headers.cleartext",
+        "browser.calls",
         "xmpp.first_moderates",
         "series.licence",
         "series.sbom",

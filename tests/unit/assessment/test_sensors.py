@@ -25,9 +25,9 @@ HEADERS = "nginx/hardener/security-headers.conf"
 NOT_MEASURED = {
     "NET-01 deployment", "NET-03 deployment", "NET-06 deployment", "CFG-02 deployment", "STO-01 deployment",
     "STO-02 deployment", "AUTH-02 bundle", "AUTH-06 deployment", "INV-03 deployment",
-    "MED-01 deployment", "MED-02 bundle", "MED-02 deployment",
+    "MED-01 deployment", "APP-01 deployment", "MED-02 bundle", "MED-02 deployment",
 }  # fmt: skip
-VISITED = {"headers", "xmpp"}  # tests/unit/assessment/test_service.py
+VISITED = {"headers", "xmpp", "browser"}  # tests/unit/assessment/test_service.py
 YELLOW = {"INV-03 bundle", "MED-01 bundle"}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener.assessment.sensors.addresses import HOSTS, ICE
+from hardener.assessment.sensors.browsed import BROWSER
 from hardener.assessment.sensors.client import CONFIG_SENSOR, LOGIN, OVERRIDES, STORAGE
 from hardener.assessment.sensors.declared import DECLARED
 from hardener.assessment.sensors.delivery import FILES, SERIES
@@ -25,7 +26,7 @@ SENSORS: dict[str, Sensor] = {
     sensor.name: sensor
     for sensor in (
         HOSTS, ICE, CONFIG_SENSOR, OVERRIDES, STORAGE, LOGIN, INVITATIONS, APPS, FILES, SERIES, EVIDENCE, E2E, SERVER,
-        DECLARED, HEADERS, XMPP,
+        DECLARED, HEADERS, XMPP, BROWSER,
     )
 }  # fmt: skip
 _VOID: Bilingual = {

@@ -23,7 +23,8 @@ _LONG = 15_552_000  # seconds: half a year
 _HOST = re.compile(r"(?:(?:https?|wss?)://)?((?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::(?:\d+|\*))?(?:/.*)?")
 
 
-def _facts(subject: Subject, step: str) -> Any:
+def facts_of(subject: Subject, step: str) -> Any:
+    """Return what a step of the visit found. Raises MissingError without a visit."""
     if step not in subject.visited:
         raise MissingError(
             "no running service was visited (hardener assess service)",
@@ -34,8 +35,8 @@ def _facts(subject: Subject, step: str) -> Any:
 
 def headers(subject: Subject) -> Measured:
     """Judge nothing: count the classes of paths that lack a header, or have a weak one."""
-    answers: Mapping[str, Mapping[str, Any]] = _facts(subject, "headers")
-    cleartext = _facts(subject, "cleartext")
+    answers: Mapping[str, Mapping[str, Any]] = facts_of(subject, "headers")
+    cleartext = facts_of(subject, "cleartext")
     documents = [answers[name]["headers"] for name in DOCUMENTS]
     policies = [page.get("content-security-policy", "") for page in documents]
     weak = {
@@ -111,7 +112,7 @@ def _telling(header: str) -> bool:
 
 def xmpp(subject: Subject) -> Measured:
     """Count what the XMPP server answered to attempts without an account."""
-    facts = _facts(subject, "logins")
+    facts = facts_of(subject, "logins")
     if facts["elsewhere"]:
         raise MissingError(
             "config.js names another host for XMPP than that of the service, so nothing was tried there",
@@ -136,10 +137,10 @@ def xmpp(subject: Subject) -> Measured:
     return Measured(metrics, facts)
 
 
-def _own(subject: Subject, folder: Path) -> Subject:
+def planted(subject: Subject, folder: Path) -> Subject:
     """Return a subject whose visit found what is planted."""
-    planted = json.loads((folder / "visit.json").read_text("utf-8"))
-    return replace(subject, visited=planted)
+    found = json.loads((folder / "visit.json").read_text("utf-8"))
+    return replace(subject, visited=found)
 
 
 _POLICY = {"content-security-policy": "default-src 'self' 'unsafe-eval'; connect-src https://planted.example"}
@@ -166,7 +167,7 @@ HEADERS = Sensor(
     {"visit.json": json.dumps(_PLANTED)},
     "headers.csp_missing == 1 and headers.csp_weak == 1 and headers.csp_foreign == 1 and headers.no_hsts == 2"
     " and headers.dropped == 2 and headers.cleartext == 1",
-    _own,
+    planted,
 )
 XMPP = Sensor(
     "xmpp",
@@ -178,5 +179,5 @@ XMPP = Sensor(
     xmpp,
     {"visit.json": json.dumps(_PLANTED)},
     "xmpp.admitted == 1 and xmpp.registration == 1 and xmpp.first_moderates == 1",
-    _own,
+    planted,
 )

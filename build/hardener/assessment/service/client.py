@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 AGENT = f"hardener/{__version__} (assessment of this service on behalf of its operator)"
-MOST = 300  # requests of one assessment
+MOST = 1000  # requests of one assessment, those of the browser among them
 TIMEOUT = 15  # seconds for a connection, and between two pieces of an answer
 WHOLE = 60  # seconds for a whole answer
 LARGEST = 32 << 20  # bytes of one answer

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from hardener.assessment.service.client import MOST, SpentError
+from hardener.assessment.service.client import SpentError
 from hardener.system import disk
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[\w.@-]+(?:/[\w.@-]+)*")
 
 
 LARGEST_SITE = 256 << 20  # bytes of all files
-RESERVED = 60  # requests that the logins after the download may need
+MOST = 240  # requests of the steps up to the last file
 _NAMES = 10_000  # names that one file may add
 _LONGEST, _PART = 1000, 200  # characters of a path, bytes of one part
 
@@ -62,7 +62,7 @@ class Download:
             if name in seen:
                 continue
             seen.add(name)
-            if self._client.count + RESERVED >= MOST or self._size > LARGEST_SITE:
+            if self._client.count >= MOST or self._size > LARGEST_SITE:
                 self.complete = False
                 return
             try:

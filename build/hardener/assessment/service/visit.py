@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener import __version__
-from hardener.assessment.service import logins
+from hardener.assessment.service import browser, logins
 from hardener.assessment.service.client import AGENT, MOST, Client, SpentError, origin_of, reached
 from hardener.assessment.service.download import INDEX, Download
 from hardener.errors import UnreachableError, UsageError
@@ -113,6 +113,7 @@ def visit(
     *,
     client: Client | None = None,
     attempt: logins.Try | None = None,
+    browse: browser.Browse = browser.browse,
 ) -> Visited:
     """Visit a service. Raises UsageError for a foreign or wrong target, UnreachableError where it does not answer."""
     origin = target_of(plan.address, declaration)
@@ -125,6 +126,8 @@ def visit(
         steps.run("cleartext", lambda: _cleartext(client))
         steps.run("files", lambda: _files(client, visited.site), valid=lambda kept: _same(visited.site, kept))
         steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
+        goal = browser.Goal(origin, tuple(map(reached, declaration.own_hosts)), visited.site, plan.room, plan.account)
+        steps.run("browser", lambda: browse(goal, client.spend, tell), valid=lambda kept: "missing" not in kept)
     except SpentError as error:
         raise UsageError(
             f"the bound of {MOST} requests was reached before the visit was complete", hint="repeat it without --resume"

@@ -1,0 +1,327 @@
+"""Visit the service with Chromium in a sealed network: only the declared hosts answer, all else is recorded.
+
+Nothing is clicked before the call, and a call is held only with the test account. What is kept are hosts that were
+contacted, keys of the storage and counts: no addresses, contents or values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import secrets
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hardener.assessment.service import storage
+from hardener.assessment.service.client import AGENT
+from hardener.errors import StackError
+from hardener.proof.evidence import calls, verdict
+from hardener.proof.evidence.attack import NONE
+from hardener.proof.evidence.journeys import ANDROID, IPHONE, PHONE, canary
+from hardener.proof.evidence.record import Recorder, read
+from hardener.proof.evidence.relay import Real
+from hardener.proof.evidence.visit import Missed, Visit
+from hardener.proof.evidence.witness import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Set as AbstractSet
+
+    from playwright.sync_api import BrowserContext, Page
+
+    from hardener.proof.attack.record import Account
+
+    Browse = Callable[..., dict[str, Any]]
+
+MOST = 150  # requests of one page to the service
+_PEOPLE = 2  # in the call
+_LINGER = 4  # seconds for a page to do what it should not do
+_PATIENCE = 30  # seconds until something of the client is shown
+_SETTLED = 0.5  # seconds
+# What a page shows first, in the order in which it is looked for.
+_SHOWN = {
+    "apps": 'a[href^="intent:"], a[href^="org.jitsi.meet:"]',
+    "login": "#personal-login-user, #login-dialog-username",
+    "prejoin": "#premeeting-name-input",
+    "call": "#largeVideoContainer",
+    "welcome": "#enter_room_field, #welcome_page, .welcome",
+    "page": "#react button, #react a",
+}
+# Links into the stores of apps. An intent without an address of its own leads to the store, too.
+_STORES = r"""() => [...document.querySelectorAll('a[href]')].filter(({ href }) => {
+    const store = /play\.google\.com|(apps|itunes)\.apple\.com|^(market|itms[\w-]*):/i;
+    return store.test(href.replace(/%2F/gi, '/')) || (/^intent:/i.test(href) && !/S\.browser_fallback_url=/.test(href));
+}).length"""
+# Whether the own camera or microphone is sent into the room.
+_SENDING = """() => {
+    const room = window.APP?.conference?._room;
+    return Boolean(room?.isJoined?.() && room.getLocalTracks().some(track => !track.isMuted()));
+}"""
+_OTHERS = "() => APP.conference._room?.getParticipants().length === 1"
+_LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"], [data-testid="toolbar.hangup"], .hangup-button'
+_GONE = "() => !window.APP?.conference?.isJoined?.()"
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The service to be visited: its origin, all declared origins, the room, and the test account if there is one."""
+
+    origin: str
+    own: tuple[str, ...]
+    site: Path
+    room: str = ""
+    account: Account | None = None
+
+
+class _Counting(Recorder):
+    """A recorder that counts what one journey does: requests to the service, and attempts to open devices."""
+
+    def __init__(self, path: Path, own: AbstractSet[str]) -> None:
+        super().__init__(path)
+        self._own = own
+        self.requests = self.devices = 0
+        self.people = 1
+
+    def begin(self, name: str, people: int = 1) -> None:
+        """Begin a journey."""
+        self.run, self.people, self.requests, self.devices = name, people, 0, 0
+        self.add("harness", "start", network="1")
+
+    def add(self, witness: str, kind: str, **facts: Any) -> None:
+        """Count and write an event; Playwright's view of a request is not counted beside that of the browser."""
+        asked = kind in {"request", "websocket"} and facts.get("target") != "playwright"
+        self.requests += witness == "browser" and asked and facts["host"] in self._own
+        self.devices += kind == "devices"
+        super().add(witness, kind, **facts)
+
+
+@dataclass
+class _Walk:
+    """A visit in progress: what has been found so far."""
+
+    goal: Goal
+    watched: Watched
+    record: _Counting
+    spend: Callable[[int], None]
+    tell: Callable[[str], None]
+    journeys: list[dict[str, Any]] = field(default_factory=list)
+    left: list[storage.Left] = field(default_factory=list)
+    after: list[storage.Left] = field(default_factory=list)
+
+    @property
+    def agent(self) -> str:
+        """Return the browser's own name, with ours."""
+        version = re.search(r"\d+", self.watched.browser_version)
+        chrome = f"Chrome/{version[0] if version else 140}.0.0.0 Safari/537.36"
+        return f"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {chrome} {AGENT}"
+
+
+def browse(goal: Goal, spend: Callable[[int], None], tell: Callable[[str], None]) -> dict[str, Any]:
+    """Visit the service. Returns what was seen, or ``missing``: why no browser could be started here.
+
+    Raises SpentError (of ``spend``) where the bound on requests is reached.
+    """
+    with tempfile.TemporaryDirectory(prefix="hardener-visit-") as name:
+        path = Path(name) / "events.ndjson"
+        own = {urlsplit(origin).hostname or "" for origin in goal.own}
+        record = _Counting(path, own)
+        try:
+            with Watched(goal.site, record, service=goal.own) as watched:
+                walk = _Walk(goal, watched, record, spend, tell)
+                _walk(walk)
+                version = watched.browser_version
+        except StackError as error:
+            return {"missing": error.message}
+        finally:
+            record.close()
+        summary = verdict.judge(read(path), own=verdict.OWN | own)
+    return {
+        "browser": version,
+        "void": [reason for reason in summary["void_because"] if "canar" in reason],
+        "journeys": walk.journeys,
+        "contacts": _contacts(summary["runs"]),
+        "browsers_own": sorted({host for run in summary["runs"] for host in run["browsers_own"]}),
+        "stored": storage.judged(walk.left),
+        "left": storage.judged(walk.after) if walk.after else None,
+    }
+
+
+def _walk(walk: _Walk) -> None:
+    rooms = [walk.goal.room or f"hardener-{secrets.token_hex(6)}" for _visit in range(2)]
+    _canaries(walk, "canary 1")
+    _look(walk, "welcome", "/", "")
+    for number, room in enumerate(rooms, 1):  # twice: what differs is an identifier
+        _look(walk, f"room {number}", f"/{room}", room)
+    for name, agent in (("android", ANDROID), ("iphone", IPHONE)):
+        _look(walk, name, f"/{rooms[0]}", rooms[0], **PHONE, user_agent=f"{agent} {AGENT}")
+    if walk.goal.account:
+        _call(walk, walk.goal.account)
+    _canaries(walk, "canary 2")
+
+
+def _canaries(walk: _Walk, name: str) -> None:
+    """Plant requests to foreign hosts on a page of our own."""
+    walk.tell(name)
+    walk.record.begin(name)
+    ok = True
+    with walk.watched.browser() as context:
+        try:
+            canary(Visit(context, NONE, "", walk.record))
+        except Missed:
+            ok = False
+    walk.record.add("harness", "end", ok=ok)
+    walk.record.run = ""
+
+
+@contextlib.contextmanager
+def _journey(walk: _Walk, name: str, people: int = 1) -> Iterator[dict[str, Any]]:
+    """Make a journey: what falls into it is recorded as its own."""
+    from playwright.sync_api import Error  # noqa: PLC0415 (a development dependency)
+
+    walk.tell(f"browser: {name}")
+    walk.spend(0)
+    walk.record.begin(name, people)
+    facts: dict[str, Any] = {"name": name, "shown": "", "requests": 0, "devices": 0, "completed": False}
+    try:
+        yield facts
+        facts["completed"] = True
+    except (Error, Missed) as error:
+        facts["missed"] = _why(error)
+    finally:
+        walk.record.add("harness", "end", ok=facts["completed"])
+        facts |= {"requests": walk.record.requests, "devices": walk.record.devices}
+        walk.record.run = ""
+        walk.journeys.append(facts)
+        walk.spend(facts["requests"])
+
+
+def _why(error: Exception) -> str:
+    """Return why a journey ended early, without addresses and names.
+
+    >>> _why(Missed("nothing of the client is shown")), _why(ValueError("Page.goto: net::ERR_TIMED_OUT at https://a/b"))
+    ('nothing of the client is shown', 'ERR_TIMED_OUT')
+    """
+    if isinstance(error, Missed):
+        return str(error)
+    code = re.search(r"\bERR_[A-Z_]+", str(error))
+    return code[0] if code else "the page did not do what was waited for"
+
+
+def _look(walk: _Walk, name: str, path: str, room: str, **settings: Any) -> None:
+    """Open a page in a fresh profile, click nothing, and see what it does."""
+    wanted: dict[str, Any] = {"user_agent": walk.agent} | settings
+    with _journey(walk, name) as facts, walk.watched.browser(**wanted) as context:
+        page = context.new_page()
+        _open(page, walk, facts, walk.goal.origin + path)
+        _wait(page, walk, _LINGER)
+        facts["sending"] = bool(page.evaluate(_SENDING))
+        facts["promoted"] = page.evaluate(_STORES)
+        walk.left.append(_stored(context, page, (room,)))
+
+
+def _open(page: Page, walk: _Walk, facts: dict[str, Any], address: str) -> None:
+    """Open an address, and wait for something of the client."""
+    page.goto(address, wait_until="load", timeout=1000 * _PATIENCE)
+    for _moment in range(4 * _PATIENCE):
+        for name, selector in _SHOWN.items():
+            if page.locator(selector).count():
+                facts["shown"] = name
+                return
+        _wait(page, walk, 0.25)
+    raise Missed("nothing of the client is shown")
+
+
+def _wait(page: Page, walk: _Walk, seconds: float) -> None:
+    """Give a page time. Raises Missed where the browsers send more requests than the bound."""
+    for _moment in range(max(1, round(4 * seconds))):
+        page.wait_for_timeout(250)
+        if walk.record.requests > MOST * walk.record.people:
+            raise Missed(f"a page sent more than {MOST} requests to the service")
+
+
+def _stored(context: BrowserContext, page: Page, traces: tuple[str, ...]) -> storage.Left:
+    entries = [storage.Entry(*map(str, entry)) for entry in page.evaluate(storage.STORED)]
+    entries += [storage.Entry("cookie", cookie["name"], cookie["value"]) for cookie in context.cookies()]
+    return storage.Left(tuple(entries), traces)
+
+
+def _call(walk: _Walk, account: Account) -> None:
+    """Let two people with the test account meet, and leave again."""
+    with _journey(walk, "call", _PEOPLE) as facts, contextlib.ExitStack() as stack:
+        try:
+            _meet(walk, account, facts, stack)
+        except Missed as error:  # a step of a person has the account in its name
+            raise Missed(str(error).removeprefix(f"{account.user}: ")) from error
+
+
+def _meet(walk: _Walk, account: Account, facts: dict[str, Any], stack: contextlib.ExitStack) -> None:
+    room, person = f"hardener-{secrets.token_hex(6)}", f"Visitor {secrets.token_hex(4)}"
+    real = Real(walk.goal.origin, "", {account.user: account.password})
+    attack = replace(NONE, origin=walk.goal.origin)
+    visits: list[Visit] = []
+    for _person in range(_PEOPLE):
+        context = stack.enter_context(walk.watched.browser(user_agent=walk.agent, permissions=["camera", "microphone"]))
+        visit = Visit(
+            context, attack, room, walk.record, patience=_PATIENCE, real=real, name=account.user, shown=person
+        )
+        visit.open(f"/{room}")
+        visit.enter()
+        if not visits:
+            visit.find(f"{_SHOWN['prejoin']}, {_SHOWN['call']}").wait_for(state="attached", timeout=1000 * _PATIENCE)
+            _wait(visit.page, walk, _LINGER)
+            facts["devices_prejoin"] = walk.record.devices
+        visit.join()
+        visits.append(visit)
+    for visit in visits:
+        visit.page.wait_for_function(_OTHERS, timeout=1000 * _PATIENCE)
+    facts["shown"] = "call"
+    _wait(visits[0].page, walk, _LINGER)
+    facts["received"] = visits[0].page.evaluate(calls.STATISTICS)
+    for visit in visits:
+        visit.find(_LEAVE).evaluate("button => button.click()")
+        visit.page.wait_for_function(_GONE, timeout=1000 * _PATIENCE)
+    _wait(visits[0].page, walk, _LINGER)
+    walk.after += [_stored(visit.context, visit.page, (room, person, account.user)) for visit in visits]
+
+
+def _contacts(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the foreign hosts that were contacted: which witnesses saw it, and in which journeys.
+
+    An address of a private network is not that of a third party: a bridge may offer its own.
+    """
+    found: dict[str, dict[str, set[str]]] = {}
+    for run in runs:
+        for contact in run["contacts"]:
+            if not _is_private(contact["host"]):
+                seen = found.setdefault(_masked(contact["host"]), {"browser": set(), "transport": set(), "in": set()})
+                seen["browser"] |= set(contact["browser"])
+                seen["transport"] |= set(contact["transport"])
+                seen["in"].add(run["run"])
+    return [
+        {"host": host, **{name: sorted(kinds) for name, kinds in seen.items()}} for host, seen in sorted(found.items())
+    ]
+
+
+def _is_private(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE)
+
+
+def _masked(host: str) -> str:
+    """Return a host; of an address without a name, the network of 256 addresses that it is in.
+
+    >>> _masked("192.0.2.77"), _masked("cdn.example")
+    ('192.0.2.0/24', 'cdn.example')
+    """
+    try:
+        return str(ipaddress.IPv4Network(f"{host}/24", strict=False))
+    except ValueError:
+        return host
