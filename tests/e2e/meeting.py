@@ -161,6 +161,10 @@ class Participant:
             timeout=60_000,
         )
 
+    def press(self, button: str) -> None:
+        """Press a button of the toolbar, whether or not it is on the page: it hides after a while."""
+        self.page.locator(f'[aria-label="{button}"]').first.evaluate("button => button.click()")
+
     def say(self, text: str) -> None:
         """Write into the chat."""
         if not self.page.locator("#chat-input textarea").is_visible():

@@ -1,4 +1,4 @@
-"""Rooms on real Jicofo and the videobridge: roles, kick, room password and lobby."""
+"""Rooms on real Jicofo and the videobridge: roles, kick, room password, lobby and breakout rooms."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from hardener.proof.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.upstream, pytest.mark.slow]
+
+
+_BREAKOUT = """() => Object.values(APP.store.getState()['features/breakout-rooms'].rooms).find(
+    room => !room.isMainRoom)?.jid"""
+# Send a participant to a room, once the server has named the connection of this participant.
+_SEND = """([ identity, breakout ]) => {
+    const known = Object.values(APP.store.getState()['features/breakout-rooms'].rooms)
+        .flatMap(room => Object.entries(room.participants ?? {}));
+    const [ , connection ] = known.find(([ occupant ]) => occupant.endsWith(`/${identity}`)) ?? [];
+    if (connection) APP.conference._room.getBreakoutRooms().sendParticipantToRoom(connection.jid, breakout);
+    return Boolean(connection);
+}"""
 
 
 @pytest.fixture
@@ -81,6 +93,25 @@ def test_lobby_holds_people_until_a_moderator_lets_them_in(call: Call) -> None:
     alice.page.get_by_role("button", name="Admit", exact=True).click()
     bob.wait_until_joined()
     call.together()
+
+
+def test_people_in_a_breakout_room_see_and_hear_each_other(call: Call) -> None:
+    alice, bob, carol = (call.enter(name) for name in ("alice", "bob", "carol"))
+    call.together()
+    alice.page.evaluate("() => APP.conference._room.getBreakoutRooms().createBreakoutRoom('Group')")
+    alice.page.wait_for_function(_BREAKOUT)
+    breakout = alice.page.evaluate(_BREAKOUT)
+    for person in (bob, carol):
+        alice.page.wait_for_function(_SEND, arg=[alice.identity(person.name), breakout])
+    for person, other in ((bob, "Carol"), (carol, "Bob")):
+        person.page.wait_for_function("room => APP.conference._room?.room?.roomjid === room", arg=breakout)
+        person.wait_until_joined()
+        person.wait_for_others(1)
+        person.wait_until_received_from(other, "frames", 10)
+        person.wait_until_received_from(other, "audio", 1000)
+        assert person.role == "participant"
+    bob.photograph(SCREENSHOTS / "bridge-breakout.png")
+    alice.wait_for_others(0)
 
 
 @pytest.mark.parametrize(
