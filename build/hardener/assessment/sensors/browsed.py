@@ -34,10 +34,15 @@ def browser(subject: Subject) -> Measured:
     journeys: Mapping[str, Any] = {journey["name"]: journey for journey in facts["journeys"]}
     looked = _complete(journeys, _DESKTOP)
     kinds = [entry["kind"] for entry in facts["stored"]]
+    ids = {
+        (entry["area"], entry["key"])
+        for entry in (*facts["stored"], *(facts["left"] or ()))
+        if entry["kind"] == IDENTIFIER
+    }
     counted = {
         "contacts": (sum(1 for contact in facts["contacts"] if contact["browser"]), looked),
         "transport": (sum(1 for contact in facts["contacts"] if contact["transport"]), looked),
-        "ids": (kinds.count(IDENTIFIER), looked),
+        "ids": (len(ids), looked),
         "history": (kinds.count(HISTORY), looked),
         "others": (kinds.count(OTHER), looked),
         "devices": (_sum(journeys, _DESKTOP, "devices"), looked),
@@ -45,8 +50,8 @@ def browser(subject: Subject) -> Measured:
         "promoted": (_sum(journeys, _PHONES, "promoted"), _complete(journeys, _PHONES)),
     }
     metrics: Metrics = {f"browser.{name}": count for name, (count, whole) in counted.items() if count or whole}
-    if "call" in journeys:
-        metrics["browser.calls"] = int(journeys["call"]["completed"])
+    if _complete(journeys, ("call",)):
+        metrics["browser.calls"] = 1
     if facts["left"] is not None:
         metrics["browser.left"] = sum(entry["kind"] in {HISTORY, IDENTIFIER} for entry in facts["left"])
     prejoin = _before_the_call(journeys)

@@ -1,7 +1,7 @@
 """Visit the service with Chromium in a sealed network: only the declared hosts answer, all else is recorded.
 
-Nothing is clicked before the call, and a call is held only with the test account. What is kept are hosts that were
-contacted, keys of the storage and counts: no addresses, contents or values.
+Nothing is clicked before the call. A call needs the test account, or a service that asks for no login. What is kept are
+hosts that were contacted, keys of the storage and counts: no addresses, contents or values.
 """
 
 from __future__ import annotations
@@ -159,8 +159,8 @@ def _walk(walk: _Walk) -> None:
         _look(walk, f"room {number}", f"/{room}", room)
     for name, agent in (("android", ANDROID), ("iphone", IPHONE)):
         _look(walk, name, f"/{rooms[0]}", rooms[0], **PHONE, user_agent=f"{agent} {AGENT}")
-    if walk.goal.account:
-        _call(walk, walk.goal.account)
+    if walk.goal.account or any(journey["shown"] in {"prejoin", "call"} for journey in walk.journeys):
+        _call(walk)
     _canaries(walk, "canary 2")
 
 
@@ -250,25 +250,26 @@ def _stored(context: BrowserContext, page: Page, traces: tuple[str, ...]) -> sto
     return storage.Left(tuple(entries), traces)
 
 
-def _call(walk: _Walk, account: Account) -> None:
-    """Let two people with the test account meet, and leave again."""
+def _call(walk: _Walk) -> None:
+    """Let two people meet, and leave again: with the test account, or without where the service asks for none."""
     with _journey(walk, "call", _PEOPLE) as facts, contextlib.ExitStack() as stack:
         try:
-            _meet(walk, account, facts, stack)
+            _meet(walk, facts, stack)
         except Missed as error:  # a step of a person has the account in its name
-            raise Missed(str(error).removeprefix(f"{account.user}: ")) from error
+            user = walk.goal.account.user if walk.goal.account else ""
+            raise Missed(str(error).removeprefix(f"{user}: ")) from error
 
 
-def _meet(walk: _Walk, account: Account, facts: dict[str, Any], stack: contextlib.ExitStack) -> None:
+def _meet(walk: _Walk, facts: dict[str, Any], stack: contextlib.ExitStack) -> None:
     room, person = f"hardener-{secrets.token_hex(6)}", f"Visitor {secrets.token_hex(4)}"
-    real = Real(walk.goal.origin, "", {account.user: account.password})
+    account = walk.goal.account
+    user = account.user if account else ""
+    real = Real(walk.goal.origin, "", {account.user: account.password}) if account else None
     attack = replace(NONE, origin=walk.goal.origin)
     visits: list[Visit] = []
     for _person in range(_PEOPLE):
         context = stack.enter_context(walk.watched.browser(user_agent=walk.agent, permissions=["camera", "microphone"]))
-        visit = Visit(
-            context, attack, room, walk.record, patience=_PATIENCE, real=real, name=account.user, shown=person
-        )
+        visit = Visit(context, attack, room, walk.record, patience=_PATIENCE, real=real, name=user, shown=person)
         visit.open(f"/{room}")
         visit.enter()
         if not visits:
@@ -286,7 +287,7 @@ def _meet(walk: _Walk, account: Account, facts: dict[str, Any], stack: contextli
         visit.find(_LEAVE).evaluate("button => button.click()")
         visit.page.wait_for_function(_GONE, timeout=1000 * _PATIENCE)
     _wait(visits[0].page, walk, _LINGER)
-    walk.after += [_stored(visit.context, visit.page, (room, person, account.user)) for visit in visits]
+    walk.after += [_stored(visit.context, visit.page, (room, person, user)) for visit in visits]
 
 
 def _contacts(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
