@@ -90,6 +90,11 @@ _WAIVER = {
     "by": text("who accepts it", required=True),
     "until": Key(lambda value: type(value) is dt.date, "a date without quotes, such as 2027-01-31", required=True),
 }
+_ATTACK = {
+    "permission": text("a sentence: who may attack which service", required=True),
+    "by": text("who permits it", required=True),
+    "until": _WAIVER["until"],
+}
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,15 @@ class Waiver:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """The permission to attack the service, until a date."""
+
+    permission: str
+    by: str
+    until: dt.date
+
+
+@dataclass(frozen=True)
 class Declaration:
     """A parsed ``operator.toml``."""
 
@@ -131,6 +145,7 @@ class Declaration:
     own_hosts: tuple[str, ...]
     answers: Mapping[str, Answer]
     waivers: Mapping[str, Waiver]
+    attack: Permission | None = None
 
 
 def read(path: Path, today: dt.date) -> Declaration:
@@ -138,7 +153,7 @@ def read(path: Path, today: dt.date) -> Declaration:
     if not path.is_file():
         raise UsageError(f"there is no {path}", hint=f"write a template: hardener assess init {path}")
     document = tables.load(path)
-    document.holds("[service]", "[answers.TOPIC]", "[[waiver]]")
+    document.holds("[service]", "[answers.TOPIC]", "[[waiver]]", "[attack]")
     service = document.table("service", _SERVICE)
     answers = {}
     for topic, table in document.named_tables("answers", _ANSWER).items():
@@ -166,8 +181,9 @@ def read(path: Path, today: dt.date) -> Declaration:
         if (waiver.until - today).days > WAIVER_DAYS:
             raise table.error(f"{waiver.until} is too far away", f"a waiver holds at most {WAIVER_DAYS} days", "until")
         waivers[waiver.id] = waiver
+    attack = Permission(**document.table("attack", _ATTACK).values) if "attack" in document.data else None
     return Declaration(
-        service["name"], service["operator"], service["profile"], service.get("own_hosts", ()), answers, waivers
+        service["name"], service["operator"], service["profile"], service.get("own_hosts", ()), answers, waivers, attack
     )
 
 

@@ -111,6 +111,8 @@ def service(
     readings = measure(subject, tell=tell)
     facts = _facts(order, readings) | {"kind": "service", "name": order.name or visited.host}
     facts |= {"requests": {"sent": visited.requests, "most": MOST}}
+    if "attack" in visited.facts:
+        facts["requests"]["attempts"] = visited.facts["attack"]["attempts"]
     done = _finish(order, declaration, readings, facts, ["bundle", "deployment", "organisation"], now, tell)
     disk.remove(plan.kept)  # only an interrupted visit is resumed
     return done

@@ -63,6 +63,10 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
     parser.add_argument(
         "--login-file", type=Path, metavar="FILE", help="a test account: user and password, one a line (service)"
     )
+    parser.add_argument(
+        "--attack", action="store_true",
+        help="also try hundreds of ways into the service, as hardener attack does; needs [attack] in the declaration",
+    )  # fmt: skip
     parser.add_argument("--ca-file", default="", metavar="FILE", help="authority of the service's certificate")
     parser.add_argument(
         "--resume", action="store_true", help="use the finished steps of an interrupted visit (of the last 24 hours)"
@@ -126,7 +130,7 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     project = project_of(given)
     kept = project.work / "assess-service" / stamps.key(origin_of(address))[:16]
     account = logins.read_account(given.login_file) if given.login_file else None
-    plan = Plan(address, kept, given.room, given.ca_file, account, given.resume)
+    plan = Plan(address, kept, given.room, given.ca_file, account, given.resume, given.attack)
     order = _order(given, project, kept / "site", full=False)
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:

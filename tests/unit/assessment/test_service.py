@@ -13,13 +13,13 @@ import requests
 from requests.adapters import BaseAdapter
 
 from hardener.assessment import run
-from hardener.assessment.declaration import Declaration
+from hardener.assessment.declaration import Declaration, Permission
 from hardener.assessment.service import client as client_module
 from hardener.assessment.service import logins
 from hardener.assessment.service.client import AGENT, Client, origin_of
 from hardener.assessment.service.visit import Plan, visit
 from hardener.errors import ConfigError, UnreachableError, UsageError
-from hardener.proof.attack.record import Attempt, Verdict
+from hardener.proof.attack.record import Attacked, Attempt, Verdict
 from hardener.proof.attack.session import Scene
 from support import assessed
 from support.assessed import NOW
@@ -344,6 +344,53 @@ def test_a_guarded_service_is_green_where_a_visit_decides(tmp_path: Path) -> Non
     assert (lights["AUTH-06"], lights["NET-03"]) == ("grey", "grey")  # the first needs files, the second a browser
     assert (done.result["subject"]["kind"], (tmp_path / "kept").exists()) == ("service", False)
     assert f"{done.result['subject']['requests']['sent']} (" in (done.folder / "report.de.html").read_text("utf-8")
+
+
+PERMISSION = Permission("all of it", "O", NOW.date())
+
+
+@pytest.mark.parametrize(
+    ("permission", "message"),
+    [(None, "needs a permission"), (replace(PERMISSION, until=NOW.date() - dt.timedelta(days=1)), "expired")],
+)
+def test_an_attack_without_a_valid_permission_sends_nothing(
+    tmp_path: Path, permission: Permission | None, message: str
+) -> None:
+    web = Web({})
+    with pytest.raises(UsageError, match=message):
+        visit(
+            plan(tmp_path, attack=True),
+            replace(declared(), attack=permission),
+            NOW,
+            lambda _text: None,
+            client=client(web),
+        )
+    assert web.asked == []
+
+
+def test_a_permitted_attack_is_counted_by_what_it_reached_and_keeps_no_words(tmp_path: Path) -> None:
+    def attempts(target: Any, _out: Path, **_words: Any) -> Attacked:
+        made = [
+            Attempt(name, area, "websocket", ("secret",), ("secret",), Verdict.SUCCEEDED, "secret", 0)
+            for name, area in (("a", "tokens"), ("b", "rooms"), ("c", "huge input"))
+        ]
+        return Attacked(target, (*made, replace(made[0], verdict=Verdict.UNCLEAR)), (), 0)
+
+    seen = visit(
+        plan(tmp_path, attack=True),
+        replace(declared(), attack=PERMISSION),
+        NOW,
+        lambda _text: None,
+        client=client(Web({})),
+        attempt=answering(Verdict.REFUSED),
+        browse=no_browser,
+        attacked=attempts,
+    )
+    found = seen.facts["attack"]
+    assert {name: found[name] for name in ("attempts", "entered", "promoted", "disturbed", "unclear")} == {
+        "attempts": 4, "entered": 1, "promoted": 1, "disturbed": 1, "unclear": 1,
+    }  # fmt: skip
+    assert "secret" not in str(found)
 
 
 def test_a_file_in_the_place_of_the_output_is_found_before_the_first_request(tmp_path: Path) -> None:

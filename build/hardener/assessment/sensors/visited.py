@@ -111,7 +111,7 @@ def _telling(header: str) -> bool:
 
 
 def xmpp(subject: Subject) -> Measured:
-    """Count what the XMPP server answered to attempts without an account."""
+    """Count what the XMPP server answered to attempts without an account, and to attacks if they were permitted."""
     facts = facts_of(subject, "logins")
     if facts["elsewhere"]:
         raise MissingError(
@@ -123,18 +123,21 @@ def xmpp(subject: Subject) -> Measured:
             "config.js names no XMPP host as a constant (hosts.domain)",
             "Die config.js nennt keinen XMPP-Host als Konstante (hosts.domain).",
         )
-    attempts = facts["attempts"]
+    attempts, attack = facts["attempts"], subject.visited.get("attack")
+    more = attack or {"attempts": 0, "entered": 0, "unclear": 0}
     metrics: Metrics = {
-        "xmpp.attempts": len(attempts),
+        "xmpp.attempts": len(attempts) + more["attempts"],
         "xmpp.answered": sum(tried["answered"] for tried in attempts),
-        "xmpp.admitted": sum(tried["verdict"] == "succeeded" for tried in attempts),
-        "xmpp.unclear": sum(tried["verdict"] == "unclear" for tried in attempts),
+        "xmpp.admitted": sum(tried["verdict"] == "succeeded" for tried in attempts) + more["entered"],
+        "xmpp.unclear": sum(tried["verdict"] == "unclear" for tried in attempts) + more["unclear"],
         "xmpp.registration": sum(tried["registration"] for tried in attempts),
     }
     first = facts["first"]
     if first and first["verdict"] != "unclear":
         metrics["xmpp.first_moderates"] = int(first["verdict"] == "succeeded")
-    return Measured(metrics, facts)
+    if attack and facts["first"]:  # made with the test account
+        metrics["xmpp.promoted"] = attack["promoted"]
+    return Measured(metrics, facts | ({"attack": attack} if attack else {}))
 
 
 def planted(subject: Subject, folder: Path) -> Subject:
@@ -154,6 +157,7 @@ _PLANTED = {
         "attempts": [{"answered": True, "verdict": "succeeded", "registration": True}],
         "first": {"verdict": "succeeded"},
     },
+    "attack": {"attempts": 8, "entered": 1, "promoted": 1, "unclear": 1},
 }
 HEADERS = Sensor(
     "headers",
@@ -171,13 +175,14 @@ HEADERS = Sensor(
 )
 XMPP = Sensor(
     "xmpp",
-    named("xmpp", *"attempts answered admitted unclear registration first_moderates".split()),
+    named("xmpp", *"attempts answered admitted unclear registration first_moderates promoted".split()),
     {
         "en": "Logins without an account at the running service",
         "de": "Anmeldungen ohne Konto am laufenden Dienst",
     },
     xmpp,
     {"visit.json": json.dumps(_PLANTED)},
-    "xmpp.admitted == 1 and xmpp.registration == 1 and xmpp.first_moderates == 1",
+    "xmpp.admitted == 2 and xmpp.registration == 1 and xmpp.first_moderates == 1 and xmpp.promoted == 1 and"
+    " xmpp.attempts == 9 and xmpp.unclear == 1",
     planted,
 )

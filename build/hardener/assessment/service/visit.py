@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener import __version__
-from hardener.assessment.service import browser, logins
+from hardener.assessment.service import attack, browser, logins
 from hardener.assessment.service.client import AGENT, MOST, Client, SpentError, origin_of, reached
 from hardener.assessment.service.download import INDEX, Download
 from hardener.errors import UnreachableError, UsageError
 from hardener.pipeline.proofs import site_digest
+from hardener.proof.attack import campaign
 from hardener.proof.attack.record import Target
 from hardener.system import disk, stamps
 
@@ -59,6 +60,7 @@ class Plan:
     ca_file: str = ""
     account: Account | None = None
     resume: bool = False
+    attack: bool = False
 
 
 def target_of(address: str, declaration: Declaration) -> str:
@@ -114,9 +116,12 @@ def visit(
     client: Client | None = None,
     attempt: logins.Try | None = None,
     browse: browser.Browse = browser.browse,
+    attacked: attack.Run = campaign.run,
 ) -> Visited:
     """Visit a service. Raises UsageError for a foreign or wrong target, UnreachableError where it does not answer."""
     origin = target_of(plan.address, declaration)
+    if plan.attack:
+        attack.permitted(declaration, now.date())
     client = client or Client(origin, declaration.own_hosts, ca_file=plan.ca_file)
     visited = Visited(origin, declaration.own_hosts, plan.kept / "site")
     steps = _Steps(plan, visited, client, now, tell)
@@ -128,6 +133,9 @@ def visit(
         steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
         goal = browser.Goal(origin, tuple(map(reached, declaration.own_hosts)), visited.site, plan.room, plan.account)
         steps.run("browser", lambda: browse(goal, client.spend, tell), valid=lambda kept: "missing" not in kept)
+        target = _target(client, visited.site, plan)
+        if plan.attack and target:
+            steps.run("attack", lambda: attack.run(target, tell, attacked))
     except SpentError as error:
         raise UsageError(
             f"the bound of {MOST} requests was reached before the visit was complete", hint="repeat it without --resume"
@@ -213,15 +221,27 @@ def _same(site: Path, kept: Mapping[str, Any]) -> bool:
     return (site / INDEX).is_file() and kept.get("sha256") == site_digest(site)
 
 
+def _hosts(site: Path) -> dict[str, str]:
+    path = site / "config.js"
+    return logins.hosts_of(path.read_bytes()) if path.is_file() else {}
+
+
+def _target(client: Client, site: Path, plan: Plan) -> Target | None:
+    """Return the XMPP server, if config.js names a host and the server is that of the service."""
+    hosts = _hosts(site)
+    if logins.elsewhere(hosts, client.origin) or "hosts.domain" not in hosts:
+        return None
+    muc = hosts.get("hosts.muc", f"conference.{hosts['hosts.domain']}")
+    return Target(client.origin, hosts["hosts.domain"], muc, plan.account, ca_file=plan.ca_file, agent=AGENT)
+
+
 def _logins(client: Client, site: Path, plan: Plan, attempt: logins.Try | None) -> dict[str, Any]:
     """Ask the XMPP server, if config.js names a host and the server is that of the service."""
-    path = site / "config.js"
-    hosts = logins.hosts_of(path.read_bytes()) if path.is_file() else {}
-    other = logins.elsewhere(hosts, client.origin)
-    if other or "hosts.domain" not in hosts:
+    hosts = _hosts(site)
+    target = _target(client, site, plan)
+    if target is None:
+        other = logins.elsewhere(hosts, client.origin)
         return {"attempts": [], "elsewhere": other, "domain": "hosts.domain" in hosts, "first": None}
-    muc = hosts.get("hosts.muc", f"conference.{hosts['hosts.domain']}")
-    target = Target(client.origin, hosts["hosts.domain"], muc, plan.account, ca_file=plan.ca_file, agent=AGENT)
     more = {"attempt": attempt} if attempt else {}
     return {
         "attempts": logins.ask(target, hosts, client.spend, **more),
