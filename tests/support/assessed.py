@@ -30,7 +30,7 @@ TODAY = NOW.date()
 APP, TEXTS = "libs/app.bundle.min.js", "lang/main-de.json"
 _READ: dict[str, Measured] = {}
 _NOTES = {"mobileNote": "m", "mobileNoteBrowser": "b", "loginNote": "l", "dialogHint": "h"}
-_FILES = {
+FILES = {
     "index.html": "<!doctype html><title>x</title>",
     APP: 's.setLocalStorageDisabled(!0);k.startsWith("features/");t("personalLogin.title");',
     "lang/main.json": json.dumps(
@@ -138,7 +138,7 @@ class uncalibrated:  # noqa: N801 (it takes the place of a sensor)
 def service(folder: Path) -> Service:
     """Write a hardened service; ``finish()`` has to be called once it is as a test wants it."""
     made = Service(folder)
-    for name, text in _FILES.items():
+    for name, text in FILES.items():
         (made.site / name).parent.mkdir(parents=True, exist_ok=True)
         (made.site / name).write_text(text, "utf-8")
     made.root.mkdir()

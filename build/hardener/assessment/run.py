@@ -106,7 +106,15 @@ def service(
     order.out.mkdir(parents=True, exist_ok=True)  # a wrong folder is an error before the first request
     visited = visit(plan, declaration, now, tell, client=client, attempt=attempt, browse=browse)
     subject = Subject(
-        visited.site, order.root, now.date(), order.servers, declaration, order.release, None, None, visited.facts
+        visited.site,
+        order.root,
+        now.date(),
+        order.servers,
+        declaration,
+        order.release,
+        order.root / ".work" if order.full else None,
+        None,
+        visited.facts,
     )
     readings = measure(subject, tell=tell)
     facts = _facts(order, readings) | {"kind": "service", "name": order.name or visited.host}

@@ -57,7 +57,9 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
         "--release", type=Path, metavar="DIR", help="released files to compare the bundle with (default: dist/)"
     )
     parser.add_argument(
-        "--full", action="store_true", help="read the records of evidence and browser tests of exactly this bundle, too"
+        "--full",
+        action="store_true",
+        help="read the records of evidence and browser tests of exactly this bundle, or of the delivered release",
     )
     parser.add_argument("--room", default="", metavar="NAME", help="a room that is asked for (default: a random name)")
     parser.add_argument(
@@ -131,7 +133,7 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     kept = project.work / "assess-service" / stamps.key(origin_of(address))[:16]
     account = logins.read_account(given.login_file) if given.login_file else None
     plan = Plan(address, kept, given.room, given.ca_file, account, given.resume, given.attack)
-    order = _order(given, project, kept / "site", full=False)
+    order = _order(given, project, kept / "site", full=given.full)
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:
             assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)

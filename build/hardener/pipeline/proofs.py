@@ -20,7 +20,7 @@ from hardener.policy.addresses import MAP_SUFFIX
 from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SESSIONS = ("lint", "test", "e2e", "attack", "evidence", "ablate", "compare")
@@ -76,8 +76,13 @@ def site_digest(site: Path) -> str:
 
     It is empty where there is no such folder.
     """
-    files = sorted(file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
-    lines = [f"{stamps.file_digest(site / name)}  ./{name}\n" for name in files if not name.endswith(MAP_SUFFIX)]
+    names = (file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
+    return digest_of({name: stamps.file_digest(site / name) for name in names if not name.endswith(MAP_SUFFIX)})
+
+
+def digest_of(sums: Mapping[str, str]) -> str:
+    """Return the hash of :func:`site_digest` for files by their names and SHA-256."""
+    lines = [f"{sums[name]}  ./{name}\n" for name in sorted(sums)]
     return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
 
 

@@ -314,7 +314,7 @@ def assess(
     made = assessed.service(folder)
     made.replace(made.operator, 'profile = "high"', f'profile = "high"\nown_hosts = ["{ORIGIN}"]')
     made.finish()
-    order = made.order(full=False, servers=(), **more)
+    order = made.order(**{"full": False, "servers": ()} | more)
     words = {"client": client(web), "attempt": answering(verdict), "browse": no_browser}
     done = run.service(order, plan(folder), NOW, **words)
     return {
@@ -391,6 +391,18 @@ def test_a_permitted_attack_is_counted_by_what_it_reached_and_keeps_no_words(tmp
         "attempts": 4, "entered": 1, "promoted": 1, "disturbed": 1, "unclear": 1,
     }  # fmt: skip
     assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(("changed", "light"), [("", "green"), (assessed.APP, "grey")])
+def test_records_of_a_release_count_for_the_service_that_delivers_it(tmp_path: Path, changed: str, light: str) -> None:
+    files = {f"/{name}": text for name, text in assessed.FILES.items() if name not in {"index.html", "config.js"}}
+    if changed:
+        files[f"/{changed}"] += " "
+    _lights, done = assess(tmp_path, Web(files), full=True)
+    found = {
+        item["id"]: item["lights"]["bundle"]["light"] for item in done.result["results"] if "bundle" in item["lights"]
+    }
+    assert {found[name] for name in ("NET-03", "APP-01", "AUTH-01")} == {light}  # one of them needs the browser tests
 
 
 def test_a_file_in_the_place_of_the_output_is_found_before_the_first_request(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
+from hardener.pipeline import proofs
 from hardener.policy.addresses import MAP_SUFFIX
 from hardener.system import disk, stamps
 from hardener.system.sums import MANIFEST
@@ -95,6 +96,23 @@ def _delivered(subject: Subject, sums: Mapping[str, str], changed: list[str], co
     lost = sorted(name for name in subject.visited["files"]["absent"] if name in sums and name not in SETTINGS)
     metrics: Metrics = {"files.changed": len(others), "files.settings": len(settings), "files.missing": len(lost)}
     return Measured(metrics, {"changed": others, "missing": lost, "delivered": count})
+
+
+def tested_digest(subject: Subject) -> str:
+    """Return the digest (:func:`hardener.pipeline.proofs.site_digest`) of the files that records have to be about.
+
+    A service is never the same as a bundle: the operator writes config.js, and a visit does not get all files. If what
+    it delivers is that of the release, records about the release count. Raises MissingError where it is not.
+    """
+    if not subject.visited:
+        return proofs.site_digest(subject.site) if subject.site else ""
+    found = files(subject).metrics
+    if found["files.changed"] or found["files.missing"]:
+        raise MissingError(
+            "the service does not deliver the files of the release, to which the records belong",
+            "Der Dienst liefert nicht die Dateien des Releases aus, zu dem die Nachweise gehören.",
+        )
+    return proofs.digest_of(_release(subject).sums)
 
 
 def series(subject: Subject) -> Measured:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hardener.assessment.sensors.delivery import tested_digest
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
 from hardener.pipeline import proofs
 from hardener.system import disk
@@ -62,7 +63,7 @@ def evidence(subject: Subject) -> Measured:
             "there is no evidence run (hardener evidence DIR)",
             "Es liegt kein Evidenzlauf vor (hardener evidence ORDNER).",
         )
-    if summary.get("site_sha256") != proofs.site_digest(subject.site):
+    if summary.get("site_sha256") != tested_digest(subject):
         raise MissingError(
             "the evidence run is about another bundle; repeat it: hardener evidence DIR",
             "Der Evidenzlauf betrifft ein anderes Bundle; wiederholen Sie ihn: hardener evidence ORDNER",
@@ -107,7 +108,7 @@ def browser_tests(subject: Subject) -> Measured:
             "there is no record of browser tests (nox -s e2e)",
             "Es liegt kein Nachweis der Browsertests vor (nox -s e2e).",
         )
-    if record.subject.site_sha256 != proofs.site_digest(subject.site):
+    if record.subject.site_sha256 != tested_digest(subject):
         raise MissingError(
             "the browser tests are about another bundle; repeat them: nox -s e2e",
             "Die Browsertests betreffen ein anderes Bundle; wiederholen Sie sie: nox -s e2e",
