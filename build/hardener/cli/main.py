@@ -11,6 +11,7 @@ import errno
 import importlib
 import json
 import logging
+import os
 import re
 import signal
 import sys
@@ -101,12 +102,21 @@ def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
     except ModuleNotFoundError as problem:
         raise _not_installed(problem) from problem
     except OSError as problem:
-        if problem.errno not in _REFUSALS or not problem.filename:
+        refused = problem.errno in _REFUSALS or (problem.errno == errno.ENOENT and _is_named(problem, arguments))
+        if not refused or not problem.filename:
             raise
         raise UsageError(
             f"cannot read or write {problem.filename}: {problem.strerror}",
             hint="look at the kind, owner and mode of it and of its folder: ls -ld",
         ) from problem
+
+
+def _is_named(problem: OSError, arguments: argparse.Namespace) -> bool:
+    """Return whether a file that cannot be made or found is one of the command line, or below one (``/proc/x``)."""
+    values = [value for given in vars(arguments).values() for value in (given if isinstance(given, list) else [given])]
+    named = [Path(value) for value in values if isinstance(value, Path) or (isinstance(value, str) and value)]
+    missing = Path(os.fsdecode(problem.filename or ""))
+    return any(missing.is_relative_to(path) for path in named if path.name)
 
 
 def _not_installed(problem: ModuleNotFoundError) -> StackError:
@@ -143,6 +153,22 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, hint=f"did you mean {near}? ({page})" if near else page)
 
 
+class _Subcommand(_Parser):
+    """A parser that takes options between arguments: ``assess service --room x https://meet.example.org``."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse. argparse has this as another function, which calls this one, and no switch for subcommands."""
+        if self._mixing:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
+
+
 def _options_of(parser: argparse.ArgumentParser) -> Iterator[str]:
     """Yield the options of a parser and of its subcommands."""
     for action in parser._actions:  # noqa: SLF001 (argparse has no public list)
@@ -172,7 +198,7 @@ def _meant(message: str, options: Iterable[str]) -> str:
 
 def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Return the parser; only with the requested subcommand, if the first word is one."""
-    common = _Parser(add_help=False)
+    common = _Subcommand(add_help=False)
     common.add_argument(
         "--project",
         type=Path,
@@ -182,7 +208,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="write the result as JSON to standard output")
     common.add_argument("--quiet", "-q", action="store_true", help="print errors only")
     common.add_argument("--verbose", "-v", action="store_true", help="print every command that is run")
-    source = _Parser(add_help=False)
+    source = _Subcommand(add_help=False)
     source.add_argument(
         "--upstream",
         action="append",
@@ -190,7 +216,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
         metavar="NAME=WHERE",
         help="fetch a component from another URL or path that has its pinned commit (also: HARDENER_UPSTREAM)",
     )
-    extra = _Parser(add_help=False)
+    extra = _Subcommand(add_help=False)
     extra.add_argument(
         "--extra",
         action="append",
@@ -201,7 +227,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     parser = _Parser(prog="hardener", description="Builds a hardened Jitsi Meet web bundle from pinned upstream.")
     parser.add_argument("--version", action="version", version=f"hardener {__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
+    verbs = parser.add_subparsers(required=True, metavar="SUBCOMMAND", parser_class=_Subcommand)
 
     def subcommand(
         name: str, run: Callable[[argparse.Namespace, UI], dict[str, Any]], text: str, *parents: Any

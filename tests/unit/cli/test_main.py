@@ -10,19 +10,19 @@ import logging
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hardener import __version__
-from hardener.cli import doctor, main
+from hardener.cli import assess, doctor, main
 from hardener.errors import PatchError
 from hardener.pipeline import build
 from support.fakes import FakeUpstream, lines, standard, write_files, write_project, write_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 VERBS = ("build", "check", "scan", "doctor", "clean")
 
@@ -227,6 +227,36 @@ class TestErrors:
         code, _, err = run(capsys, "build", "--project", project)
         assert code == 2
         assert f"cannot read or write {place}: File exists" in err
+
+    @pytest.mark.parametrize("below", ["", "report"])
+    def test_a_place_of_the_command_line_that_cannot_be_made_is_code_2(
+        self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch, below: str
+    ) -> None:
+        place = Path("/proc/hardener")  # no folder can be made there
+        monkeypatch.setattr(assess, "_bundle", lambda *_: (place / below).mkdir())
+        code, _, err = run(capsys, "assess", "bundle", project, "--out", place, "--project", project)
+        assert (code, "cannot read or write /proc/hardener" in err) == (2, True)
+
+    def test_a_missing_file_that_no_one_named_is_a_bug(
+        self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(assess, "_bundle", lambda *_: (tmp_path / "other").read_text())
+        assert run(capsys, "assess", "bundle", project, "--project", project)[0] == main.BUG
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("assess", "init", "--language", "de", "FILE"),
+            ("assess", "--language", "de", "init", "FILE"),
+            ("assess", "init", "FILE", "--language", "de"),
+        ],
+    )
+    def test_options_may_come_between_arguments(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...]
+    ) -> None:
+        path = tmp_path / "operator.toml"
+        assert run(capsys, *(path if word == "FILE" else word for word in words))[0] == 0
+        assert "Erklärung" in path.read_text("utf-8")
 
     def test_a_part_of_an_option_is_not_the_option(self, capsys: pytest.CaptureFixture[str], project: Path) -> None:
         code, _, err = run(capsys, "explain", "x", "--project", project, "--jso")
