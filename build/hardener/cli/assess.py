@@ -137,9 +137,8 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:
             assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
-        except KeyboardInterrupt:
-            ui.note("finished steps of the visit are kept: repeat the command with --resume")
-            raise
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt("finished steps are kept: repeat the command with --resume") from stop
         sent = assessed.result["subject"]["requests"]
         line.say(f"{len(assessed.result['results'])} criteria, {sent['sent']} requests of at most {sent['most']}")
     return _shown(assessed, given, ui)

@@ -76,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         ui.error(error)
         details = tuple(map(ui.complete, error.details))
         answer = {"error": error.message, "hint": ui.complete(error.hint), "details": details, "exit": error.exit_code}
-    except KeyboardInterrupt:
-        ui.console.print("interrupted; the same command resumes where it stopped")
+    except KeyboardInterrupt as stop:
+        ui.console.print(f"interrupted; {stop or 'the same command resumes where it stopped'}")
         return 128 + signal.SIGINT
     except Exception:  # noqa: BLE001 (a bug of ours must be seen as one)
         ui.console.print(traceback.format_exc())
