@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hardener.proof.stack import Stack
 
-# What came in of each other participant, by displayed name: frames decoded, height of the picture, bytes of sound.
+# What came in of each other participant, by displayed name: frames decoded, height of the picture, bytes of picture and sound.
 _RECEIVED_FROM = """async () => {
     const room = APP.conference._room;
     const session = room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession;
@@ -24,7 +24,7 @@ _RECEIVED_FROM = """async () => {
     const streams = [ ...(await connection?.getStats() ?? new Map()).values() ]
         .filter(entry => entry.type === 'inbound-rtp');
     return Object.fromEntries(room.getParticipants().map(participant => {
-        const told = { frames: 0, height: 0, audio: 0, screen: 0 };
+        const told = { frames: 0, height: 0, video: 0, audio: 0, screen: 0 };
         for (const track of participant.getTracks()) {
             const stream = streams.find(entry => entry.trackIdentifier === track.getTrack().id);
             if (stream && track.getVideoType() === 'desktop') {
@@ -32,6 +32,7 @@ _RECEIVED_FROM = """async () => {
             } else if (stream && track.getType() === 'video') {
                 told.frames += stream.framesDecoded ?? 0;
                 told.height = stream.frameHeight ?? 0;
+                told.video += stream.bytesReceived;
             } else if (stream) {
                 told.audio += stream.bytesReceived;
             }
@@ -46,6 +47,31 @@ _FAR_END = """async () => {
     const told = await session.peerconnection.peerconnection.getStats();
     const pairs = [ ...told.values() ].filter(entry => entry.type === 'candidate-pair' && entry.nominated);
     return pairs.map(pair => told.get(pair.remoteCandidateId)).map(end => `${end.address}:${end.port}`);
+}"""
+
+# The heights of the layers that go out: of those on which frames were encoded.
+_LAYERS = """async () => {
+    const told = await APP.conference._room.jvbJingleSession.peerconnection.peerconnection.getStats();
+    return [ ...told.values() ]
+        .filter(entry => entry.type === 'outbound-rtp' && entry.kind === 'video' && entry.framesEncoded > 0)
+        .map(entry => entry.frameHeight);
+}"""
+# How much of a participant's picture on the page looks like that of Chromium's fake camera, which is green: from 0 to 1.
+_GREEN = """name => {
+    const participant = APP.conference._room.getParticipants().find(other => other.getDisplayName() === name);
+    const tracks = participant?.getTracks().map(track => track.getTrack().id) ?? [];
+    const video = [ ...document.querySelectorAll('video') ].find(
+        element => element.videoWidth && element.srcObject?.getVideoTracks().some(({ id }) => tracks.includes(id)));
+    if (!video) return 0;
+    const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+    const context = canvas.getContext('2d');
+    context.drawImage(video, 0, 0);
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    let green = 0;
+    for (let at = 0; at < data.length; at += 4) {
+        green += data[at + 1] > 60 && data[at + 1] > 1.5 * data[at] && data[at + 1] > 1.5 * data[at + 2] ? 1 : 0;
+    }
+    return 4 * green / data.length;
 }"""
 
 
@@ -128,6 +154,30 @@ class Participant:
                 return now
             self.page.wait_for_timeout(250)
         raise TimeoutError(f"{self.name} has only {self.received_from()} after {patience} s")
+
+    def likeness(self, other: str) -> float:
+        """Return how much of another participant's picture, as decoded here, is that of the fake camera: 0 to 1."""
+        return float(self.page.evaluate(_GREEN, other))
+
+    def wait_until_seen(self, other: str, patience: int = 90) -> None:
+        """Wait until the picture of another participant is decoded and is that of the fake camera."""
+        for _ in range(patience * 4):
+            if self.likeness(other) > 0.9:
+                return
+            self.page.wait_for_timeout(250)
+        raise TimeoutError(f"{self.name} does not see {other} ({self.likeness(other)}): {self.received_from()}")
+
+    def wait_until_height_of(self, other: str, height: int, patience: int = 90) -> None:
+        """Wait until the pictures of another participant come in at that height."""
+        for _ in range(patience * 4):
+            if self.received_from().get(other, {}).get("height") == height:
+                return
+            self.page.wait_for_timeout(250)
+        raise TimeoutError(f"{self.name} has only {self.received_from()} after {patience} s")
+
+    def layers(self) -> set[int]:
+        """Return the heights at which the own pictures are sent."""
+        return set(self.page.evaluate(_LAYERS))
 
     def wait_for_more_from(self, other: str, *, frames: int = 10, audio: int = 2000, patience: int = 180) -> None:
         """Wait until that much more has come in of another participant, also where a new connection counts from 0."""

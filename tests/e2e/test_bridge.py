@@ -1,4 +1,4 @@
-"""Calls through the videobridge, opened by Jicofo: picture, sound, screens, and restarts."""
+"""Calls through the videobridge, opened by Jicofo: picture, sound, layers, encryption, screens, and restarts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,16 @@ CHANNEL = "() => [ APP.conference._room.rtc._channel?.mode, APP.conference._room
 
 
 @pytest.fixture
+def call(bridged: Stack, launch_browser: Callable[[], Browser], browsers: list[Browser]) -> Iterator[Call]:
+    """Provide a room into which people may come."""
+    room = Call(bridged, launch_browser, browsers)
+    yield room
+    room.close()
+
+
+@pytest.fixture
 def desks(bridged: Stack, full_browser: Callable[[], Browser]) -> Iterator[Call]:
-    """Provide a room into which people may come in Chromium itself: two headless shells do not find each other."""
+    """Provide the same with Chromium itself: two headless shells do not find each other."""
     browsers: list[Browser] = []
     room = Call(bridged, full_browser, browsers)
     yield room
@@ -48,6 +56,50 @@ def test_two_are_connected_directly_only_where_the_operator_asks_for_it(desks: C
         person.wait_for_more_from(other)
         assert person.page.evaluate("APP.conference._room.isP2PActive()") == direct
         assert (f"{bridge}:10000" in person.far_end()) != direct
+
+
+def test_bridge_forwards_the_layer_that_a_receiver_asks_for(call: Call) -> None:
+    """Of a camera with 360 lines, Chromium sends layers of 180 and 90."""
+    settings = "config.resolution = 360; config.constraints.video.height = { ideal: 360, max: 360 };"
+    alice, bob = call.enter("alice", settings), call.enter("bob", settings)
+    call.together()
+    ask = "([ name, maxHeight ]) => APP.conference._room.setReceiverConstraints({ constraints: { [name]: { maxHeight } } })"
+    for height in (180, 90, 180):
+        bob.page.evaluate(ask, [f"{bob.identity('Alice')}-v0", height])
+        bob.wait_until_height_of("Alice", height)
+        bob.wait_for_more_from("Alice")
+    assert alice.layers() == {90, 180}
+
+
+def test_encrypted_pictures_are_seen_by_those_with_the_key_and_by_no_other(call: Call) -> None:
+    """Dave comes in a client without end-to-end encryption, to which no other sends a key; without it, he sees all."""
+    toggle = "enabled => APP.store.dispatch({ type: 'TOGGLE_E2EE', enabled })"
+    on = "id => APP.conference._room.getParticipantById(id).getProperty('e2ee.enabled') === 'true'"
+    holders = [call.enter(name) for name in NAMES]
+    for person in holders:
+        person.wait_for_others(2)
+        person.page.evaluate(toggle, True)
+    for person in holders:
+        for other in holders:
+            if other is not person:
+                person.page.wait_for_function(on, arg=person.identity(other.name))
+                person.wait_until_seen(other.name)
+        person.photograph(SCREENSHOTS / f"bridge-encrypted-{person.name}.png")
+
+    dave = call.enter("dave", "config.e2ee = { disabled: true };")
+    for other in holders:
+        dave.wait_until_received_from(other.name, "audio", 2000)
+        dave.wait_until_received_from(other.name, "video", 20000)
+        assert dave.likeness(other.name) < 0.1
+    dave.photograph(SCREENSHOTS / "bridge-without-key.png")
+    holders[0].wait_for_more_from("Bob")
+    holders[0].wait_until_seen("Bob")
+
+    for person in holders:
+        person.page.evaluate(toggle, False)
+    for other in holders:
+        dave.wait_until_seen(other.name)
+    dave.photograph(SCREENSHOTS / "bridge-without-encryption.png")
 
 
 @pytest.fixture(scope="module")
