@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # What came in of each other participant, by displayed name: frames decoded, height of the picture, bytes of picture and sound.
 _RECEIVED_FROM = """async () => {
-    const room = APP.conference._room;
+    const room = APP.conference._room; // undefined while the page enters again
+    if (!room) return {};
     const session = room.isP2PActive() ? room.p2pJingleSession : room.jvbJingleSession;
     const connection = session?.peerconnection?.peerconnection;
     const streams = [ ...(await connection?.getStats() ?? new Map()).values() ]

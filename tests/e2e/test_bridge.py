@@ -161,3 +161,17 @@ def test_call_goes_on_after_a_restart(three: Call, service: str) -> None:
         for other in three.people.values():
             if other is not person:
                 person.wait_for_more_from(other.name)
+
+
+def test_people_are_in_the_call_again_after_prosody_restarts(three: Call) -> None:
+    """The room is gone with Prosody: the pages enter it again, under new names in the room, without a login."""
+    entered = "before => APP.conference.isJoined() && APP.conference.getMyUserId() !== before"
+    before = {name: person.page.evaluate("APP.conference.getMyUserId()") for name, person in three.people.items()}
+    docker.output("restart", "--time", "2", containers(three.stack.name)["prosody"])
+    for name, person in three.people.items():
+        person.page.wait_for_function(entered, arg=before[name])
+    three.together()
+    for person in three.people.values():
+        for other in three.people.values():
+            if other is not person:
+                person.wait_for_more_from(other.name)
