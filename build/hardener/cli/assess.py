@@ -31,6 +31,14 @@ _ACTIONS = {
     "diff": "OLD NEW: list the lights that changed",
     "init": "FILE: write a template of the operator's declaration",
 }
+# The actions that an option is for: another one would ignore it.
+_REPORTS = ("bundle", "service")
+_FOR = {
+    **dict.fromkeys(("server", "operator", "profile", "release", "full", "name"), _REPORTS),
+    **dict.fromkeys(("room", "login_file", "attack", "ca_file", "resume"), ("service",)),
+    **dict.fromkeys(("pdf", "out"), (*_REPORTS, "compare")),
+    "language": ("init",),
+}
 _STYLES = {"red": "red", "yellow": "yellow", "green": "green", "grey": ""}
 
 
@@ -74,7 +82,9 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
         "--resume", action="store_true", help="use the finished steps of an interrupted visit (of the last 24 hours)"
     )
     parser.add_argument("--name", default="", help="name of the subject in the report")
-    parser.add_argument("--language", choices=LANGUAGES, default="en", help="language of the template (init)")
+    parser.add_argument(
+        "--language", choices=LANGUAGES, default="", help="language of the template (init; default: en)"
+    )
     parser.add_argument("--pdf", action="store_true", help="also print the pages as PDF (needs Chromium)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: .work/assess)")
 
@@ -87,6 +97,13 @@ def _assess(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         "diff": _diff,
         "init": _init,
     }
+    for option, actions_of in _FOR.items():
+        if getattr(given, option) and given.action not in actions_of:
+            name = f"--{option.replace('_', '-')}"
+            raise UsageError(
+                f"assess {given.action} does not take {name}",
+                hint=f"leave it out; {name} is for: {', '.join(f'assess {action}' for action in actions_of)}",
+            )
     return actions[given.action](given, ui)
 
 
@@ -205,6 +222,6 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
 
 def _init(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     path = Path(_paths(given, 1, 1)[0])
-    declaration.write_template(path, given.language)
+    declaration.write_template(path, given.language or LANGUAGES[0])
     ui.print(f"{path}: fill it in, then: hardener assess bundle DIR --operator {path}")
     return {"file": str(path)}

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hardener import __version__
 from hardener.cli.options import completion
 from hardener.errors import HardenerError, StackError, UsageError
+from hardener.system import disk
 from hardener.ui import UI, write_out
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ _REFUSALS = frozenset(
         errno.EROFS,
     }
 )
+# A limit of this machine: these are explained elsewhere.
+_SPENT = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 BUG = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -77,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         details = tuple(map(ui.complete, error.details))
         answer = {"error": error.message, "hint": ui.complete(error.hint), "details": details, "exit": error.exit_code}
     except KeyboardInterrupt as stop:
-        ui.console.print(f"interrupted; {stop or 'the same command resumes where it stopped'}")
+        ui.console.print(f"interrupted; {str(stop) or 'the same command resumes where it stopped'}")
         return 128 + signal.SIGINT
     except Exception:  # noqa: BLE001 (a bug of ours must be seen as one)
         ui.console.print(traceback.format_exc())
@@ -102,9 +105,10 @@ def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
     except ModuleNotFoundError as problem:
         raise _not_installed(problem) from problem
     except OSError as problem:
-        refused = problem.errno in _REFUSALS or (problem.errno == errno.ENOENT and _is_named(problem, arguments))
-        if not refused or not problem.filename:
-            raise
+        with disk.full_disk_explained():
+            refused = problem.errno in _REFUSALS or _is_named(problem, arguments)
+            if problem.errno in _SPENT or not refused or not problem.filename:
+                raise
         raise UsageError(
             f"cannot read or write {problem.filename}: {problem.strerror}",
             hint="look at the kind, owner and mode of it and of its folder: ls -ld",
@@ -112,11 +116,14 @@ def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
 
 
 def _is_named(problem: OSError, arguments: argparse.Namespace) -> bool:
-    """Return whether a file that cannot be made or found is one of the command line, or below one (``/proc/x``)."""
+    """Return whether a file that cannot be made, read or written is one of the command line, or below one
+    (``/proc/x``): then no error of the system is a bug of ours.
+    """
     values = [value for given in vars(arguments).values() for value in (given if isinstance(given, list) else [given])]
     named = [Path(value) for value in values if isinstance(value, Path) or (isinstance(value, str) and value)]
-    missing = Path(os.fsdecode(problem.filename or ""))
-    return any(missing.is_relative_to(path) for path in named if path.name)
+    name = problem.filename if isinstance(problem.filename, str | bytes) else ""
+    missing = Path(os.fsdecode(name)).absolute()
+    return any(missing.is_relative_to(path.absolute()) for path in named if path.name)
 
 
 def _not_installed(problem: ModuleNotFoundError) -> StackError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hardener.assessment import result, run
+from hardener.cli import assess
 from hardener.cli import main as cli
 from support import assessed
 from support.assessed import NOW
@@ -53,4 +55,54 @@ def test_an_interrupted_visit_names_the_option_that_resumes_it(
     monkeypatch.setattr(run, "service", interrupted)
     words = ["assess", "service", "https://meet.example.org", "--project", str(made.root)]
     assert cli.main(words) == 130
-    assert "--resume" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--resume" in said
+    assert "resumes where it stopped" not in said
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize(
+    ("positionals", "option"),
+    [
+        (("service", "https://meet.example.org"), ("--room", "x")),
+        (("bundle", "DIR"), ("--server", "x")),
+        (("diff", "a"), ("--json",)),
+    ],
+)
+def test_options_are_taken_before_between_and_after_the_positionals(
+    positionals: tuple[str, ...],
+    option: tuple[str, ...],
+    place: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(assess, f"_{positionals[0]}", lambda given, _ui: seen.append(given) or {})
+    words = [*positionals[:place], *option, *positionals[place:]]
+    assert cli.main(["assess", *words]) == 0
+    name = option[0].removeprefix("--")
+    assert (seen[0].action, *seen[0].paths) == positionals
+    assert getattr(seen[0], name) in ((True,) if len(option) == 1 else (option[1], Path(option[1]), [Path(option[1])]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("compare", "--full", "a", "b"), "assess compare does not take --full"),
+        (("bundle", "a", "--login-file", "b"), "assess bundle does not take --login-file"),
+        (("bundle", "--resume", "a"), "assess bundle does not take --resume"),
+        (("diff", "--out", "x", "a", "b"), "assess diff does not take --out"),
+        (("init", "a", "--pdf"), "assess init does not take --pdf"),
+        (("service", "https://x", "--language", "de"), "assess service does not take --language"),
+        (("service", "--rom", "x", "https://x"), "unrecognized arguments: --rom"),
+        (("service", "--room"), "expected one argument"),
+        (("--room", "x", "https://x"), "invalid choice: 'https://x'"),
+        (("service", "a", "--pdf", "b"), "was given 2 path(s)"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused_with_a_hint(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["assess", *words]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert message in said
+    assert "hint:" in said

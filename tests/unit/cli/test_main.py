@@ -7,6 +7,7 @@ import errno
 import importlib
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -236,6 +237,21 @@ class TestErrors:
         monkeypatch.setattr(assess, "_bundle", lambda *_: (place / below).mkdir())
         code, _, err = run(capsys, "assess", "bundle", project, "--out", place, "--project", project)
         assert (code, "cannot read or write /proc/hardener" in err) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("number", "code"),
+        [(errno.ENOENT, 2), (errno.EINVAL, 2), (errno.ENODEV, 2), (errno.ENOSPC, 8), (errno.EDQUOT, 8)],
+    )
+    def test_a_place_named_from_here_is_found_and_a_full_disk_is_code_8(
+        self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+    ) -> None:
+        def refuse(*_words: object) -> None:
+            raise OSError(number, os.strerror(number), str(project / "out" / "report"))
+
+        monkeypatch.chdir(project)
+        monkeypatch.setattr(assess, "_bundle", refuse)
+        found, _, err = run(capsys, "assess", "bundle", project, "--out", "out", "--project", project)
+        assert (found, "Traceback" in err, "hint:" in err) == (code, False, True)
 
     def test_a_missing_file_that_no_one_named_is_a_bug(
         self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
