@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
-import re
 from dataclasses import asdict
 from functools import cache
 from importlib import resources
@@ -20,7 +19,7 @@ from hardener import __version__
 from hardener.assessment import catalogue, judging, wording
 from hardener.assessment.sensors.registry import SENSORS
 from hardener.errors import ConfigError, UsageError
-from hardener.proof.redact import HIDDEN, clean
+from hardener.proof.redact import hide
 from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
@@ -37,27 +36,6 @@ DAYS = 180  # a result holds for so long, if nothing changes before
 _LARGEST = 32 << 20  # bytes of a result that is read
 # The exit code of a mandatory grey light; red has that of ScanError.
 NOT_DECIDED = 12
-_ADDRESS = re.compile(
-    r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"
-    r"|(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}(?![\w:])|(?<![\w:])(?:[0-9a-f]{1,4}:){1,6}:[0-9a-f:]*(?![\w:])",
-    re.IGNORECASE,
-)
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-
-
-def hide(value: Any) -> Any:
-    """Return a JSON value without secrets, IP addresses and mail addresses.
-
-    >>> hide({"x": ["see 192.0.2.7", "a@b.example", "?jwt=abc"]})
-    {'x': ['see [redacted]', '[redacted]', '?jwt=[redacted]']}
-    """
-    if isinstance(value, str):
-        return _MAIL.sub(HIDDEN, _ADDRESS.sub(HIDDEN, clean(value)))
-    if isinstance(value, dict):
-        return {hide(str(key)): hide(inner) for key, inner in clean(value).items()}
-    if isinstance(value, list | tuple):
-        return [hide(inner) for inner in value]
-    return value
 
 
 def make(
@@ -92,7 +70,7 @@ def make(
                 "sensor": name,
                 "what": SENSORS[name].what,
                 "state": {True: "passed", False: "failed", None: "not-run"}[reading.calibrated],
-                "reason": reading.reason,
+                "reason": hide(reading.reason),
             }
             for name, reading in readings.items()
         ],

@@ -423,14 +423,69 @@ def test_a_defect_of_the_service_moves_its_lights(tmp_path: Path, name: str) -> 
     assert {lights[place] for place in set(GREEN) - set(expected)} == {"green"}
 
 
-def test_hostile_headers_are_text_and_secrets_are_in_no_file(tmp_path: Path) -> None:
-    hostile, token = "<script>alert(1)</script>", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln"
-    web = Web({}, GUARDED | {"Server": f"{hostile} 198.51.100.77 {token} a@b.example", "Set-Cookie": "secret-cookie"})
+PLANTED = (
+    "hunter2hunter2",
+    "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln",
+    "c0ffeec0ffee",
+    "198.51.100.77",
+    "198-51-100-77",
+    "2001:db8:1:2::77",
+    "c633:644d",
+    "erika@planted.example",
+    "Erika",
+    "secret-cookie",
+)
+_URL = "wss://Erika:hunter2hunter2@198.51.100.77./x?access=1&api_key=c0ffeec0ffee&user=erika%40planted.example".replace(
+    "%40", "@"
+)
+SPOILED = (
+    f"{_URL} https://[2001:db8:1:2::77]:8443 https://[::ffff:c633:644d] https://[::ffff:198.51.100.77]"
+    " https://ip-198-51-100-77.cloud.example password=hunter2hunter2 token: 'c0ffeec0ffee' Bearer c0ffeec0ffee1"
+    " eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln erika@planted.example. at 198.51.100.77."
+)
+SPOILED_CONFIG = (
+    CONFIG + f"config.x = 'Erika' + f('{SPOILED[:60]}'); config.bosh = '{_URL}'; config.defaultName = 'Erika';"
+    " config.p2p.stunServers = [{ urls: 'turn:198.51.100.77:3478?password=hunter2hunter2', username: 'Erika',"
+    " credential: 'hunter2hunter2' }, { urls: 'turn:relay.planted.example', username: 'Erika', credential: 'hunter2hunter2' }];"
+)
+SPOILED_FILES = {
+    "/": PAGE
+    + f'<link rel="preconnect" href="{_URL}"><a href="{_URL}">Erika</a><script src="static/198.51.100.77.js"></script>',
+    "/config.js": SPOILED_CONFIG,
+    "/interface_config.js": f'var interfaceConfig = {{ NAME: "Erika", URL: "{_URL}", k: `{SPOILED}` }};',
+    "/manifest.json": '{"related_applications": [{"url": "' + _URL + '"}]}',
+    "/static/close.html": (302, _URL),
+    "/lang/languages.json": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("header", ["Server", "Content-Security-Policy", "Set-Cookie", "Permissions-Policy"])
+def test_hostile_headers_are_text_and_secrets_are_in_no_file(tmp_path: Path, header: str) -> None:
+    hostile, tokens = "<script>alert(1)</script>", SPOILED + " secret-cookie" * (header == "Set-Cookie")
+    web = Web(SPOILED_FILES, GUARDED | {header: f"{hostile} connect-src {tokens}"})
     _lights, done = assess(tmp_path, web, name=hostile)
     for path in done.folder.rglob("*"):
         text = path.read_text("utf-8") if path.is_file() else ""
-        assert [word for word in ("198.51.100.77", token, "a@b.example", "secret-cookie") if word in text] == []
+        assert [word for word in PLANTED if word in text] == [], path.name
         assert not (path.suffix == ".html" and hostile in text)
+
+
+def test_secrets_are_in_no_kept_step_and_others_cannot_read_the_folder(tmp_path: Path) -> None:
+    web = Web(SPOILED_FILES, GUARDED | dict.fromkeys(("Server", "Content-Security-Policy"), SPOILED))
+    visited(tmp_path, web)
+    steps = sorted((tmp_path / "kept").glob("*.json"))
+    for path in steps:
+        assert [word for word in PLANTED if word in path.read_text("utf-8")] == [], path.name
+    assert ("front.json" in {path.name for path in steps}, (tmp_path / "kept").stat().st_mode & 0o77) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    "foreign", ["https://198.51.100.77", "[2001:db8::7]:443", "https://ip-198-51-100-77.cloud.example"]
+)
+def test_a_foreign_address_in_a_policy_counts_although_it_is_hidden(tmp_path: Path, foreign: str) -> None:
+    policy = f"default-src 'self'; connect-src 'self' {foreign}; report-uri /r?token=x"
+    lights, _done = assess(tmp_path, Web({}, GUARDED | {"Content-Security-Policy": policy}))
+    assert lights["HDR-01"] == "red"
 
 
 @pytest.mark.parametrize("text", ["", "user\n", "\npassword\n", "user\n\n"])

@@ -33,8 +33,17 @@ class _Hints(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
         kinds = _HINTS.intersection(values.get("rel", "").lower().split())
-        if tag == "link" and kinds and urlsplit(values.get("href", "")).netloc:
-            self.found.append(f"{', '.join(sorted(kinds))}: {values['href']}")
+        if tag == "link" and kinds and (host := _host(values.get("href", ""))):
+            self.found.append(f"{', '.join(sorted(kinds))}: {host}")
+
+
+def _host(address: str) -> str:
+    """Return the host of an address, without user and port; empty for a path, ``?`` for what cannot be read."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "?"
+    return (parts.hostname or "?") if parts.netloc else ""
 
 
 def hosts(subject: Subject) -> Measured:
@@ -49,7 +58,7 @@ def hosts(subject: Subject) -> Measured:
     found: dict[str, list[str]] = {}
     for reading in looked:
         for find in reading.read.finds:
-            found.setdefault(find.host, []).append(str(find))
+            found.setdefault(find.host, []).append(f"{find.file}:{find.offset}")  # an excerpt may name a person
     names = {host for host in found if not host.endswith(":")}
     unknown = sorted(names - set(entries))
     by_class = {

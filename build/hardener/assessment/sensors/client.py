@@ -76,7 +76,9 @@ def config(subject: Subject) -> Measured:
     tree = syntax.parse(javascript.GRAMMAR, subject.text(CONFIG).encode())
     stun = value("p2p.stunServers")
     servers = [json.dumps(_plain(item.value)) for item in stun.items] if isinstance(stun, Table) else []
-    foreign = [server for server in servers if not subject.own_names.intersection(_HOST.findall(server.lower()))]
+    named_hosts = [_HOST.findall(server.lower()) for server in servers]
+    # Only the hosts: next to them are user and password of a TURN server.
+    foreign = [", ".join(names) or "?" for names in named_hosts if not subject.own_names.intersection(names)]
     metrics: Metrics = {
         "config.unclear": len(unclear) + sum(isinstance(value(key), Unknown) for key in _DECISIVE),
         "config.broken": int(tree is None or tree.root_node.has_error),
@@ -95,7 +97,12 @@ def config(subject: Subject) -> Measured:
         "config.room_not_stored": state("doNotStoreRoom"),
     }
     return Measured(
-        metrics, {"settings": len(settings), "foreign_stun": foreign, "unclear": [entry.reason for entry in unclear]}
+        metrics,
+        {
+            "settings": len(settings),
+            "foreign_stun": foreign,
+            "unclear": [entry.reason.partition(":")[0] for entry in unclear],
+        },
     )
 
 
@@ -129,7 +136,7 @@ def login(subject: Subject) -> Measured:
     scripts, page = subject.scripts(), "lang/main.json"
     try:
         texts = json.loads(subject.text(page)) if subject.has(page) else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         texts = {}
     there = isinstance(texts, dict) and _LOGIN in texts and f"{_LOGIN}." in scripts
     return Measured({"login.page": int(there)}, {"texts": _LOGIN in texts, "code": f"{_LOGIN}." in scripts})

@@ -48,7 +48,7 @@ def invitations(subject: Subject) -> Measured:
 def _json(subject: Subject, name: str) -> Any:
     try:
         return json.loads(subject.text(name))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 

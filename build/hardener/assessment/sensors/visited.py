@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
+from hardener.proof.redact import HIDDEN
 from hardener.servercheck.rules.web import EXPECTED, loose
 
 if TYPE_CHECKING:
@@ -88,9 +89,12 @@ def _foreign(policy: str, own: set[str]) -> list[str]:
 
     >>> _foreign("connect-src 'self' wss://a.example cdn.example; report-to x", {"a.example"})
     ['cdn.example']
+    >>> _foreign("connect-src https://[redacted]:443 wss://[own]; report-uri /r?token=[redacted]", set())
+    ['[redacted]']
     """
     words = [word.lower() for directive in re.split("[;,]", policy) for word in directive.split()[1:]]
-    hosts = [match[1] for word in words if (match := _HOST.fullmatch(word))]
+    hidden = [HIDDEN for word in words if HIDDEN in re.split("[/?#]", word.rpartition("://")[2])[0]]
+    hosts = [match[1] for word in words if (match := _HOST.fullmatch(word))] + hidden
     return [host for host in dict.fromkeys(hosts) if host not in own]
 
 

@@ -60,7 +60,7 @@ def elsewhere(hosts: dict[str, str], origin: str) -> str:
     for name in ("bosh", "websocket"):
         try:
             address = urljoin(origin + "/", hosts.get(name, ""))
-            host = urlsplit(address).netloc or "?"
+            host = urlsplit(address).hostname or "?"
         except ValueError:
             return "?"
         web = re.sub(r"^ws(s?):", r"http\1:", address, flags=re.IGNORECASE)
@@ -82,9 +82,7 @@ def ask(
             seen = {"answered": False, "registration": False}
             way = Way("service", "ANONYMOUS", partial(_anonymous, host=hosts[setting], seen=seen))
             tried = attempt(way, target, transport)
-            made.append(
-                {"host": setting, "transport": transport, "verdict": str(tried.verdict), "why": tried.why, **seen}
-            )
+            made.append({"host": setting, "transport": transport, "verdict": str(tried.verdict), **seen})
     return made
 
 
@@ -104,4 +102,4 @@ def first_in(target: Target, spend: Callable[[int], None], attempt: Try = campai
     tried = attempt(Way("service", "first one in", authenticated.first_in), target, next(iter(TRANSPORTS)))
     if "does not let the account" in tried.why:
         raise ConfigError("the service refuses the account of --login-file", hint="check user and password in the file")
-    return {"verdict": str(tried.verdict), "why": tried.why}
+    return {"verdict": str(tried.verdict)}

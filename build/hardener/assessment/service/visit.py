@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from hardener.errors import UnreachableError, UsageError
 from hardener.pipeline.proofs import site_digest
 from hardener.proof.attack import campaign
 from hardener.proof.attack.record import Target
+from hardener.proof.redact import hide
 from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ HEADERS = (
     "content-security-policy strict-transport-security referrer-policy permissions-policy x-content-type-options"
     " x-frame-options content-type server"
 ).split()
+_SCRIPT = "/libs/app.bundle.min.js"  # asked for where the page names a script by what has to be hidden
 OLDEST = dt.timedelta(hours=24)  # of a finished step that is used again
 
 
@@ -96,8 +99,9 @@ class _Steps:
                 return self._noted(name, found["value"])
         self._tell(name)
         before = self._client.count
-        value = step()
+        value = hide(step())
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)  # the delivered files are in it as they came
         sent = self._client.count - before
         disk.write_json(path, {"key": key, "date": self._now.isoformat(), "requests": sent, "value": value})
         return self._noted(name, value)
@@ -127,7 +131,7 @@ def visit(
     steps = _Steps(plan, visited, client, now, tell)
     try:
         front = steps.run("front", lambda: _front(client))
-        steps.run("headers", lambda: _headers(client, plan.room, front["script"]))
+        steps.run("headers", lambda: _headers(client, plan.room, front["script"], visited.own))
         steps.run("cleartext", lambda: _cleartext(client))
         steps.run("files", lambda: _files(client, visited.site), valid=lambda kept: _same(visited.site, kept))
         steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
@@ -150,7 +154,7 @@ def _front(client: Client) -> dict[str, str]:
     text = answer.body.decode("utf-8", "replace")
     if answer.foreign:
         raise UsageError(
-            f"{client.origin} leads to {answer.foreign}, which is not declared",
+            f"{client.origin} leads to {hide(answer.foreign)}, which is not declared",
             hint="add the origin to own_hosts, or name the address at which Jitsi Meet answers",
         )
     script = next((word for word in text.replace("'", '"').split('"') if "libs/app.bundle" in word), "")
@@ -160,15 +164,16 @@ def _front(client: Client) -> dict[str, str]:
             hint="name the origin at which the web client answers; a path below it is not supported",
         )
     try:
-        return {"script": urlsplit(script).path}
+        path = urlsplit(script).path
     except ValueError as error:
         raise UsageError(
             f"{client.origin} is not a Jitsi Meet: the address of its script is not valid",
             hint="look at the first page: <script src> has to name libs/app.bundle.min.js",
         ) from error
+    return {"script": path if hide(path) == path else _SCRIPT}
 
 
-def _headers(client: Client, room: str, script: str) -> dict[str, Any]:
+def _headers(client: Client, room: str, script: str, own: tuple[str, ...]) -> dict[str, Any]:
     """Get one path of each class; keep the status and the headers that protect."""
     random = secrets.token_hex(8)
     paths = {
@@ -180,12 +185,19 @@ def _headers(client: Client, room: str, script: str) -> dict[str, Any]:
         "http-bind": "/http-bind",
         "xmpp-websocket": "/xmpp-websocket",
     }
-    return {name: _kept(client.get(path)) for name, path in paths.items()}
+    return {name: _kept(client.get(path), own) for name, path in paths.items()}
 
 
-def _kept(answer: Answer) -> dict[str, Any]:
+def _kept(answer: Answer, own: tuple[str, ...]) -> dict[str, Any]:
+    """Return status and headers. Addresses are hidden later, so own ones are marked: a policy may allow them."""
     headers: Mapping[str, str] = answer.headers
     shown = {name: headers[name][:4000] for name in HEADERS if name in headers}
+    for name in {urlsplit(origin).hostname or "" for origin in own}:
+        if re.fullmatch(r"[\d.]+", name):
+            shown = {
+                header: re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.])", "[own]", text)
+                for header, text in shown.items()
+            }
     return {
         "status": answer.status,
         "headers": shown,
