@@ -168,7 +168,9 @@ def check_fast(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the browser tests on the built bundle (needs nginx and chromium; calls need Docker)."""
+    """Run the browser tests on the built bundle (needs nginx and chromium; calls need Docker; other browsers: --
+    --browsers chromium,firefox,webkit).
+    """
     run(session, *PYTEST, "tests/e2e", *session.posargs)
 
 

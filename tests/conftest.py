@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from support import proof_records, sharing_out
+from support.browsers import choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,12 @@ hypothesis.settings.register_profile("fuzz", deadline=None, database=None, max_e
 hypothesis.settings.load_profile("repeatable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    choice.add_option(parser)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    choice.chosen(config)
     proof_records.register(config, Path(__file__).parents[1])
 
 
@@ -38,6 +44,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> sharing_out.
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    choice.select(config, items)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: sharing_out.rank(item.nodeid))
 

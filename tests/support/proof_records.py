@@ -12,6 +12,7 @@ import pytest
 
 from hardener.pipeline import proofs
 from hardener.proof.ablate import VARIABLE
+from support.browsers import choice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ NARROWING = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "
 
 def sessions(config: pytest.Config) -> tuple[str, ...]:
     """Return the sessions of which this run makes all tests. All tests of the project include those of ``e2e``."""
-    narrowed = any(getattr(config.option, name, None) for name in NARROWING)
+    narrowed = choice.narrows(config.option) or any(getattr(config.option, name, None) for name in NARROWING)
     if narrowed or os.environ.get(VARIABLE) or hasattr(config, "workerinput"):
         return ()
     given = {argument.rstrip("/") for argument in config.args}
