@@ -35,7 +35,7 @@ demo: setup ## build the embedded demo upstream
 test: setup ## run lint, types and all tests
 	@$(NOX) lint test -- $(ARGS)
 
-check-fast: setup ## run lint, types and unit tests
+check-fast: setup ## run lint, types and the quick unit tests
 	@$(NOX) check-fast -- $(ARGS)
 
 lint: setup ## check style and types

@@ -161,9 +161,9 @@ def test(session: nox.Session) -> None:
 
 @nox.session(name="check-fast", default=False)
 def check_fast(session: nox.Session) -> None:
-    """Run lint and the unit tests, without servers and browsers."""
+    """Run lint and the unit tests that need neither servers, browsers, nor hundreds of processes."""
     lint(session)
-    run(session, *PYTEST, "build/hardener", "tests/unit", *session.posargs)
+    run(session, *PYTEST, "-m", "not processes", "build/hardener", "tests/unit", *session.posargs)
 
 
 @nox.session(default=False)

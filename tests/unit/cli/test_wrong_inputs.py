@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.processes
+
 A, B = "patches/fake/a.patch", "patches/fake/b.patch"
 
 

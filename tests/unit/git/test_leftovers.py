@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from hardener.config import Component
 
+pytestmark = pytest.mark.processes
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LOCKS = {
     "shallow": "shallow.lock",

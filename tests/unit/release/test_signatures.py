@@ -22,7 +22,10 @@ from support.candidate import make_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed"),
+]
 ARCHIVE = "app-hardened-1.0+1.tar.gz"
 
 

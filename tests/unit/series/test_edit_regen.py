@@ -25,6 +25,8 @@ from support.fakes import FakeUpstream, git, lines, standard, write_files, write
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.processes
+
 
 @dataclass
 class Cycle:

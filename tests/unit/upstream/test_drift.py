@@ -32,6 +32,8 @@ from support.fakes import EXECUTABLE, SUBMODULE, SYMLINK, FakeUpstream, git, lin
 if TYPE_CHECKING:
     from hardener.upstream.drift.matrix import Drift, Row
 
+pytestmark = pytest.mark.processes
+
 UTIL = b"export const one = 1;\nexport const two = 2;\nexport const three = 3;\n"
 HOSTILE = '<img src=x onerror="alert(1)">'
 LETTERS = {letter: status for status, letter in report.LETTERS.items()}

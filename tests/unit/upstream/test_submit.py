@@ -21,6 +21,8 @@ from hardener.upstream.submit import lint as upstream_lint
 from hardener.upstream.submit.export import Exported, find, upstream
 from support.fakes import FakeUpstream, git, lines, write_files, write_project, write_series
 
+pytestmark = pytest.mark.processes
+
 FIELDS = "Reason: upstreamable\nForwarded: no\nUpstream-Status: Pending\nEvidence: tests/e2e/test_x.py::test_y\n"
 WHY = "Apply ours\n\nUpstream does this, which is wrong.\n\n"
 
