@@ -11,7 +11,7 @@ from hardener.assessment.declaration import read as read_declaration
 from hardener.assessment.sensors.model import Subject
 from hardener.assessment.sensors.registry import measure
 from hardener.assessment.service import browser
-from hardener.assessment.service.client import MOST
+from hardener.assessment.service.client import LONGEST, MOST
 from hardener.assessment.service.visit import visit
 from hardener.errors import UsageError
 from hardener.pipeline import proofs
@@ -118,7 +118,7 @@ def service(
     )
     readings = measure(subject, tell=tell)
     facts = _facts(order, readings) | {"kind": "service", "name": order.name or visited.host}
-    facts |= {"requests": {"sent": visited.requests, "most": MOST}}
+    facts |= {"requests": {"sent": visited.requests, "most": MOST, "minutes": LONGEST // 60}}
     if "attack" in visited.facts:
         facts["requests"]["attempts"] = visited.facts["attack"]["attempts"]
     done = _finish(order, declaration, readings, facts, ["bundle", "deployment", "organisation"], now, tell)

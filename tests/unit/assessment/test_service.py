@@ -25,6 +25,7 @@ from support import assessed
 from support.assessed import NOW
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ORIGIN = "https://meet.example.org"
@@ -57,7 +58,7 @@ class Web(BaseAdapter):
         content = self.files.get(path, PAGE if path.startswith("/hardener-") else (404, ""))
         if path == "cleartext" and path not in self.files:
             content = (301, ORIGIN + "/")
-        if isinstance(content, Exception):
+        if isinstance(content, BaseException):
             raise content
         answer = requests.Response()
         answer.request = request
@@ -72,11 +73,11 @@ class Web(BaseAdapter):
         """Close nothing."""
 
 
-def client(web: Web, origin: str = ORIGIN) -> Client:
+def client(web: Web, origin: str = ORIGIN, clock: Callable[[], float] = lambda: 0) -> Client:
     session = requests.Session()
     session.mount("https://", web)
     session.mount("http://", web)
-    return Client(origin, OWN, session=session)
+    return Client(origin, OWN, session=session, clock=clock)
 
 
 def declared(*origins: str) -> Declaration:
@@ -242,6 +243,54 @@ def test_an_interrupted_visit_resumes_after_its_last_finished_step(tmp_path: Pat
     assert len(web.asked) > asked
 
 
+def slow(web: Web, seconds: float) -> Callable[[], float]:
+    """Return a clock by which each request has taken some seconds."""
+    start = len(web.asked)
+    return lambda: seconds * (len(web.asked) - start)
+
+
+def test_a_slow_service_is_left_after_a_bound_of_time_and_no_file_is_read_twice(tmp_path: Path) -> None:
+    loads = 'a.u=e=>"c/"+e+".js";' + "".join(f"a.e({number});" for number in range(60))
+    web = Web({"/libs/app.bundle.min.js": loads, "/libs/c/7.js": "x"})
+    words = {"attempt": answering(Verdict.REFUSED), "browse": no_browser}
+    ended: list[str] = []
+    seen = None
+    while seen is None and len(ended) < 9:
+        asking = client(web, clock=slow(web, 60))
+        try:
+            seen = visit(plan(tmp_path, resume=True), declared(), NOW, lambda _text: None, client=asking, **words)
+        except UnreachableError as error:
+            ended.append(error.message + error.hint)
+    assert seen
+    assert {("30 minutes" in said, "--resume" in said) for said in ended} == {(True, True)}
+    paths = [str(request.url).partition("?")[0] for request in web.asked]
+    assert (len(ended) > 1, seen.facts["files"]["complete"]) == (True, True)
+    assert {path: paths.count(path) for path in paths if paths.count(path) > 1} == {}
+    assert (seen.requests, (seen.site / "libs" / "c" / "7.js").exists()) == (len(paths) + 2 * logins.REQUESTS, True)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), requests.ConnectionError("planted")])
+def test_files_that_were_read_before_a_visit_stopped_are_not_read_again(
+    tmp_path: Path, stop: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_within", lambda _seconds, ask: ask())  # a thread gets no interrupt
+    web = Web({"/static/close3.html": stop})
+    with pytest.raises((KeyboardInterrupt, UnreachableError)):
+        visited(tmp_path, web)
+    before = len(web.asked)
+    web.files["/static/close3.html"] = (404, "")
+    visited(tmp_path, web, resume=True)
+    again = {request.path_url for request in web.asked[:before]} & {request.path_url for request in web.asked[before:]}
+    assert again == {"/static/close3.html"}
+
+
+def test_no_file_is_asked_for_twice(tmp_path: Path) -> None:
+    web = Web({})
+    visited(tmp_path, web)
+    urls = [str(request.url) for request in web.asked]
+    assert sorted({url for url in urls if urls.count(url) > 1}) == []
+
+
 def test_an_old_step_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web = Web({})
     visited(tmp_path, web)
@@ -260,11 +309,11 @@ def test_an_old_step_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_bound_of_requests_makes_the_bundle_undecided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "MOST", 30)
+    monkeypatch.setattr(client_module, "MOST", 20)
     web = Web({})
     with pytest.raises(UsageError, match="bound"):
         visited(tmp_path, web)
-    assert len(web.asked) == 30
+    assert len(web.asked) == 20
 
 
 def test_files_are_followed_by_their_names_and_never_out_of_the_folder(tmp_path: Path) -> None:

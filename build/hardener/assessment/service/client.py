@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import re
 import threading
+import time
 from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ AGENT = f"hardener/{__version__} (assessment of this service on behalf of its op
 MOST = 1000  # requests of one assessment, those of the browser among them
 TIMEOUT = 15  # seconds for a connection, and between two pieces of an answer
 WHOLE = 60  # seconds for a whole answer
+LONGEST = 30 * 60  # seconds of a visit, after which it ends; the attempts of --attack are not counted
 LARGEST = 32 << 20  # bytes of one answer
 _REDIRECTS = 3
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
@@ -107,30 +109,57 @@ def _joined(base: str, place: str) -> str:
 
 
 class Client:
-    """Sends requests to one origin; ``count`` is how many it has sent."""
+    """Sends requests to one origin; ``count`` is how many it has sent. Its time begins when it is made."""
 
     def __init__(
-        self, origin: str, own: tuple[str, ...], *, ca_file: str = "", session: requests.Session | None = None
+        self,
+        origin: str,
+        own: tuple[str, ...],
+        *,
+        ca_file: str = "",
+        session: requests.Session | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.origin, self.own, self.ca_file = origin, frozenset(map(reached, own)), ca_file
         self.count = 0
+        self._clock, self._end = clock, clock() + LONGEST
+        self._answers: dict[str, Answer] = {}
         self._session = session or requests.Session()
         self._session.trust_env = False  # no proxy, and no passwords of ~/.netrc
         self._session.headers["User-Agent"] = AGENT
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
     def spend(self, requests_sent: int = 1) -> None:
-        """Count requests. Raises SpentError where they would exceed the bound."""
+        """Count requests. Raises SpentError where they would exceed the bound, UnreachableError where time is over."""
+        self._left()
         if self.count + requests_sent > MOST:
             raise SpentError
         self.count += requests_sent
 
-    def get(self, path: str) -> Answer:
+    def _left(self) -> float:
+        """Return how many seconds of the visit are left. Raises UnreachableError where there are none."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise UnreachableError(
+                f"{self.origin} is slow: the visit was ended after {LONGEST // 60} minutes",
+                hint="check the service; then repeat with --resume, which keeps finished steps and files",
+            )
+        return left
+
+    def get(self, path: str, *, keep: bool = False) -> Answer:
         """Get a path, or a whole address; redirects are followed on declared hosts only.
 
+        With ``keep``, the next call for the same path gets the same answer, and nothing is sent.
         Raises UnreachableError where no answer comes, SpentError where the bound is reached.
         """
-        address, answer = _joined(self.origin + "/", path), Answer(0, {}, b"")
+        address = _joined(self.origin + "/", path)
+        answer = self._answers.pop(address, None) or self._followed(address)
+        if keep:
+            self._answers[address] = answer
+        return answer
+
+    def _followed(self, address: str) -> Answer:
+        answer = Answer(0, {}, b"")
         for _redirect in range(_REDIRECTS):
             if not address:
                 return answer
@@ -146,8 +175,9 @@ class Client:
         """Get an address and follow no redirect. Raises what :meth:`get` raises."""
         self.spend()
         try:
-            return _within(WHOLE, lambda: self._answer(address))
+            return _within(min(WHOLE, self._left()), lambda: self._answer(address))
         except TimeoutError as error:
+            self._left()
             raise UnreachableError(
                 f"{self.origin} sent no whole answer within {WHOLE} seconds",
                 hint="check the service; then repeat with --resume, which keeps finished steps",

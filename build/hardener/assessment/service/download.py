@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from hardener.assessment.service.client import SpentError
-from hardener.system import disk
+from hardener.system import disk, stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from hardener.assessment.service.client import Answer, Client
+    from hardener.assessment.service.client import Client
 
 INDEX = "index.html"
 # Files of upstream that other pages and apps ask for by name.
@@ -42,49 +42,75 @@ _LONGEST, _PART = 1000, 200  # characters of a path, bytes of one part
 
 
 class Download:
-    """The files of a site that were delivered, in a folder, and those that were not there."""
+    """The files of a site that were delivered, in a folder, and those that were not there.
 
-    def __init__(self, client: Client, site: Path) -> None:
+    ``known`` says by the digest of a name, which may be a person's, whether it is in the folder or was absent: an
+    interrupted download resumes with it.
+    """
+
+    def __init__(self, client: Client, site: Path, known: Mapping[str, bool] | None = None) -> None:
         self._client, self._site = client, site
+        self.known = dict(known or {})
         self.absent: list[str] = []
         self.foreign: list[str] = []
         self.complete = True
         self._size = 0
 
-    def run(self, front: Answer) -> None:
-        """Download all. Where the bound of requests is reached, ``complete`` is false."""
-        disk.remove(self._site)
-        waiting = [*_named(INDEX, front.body), *KNOWN]
-        self._keep(INDEX, front.body)
+    def run(self) -> None:
+        """Download all that the first page leads to, which is in the folder.
+
+        Where the bound of requests is reached, ``complete`` is false.
+        """
+        front = (self._site / INDEX).read_bytes()
+        if not self.known:
+            disk.remove(self._site)
+            disk.write(self._site / INDEX, front)
+        self._size = len(front)
+        waiting = [*_named(INDEX, front), *KNOWN]
         seen = {INDEX}
         while waiting:
             name = waiting.pop(0)
             if name in seen:
                 continue
             seen.add(name)
-            if self._client.count >= MOST or self._size > LARGEST_SITE:
-                self.complete = False
-                return
             try:
-                answer = self._client.get(name)
+                body = self._body(name)
             except SpentError:
                 self.complete = False
                 return
+            if body is not None:
+                waiting += self._found(name, body, seen)
+
+    def _body(self, name: str) -> bytes | None:
+        """Return a file, which is in the folder then; None where there is none. Raises SpentError at a bound."""
+        key = stamps.key(name)
+        if self.known.get(key):
+            return (self._site / name).read_bytes()
+        if key in self.known:
+            self.absent.append(name)
+            return None
+        if self._client.count >= MOST or self._size > LARGEST_SITE:
+            raise SpentError
+        answer = self._client.get(name)
+        # Sites of Jitsi answer with the page of a room where there is no such file.
+        if answer.status != 200 or answer.foreign or (answer.kind == "text/html" and not name.endswith(".html")):  # noqa: PLR2004
+            self.absent.append(name)
             if answer.foreign:
                 self.foreign.append(answer.foreign)
-            # Sites of Jitsi answer with the page of a room where there is no such file.
-            if answer.status != 200 or answer.foreign or (answer.kind == "text/html" and not name.endswith(".html")):  # noqa: PLR2004
-                self.absent.append(name)
-                continue
-            if answer.cut or not self._has_place(name):
-                self.complete = False
-                continue
-            self._keep(name, answer.body)
-            waiting += islice((named for named in _named(name, answer.body) if named not in seen), _NAMES)
+            else:
+                self.known[key] = False
+            return None
+        if answer.cut or not self._has_place(name):
+            self.complete = False
+            return None
+        disk.write(self._site / name, answer.body)
+        self.known[key] = True
+        return answer.body
 
-    def _keep(self, name: str, body: bytes) -> None:
+    def _found(self, name: str, body: bytes, seen: set[str]) -> list[str]:
+        """Return what a file of the folder leads to."""
         self._size += len(body)
-        disk.write(self._site / name, body)
+        return list(islice((named for named in _named(name, body) if named not in seen), _NAMES))
 
     def _has_place(self, name: str) -> bool:
         """Return whether a file can be written: no other file has the name of its folder, and no folder its own."""

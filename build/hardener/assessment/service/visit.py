@@ -89,22 +89,44 @@ class _Steps:
 
     def run(self, name: str, step: Callable[[], Any], *, valid: Callable[[Any], bool] = lambda _value: True) -> Any:
         """Return the result of a step: the kept one, if ``--resume`` was given and it is of the last hours."""
-        path, key = self._folder / f"{name}.json", stamps.key(__version__, name, *self._reads)
-        found = disk.read_json(path) if self._resume else None
-        if isinstance(found, dict) and found.get("key") == key:
-            age = self._now - dt.datetime.fromisoformat(found["date"])
-            if dt.timedelta() <= age <= OLDEST and valid(found["value"]):
-                self._tell(f"{name}: kept, {int(age.total_seconds()) // 60} minutes old")
-                self._client.count += found["requests"]
-                return self._noted(name, found["value"])
+        found = self._kept(name)
+        if found and valid(found["value"]):
+            self._tell(f"{name}: kept, {int(found['age'].total_seconds()) // 60} minutes old")
+            self._client.count += found["requests"]
+            return self._noted(name, found["value"])
         self._tell(name)
         before = self._client.count
         value = hide(step())
+        self._keep(name, value, before)
+        return self._noted(name, value)
+
+    def resumed(self, name: str, valid: Callable[[Any], bool]) -> Any:
+        """Return what :meth:`stopped` has kept of a step that did not come to its end; None if nothing can be used."""
+        found = self._kept(f"{name}-begun")
+        if not found or not valid(found["value"]):
+            return None
+        self._client.count += found["requests"]
+        return found["value"]
+
+    def stopped(self, name: str, value: Any, before: int) -> None:
+        """Keep a part of a step; ``before`` is how many requests had been sent when it began."""
+        self._keep(f"{name}-begun", value, before)
+
+    def _kept(self, name: str) -> dict[str, Any] | None:
+        found = disk.read_json(self._folder / f"{name}.json") if self._resume else None
+        if not isinstance(found, dict) or found.get("key") != self._key(name):
+            return None
+        age = self._now - dt.datetime.fromisoformat(found["date"])
+        return found | {"age": age} if dt.timedelta() <= age <= OLDEST else None
+
+    def _keep(self, name: str, value: Any, before: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)  # the delivered files are in it as they came
-        sent = self._client.count - before
-        disk.write_json(path, {"key": key, "date": self._now.isoformat(), "requests": sent, "value": value})
-        return self._noted(name, value)
+        kept = {"date": self._now.isoformat(), "requests": self._client.count - before, "value": value}
+        disk.write_json(self._folder / f"{name}.json", kept | {"key": self._key(name)})
+
+    def _key(self, name: str) -> str:
+        return stamps.key(__version__, name, *self._reads)
 
     def _noted(self, name: str, value: Any) -> Any:
         self._visited.facts[name] = value
@@ -130,10 +152,10 @@ def visit(
     visited = Visited(origin, declaration.own_hosts, plan.kept / "site")
     steps = _Steps(plan, visited, client, now, tell)
     try:
-        front = steps.run("front", lambda: _front(client))
-        steps.run("headers", lambda: _headers(client, plan.room, front["script"], visited.own))
+        front = steps.run("front", lambda: _front(client, visited), valid=lambda kept: _is_front(visited.site, kept))
+        steps.run("headers", lambda: _headers(client, plan.room, front, visited.own))
         steps.run("cleartext", lambda: _cleartext(client))
-        steps.run("files", lambda: _files(client, visited.site), valid=lambda kept: _same(visited.site, kept))
+        steps.run("files", lambda: _files(client, visited.site, steps), valid=lambda kept: _same(visited.site, kept))
         steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
         goal = browser.Goal(origin, tuple(map(reached, declaration.own_hosts)), visited.site, plan.room, plan.account)
         steps.run("browser", lambda: browse(goal, client.spend, tell), valid=lambda kept: "missing" not in kept)
@@ -148,8 +170,8 @@ def visit(
     return visited
 
 
-def _front(client: Client) -> dict[str, str]:
-    """Get the first page, which has to be that of Jitsi Meet."""
+def _front(client: Client, visited: Visited) -> dict[str, Any]:
+    """Get the first page, which has to be that of Jitsi Meet; other steps read it from the folder."""
     answer = client.get("/")
     text = answer.body.decode("utf-8", "replace")
     if answer.foreign:
@@ -170,22 +192,29 @@ def _front(client: Client) -> dict[str, str]:
             f"{client.origin} is not a Jitsi Meet: the address of its script is not valid",
             hint="look at the first page: <script src> has to name libs/app.bundle.min.js",
         ) from error
-    return {"script": path if hide(path) == path else _SCRIPT}
+    disk.remove(visited.site)
+    disk.write(visited.site / INDEX, answer.body)
+    digest = stamps.file_digest(visited.site / INDEX)
+    return {"script": path if hide(path) == path else _SCRIPT, "answer": _kept(answer, visited.own), "sha256": digest}
 
 
-def _headers(client: Client, room: str, script: str, own: tuple[str, ...]) -> dict[str, Any]:
+def _is_front(site: Path, kept: Mapping[str, Any]) -> bool:
+    return (site / INDEX).is_file() and kept.get("sha256") == stamps.file_digest(site / INDEX)
+
+
+def _headers(client: Client, room: str, front: Mapping[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
     """Get one path of each class; keep the status and the headers that protect."""
     random = secrets.token_hex(8)
     paths = {
-        "index": "/",
         "room": f"/{room or 'hardener-' + random}",
-        "static": script,
+        "static": front["script"],
         "config": "/config.js",
         "error": f"/static/hardener-{random}.html",
         "http-bind": "/http-bind",
         "xmpp-websocket": "/xmpp-websocket",
     }
-    return {name: _kept(client.get(path), own) for name, path in paths.items()}
+    answers = {name: client.get(path, keep=name in {"static", "config"}) for name, path in paths.items()}
+    return {"index": front["answer"]} | {name: _kept(answer, own) for name, answer in answers.items()}
 
 
 def _kept(answer: Answer, own: tuple[str, ...]) -> dict[str, Any]:
@@ -218,9 +247,16 @@ def _cleartext(client: Client) -> dict[str, Any]:
     return {"asked": True, "closed": False, "encrypted": answer.place.lower().startswith("https://")}
 
 
-def _files(client: Client, site: Path) -> dict[str, Any]:
-    download = Download(client, site)
-    download.run(client.get("/"))
+def _files(client: Client, site: Path, steps: _Steps) -> dict[str, Any]:
+    """Download the files. Where that ends early, those that are there are used by the next run."""
+    before = client.count
+    begun = steps.resumed("files", lambda kept: site.is_dir() and kept["sha256"] == site_digest(site))
+    download = Download(client, site, begun["known"] if begun else None)
+    try:
+        download.run()
+    except (UnreachableError, KeyboardInterrupt):
+        steps.stopped("files", {"known": download.known, "sha256": site_digest(site)}, before)
+        raise
     return {
         "absent": download.absent,
         "foreign": sorted(set(download.foreign)),
