@@ -10,6 +10,7 @@ from hardener.cli.options import project_of
 from hardener.errors import ConfigError, ScanError, UsageError
 from hardener.git.sources import chosen_sources
 from hardener.pipeline import proofs
+from hardener.proof import stack
 from hardener.proof.attack import campaign, exposure, selftest
 from hardener.proof.attack.record import Account, Attacked, Target, Verdict
 
@@ -99,10 +100,18 @@ def _attack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _rehearse(given: argparse.Namespace, project: Project, ui: UI) -> dict[str, Any]:
     if given.url:
         raise UsageError("either a URL or --stack", hint="hardener attack --stack")
+    flavour = stack.chosen()
+    if flavour not in selftest.PLANTED:
+        raise UsageError(
+            f"{stack.VARIABLE}={flavour}: Prosody of this flavour lacks the module that closes the rooms",
+            hint=f"{stack.VARIABLE}={' or '.join(selftest.PLANTED)}",
+        )
     sources = chosen_sources(tuple(given.upstream), tuple(component.name for component in project.components))
     site = given.site or project.work / "hardened" / "site"  # what the stack serves by default
     with proofs.proving(project.root, "attack", site, whole=not given.only) as findings:
-        rehearsed = selftest.rehearse(project, sources, ui, given.out, site=given.site, only=given.only)
+        rehearsed = selftest.rehearse(
+            project, sources, ui, given.out, site=given.site, only=given.only, flavour=flavour
+        )
         _fill(findings, rehearsed)
     _print_result(rehearsed.attacked, given.out / "closed", ui)
     planted = len(selftest.MUST_FIND) - len(rehearsed.missed)

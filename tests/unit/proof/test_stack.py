@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hardener.cli import main
 from hardener.errors import StackError, UsageError
 from hardener.proof import stack
 from hardener.proof.stack import contexts, docker, flavours, images
 from hardener.proof.stack.containers import health
 from hardener.proof.stack.docker import NoDockerError, Process
 from hardener.system import disk
+from hardener.ui import UI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -320,6 +322,14 @@ def test_mistyped_flavour_in_the_environment_is_refused_with_the_nearest(monkeyp
     assert caught.value.hint == "did you mean HARDENER_STACK=debian?"
     monkeypatch.delenv("HARDENER_STACK")
     assert stack.chosen() == "local"
+
+
+def test_attack_refuses_a_stack_without_our_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARDENER_STACK", "official")
+    given = main._parser().parse_args(["attack", "--stack"])
+    with pytest.raises(UsageError) as caught:
+        given.run(given, UI(quiet=True))
+    assert caught.value.hint == "HARDENER_STACK=local or debian"
 
 
 @pytest.mark.parametrize(

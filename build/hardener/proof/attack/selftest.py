@@ -26,13 +26,16 @@ _CLOSED = {
 }
 # What a deployment may get wrong: a host for guests, registration, upstream's module that makes everybody owner, and
 # rooms that pass on whatever a participant sends.
-_PLANTED = {
+_LOCAL = {
     "GLOBAL_CONFIG": f'VirtualHost "guest.{stack.DOMAIN}"\\n    authentication = "anonymous"',
     "XMPP_MODULES": "register_ibr",
     "XMPP_CONFIGURATION": "allow_registration = true",
     "XMPP_MUC_MODULES": "muc_allowners",
     "XMPP_MUC_CONFIGURATION": 'modules_disabled = { "muc_known_stanzas" }',
 }
+# In a flavour with Jicofo itself, the default of its installation takes the module's place: the first one in moderates.
+_DEBIAN = {name: value for name, value in _LOCAL.items() if value != "muc_allowners"} | {"ENABLE_AUTO_OWNER": "1"}
+PLANTED = {"local": _LOCAL, "debian": _DEBIAN}  # the flavours whose Prosody has our modules
 MUST_FIND = (
     f"host guest.{stack.DOMAIN}",
     "register before login",
@@ -65,15 +68,17 @@ def rehearse(
     *,
     site: Path | None = None,
     only: Sequence[str] = (),
+    flavour: str = "local",
 ) -> Rehearsed:
-    """Start the two stacks one after the other (of the flavour 'local', whose image has our module), attack, end each.
-    The records go to ``out``/closed and ``out``/planted.
+    """Start the two stacks one after the other, attack, end each. The records go to ``out``/closed and ``out``/planted.
+
+    The flavour is one of ``PLANTED``.
 
     Raises what :func:`hardener.proof.stack.staging.up` and :func:`hardener.proof.attack.campaign.run` raise.
     """
-    with _running(project, "closed", _CLOSED, sources, ui, site) as running:
+    with _running(project, "closed", _CLOSED, sources, ui, site, flavour) as running:
         attacked = _attack(running, out / "closed", ui, only)
-    with _running(project, "planted", _PLANTED, sources, ui, site) as running:
+    with _running(project, "planted", PLANTED[flavour], sources, ui, site, flavour) as running:
         control = _attack(running, out / "planted", ui, MUST_FIND)
     found = {attempt.name for attempt in control.of(Verdict.SUCCEEDED)}
     return Rehearsed(attacked, control, tuple(name for name in MUST_FIND if name not in found))
@@ -87,10 +92,11 @@ def _running(
     sources: Mapping[str, str],
     ui: UI,
     site: Path | None,
+    flavour: str,
 ) -> Iterator[stack.Stack]:
     name = f"{stack.default_name(project.root)}-{purpose}"
     try:
-        yield staging.up(project, name, ui, site=site, sources=sources, settings=settings)
+        yield staging.up(project, name, ui, site=site, sources=sources, settings=settings, flavour=flavour)
     finally:
         stack.down(name, staging.folder(project, name))
 
