@@ -24,8 +24,8 @@ HEADERS = "nginx/hardener/security-headers.conf"
 # Nothing of a small service shows these: each needs the running service, or media.
 NOT_MEASURED = {
     "NET-01 deployment", "NET-03 deployment", "NET-06 deployment", "CFG-02 deployment", "STO-01 deployment",
-    "STO-02 deployment", "AUTH-02 bundle", "AUTH-06 deployment", "INV-03 deployment",
-    "MED-01 deployment", "APP-01 deployment", "MED-02 bundle", "MED-02 deployment",
+    "STO-02 deployment", "AUTH-06 deployment", "INV-03 deployment",
+    "MED-01 deployment", "APP-01 deployment", "MED-02 deployment",
 }  # fmt: skip
 VISITED = {"headers", "xmpp", "browser"}  # tests/unit/assessment/test_service.py
 YELLOW = {"INV-03 bundle", "MED-01 bundle"}
@@ -130,7 +130,7 @@ MUTATIONS = {
     ),
     "no login page": (
         lambda s: s.replace(s.site / APP, "personalLogin", "welcome"),
-        {"AUTH-01 bundle": "red", "MED-01 bundle": "grey"},
+        {"AUTH-01 bundle": "red", "AUTH-02 bundle": "red", "MED-01 bundle": "grey"},
     ),
     "direct connections": (
         lambda s: s.replace(s.site / "config.js", "enabled: false", "enabled: true"),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OLDEST = 180  # days of a record that counts
 # Files of tests/e2e that criteria rest on.
 TESTS = (
-    "test_avatars test_embedding test_invitations test_lib test_links test_login test_mobile test_operator"
+    "test_avatars test_bridge test_embedding test_invitations test_lib test_links test_login test_mobile test_operator"
     " test_overrides test_pages test_stanzas test_storage test_third_parties"
 ).split()
 # What a participant sends to others that names or links a person.
