@@ -283,8 +283,12 @@ def stack(cache_home: Path, stacks: Callable[..., Stack]) -> Stack:
 
 
 @pytest.fixture(scope="session")
-def browsers() -> Iterator[list[Browser]]:
-    """Browsers that were started so far: each participant of a call has a browser process of their own."""
+def browsers(full_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
+    """Browsers that were started so far: each participant of a call has a browser process of their own.
+
+    It asks for ``full_browser`` so that they are closed before Playwright ends, whatever tests come last.
+    """
+    del full_browser
     found: list[Browser] = []
     yield found
     for browser in found:

@@ -139,7 +139,9 @@ class Firefox:
         if page and event.get("method") == "log.entryAdded" and facts["level"] == "error":
             page.errors.append(str(facts.get("text")))
 
-    def page(self, *, agent: str = "", languages: Sequence[str] = (), size: tuple[int, int] = (1280, 800)) -> Page:
+    def page(
+        self, *, agent: str = "", languages: Sequence[str] = (), size: tuple[int, int] = (1280, 800)
+    ) -> FirefoxPage:
         """Open an empty page with a storage of its own, which says that it is this browser and reads these languages."""
         user = self.send("browser.createUserContext")["userContext"]
         context = self.send("browsingContext.create", type="tab", userContext=user)["context"]
