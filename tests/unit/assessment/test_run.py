@@ -76,7 +76,7 @@ def test_a_result_fits_its_schema_and_names_its_evidence(done: run.Assessed) -> 
     made = result.read(done.folder)
     assert made == done.result
     assert (made["columns"], made["assessed"]) == (
-        dict.fromkeys(COLUMNS, "grey") | {"organisation": "green"},
+        {"bundle": "yellow", "deployment": "grey", "organisation": "green"},
         list(COLUMNS),
     )
     files = {
