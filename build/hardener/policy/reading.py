@@ -106,13 +106,17 @@ def read(content: bytes, file: str, sources: Mapping[str, tuple[str, ...]] | Non
         return Read(tuple(Find(f.host, file, f.offset, f.excerpt) for f in result.finds), result.unread)
     width, content_8 = _as_utf8(content)
     kind = _kind(content_8, suffix)
-    found = in_document(content_8, kind, 0, sources)
+    try:
+        found = in_document(content_8, kind, 0, sources)
+        unread = "neither text nor of a kind that is read" if kind == "binary" else ""
+    except javascript.TooComplexError:
+        found, unread = names(content_8, code=True), "nested too deeply to be read"
     if kind in ("wasm", "binary"):
         found = _with_runs(content, found)
     finds = tuple(
         Find(name.name, file, width(name.offset), excerpt(content_8, name.offset, len(name.name))) for name in found
     )
-    return Read(finds, "neither text nor of a kind that is read" if kind == "binary" else "")
+    return Read(finds, unread)
 
 
 def _unpack(content: bytes, suffix: str) -> bytes | None:

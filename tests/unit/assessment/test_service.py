@@ -21,6 +21,7 @@ from hardener.assessment.service.visit import Plan, visit
 from hardener.errors import ConfigError, UnreachableError, UsageError
 from hardener.proof.attack.record import Attacked, Attempt, Verdict
 from hardener.proof.attack.session import Scene
+from hardener.servercheck.readers import syntax
 from support import assessed
 from support.assessed import NOW
 
@@ -393,6 +394,21 @@ def test_a_guarded_service_is_green_where_a_visit_decides(tmp_path: Path) -> Non
     assert (lights["AUTH-06"], lights["NET-03"]) == ("grey", "grey")  # the first needs files, the second a browser
     assert (done.result["subject"]["kind"], (tmp_path / "kept").exists()) == ("service", False)
     assert f"{done.result['subject']['requests']['sent']} (" in (done.folder / "report.de.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "config", ["[" * 100_000, "var config = " + "{a:" * 50_000, "var config = {{{", "", "var config = " + "f(" * 50_000]
+)
+def test_a_config_that_cannot_be_read_is_grey_and_parsed_once(
+    tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr(syntax, "_in_time", lambda grammar, _text: parsed.append(grammar) or False)
+    syntax.parse.cache_clear()
+    lights, done = assess(tmp_path, Web({"/config.js": config}))
+    reasons = {item["id"]: item["lights"] for item in done.result["results"]}
+    assert (lights["CFG-02"], lights["NET-02"], len(parsed)) == ("grey", "grey", int(len(config) > syntax.SMALL))
+    assert "config.js cannot be read" in reasons["CFG-02"]["deployment"]["reason"]["en"]
 
 
 PERMISSION = Permission("all of it", "O", NOW.date())

@@ -396,3 +396,12 @@ class TestScan:
         with pytest.raises(UsageError, match="is no folder") as caught:
             scan(path)
         assert (caught.value.exit_code, bool(caught.value.hint)) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "script", ["[" * 100_000, "var a = " + "{a:" * 100_000, "`${" * 50_000, "f(" * 100_000, "[" * 1200 + "]" * 1200]
+)
+def test_a_script_that_is_nested_too_deeply_is_unread_and_its_plain_addresses_are_found(script: str) -> None:
+    found = read(f'fetch("https://planted.example");{script}'.encode(), "a.js")
+    assert ("nested too deeply" in found.unread, [find.host for find in found.finds]) == (True, ["planted.example"])
+    assert read(("[" * 900 + "]" * 900).encode(), "a.js").unread == ""

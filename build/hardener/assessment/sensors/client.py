@@ -58,7 +58,10 @@ def config(subject: Subject) -> Measured:
         raise MissingError("the bundle has no config.js", "Das Bundle enthält keine config.js.")
     settings, unclear = javascript.read(subject.text(CONFIG).encode(), CONFIG)
     if not settings:
-        raise MissingError("config.js cannot be read", "Die config.js lässt sich nicht lesen.")
+        raise MissingError(
+            "config.js cannot be read: it is broken, too complex, or sets nothing",
+            "Die config.js lässt sich nicht lesen: Sie ist fehlerhaft, zu verschachtelt oder legt nichts fest.",
+        )
 
     def value(path: str) -> Any:
         parts = path.split(".")

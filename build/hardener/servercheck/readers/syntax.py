@@ -21,6 +21,7 @@ SECONDS = 2  # of the processor
 SMALL = 2_000  # bytes that take less than that, whatever they are
 
 
+@functools.lru_cache(maxsize=1)  # several readers ask for the same file, one after the other
 def parse(grammar: str, text: bytes) -> Tree | None:
     """Return the tree of a text; None: it would take too long. ``grammar`` is the module, such as ``tree_sitter_lua``.
 
