@@ -13,7 +13,7 @@ from support.sites import built
 ROOT = Path(__file__).parents[2]
 # Criteria that files decide; the others need records of a browser.
 STATIC = (
-    "NET-02 NET-04 NET-06 TRK-01 TRK-02 CFG-01 STO-01 STO-02 AUTH-01 INV-01 INV-03 INV-04 APP-01 APP-02 ORG-02"
+    "NET-02 NET-04 NET-06 TRK-01 TRK-02 CFG-01 STO-01 STO-02 AUTH-01 AUTH-02 INV-01 INV-03 INV-04 APP-01 APP-02 ORG-02"
 ).split()
 HARDENED = {
     "green": {"NET-02", "NET-06", "TRK-01", "INV-04", "SUP-01"},
