@@ -11,16 +11,17 @@ import ipaddress
 import re
 import secrets
 import tempfile
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from hardener.assessment.service import storage
-from hardener.assessment.service.client import AGENT
+from hardener.assessment.service.client import AGENT, SpentError
 from hardener.errors import StackError
 from hardener.proof.evidence import calls, verdict
 from hardener.proof.evidence.attack import NONE
+from hardener.proof.evidence.cdp import host_of
 from hardener.proof.evidence.journeys import ANDROID, IPHONE, PHONE, canary
 from hardener.proof.evidence.record import Recorder, read
 from hardener.proof.evidence.relay import Real
@@ -28,7 +29,7 @@ from hardener.proof.evidence.visit import Missed, Visit
 from hardener.proof.evidence.witness import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from playwright.sync_api import BrowserContext, Page
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 MOST = 150  # requests of one page to the service
 _PEOPLE = 2  # in the call
+_LONGEST = 120  # seconds of a journey, for each person in it
 _LINGER = 4  # seconds for a page to do what it should not do
 _PATIENCE = 30  # seconds until something of the client is shown
-_SETTLED = 0.5  # seconds
 # What a page shows first, in the order in which it is looked for.
 _SHOWN = {
     "apps": 'a[href^="intent:"], a[href^="org.jitsi.meet:"]',
@@ -64,7 +65,9 @@ _SENDING = """() => {
 _OTHERS = "() => APP.conference._room?.getParticipants().length === 1"
 _LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"], [data-testid="toolbar.hangup"], .hangup-button'
 _GONE = "() => !window.APP?.conference?.isJoined?.()"
-_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+_PRIVATE = tuple(
+    map(ipaddress.ip_network, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7 fe80::/10".split())
+)
 
 
 @dataclass(frozen=True)
@@ -84,20 +87,30 @@ class _Counting(Recorder):
     def __init__(self, path: Path, own: AbstractSet[str]) -> None:
         super().__init__(path)
         self._own = own
-        self.requests = self.devices = 0
+        self.exceeded: Callable[[], None] = lambda: None
+        self.devices = 0
+        self._asked = [0, 0]
         self.people = 1
 
     def begin(self, name: str, people: int = 1) -> None:
         """Begin a journey."""
-        self.run, self.people, self.requests, self.devices = name, people, 0, 0
+        self.run, self.people, self.devices, self._asked = name, people, 0, [0, 0]
         self.add("harness", "start", network="1")
 
     def add(self, witness: str, kind: str, **facts: Any) -> None:
-        """Count and write an event; Playwright's view of a request is not counted beside that of the browser."""
-        asked = kind in {"request", "websocket"} and facts.get("target") != "playwright"
-        self.requests += witness == "browser" and asked and facts["host"] in self._own
-        self.devices += kind == "devices"
+        """Write and count an event. Playwright and the browser report the same requests, and each misses some."""
         super().add(witness, kind, **facts)
+        self.devices += kind == "devices"
+        if witness == "browser" and kind in {"request", "websocket"} and facts["host"] in self._own:
+            source = facts["target"] == "playwright"
+            self._asked[source] += 1
+            if self._asked[source] == MOST * self.people + 1:
+                self.exceeded()
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests a journey sent; it is ended at the bound, and what was still waiting is not sent."""
+        return min(max(self._asked), MOST * self.people)
 
 
 @dataclass
@@ -112,6 +125,12 @@ class _Walk:
     journeys: list[dict[str, Any]] = field(default_factory=list)
     left: list[storage.Left] = field(default_factory=list)
     after: list[storage.Left] = field(default_factory=list)
+    stopped: str = ""  # why the present journey was ended from outside
+
+    def stop(self, reason: str) -> None:
+        """End the browsers of the present journey, from another thread: a page can keep Playwright waiting for ever."""
+        self.stopped = reason
+        self.watched.interrupt()
 
     @property
     def agent(self) -> str:
@@ -124,22 +143,23 @@ class _Walk:
 def browse(goal: Goal, spend: Callable[[int], None], tell: Callable[[str], None]) -> dict[str, Any]:
     """Visit the service. Returns what was seen, or ``missing``: why no browser could be started here.
 
-    Raises SpentError (of ``spend``) where the bound on requests is reached.
+    Where ``spend`` raises SpentError, no more journeys are made.
     """
     with tempfile.TemporaryDirectory(prefix="hardener-visit-") as name:
         path = Path(name) / "events.ndjson"
-        own = {urlsplit(origin).hostname or "" for origin in goal.own}
+        own = {host_of(origin) for origin in goal.own}
         record = _Counting(path, own)
         try:
             with Watched(goal.site, record, service=goal.own) as watched:
                 walk = _Walk(goal, watched, record, spend, tell)
+                record.exceeded = lambda: walk.stop(f"a page sent more than {MOST} requests to the service")
                 _walk(walk)
                 version = watched.browser_version
         except StackError as error:
             return {"missing": error.message}
         finally:
             record.close()
-        summary = verdict.judge(read(path), own=verdict.OWN | own)
+        summary = verdict.judge(read(path), own=verdict.OWN | own | watched.known)
     return {
         "browser": version,
         "void": [reason for reason in summary["void_because"] if "canar" in reason],
@@ -154,6 +174,12 @@ def browse(goal: Goal, spend: Callable[[int], None], tell: Callable[[str], None]
 def _walk(walk: _Walk) -> None:
     rooms = [walk.goal.room or f"hardener-{secrets.token_hex(6)}" for _visit in range(2)]
     _canaries(walk, "canary 1")
+    with contextlib.suppress(SpentError):  # what was seen until then counts
+        _journeys(walk, rooms)
+    _canaries(walk, "canary 2")
+
+
+def _journeys(walk: _Walk, rooms: Sequence[str]) -> None:
     _look(walk, "welcome", "/", "")
     for number, room in enumerate(rooms, 1):  # twice: what differs is an identifier
         _look(walk, f"room {number}", f"/{room}", room)
@@ -161,19 +187,20 @@ def _walk(walk: _Walk) -> None:
         _look(walk, name, f"/{rooms[0]}", rooms[0], **PHONE, user_agent=f"{agent} {AGENT}")
     if walk.goal.account or any(journey["shown"] in {"prejoin", "call"} for journey in walk.journeys):
         _call(walk)
-    _canaries(walk, "canary 2")
 
 
 def _canaries(walk: _Walk, name: str) -> None:
     """Plant requests to foreign hosts on a page of our own."""
+    from playwright.sync_api import Error  # noqa: PLC0415 (a development dependency)
+
     walk.tell(name)
     walk.record.begin(name)
     ok = True
-    with walk.watched.browser() as context:
-        try:
+    try:
+        with walk.watched.browser() as context:
             canary(Visit(context, NONE, "", walk.record))
-        except Missed:
-            ok = False
+    except (Error, Missed):
+        ok = False
     walk.record.add("harness", "end", ok=ok)
     walk.record.run = ""
 
@@ -187,12 +214,21 @@ def _journey(walk: _Walk, name: str, people: int = 1) -> Iterator[dict[str, Any]
     walk.spend(0)
     walk.record.begin(name, people)
     facts: dict[str, Any] = {"name": name, "shown": "", "requests": 0, "devices": 0, "completed": False}
+    walk.stopped = ""
+    limit = threading.Timer(
+        _LONGEST * people, walk.stop, (f"the journey did not end within {_LONGEST * people} seconds",)
+    )
+    limit.daemon = True
+    limit.start()
     try:
         yield facts
-        facts["completed"] = True
-    except (Error, Missed) as error:
+        facts["completed"] = not walk.stopped
+    except (Error, Missed, StackError) as error:
         facts["missed"] = _why(error)
     finally:
+        limit.cancel()
+        if walk.stopped:
+            facts["missed"] = walk.stopped
         walk.record.add("harness", "end", ok=facts["completed"])
         facts |= {"requests": walk.record.requests, "devices": walk.record.devices}
         walk.record.run = ""
@@ -207,7 +243,9 @@ def _why(error: Exception) -> str:
     ('nothing of the client is shown', 'ERR_TIMED_OUT')
     """
     if isinstance(error, Missed):
-        return str(error)
+        return re.sub(r"/.*", "/", str(error))
+    if isinstance(error, StackError):
+        return error.message
     code = re.search(r"\bERR_[A-Z_]+", str(error))
     return code[0] if code else "the page did not do what was waited for"
 
@@ -215,16 +253,16 @@ def _why(error: Exception) -> str:
 def _look(walk: _Walk, name: str, path: str, room: str, **settings: Any) -> None:
     """Open a page in a fresh profile, click nothing, and see what it does."""
     wanted: dict[str, Any] = {"user_agent": walk.agent} | settings
-    with _journey(walk, name) as facts, walk.watched.browser(**wanted) as context:
+    with _journey(walk, name) as facts, walk.watched.browser(accept_downloads=False, **wanted) as context:
         page = context.new_page()
-        _open(page, walk, facts, walk.goal.origin + path)
-        _wait(page, walk, _LINGER)
+        _open(page, facts, walk.goal.origin + path)
+        _wait(page, _LINGER)
         facts["sending"] = bool(page.evaluate(_SENDING))
         facts["promoted"] = page.evaluate(_STORES)
         walk.left.append(_stored(context, page, (room,)))
 
 
-def _open(page: Page, walk: _Walk, facts: dict[str, Any], address: str) -> None:
+def _open(page: Page, facts: dict[str, Any], address: str) -> None:
     """Open an address, and wait for something of the client."""
     page.goto(address, wait_until="load", timeout=1000 * _PATIENCE)
     for _moment in range(4 * _PATIENCE):
@@ -232,16 +270,13 @@ def _open(page: Page, walk: _Walk, facts: dict[str, Any], address: str) -> None:
             if page.locator(selector).count():
                 facts["shown"] = name
                 return
-        _wait(page, walk, 0.25)
+        _wait(page, 0.25)
     raise Missed("nothing of the client is shown")
 
 
-def _wait(page: Page, walk: _Walk, seconds: float) -> None:
-    """Give a page time. Raises Missed where the browsers send more requests than the bound."""
-    for _moment in range(max(1, round(4 * seconds))):
-        page.wait_for_timeout(250)
-        if walk.record.requests > MOST * walk.record.people:
-            raise Missed(f"a page sent more than {MOST} requests to the service")
+def _wait(page: Page, seconds: float) -> None:
+    """Give a page time."""
+    page.wait_for_timeout(1000 * seconds)
 
 
 def _stored(context: BrowserContext, page: Page, traces: tuple[str, ...]) -> storage.Left:
@@ -268,25 +303,26 @@ def _meet(walk: _Walk, facts: dict[str, Any], stack: contextlib.ExitStack) -> No
     attack = replace(NONE, origin=walk.goal.origin)
     visits: list[Visit] = []
     for _person in range(_PEOPLE):
-        context = stack.enter_context(walk.watched.browser(user_agent=walk.agent, permissions=["camera", "microphone"]))
+        wanted: dict[str, Any] = {"user_agent": walk.agent, "permissions": ["camera", "microphone"]}
+        context = stack.enter_context(walk.watched.browser(accept_downloads=False, **wanted))
         visit = Visit(context, attack, room, walk.record, patience=_PATIENCE, real=real, name=user, shown=person)
         visit.open(f"/{room}")
         visit.enter()
         if not visits:
             visit.find(f"{_SHOWN['prejoin']}, {_SHOWN['call']}").wait_for(state="attached", timeout=1000 * _PATIENCE)
-            _wait(visit.page, walk, _LINGER)
+            _wait(visit.page, _LINGER)
             facts["devices_prejoin"] = walk.record.devices
         visit.join()
         visits.append(visit)
     for visit in visits:
         visit.page.wait_for_function(_OTHERS, timeout=1000 * _PATIENCE)
     facts["shown"] = "call"
-    _wait(visits[0].page, walk, _LINGER)
+    _wait(visits[0].page, _LINGER)
     facts["received"] = visits[0].page.evaluate(calls.STATISTICS)
     for visit in visits:
         visit.find(_LEAVE).evaluate("button => button.click()")
         visit.page.wait_for_function(_GONE, timeout=1000 * _PATIENCE)
-    _wait(visits[0].page, walk, _LINGER)
+    _wait(visits[0].page, _LINGER)
     walk.after += [_stored(visit.context, visit.page, (room, person, user)) for visit in visits]
 
 
@@ -317,12 +353,12 @@ def _is_private(host: str) -> bool:
 
 
 def _masked(host: str) -> str:
-    """Return a host; of an address without a name, the network of 256 addresses that it is in.
+    """Return a host; of an address without a name, the network that it is in.
 
-    >>> _masked("192.0.2.77"), _masked("cdn.example")
-    ('192.0.2.0/24', 'cdn.example')
+    >>> _masked("192.0.2.77"), _masked("2001:db8:1:2::3"), _masked("cdn.example")
+    ('192.0.2.0/24', '2001:db8:1::/48', 'cdn.example')
     """
     try:
-        return str(ipaddress.IPv4Network(f"{host}/24", strict=False))
+        return str(ipaddress.ip_network(f"{host}/{48 if ':' in host else 24}", strict=False))
     except ValueError:
         return host

@@ -22,7 +22,22 @@ if TYPE_CHECKING:
 
 PORT = 9333
 _ATTACH = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+_LONGEST = 253  # characters of a host
+_DRAIN = 10  # seconds for the last events of a browser that has ended
 _OWN_SCHEMES = ("data:", "blob:", "about:", "chrome:", "chrome-extension:", "devtools:", "javascript:")
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address as it is asked for, in lower case and without a dot at the end.
+
+    >>> host_of("https://Meet.example.:8443/a"), host_of("wss://[x/y"), host_of("data:,")
+    ('meet.example', '[x', '')
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # what Python cannot read was asked for nevertheless
+        host = url.partition("//")[2].partition("/")[0].lower()
+    return host.rstrip(".")[:_LONGEST]
 
 
 class Listener:
@@ -35,7 +50,8 @@ class Listener:
         self.kinds: set[str] = set()
         path = self._path(net)
         self._stream = websocket.connect(self._connection(net), "127.0.0.1", path)
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
         self._send("Target.setAutoAttach", _ATTACH, None)
 
     def _connection(self, net: SealedNetwork) -> Any:
@@ -60,7 +76,8 @@ class Listener:
         raise StackError("Chromium's debugging port does not answer", hint="is another Chromium using its profile?")
 
     def close(self) -> None:
-        """Listen no more."""
+        """Read what the browser has said before its end, and listen no more."""
+        self._thread.join(_DRAIN)
         with contextlib.suppress(OSError):
             self._stream.close()
 
@@ -99,8 +116,4 @@ class Listener:
     def url(self, kind: str, url: str, target: str, **facts: Any) -> None:
         """Record an address that a target asked for."""
         if not url.startswith(_OWN_SCHEMES):
-            try:
-                host = urlsplit(url).hostname or ""
-            except ValueError:  # what Python cannot read was asked for nevertheless
-                host = url.partition("//")[2].partition("/")[0]
-            self.record.add("browser", kind, host=host, url=url[:600], target=target, **facts)
+            self.record.add("browser", kind, host=host_of(url), url=url[:600], target=target, **facts)

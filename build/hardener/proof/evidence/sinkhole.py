@@ -121,7 +121,9 @@ class Sinkhole:
     def _packet(self, packet: packets.Packet) -> None:
         if packet.protocol == "tcp" and not packet.syn:
             return
-        if packet.target in (namespaces.OWN, namespaces.RESOLVER) and packet.port in (443, 80, 53):
+        # ICMP: the browser's kernel says of an answer of the resolver that it came too late.
+        ours = packet.port in (443, 80, 53) or packet.protocol == "icmp"
+        if packet.target in (namespaces.OWN, namespaces.RESOLVER) and ours:
             return
         kind = packet.protocol
         if kind == "udp" and packets.is_stun(packet.payload):

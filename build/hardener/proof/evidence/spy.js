@@ -1,7 +1,17 @@
 // Runs in every page and frame before any other script: reports what the network events do not show.
 (() => {
-    const tell = (kind, detail) => { try { window.__hardenerWitness(kind, JSON.stringify(detail)); } catch (_) { /* gone */ } };
-    const ice = configuration => ((configuration || {}).iceServers || []).flatMap(one => [].concat(one.urls || one.url || []));
+    const { __hardenerWitness: witness, JSON: { stringify } } = window; // a page may replace them
+    const tell = (kind, detail) => { try { witness(kind, stringify(detail)); } catch (_) { /* gone */ } };
+    const ice = configuration => {
+        const found = [];
+        const servers = (configuration || {}).iceServers || [];
+        for (let i = 0; i < servers.length; i++) { // no methods: a page may replace them
+            const urls = servers[i].urls || servers[i].url || [];
+            const list = typeof urls === 'string' ? [ urls ] : urls;
+            for (let j = 0; j < list.length; j++) { found[found.length] = String(list[j]); }
+        }
+        return found;
+    };
     const Peer = window.RTCPeerConnection;
     if (Peer) {
         const told = configuration => tell('ice', { servers: ice(configuration) });

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from hardener.proof.evidence import namespaces, relay
+from hardener.proof.evidence.cdp import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from urllib.parse import SplitResult
 
 _PORTS = {"https": 443, "http": 80}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
@@ -32,9 +34,7 @@ class Tunnels:
 
     def __init__(self, net: namespaces.SealedNetwork, origins: Iterable[str]) -> None:
         self._net = net
-        self._ends = sorted(
-            {(parts.hostname or "", _port(parts.scheme, parts.port)) for parts in map(urlsplit, origins)}
-        )
+        self._ends = sorted({(host_of(origin), _port(urlsplit(origin))) for origin in origins})
         self._open: list[socket.socket] = []
         self.addresses: dict[str, str] = {}
         self.known: dict[str, str] = {}
@@ -77,8 +77,8 @@ def _carry(connection: socket.socket, end: tuple[str, int]) -> None:
         relay.relay(connection, service, lambda _data: None)
 
 
-def _port(scheme: str, port: int | None) -> int:
-    return port or _PORTS[scheme]
+def _port(origin: SplitResult) -> int:
+    return origin.port or _PORTS[origin.scheme]
 
 
 def _literal(host: str) -> str:

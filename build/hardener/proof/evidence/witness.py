@@ -17,7 +17,6 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from hardener.errors import StackError
 from hardener.proof import chromium
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
     from hardener.proof.evidence.relay import Real
 
 OWN = (HOST, STAGE)
+_SPIED = frozenset("ice beacon webtransport hint devices window-open message".split())
+_LONGEST = 600  # characters of an address
 # The browser's own calls home must not be taken for the page's. Playwright's default flags turn most of them off.
 FLAGS = (
     *chromium.FLAGS,
@@ -72,6 +73,7 @@ class Watched:
         self.scene = Scene()
         self.browser_version = ""
         self.targets: set[str] = set()
+        self.known: frozenset[str] = frozenset()  # addresses of the service
         self._ports = itertools.count(cdp.PORT)
 
     def __enter__(self) -> Self:
@@ -88,6 +90,7 @@ class Watched:
             tls = _tls(folder)
             tunnels = stack.enter_context(Tunnels(net, self._service))
             self.names = Names(OWN, tunnels.addresses, tunnels.known)
+            self.known = frozenset(tunnels.known)
             server = OwnServer(net, self.site, self.scene, self.record, tls)
             stack.callback(server.close)
             if self._bridge:
@@ -121,6 +124,8 @@ class Watched:
         profile = tempfile.mkdtemp(prefix="profile-", dir=self._folder)
         port = next(self._ports)  # one for each: several browsers share the namespace in a call
         flags = [*FLAGS, f"--remote-debugging-port={port}"]
+        if "user_agent" in wanted:  # Playwright sets it too late for the first request of a pop-up, and not for workers
+            flags.append(f"--user-agent={wanted['user_agent']}")
         context = self._playwright.chromium.launch_persistent_context(
             profile, executable_path=self._launcher, args=flags, **wanted
         )
@@ -140,22 +145,29 @@ class Watched:
             context.on("page", watch)
             yield context
         finally:
-            context.close()
-            listener.close()
-            self.targets |= listener.kinds
-            shutil.rmtree(profile, ignore_errors=True)
+            try:
+                context.close()
+            finally:  # also where it was killed
+                listener.close()
+                self.targets |= listener.kinds
+                shutil.rmtree(profile, ignore_errors=True)
 
-    def _spied(self, source: Any, kind: str, detail: str) -> None:
-        facts = json.loads(detail)
+    def _spied(self, source: Any, kind: object, detail: object) -> None:
+        """Record what the spy reports. A page can call this, too, and with anything: it can add contacts, no more."""
+        facts = json.loads(detail) if isinstance(detail, str) else None
+        if not isinstance(kind, str) or kind not in _SPIED or not isinstance(facts, dict):
+            return
         if kind == "ice":
-            self.record.add("browser", "peer-connection", servers=facts["servers"])
-            for url in facts["servers"]:
+            servers = [url[:_LONGEST] for url in facts["servers"] if isinstance(url, str)]
+            self.record.add("browser", "peer-connection", servers=servers)
+            for url in servers:
                 self.record.add("browser", "ice", host=ice_host(url), url=url, target="spy")
         elif kind == "message":
-            self.record.add("browser", "message", **facts)
+            self.record.add("browser", "message", text=str(facts.get("text"))[:_LONGEST])
         else:
-            host = urlsplit(facts.get("url") or source["frame"].url).hostname or ""
-            self.record.add("browser", kind, host=host, target="spy", **facts)
+            told = facts.get("url")
+            url = told[:_LONGEST] if isinstance(told, str) else ""
+            self.record.add("browser", kind, host=cdp.host_of(url or source["frame"].url), url=url, target="spy")
 
 
 def _relay_media(net: SealedNetwork, bridge: tuple[str, int]) -> Callable[[], None]:

@@ -31,6 +31,8 @@ def test_only_datagrams_to_the_port_of_the_own_bridge_are_no_contact(tmp_path: P
     for name, answered in (("late", late), ("echo", b"")):
         record.run = name
         sinkhole._packet(packets.Packet(namespaces.BROWSER, BRIDGE[0], "icmp", payload=answered))
+    record.run = "resolver"
+    sinkhole._packet(packets.Packet(namespaces.BROWSER, namespaces.RESOLVER, "icmp", payload=late))
     record.close()
     runs = verdict.judge(read(tmp_path / "events.ndjson"))["runs"]
     assert {run["run"] for run in runs if run["contacts"]} == {
