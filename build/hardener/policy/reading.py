@@ -27,7 +27,7 @@ from urllib.parse import unquote_to_bytes
 import brotli  # type: ignore[import-untyped]
 
 from hardener.policy.addresses import MAP_SUFFIX, Find, Name, names
-from hardener.policy.readers import Value, data, escapes, javascript, markup, stylesheets
+from hardener.policy.readers import TooComplexError, Value, data, escapes, javascript, markup, stylesheets
 from hardener.policy.sdks import excerpt
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def read(content: bytes, file: str, sources: Mapping[str, tuple[str, ...]] | Non
     try:
         found = in_document(content_8, kind, 0, sources)
         unread = "neither text nor of a kind that is read" if kind == "binary" else ""
-    except javascript.TooComplexError:
+    except TooComplexError:
         found, unread = names(content_8, code=True), "nested too deeply to be read"
     if kind in ("wasm", "binary"):
         found = _with_runs(content, found)

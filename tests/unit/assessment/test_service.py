@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from requests.adapters import BaseAdapter
 from hardener.assessment import run
 from hardener.assessment.declaration import Declaration, Permission
 from hardener.assessment.service import client as client_module
-from hardener.assessment.service import logins
+from hardener.assessment.service import logins, tls
 from hardener.assessment.service.client import AGENT, Client, origin_of
 from hardener.assessment.service.visit import Plan, visit
 from hardener.errors import ConfigError, UnreachableError, UsageError
@@ -41,6 +42,9 @@ GUARDED = {
 PAGE = '<!doctype html><script src="config.js"></script><script src="libs/app.bundle.min.js?v=1"></script>'
 CONFIG = "var config = { hosts: { domain: 'meet.example.org' }, p2p: { enabled: false, stunServers: [] } };"
 
+# Logins at one host over two transports, and handshakes with two old versions of TLS.
+EXTRA = 2 * logins.REQUESTS + len(tls.OLD)
+
 
 class Web(BaseAdapter):
     """Answers from a table of paths instead of a network; ``asked`` are the requests."""
@@ -49,6 +53,7 @@ class Web(BaseAdapter):
         super().__init__()
         self.files, self.headers = {"/": PAGE, "/config.js": CONFIG, "/libs/app.bundle.min.js": "x=1"} | files, headers
         self.asked: list[requests.PreparedRequest] = []
+        self.old_tls: bool | None = False
 
     def send(self, request: requests.PreparedRequest, **_words: Any) -> requests.Response:
         """Answer a request; an exception in the table is raised, a tuple is a status with a place."""
@@ -78,7 +83,7 @@ def client(web: Web, origin: str = ORIGIN, clock: Callable[[], float] = lambda: 
     session = requests.Session()
     session.mount("https://", web)
     session.mount("http://", web)
-    return Client(origin, OWN, session=session, clock=clock)
+    return Client(origin, OWN, session=session, clock=clock, shake=lambda *_words: web.old_tls)
 
 
 def declared(*origins: str) -> Declaration:
@@ -144,7 +149,7 @@ def test_each_request_names_the_tool_and_is_counted(tmp_path: Path) -> None:
     web = Web({})
     seen = visited(tmp_path, web)
     assert {request.headers["User-Agent"] for request in web.asked} == {AGENT}
-    assert seen.requests == len(web.asked) + 2 * logins.REQUESTS  # one host over two transports
+    assert seen.requests == len(web.asked) + EXTRA
 
 
 def test_a_redirect_is_followed_on_declared_hosts_only(tmp_path: Path) -> None:
@@ -267,7 +272,7 @@ def test_a_slow_service_is_left_after_a_bound_of_time_and_no_file_is_read_twice(
     paths = [str(request.url).partition("?")[0] for request in web.asked]
     assert (len(ended) > 1, seen.facts["files"]["complete"]) == (True, True)
     assert {path: paths.count(path) for path in paths if paths.count(path) > 1} == {}
-    assert (seen.requests, (seen.site / "libs" / "c" / "7.js").exists()) == (len(paths) + 2 * logins.REQUESTS, True)
+    assert (seen.requests, (seen.site / "libs" / "c" / "7.js").exists()) == (len(paths) + EXTRA, True)
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), requests.ConnectionError("planted")])
@@ -314,7 +319,7 @@ def test_the_bound_of_requests_makes_the_bundle_undecided(tmp_path: Path, monkey
     web = Web({})
     with pytest.raises(UsageError, match="bound"):
         visited(tmp_path, web)
-    assert len(web.asked) == 20
+    assert len(web.asked) == 20 - len(tls.OLD)
 
 
 def test_files_are_followed_by_their_names_and_never_out_of_the_folder(tmp_path: Path) -> None:
@@ -409,6 +414,15 @@ def test_a_config_that_cannot_be_read_is_grey_and_parsed_once(
     reasons = {item["id"]: item["lights"] for item in done.result["results"]}
     assert (lights["CFG-02"], lights["NET-02"], len(parsed)) == ("grey", "grey", int(len(config) > syntax.SMALL))
     assert "config.js cannot be read" in reasons["CFG-02"]["deployment"]["reason"]["en"]
+
+
+@pytest.mark.parametrize(("spoken", "light"), [(True, "red"), (False, "grey"), (None, "grey")])
+def test_old_versions_of_tls_are_red(tmp_path: Path, spoken: bool | None, light: str) -> None:
+    web = Web({})
+    web.old_tls = spoken
+    lights, done = assess(tmp_path, web)
+    metrics = json.loads((done.folder / "evidence" / "headers.json").read_text("utf-8"))["metrics"]
+    assert (lights["SRV-01"], metrics.get("headers.old_tls")) == (light, {True: 2, False: 0, None: None}[spoken])
 
 
 PERMISSION = Permission("all of it", "O", NOW.date())

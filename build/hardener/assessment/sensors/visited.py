@@ -65,9 +65,11 @@ def headers(subject: Subject) -> Measured:
     }
     if cleartext["asked"]:
         metrics["headers.cleartext"] = int(not cleartext["encrypted"])
-    return Measured(
-        metrics, {"answers": answers, "dropped": dropped, "weak": weak, "foreign": foreign, "port80": cleartext}
-    )
+    versions = facts_of(subject, "tls")
+    if versions["asked"] or versions["old"]:
+        metrics["headers.old_tls"] = len(versions["old"])
+    evidence = {"answers": answers, "dropped": dropped, "weak": weak, "foreign": foreign, "port80": cleartext}
+    return Measured(metrics, evidence | {"old_tls": versions["old"]})
 
 
 def _weak(policy: str) -> list[str]:
@@ -155,6 +157,7 @@ _BARE: dict[str, Any] = {"status": 200, "headers": {}, "foreign": ""}
 _PLANTED = {
     "headers": {"index": _BARE | {"headers": _POLICY}, "room": _BARE},
     "cleartext": {"asked": True, "encrypted": False},
+    "tls": {"asked": True, "old": ["TLS 1.0"]},
     "logins": {
         "elsewhere": "",
         "domain": True,
@@ -168,13 +171,13 @@ HEADERS = Sensor(
     named(
         "headers",
         *"csp_missing csp_weak csp_foreign no_hsts hsts_short referrer_telling no_permissions dropped led_away".split(),
-        "cleartext",
+        *("cleartext", "old_tls"),
     ),
     {"en": "Headers that the running service sends", "de": "Kopfzeilen des laufenden Dienstes"},
     headers,
     {"visit.json": json.dumps(_PLANTED)},
     "headers.csp_missing == 1 and headers.csp_weak == 1 and headers.csp_foreign == 1 and headers.no_hsts == 2"
-    " and headers.dropped == 2 and headers.cleartext == 1",
+    " and headers.dropped == 2 and headers.cleartext == 1 and headers.old_tls == 1",
     planted,
 )
 XMPP = Sensor(

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from hardener import __version__
+from hardener.assessment.service import tls
 from hardener.errors import UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -119,9 +120,10 @@ class Client:
         ca_file: str = "",
         session: requests.Session | None = None,
         clock: Callable[[], float] = time.monotonic,
+        shake: tls.Shake = tls.handshake,
     ) -> None:
         self.origin, self.own, self.ca_file = origin, frozenset(map(reached, own)), ca_file
-        self.count = 0
+        self.count, self.shake = 0, shake
         self._clock, self._end = clock, clock() + LONGEST
         self._answers: dict[str, Answer] = {}
         self._session = session or requests.Session()

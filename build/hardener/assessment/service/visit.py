@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hardener import __version__
-from hardener.assessment.service import attack, browser, logins
+from hardener.assessment.service import attack, browser, logins, tls
 from hardener.assessment.service.client import AGENT, MOST, Client, SpentError, origin_of, reached
 from hardener.assessment.service.download import INDEX, Download
 from hardener.errors import UnreachableError, UsageError
@@ -155,6 +155,7 @@ def visit(
         front = steps.run("front", lambda: _front(client, visited), valid=lambda kept: _is_front(visited.site, kept))
         steps.run("headers", lambda: _headers(client, plan.room, front, visited.own))
         steps.run("cleartext", lambda: _cleartext(client))
+        steps.run("tls", lambda: tls.offered(client.origin, client.spend, client.shake))
         steps.run("files", lambda: _files(client, visited.site, steps), valid=lambda kept: _same(visited.site, kept))
         steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
         goal = browser.Goal(origin, tuple(map(reached, declaration.own_hosts)), visited.site, plan.room, plan.account)

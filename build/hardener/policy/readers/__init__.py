@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+
+from hardener.errors import ScanError
+
+# Nested brackets: a script with many takes their number squared. The bundles of upstream have 31.
+_NESTED = 1000
+_BRACKETS = bytes(set(range(256)) - set(b"([{}])"))
+_STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
+
+
+class TooComplexError(ScanError):
+    """A script is nested too deeply to be read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a source in a source map is nested too deeply to be read",
+            hint="look for a generated file among the sources of the bundle",
+        )
+
+
+def refuse_nested(script: bytes) -> None:
+    """Raise TooComplexError for a script that has too many brackets in each other."""
+    steps = map(_STEPS.__getitem__, script.translate(None, _BRACKETS))
+    if max(itertools.accumulate(steps), default=0) > _NESTED:
+        raise TooComplexError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import bisect
 import functools
-import itertools
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -19,8 +18,7 @@ import tree_sitter_javascript
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-from hardener.errors import ScanError
-from hardener.policy.readers import Value
+from hardener.policy.readers import Value, refuse_nested
 from hardener.policy.readers.escapes import changed, decode_base64, is_encoded, unescape
 
 if TYPE_CHECKING:
@@ -81,11 +79,6 @@ _DEPTH = 24
 _SHORT = 15  # characters that no base64 worth reading has
 _LONGEST = 1 << 16  # bytes of a joined text
 
-# Nested brackets: a script with many takes their number squared. The bundles of upstream have 22.
-_NESTED = 1000
-_BRACKETS = bytes(set(range(256)) - set(b"([{}])"))
-_STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
-
 Parts = list[tuple[bytes, int]]  # a text and where it is in the file, or -1
 
 
@@ -104,23 +97,11 @@ def values(content: bytes, grammar: str = "javascript") -> list[Value]:
     return list(_Script(content, grammar).values())
 
 
-class TooComplexError(ScanError):
-    """A script is nested too deeply to be read."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "a source in a source map is nested too deeply to be read",
-            hint="look for a generated file among the sources of the bundle",
-        )
-
-
 class _Script:
     """One parsed script. Raises TooComplexError."""
 
     def __init__(self, content: bytes, grammar: str) -> None:
-        steps = map(_STEPS.__getitem__, content.translate(None, _BRACKETS))
-        if max(itertools.accumulate(steps), default=0) > _NESTED:
-            raise TooComplexError
+        refuse_nested(content)
         self.content = content
         self.grammar = grammar
         self.tree = _tools(grammar)[0].parse(content)
