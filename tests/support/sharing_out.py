@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TOGETHER = {
     "stacks": (
         "tests/e2e/test_bridge.py",
+        "tests/e2e/test_bridge_load.py",
         "tests/e2e/test_bridge_rooms.py",
         "tests/e2e/test_call.py",
         "tests/e2e/test_login_stack.py",
