@@ -231,11 +231,14 @@ def test_services_are_compared_in_one_table(done: run.Assessed) -> None:
     other["service"]["name"] = HOSTILE
     other["results"] = other["results"][1:]
     other["columns"]["bundle"] = "red"
+    cell = other["results"][0]["lights"]["bundle"]
+    cell |= {"light": "red", "reason": dict.fromkeys(LANGUAGES, "because of a planted host")}
     for text in comparison.pages([done.result, other]).values():
         page = Page(text)
         assert page.tags.isdisjoint({"script", "img"})
         assert page.text.count("2. " + HOSTILE.replace("\u202e", "\N{REPLACEMENT CHARACTER}")) == 4
         assert "NET-01" in page.text
+        assert page.text.count("because of a planted host") == 1
     assert comparison.rows([done.result, other])[1][1] == "red"
 
 
