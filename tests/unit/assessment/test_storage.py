@@ -13,7 +13,7 @@ ROOM, PERSON = "hardener-4f2a", "Visitor 77c1"
 
 def kinds(first: str, second: str, area: str = "local", key: str = "key") -> set[str]:
     """Return the kinds of an entry that two visits have left."""
-    visits = [Left((Entry(area, key, value),), (ROOM, PERSON)) for value in (first, second)]
+    visits = [Left((Entry(area, key, value),), (ROOM, PERSON, "Zoë", "test")) for value in (first, second)]
     return {entry["kind"] for entry in judged(visits)}
 
 
@@ -30,6 +30,11 @@ def kinds(first: str, second: str, area: str = "local", key: str = "key") -> set
         ('"2026-11-27T12:00:00Z"', '"2026-11-27T12:00:09Z"', "other"),
         (json.dumps([{"url": f"https://x/{ROOM.upper()}"}]), "[]", "history"),
         (json.dumps({"name": PERSON}), json.dumps({"name": PERSON}), "history"),
+        (f"https%3A%2F%2Fx%2F{ROOM}", "", "history"),
+        ("name=Visitor+77c1", "", "history"),
+        (json.dumps(json.dumps(["Zoë"])), "", "history"),
+        ("latest Zoëlle", "", "other"),  # contains the account "test" and the name, but does not name them
+        ("https://x/test", "", "history"),
     ],
 )
 def test_an_entry_is_judged_by_two_visits(first: str, second: str, kind: str) -> None:
@@ -46,6 +51,17 @@ def test_stored_files_of_the_service_are_copies_unless_they_name_the_room(value:
 def test_no_value_and_no_trace_is_kept() -> None:
     visits = [Left((Entry("local", f"seen/{ROOM}", "secret-value"),), (ROOM, PERSON))]
     assert judged(visits) == [{"area": "local", "key": "seen/[hidden]", "kind": "history"}]
+
+
+@pytest.mark.parametrize(
+    "key", ["name/Visitor%2077c1", "name/Visitor+77c1", f"%2F{ROOM}", "jwt/eyJhbGciOi.eyJzdWIiOi.c2ln"]
+)
+def test_a_key_is_shown_without_names_and_tokens(key: str) -> None:
+    [entry] = judged([Left((Entry("local", key, ""),), (ROOM, PERSON))])
+    assert not {"77c1", "4f2a", "c2ln"} & set(
+        entry["key"].replace("[", " ").replace(".", " ").replace("-", " ").split()
+    )
+    assert entry["key"].endswith(("[hidden]", "[redacted]"))
 
 
 def test_nested_json_without_end_is_read() -> None:

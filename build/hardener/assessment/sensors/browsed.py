@@ -33,6 +33,7 @@ def browser(subject: Subject) -> Measured:
         )
     journeys: Mapping[str, Any] = {journey["name"]: journey for journey in facts["journeys"]}
     looked = _complete(journeys, _DESKTOP)
+    everywhere = looked and _complete(journeys, _PHONES)
     kinds = [entry["kind"] for entry in facts["stored"]]
     ids = {
         (entry["area"], entry["key"])
@@ -40,11 +41,11 @@ def browser(subject: Subject) -> Measured:
         if entry["kind"] == IDENTIFIER
     }
     counted = {
-        "contacts": (sum(1 for contact in facts["contacts"] if contact["browser"]), looked),
-        "transport": (sum(1 for contact in facts["contacts"] if contact["transport"]), looked),
-        "ids": (len(ids), looked),
-        "history": (kinds.count(HISTORY), looked),
-        "others": (kinds.count(OTHER), looked),
+        "contacts": (sum(1 for contact in facts["contacts"] if contact["browser"]), everywhere),
+        "transport": (sum(1 for contact in facts["contacts"] if contact["transport"]), everywhere),
+        "ids": (len(ids), everywhere),
+        "history": (kinds.count(HISTORY), everywhere),
+        "others": (kinds.count(OTHER), everywhere),
         "devices": (_sum(journeys, _DESKTOP, "devices"), looked),
         "sending": (_sum(journeys, _DESKTOP, "sending"), looked),
         "promoted": (_sum(journeys, _PHONES, "promoted"), _complete(journeys, _PHONES)),
@@ -74,7 +75,8 @@ def _before_the_call(journeys: Mapping[str, Any]) -> int | None:
     if "devices_prejoin" in call:
         return int(call["devices_prejoin"])
     shown = [journeys[name] for name in _DESKTOP if journeys.get(name, {}).get("shown") in {"prejoin", "call"}]
-    return sum(journey["devices"] for journey in shown) if shown else None
+    opened = sum(journey["devices"] for journey in shown)
+    return opened if opened or any(journey["completed"] for journey in shown) else None
 
 
 _JOURNEY: dict[str, Any] = {"completed": True, "devices": 1, "sending": True, "promoted": 1}

@@ -7,6 +7,9 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from hardener.proof.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,17 +60,18 @@ def judged(visits: Sequence[Left]) -> list[dict[str, str]]:
     An entry is a history if it names the room or the person. It is an identifier if two visits with fresh profiles left
     different values in it that are neither times nor traces of the visit. Files of the service are copies.
     """
-    traces = tuple(trace.lower() for left in visits for trace in left.traces if trace)
+    traces = tuple({trace for left in visits for trace in left.traces if trace})
+    named = _Named(traces)
     kinds: dict[tuple[str, str], str] = {}
     leaves: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for left in visits:
         for entry in left.entries:
-            place = (entry.area, _without(traces, entry.key))
-            text = f"{entry.key} {entry.value}".lower()
-            named = any(trace in text for trace in traces)
+            place = (entry.area, named.without(entry.key))
+            found = list(_leaves(entry.value))
+            texts = (entry.key, entry.value, *(text for leaf in found for text in leaf))
             usual = COPY if entry.area in _COPIES else OTHER
-            kinds[place] = HISTORY if named or kinds.get(place) == HISTORY else usual
-            for path, value in _leaves(entry.value):
+            kinds[place] = HISTORY if any(map(named.within, texts)) or kinds.get(place) == HISTORY else usual
+            for path, value in found:
                 leaves[place][path].add(value)
     for place, values in leaves.items():
         if kinds[place] == OTHER and any(_differ(found) for found in values.values()):
@@ -75,11 +79,22 @@ def judged(visits: Sequence[Left]) -> list[dict[str, str]]:
     return [{"area": area, "key": key, "kind": kind} for (area, key), kind in sorted(kinds.items())]
 
 
-def _without(traces: Iterable[str], key: str) -> str:
-    """Return a key without the visitor's traces, and not too long."""
-    for trace in traces:
-        key = re.sub(re.escape(trace), _HIDDEN, key, flags=re.IGNORECASE)
-    return key[:100]
+class _Named:
+    """Finds the visitor's traces as whole words: an account "test" is not named by "latest"."""
+
+    def __init__(self, traces: Iterable[str]) -> None:
+        words = "|".join(re.escape(trace) for trace in sorted(traces, key=len, reverse=True))
+        self._pattern = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])" if words else r"(?!)", re.IGNORECASE)
+
+    def within(self, text: str) -> bool:
+        """Return whether a text names the visitor, also where it is a part of an address."""
+        return any(self._pattern.search(form) for form in {text, unquote_plus(text)})
+
+    def without(self, key: str) -> str:
+        """Return a key without the visitor's traces, and not too long."""
+        if not self._pattern.search(key) and self.within(key):
+            key = unquote_plus(key)
+        return redact(self._pattern.sub(_HIDDEN, key))[:100]
 
 
 def _leaves(value: str, path: str = "", depth: int = 8) -> Iterator[tuple[str, str]]:

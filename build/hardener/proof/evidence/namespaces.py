@@ -74,6 +74,11 @@ class SealedNetwork:
             (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions timeout:2 attempts:1\n")
             # The machine's own list may have names of the service, with addresses that are not in this network.
             (folder / "hosts").write_text("127.0.0.1 localhost\n")
+            if Path("/etc/nsswitch.conf").exists():  # others, such as systemd's, ask outside of the namespace
+                (folder / "nsswitch.conf").write_text("hosts: files dns\n")
+        except OSError as error:
+            self.__exit__()
+            raise StackError(f"no network namespace here: {error.strerror}", hint=_HINT) from error
         except BaseException:
             self.__exit__()
             raise
