@@ -21,10 +21,10 @@ from hardener.proof.xmpp import websocket
 from support.browsers.page import PATIENCE, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 HINT = "apt-get install firefox-esr"
-_LISTENING = re.compile(r"WebDriver BiDi listening on ws://([\d.]+):(\d+)")
+_LISTENING = re.compile(r"WebDriver BiDi listening on ws://127\.0\.0\.1:(\d+)")
 # Camera, microphone and connections without hardware, questions and a network.
 MEDIA = {
     "media.navigator.permission.disabled": True,
@@ -54,12 +54,23 @@ class BidiError(RuntimeError):
 
 
 class Firefox:
-    """Context manager: a Firefox without a window, with a fresh profile. ``launcher`` is a program that starts it."""
+    """Context manager: a Firefox without a window, with a fresh profile.
+
+    ``launcher`` is the command that starts it, and ``connect`` reaches a port of its loopback, where it is in a
+    network of its own.
+    """
 
     name = "firefox"
     calls = True
 
-    def __init__(self, preferences: Mapping[str, Any] = ONLY_LOOPBACK, launcher: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        preferences: Mapping[str, Any] = ONLY_LOOPBACK,
+        launcher: Sequence[str] = (),
+        connect: Callable[[int], socket.socket] = lambda port: socket.create_connection(("127.0.0.1", port)),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._reach, self._environment = connect, environment or {}
         self._launcher = [*(launcher or [program()])]
         self._preferences = {**MEDIA, **preferences}
         self._number = 0
@@ -78,10 +89,11 @@ class Firefox:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            env=os.environ | {"HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"},
+            env=os.environ | {"HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"} | self._environment,
         )
         try:
-            self._connect(*self._address())
+            port = self._port()
+            self._socket = websocket.connect(self._reach(port), f"127.0.0.1:{port}", "/session")
             self.send("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
             self.send("session.subscribe", events=["log.entryAdded"])
         except BaseException:
@@ -89,19 +101,15 @@ class Firefox:
             raise
         return self
 
-    def _address(self) -> tuple[str, int]:
+    def _port(self) -> int:
         said = []
         for line in self._process.stderr:
             said.append(line)
             if found := _LISTENING.search(line):
                 self._reader = threading.Thread(target=self._process.stderr.read, daemon=True)
                 self._reader.start()
-                return found[1], int(found[2])
+                return int(found[1])
         raise AssertionError("Firefox did not start:\n" + "".join(said))
-
-    def _connect(self, host: str, port: int) -> None:
-        connection = socket.create_connection((host, port), timeout=PATIENCE)
-        self._socket = websocket.connect(connection, f"{host}:{port}", "/session")
 
     def __exit__(self, *exception: object) -> None:
         self._end()
