@@ -48,6 +48,11 @@ def test_stored_files_of_the_service_are_copies_unless_they_name_the_room(value:
     assert kinds(value, value, "cache") == {kind}
 
 
+def test_what_differs_by_device_is_no_identifier() -> None:
+    visits = [Left((Entry("local", "agent", f"a browser on {way}"),), (ROOM,), way) for way in ("android", "desktop")]
+    assert [entry["kind"] for entry in judged(visits)] == ["other"]
+
+
 def test_no_value_and_no_trace_is_kept() -> None:
     visits = [Left((Entry("local", f"seen/{ROOM}", "secret-value"),), (ROOM, PERSON))]
     assert judged(visits) == [{"area": "local", "key": "seen/[hidden]", "kind": "history"}]

@@ -27,6 +27,7 @@ from hardener.proof.evidence.record import Recorder, read
 from hardener.proof.evidence.relay import Real
 from hardener.proof.evidence.visit import Missed, Visit
 from hardener.proof.evidence.witness import Watched
+from hardener.proof.redact import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 MOST = 150  # requests of one page to the service
 _PEOPLE = 2  # in the call
+_HOSTS = 500  # contacted hosts that are kept
+_VOID = ("canary ", "no canaries", "network ")  # reasons that say that a witness was blind
 _LONGEST = 120  # seconds of a journey, for each person in it
 _LINGER = 4  # seconds for a page to do what it should not do
 _PATIENCE = 30  # seconds until something of the client is shown
@@ -125,6 +128,7 @@ class _Walk:
     journeys: list[dict[str, Any]] = field(default_factory=list)
     left: list[storage.Left] = field(default_factory=list)
     after: list[storage.Left] = field(default_factory=list)
+    traces: set[str] = field(default_factory=set)  # rooms and names that were entered
     stopped: str = ""  # why the present journey was ended from outside
 
     def stop(self, reason: str) -> None:
@@ -162,9 +166,9 @@ def browse(goal: Goal, spend: Callable[[int], None], tell: Callable[[str], None]
         summary = verdict.judge(read(path), own=verdict.OWN | own | watched.known)
     return {
         "browser": version,
-        "void": [reason for reason in summary["void_because"] if "canar" in reason],
+        "void": [reason for reason in summary["void_because"] if reason.startswith(_VOID)],
         "journeys": walk.journeys,
-        "contacts": _contacts(summary["runs"]),
+        "contacts": _contacts(summary["runs"], walk.traces)[:_HOSTS],
         "browsers_own": sorted({host for run in summary["runs"] for host in run["browsers_own"]}),
         "stored": storage.judged(walk.left),
         "left": storage.judged(walk.after) if walk.after else None,
@@ -173,6 +177,7 @@ def browse(goal: Goal, spend: Callable[[int], None], tell: Callable[[str], None]
 
 def _walk(walk: _Walk) -> None:
     rooms = [walk.goal.room or f"hardener-{secrets.token_hex(6)}" for _visit in range(2)]
+    walk.traces |= {*rooms}
     _canaries(walk, "canary 1")
     with contextlib.suppress(SpentError):  # what was seen until then counts
         _journeys(walk, rooms)
@@ -258,8 +263,9 @@ def _look(walk: _Walk, name: str, path: str, room: str, **settings: Any) -> None
         _open(page, facts, walk.goal.origin + path)
         _wait(page, _LINGER)
         facts["sending"] = bool(page.evaluate(_SENDING))
-        facts["promoted"] = page.evaluate(_STORES)
-        walk.left.append(_stored(context, page, (room,)))
+        promoted = page.evaluate(_STORES)
+        facts["promoted"] = promoted if isinstance(promoted, int) else 1  # the page may have replaced what counts
+        walk.left.append(_stored(context, page, (room,), name.rstrip(" 12")))
 
 
 def _open(page: Page, facts: dict[str, Any], address: str) -> None:
@@ -279,10 +285,10 @@ def _wait(page: Page, seconds: float) -> None:
     page.wait_for_timeout(1000 * seconds)
 
 
-def _stored(context: BrowserContext, page: Page, traces: tuple[str, ...]) -> storage.Left:
+def _stored(context: BrowserContext, page: Page, traces: tuple[str, ...], way: str) -> storage.Left:
     entries = [storage.Entry(*map(str, entry)) for entry in page.evaluate(storage.STORED)]
     entries += [storage.Entry("cookie", cookie["name"], cookie["value"]) for cookie in context.cookies()]
-    return storage.Left(tuple(entries), traces)
+    return storage.Left(tuple(entries), traces, way)
 
 
 def _call(walk: _Walk) -> None:
@@ -299,6 +305,7 @@ def _meet(walk: _Walk, facts: dict[str, Any], stack: contextlib.ExitStack) -> No
     room, person = f"hardener-{secrets.token_hex(6)}", f"Visitor {secrets.token_hex(4)}"
     account = walk.goal.account
     user = account.user if account else ""
+    walk.traces |= {room, person} | ({user} if user else set())
     real = Real(walk.goal.origin, "", {account.user: account.password}) if account else None
     attack = replace(NONE, origin=walk.goal.origin)
     visits: list[Visit] = []
@@ -323,11 +330,12 @@ def _meet(walk: _Walk, facts: dict[str, Any], stack: contextlib.ExitStack) -> No
         visit.find(_LEAVE).evaluate("button => button.click()")
         visit.page.wait_for_function(_GONE, timeout=1000 * _PATIENCE)
     _wait(visits[0].page, _LINGER)
-    walk.after += [_stored(visit.context, visit.page, (room, person, user)) for visit in visits]
+    walk.after += [_stored(visit.context, visit.page, (room, person, user), "call") for visit in visits]
 
 
-def _contacts(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the foreign hosts that were contacted: which witnesses saw it, and in which journeys.
+def _contacts(runs: Iterable[dict[str, Any]], traces: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the foreign hosts that were contacted: which witnesses saw it, and in which journeys. The names of room
+    and person (``traces``) are hidden in them.
 
     An address of a private network is not that of a third party: a bridge may offer its own.
     """
@@ -335,7 +343,10 @@ def _contacts(runs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for run in runs:
         for contact in run["contacts"]:
             if not _is_private(contact["host"]):
-                seen = found.setdefault(_masked(contact["host"]), {"browser": set(), "transport": set(), "in": set()})
+                host = _masked(contact["host"])
+                for trace in traces:
+                    host = re.sub(rf"(?<![a-z0-9]){re.escape(trace)}(?![a-z0-9])", HIDDEN, host, flags=re.IGNORECASE)
+                seen = found.setdefault(host, {"browser": set(), "transport": set(), "in": set()})
                 seen["browser"] |= set(contact["browser"])
                 seen["transport"] |= set(contact["transport"])
                 seen["in"].add(run["run"])

@@ -35,6 +35,7 @@ _SHORTEST = 8  # characters of an identifier
 _TIME = re.compile(r"1[5-9]\d{8}(?:\d{3})?(?:\.\d+)?")  # seconds or milliseconds of these years
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT.*")
 _HIDDEN = "[hidden]"
+_MOST = 500  # entries that are kept
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,26 @@ class Entry:
 
 @dataclass(frozen=True)
 class Left:
-    """The entries after one visit with a fresh profile, and the words by which others would recognise the visitor."""
+    """The entries after one visit with a fresh profile, and the words by which others would recognise the visitor.
+
+    Visits of the same ``way`` differ in nothing but the traces: same browser, same kind of page.
+    """
 
     entries: tuple[Entry, ...]
     traces: tuple[str, ...]
+    way: str = ""
 
 
 def judged(visits: Sequence[Left]) -> list[dict[str, str]]:
     """Return each stored entry once: area, key and kind.
 
-    An entry is a history if it names the room or the person. It is an identifier if two visits with fresh profiles left
-    different values in it that are neither times nor traces of the visit. Files of the service are copies.
+    An entry is a history if it names the room or the person. It is an identifier if two visits of the same way, with
+    fresh profiles, left different values in it that are not times. Files of the service are copies.
     """
     traces = tuple({trace for left in visits for trace in left.traces if trace})
     named = _Named(traces)
     kinds: dict[tuple[str, str], str] = {}
-    leaves: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    leaves: dict[tuple[str, str], dict[tuple[str, str], set[str]]] = defaultdict(lambda: defaultdict(set))
     for left in visits:
         for entry in left.entries:
             place = (entry.area, named.without(entry.key))
@@ -72,11 +77,11 @@ def judged(visits: Sequence[Left]) -> list[dict[str, str]]:
             usual = COPY if entry.area in _COPIES else OTHER
             kinds[place] = HISTORY if any(map(named.within, texts)) or kinds.get(place) == HISTORY else usual
             for path, value in found:
-                leaves[place][path].add(value)
+                leaves[place][left.way, path].add(value)
     for place, values in leaves.items():
         if kinds[place] == OTHER and any(_differ(found) for found in values.values()):
             kinds[place] = IDENTIFIER
-    return [{"area": area, "key": key, "kind": kind} for (area, key), kind in sorted(kinds.items())]
+    return [{"area": area, "key": key, "kind": kind} for (area, key), kind in sorted(kinds.items())][:_MOST]
 
 
 class _Named:
