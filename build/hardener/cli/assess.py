@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.assessment import comparison, declaration, report, result, run
 from hardener.assessment.catalogue import COLUMNS, LANGUAGES, PROFILES
+from hardener.assessment.sensors.browsed import BROWSER
 from hardener.assessment.service import logins
 from hardener.assessment.service.client import origin_of
 from hardener.assessment.service.visit import Plan
@@ -187,6 +188,8 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
     for entry in made["calibration"]:
         if entry["state"] == "failed":
             ui.print(f"{entry['sensor']}: the calibration failed, so its criteria are grey", "red")
+        elif entry["sensor"] == BROWSER.name and entry["state"] == "not-run" and made["subject"]["kind"] == "service":
+            ui.note(f"no visit with a browser: {entry['reason']['en']}")
     pages = list(assessed.pages)
     if given.pdf:
         pages += [report.print_pdf(page) for page in assessed.pages]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,15 @@ def test_the_command_line_gives_the_exit_code_and_the_result(
     assert cli.main(["assess", "init", str(made.folder / "new.toml"), "--language", "de", "-q"]) == 0
     assert cli.main(["assess", "bundle", "-q"]) == 2
     assert cli.main(["assess", "compare", str(done.folder), "-q"]) == 2
+
+
+def test_a_visit_without_a_browser_says_so(
+    made: Service, done: run.Assessed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject = done.result["subject"] | {"kind": "service", "requests": {"sent": 1, "most": 2}}
+    monkeypatch.setattr(run, "service", lambda *_: replace(done, result=done.result | {"subject": subject}))
+    cli.main(["assess", "service", "https://meet.example.org", "--project", str(made.root)])
+    assert "no visit with a browser: no running service was visited" in " ".join(capsys.readouterr().err.split())
 
 
 def test_an_interrupted_visit_names_the_option_that_resumes_it(
