@@ -252,6 +252,7 @@ DOORS = (
     debian("jicofo-rest-on-web", "nginx/nginx.conf", "", STREAM, "server {"),
     debian("bridge-rest-on-web", SITE, SERVER, "location ^~ /jvb/ { proxy_pass http://127.0.0.1:8080/; }\n"),
     debian("secrets-published", SITE, SERVER, "location /conf/ { alias /etc/jitsi/; }\n"),
+    Plant("secrets-published", "docker", "config/web/nginx-custom/own.conf", "", "location /c/ { alias /config/; }\n"),
     debian("etherpad-open", SITE, SERVER, "location ^~ /etherpad/ {\n proxy_pass http://e:9001/;\n }\n", "proxy_pass"),
     debian("whiteboard-open", SITE, SERVER, "location = /socket.io/ { proxy_pass http://127.0.0.1:9002; }\n"),
     debian(
@@ -492,6 +493,9 @@ WEAKNESSES = (
         "",
         "server {\n root /usr/share/jitsi-meet; gzip off; gzip_types application/javascript;\n}\n",
     ),
+    debian("folders-listed", SITE, SERVER, "location /transcripts/ { autoindex on; }\n"),
+    debian("folders-listed", SITE, "", "autoindex on;\n"),
+    Plant("folders-listed", "docker", "config/web/nginx-custom/own.conf", "", "fancyindex on;\n"),
     debian("ssi-types", "nginx/hardener/site.conf", " text/javascript;", ";"),
     debian("deep-linking", CONFIG, "deeplinking: { disabled: true }", "deeplinking: { disabled: false }"),
     docker("deep-linking", "DISABLE_DEEP_LINKING=0", "DISABLE_DEEP_LINKING=1"),

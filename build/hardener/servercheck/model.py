@@ -185,6 +185,15 @@ class Proxy:
     ports: frozenset[str] = frozenset()  # of the server behind; empty: they are not known
 
 
+@dataclass(frozen=True)
+class Published:
+    """A directive of the web server that publishes secrets. ``known``: False if that cannot be determined."""
+
+    what: str
+    where: Where
+    known: bool = True
+
+
 @dataclass
 class Site:
     """One server of the web server: how it serves the client, and what it passes on."""
@@ -198,7 +207,8 @@ class Site:
     headers: dict[str, Setting] = field(default_factory=dict)
     dropped: list[Where] = field(default_factory=list)  # locations whose own headers displace the policy
     proxies: list[Proxy] = field(default_factory=list)
-    published: list[Setting] = field(default_factory=list)  # folders of configuration or accounts that are served
+    published: list[Published] = field(default_factory=list)  # folders of configuration or accounts that are served
+    listed: list[Where] = field(default_factory=list)  # where the names of all files of a folder are shown
     foreign: list[Setting] = field(default_factory=list)  # Access-Control-Allow-Origin, as it is sent
     hides_cors: bool = False  # headers of that kind that come from Prosody are taken out
     logs: list[Setting] = field(default_factory=list)  # access_log lines; value: their arguments

@@ -91,6 +91,7 @@ def test_of_what_upstreams_web_server_passes_on_all_is_known(show):
     hits = [hit.id for hit in web.check(deployment) if " goes to " in hit.what and hit.id != "header-missing"]
     assert len([proxy for site in deployment.sites for proxy in site.proxies]) >= 6
     assert set(hits) == {"room-info", "etherpad-open", "foreign-service", "whiteboard-open"}
+    assert [site.published for site in deployment.sites] == [[]]
 
 
 def test_every_variable_that_is_read_is_one_of_upstreams(show):

@@ -116,13 +116,66 @@ SECRETS = (
     env(RIGHT, "JVB_AUTH_PASSWORD=kVq7Zt2mNw9xLp4RbY6sHd3f\n"),
     env(RIGHT, "JVB_AUTH_PASSWORD=wombat-carousel-tungsten-zephyr\n"),
 )  # fmt: skip
+SERVED = "secrets-published"
 CLIENT = "root /usr/share/jitsi-meet;"
 PUBLISHED = (
     *(edit("secrets-published", (SITE, CLIENT, f"root {folder};")) for folder in ("/", "//", "//etc/prosody", "/etc/letsencrypt/live", "/etc/ssl/private/", "/etc", "/etc/jitsi/meet/", "/usr/share/jitsi-meet/../../..", "/var/lib")),
     *(edit("secrets-published", (SITE, CLIENT, f"{CLIENT} set $folder /etc/jitsi; location {words} {{ alias {path}; }}")) for words, path in (("/conf/", "/etc/jitsi/"), ("~ ^/c/(.*)$", "/etc/prosody/$1"), ("= /k", "/etc/jitsi/meet/meet.example.org.key"), ("/a/", "/var/lib/prosody/"), ("/v/", "$folder"))),
-    edit("secrets-published", (SITE, CLIENT, f"{CLIENT} location /a {{ location /a/b {{ root /etc/; }} }}")),
+    edit("secrets-published", (SITE, CLIENT, f"{CLIENT} location /a {{ location /jitsi/meet/ {{ root /etc/; }} }}")),
     *(edit(RIGHT, (SITE, CLIENT, f"{CLIENT} set $client /etc/jitsi/meet/h-config.js; location {words} {{ alias {path}; }}")) for words, path in (("= /c.js", "/etc/jitsi/meet/$host-config.js"), (r"~ ^/(logo\.svg)$", "/etc/jitsi/meet/$1"), ("/w/", "/usr/share/jitsi-meet/images/"), ("/v/", "/etc/jitsi-logos/"), ("~ ^/_api/public/(.*)$", "/etc/jitsi/meet/public/$1"), ("= /c.js", "$client"))),
 )  # fmt: skip
+# What is inside of the server, and before it.
+FOLDERS = (
+    # An expression decides which file it is.
+    (SERVED, r"location ~ ^/x/(.+\.json)$ { alias /etc/jitsi/$1; }", ""),
+    (SERVED, r"location ~ ^/x/(?<f>.+\.js)$ { alias /etc/jitsi/$f; }", ""),
+    (SERVED, r"location ~ ^/x/([^/]+\.json)$ { alias /etc/jitsi/jigasi/$1; }", ""),
+    (SERVED, r"location ~ \.json$ { root /etc/letsencrypt; }", ""),
+    (SERVED, r"location ~ ^/(b|a\.svg)$ { root /etc/jitsi/meet; }", ""),
+    (RIGHT, r"location ~ ^/(config|interface_config)\.js$ { root /etc/jitsi/meet; }", ""),
+    (RIGHT, r"location ~ ^/(config|interface_config)\.js$ { alias /etc/jitsi/meet/$1.js; }", ""),
+    (RIGHT, r"location ~ \.svg$ { root /etc/jitsi/meet; }", ""),
+    (RIGHT, r"location = /logo.svg { root /etc/jitsi/meet; }", ""),
+    (RIGHT, "location ^~ /images/ { root /; }", ""),
+    # Two dots at the start of what is put behind the folder
+    (SERVED, "location /conf { alias /etc/jitsi/meet/public/; }", ""),
+    (SERVED, r"location ~ ^/x(.*)$ { alias /etc/jitsi/meet/public/$1; }", ""),
+    (RIGHT, "location /static { alias /usr/share/jitsi-meet/static/; }", ""),
+    (RIGHT, r"location ~ ^/logo-(\w+\.svg)$ { alias /etc/jitsi/meet/public/$1; }", ""),
+    # Paths that nginx itself looks for
+    (SERVED, "location /t/ { try_files $uri /../../../etc/jitsi$uri =404; }", ""),
+    (SERVED, "location /t/ { try_files $arg_file =404; }", ""),
+    (SERVED, "location ~ ^/t(.*)$ { root /var/lib/jitsi; try_files /$1 =404; }", ""),
+    (SERVED, "location = /t { root /run; try_files /web/config/keys/cert.key =404; }", ""),
+    (SERVED, "location /m/ { rewrite ^/m/(.*)$ /../../../etc/jitsi/$1 break; }", ""),
+    (SERVED, "location /files/ { alias /srv/; } rewrite ^/a(.*)$ /files/$1;", ""),
+    (SERVED, "location /i/ { index /../../../etc/prosody/prosody.cfg.lua; }", ""),
+    (SERVED, "error_page 403 /../../../etc/shadow;", ""),
+    (RIGHT, "location /t/ { try_files $uri $uri/ $uri.html /index.html; }", ""),
+    (RIGHT, "location ~ ^/t/(.*)$ { root /srv/jitsi; try_files /$1 =404; }", ""),
+    (RIGHT, "location /files/ { alias /srv/; } rewrite ^/a/(.*)$ /files/$1;", ""),
+    (RIGHT, "rewrite ^/old(.*)$ https://x.example/$1; rewrite ^/x(.*)$ /$1 permanent;", ""),
+    (RIGHT, "location = /http-bind/ { try_files $arg_x =404; proxy_pass http://127.0.0.1:5280/http-bind; }", ""),
+    # Variables
+    (SERVED, "location /m/ { alias $folder; }", "map $host $folder { default /srv/; a.example /etc/jitsi/; }"),
+    (SERVED, "location /m/ { root $folder; }", "map $uri $folder { default /srv; ~^/m/(?<rest>.+)$ /etc/$rest; }"),
+    (SERVED, "location /m/ { alias $folder; }", "geo $folder { default /srv/; 10.0.0.0/8 /etc/jitsi/; }"),
+    (SERVED, "location /m/ { alias $folder/; }", "split_clients $remote_addr $folder { 50% /srv; * /etc/prosody; }"),
+    (SERVED, "set $a /srv; if ($host = x) { set $a /etc/jitsi; } location /m/ { alias $a/; }", ""),
+    (SERVED, "location /m/ { root /srv/$cookie_x; }", ""),
+    (SERVED, "if ($request_uri ~ ^/x/(.*)$) { set $f $1; } location /x/ { try_files /$f =404; }", ""),
+    ("cannot-tell", "auth_request_set $folder $upstream_http_x; location /m/ { root $folder; }", ""),
+    ("cannot-tell", "set $a $b; set $b $a; location /m/ { root $a; }", ""),
+    (RIGHT, "location /m/ { alias $folder; }", "map $host $folder { default /srv/; a.example /srv/a/; }"),
+    (RIGHT, r"if ($host ~ ^(\w+)\.example\.org$) { set $f $1; } location /x/ { root /srv/$f; }", ""),
+    (RIGHT, "location /m/ { root /srv/$host; }", ""),
+    # What is around the server
+    (SERVED, "", "root /etc;"),
+)  # fmt: skip
+PUBLISHED += tuple(
+    edit(finds, (SITE, CLIENT, f"{CLIENT}\n{inside}"), (SITE, "server {", f"{before}\nserver {{"))
+    for finds, inside, before in FOLDERS
+)
 INCLUDED_OWNER = "jitsi/jicofo/owner"
 OPEN_OWNER = "jicofo { authentication.enabled = false, conference.enable-auto-owner = true }"
 JICOFO_INCLUDES = (

@@ -393,7 +393,7 @@ class _Given:
             directives, unclear = nginx.parse(decoded, shown, self.absent)
             result.unclear += unclear
             for site in result.sites[:1]:
-                site.proxies += nginx_site.passed_on(directives)
+                nginx_site.add_inside(site, directives)
 
     def nothing(self, pattern: str, where: Where) -> list[tuple[str, bytes]]:
         self.result.doubt(where, f"includes {pattern}, which is not here", vital=True)

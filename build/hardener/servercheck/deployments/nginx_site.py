@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hardener.servercheck.deployments.nginx_folders import Allowance, published
 from hardener.servercheck.model import Proxy, Setting, Site, Table
 from hardener.servercheck.readers.nginx import Directive
 
@@ -26,14 +25,10 @@ ANSWERS = frozenset(
 MOST = 200  # servers that are judged
 # What a server has from around it.
 OUTER = frozenset(
-    "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static".split()
+    "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static root"
+    " autoindex fancyindex map geo split_clients".split()
 )
-# Folders with passwords, keys or accounts, and the end of a path or pattern that means a file for browsers.
-SECRET = tuple(
-    map(Path, "/etc/prosody /etc/jitsi /var/lib/prosody /root /config /etc/letsencrypt /etc/ssl/private".split())
-)
-PUBLIC = Path("/etc/jitsi/meet/public")  # in it upstream's own example has files for everybody
-FOR_BROWSERS = re.compile(r"\.(?:js|json|html|css|svg|png)[)$]*\Z")
+LISTINGS = frozenset({"autoindex", "fancyindex"})
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
 ACME = "/.well-known/acme-challenge"  # a client for certificates may answer there
 
@@ -55,7 +50,8 @@ def sites(directives: list[Directive]) -> list[Site]:
         servers = [fragment] if _serves(fragment) else []
     outer = [directive for top in web for directive in (top, *((top.body or []) if top.name == "http" else []))]
     outer = [directive for directive in outer if directive.name in OUTER]
-    found = [_facts(server, outer) for server in servers[:MOST]]
+    allowance = Allowance()
+    found = [_facts(server, outer, allowance) for server in servers[:MOST]]
     streamed = [proxy for stream in streams for proxy in _streamed(stream)]
     if streamed:
         found.append(Site(streams[0].where, serves=False, streams=streamed))
@@ -68,12 +64,16 @@ def too_many(directives: list[Directive]) -> bool:
     return sum(1 for _ in servers) > MOST
 
 
-def passed_on(directives: list[Directive]) -> list[Proxy]:
-    """Return what a file passes on that the server's own configuration includes; the rest of that is not known."""
-    if not directives:
-        return []
-    whole = Directive("server", (), directives[0].where, directives)
-    return list(_proxies(whole, list(_all(directives))))
+def add_inside(site: Site, directives: list[Directive]) -> None:
+    """Add what a file passes on and publishes that the server's own configuration includes; the rest of that is not
+    known.
+    """
+    if directives:
+        whole = Directive("server", (), directives[0].where, directives)
+        outer = list(_all(directives))
+        site.proxies += _proxies(whole, outer)
+        site.published += published(whole, [], PASSES | ANSWERS, Allowance())
+        site.listed += _listed(outer)
 
 
 def _all(directives: Iterable[Directive]) -> Iterator[Directive]:
@@ -112,11 +112,12 @@ def _serves(server: Directive) -> bool:
     )
 
 
-def _facts(server: Directive, outer: list[Directive]) -> Site:
+def _facts(server: Directive, outer: list[Directive], allowance: Allowance) -> Site:
     body = server.body or []
     result = Site(server.where, serves=_serves(server))
     result.proxies = [proxy for proxy in _proxies(server, outer) if result.serves or "_pass " not in proxy.target]
-    result.published = list(_published(server, _variables(server)))
+    result.published = list(published(server, outer, PASSES | ANSWERS, allowance))
+    result.listed = list(_listed([*server.inside(), *outer]))
     plain, away = _plain(server), _sends_away(server)
     result.redirects = plain and away
     if result.serves and plain and (not away or result.proxies):
@@ -213,23 +214,8 @@ def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
                 yield Proxy(path, target, directive.where, reaches, ports)
 
 
-def _published(server: Directive, values: dict[str, str], asked: str = "") -> Iterator[Setting]:
-    """Yield each root and alias that serves a folder of secrets, a folder in one, or a folder that holds one.
-
-    ``values``: what the server's variables hold. ``asked``: the words of the location around it.
-    """
-    for directive in server.body or ():
-        if directive.name == "location":
-            yield from _published(directive, values, " ".join(directive.words))
-        elif directive.body is not None:
-            yield from _published(directive, values, asked)
-        elif directive.name in {"root", "alias"} and directive.words:
-            # normpath keeps two slashes at the start, which mean one.
-            path = Path(re.sub(r"\A//", "/", os.path.normpath(_filled(directive.words[0], values))))
-            meant = path.is_relative_to(PUBLIC) or FOR_BROWSERS.search(path.name) or FOR_BROWSERS.search(asked)
-            holds = any(folder.is_relative_to(path) for folder in SECRET)
-            if holds or (not meant and any(path.is_relative_to(folder) for folder in SECRET)):
-                yield Setting(directive.words[0], directive.where)
+def _listed(directives: list[Directive]) -> Iterator[Where]:
+    return (directive.where for directive in directives if directive.name in LISTINGS and directive.words == ("on",))
 
 
 def _own(location: Directive) -> Iterator[Directive]:

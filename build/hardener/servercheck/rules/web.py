@@ -73,9 +73,11 @@ def check(deployment: Deployment) -> Iterator[Hit]:
         for proxy in site.proxies:
             yield from _proxy(deployment, site, proxy, ports)
         for folder in site.published:
-            yield Hit(
-                "secrets-published", folder.where, f"{folder.value} is served: it has passwords, keys or accounts"
-            )
+            if folder.known:
+                what = f"{folder.what} leads to files with passwords, keys or accounts"
+                yield Hit("secrets-published", folder.where, what)
+            else:
+                yield Hit("cannot-tell", folder.where, f"{folder.what}: not known which folders are served")
         for port, where in site.streams:
             kind = _streamed(port, ports)
             yield Hit(kind, where, f"nginx passes TCP connections on to port {port}")
@@ -187,6 +189,8 @@ def _served(site: Site) -> Iterator[Hit]:
             yield Hit("ssi-types", site.ssi.where, f"ssi_types: {' '.join(sorted(types)) or 'text/html only'}")
     if not site.compresses:
         yield Hit("scripts-uncompressed", site.where, "scripts are sent as they are")
+    for where in site.listed:
+        yield Hit("folders-listed", where, f"{where.name} on")
     log = site.logs[0] if site.logs else None
     if log is None or str(log.value) != "off":
         where = log.where if log else Where(site.where.file, 0, "access_log is not set")
