@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "operator.toml"
+# Who may moderate, as the operator promises: each person with an account, or only persons on a list.
+MODERATORS = ("logged-in", "named")
 STATES = ("done", "in-progress", "missing", "not-needed")
 # An answer holds for so many days, a waiver for so many at most.
 ANSWER_DAYS, WAIVER_DAYS = 730, 366
@@ -71,6 +73,7 @@ _SERVICE = {
     "name": text("the name of the service", required=True),
     "operator": text("the controller, as in the privacy notice", required=True),
     "profile": choice(PROFILES, required=True),
+    "moderators": choice(MODERATORS),
     "own_hosts": texts(
         "a list of origins: https://meet.example.org",
         r"https://[a-z0-9.-]+(?::\d{1,5})?|http://(?:127\.0\.0\.1|localhost)(?::\d{1,5})?",
@@ -146,6 +149,7 @@ class Declaration:
     answers: Mapping[str, Answer]
     waivers: Mapping[str, Waiver]
     attack: Permission | None = None
+    moderators: str = MODERATORS[0]
 
 
 def read(path: Path, today: dt.date) -> Declaration:
@@ -183,7 +187,14 @@ def read(path: Path, today: dt.date) -> Declaration:
         waivers[waiver.id] = waiver
     attack = Permission(**document.table("attack", _ATTACK).values) if "attack" in document.data else None
     return Declaration(
-        service["name"], service["operator"], service["profile"], service.get("own_hosts", ()), answers, waivers, attack
+        service["name"],
+        service["operator"],
+        service["profile"],
+        service.get("own_hosts", ()),
+        answers,
+        waivers,
+        attack,
+        service.get("moderators", MODERATORS[0]),
     )
 
 

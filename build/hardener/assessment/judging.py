@@ -13,7 +13,7 @@ from hardener.assessment.sensors.registry import SENSORS, sensor_of
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hardener.assessment.catalogue import Rule
     from hardener.assessment.conditions import Condition, Metrics
@@ -27,6 +27,7 @@ _LIGHT_NAMES = {
 }
 
 
+_PLACES = 3  # in a server's files, that a reason names
 _ONLY_A_VISIT = {
     "en": "Not measured: only a visit to the running service shows this (hardener assess service).",
     "de": "Nicht gemessen: Dies zeigt nur ein Besuch des laufenden Dienstes (hardener assess service).",
@@ -184,26 +185,57 @@ def _grey(
                 names = (wording.named(metric)[language] for metric in lacking if sensor_of(metric) == sensor)
                 text = f"{what}: {', '.join(names)}"
             parts[language] = " ".join(filter(None, (parts[language], _sentence(text))))
+    alternatives = [false for condition in rule.green if sensors and (false := _false(condition, known))]
+    if alternatives:
+        values = _with_places(alternatives[0], known, readings)
+        parts = {language: f"{parts[language]} {_sentence(values[language])}" for language in parts}
     if found:
         at_least = _because(rule, found, known, "yellow", "yellow")
         parts["en"] = f"Found: {at_least['en']}. Not excluded that it is worse. {parts['en']}"
         parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
     if not sensors:
-        parts = {
+        parts = _short_of_green(rule, readings, known)
+    return Verdict("grey", "grey", parts, "", known, sensors, suspect=found is not None)
+
+
+def _short_of_green(rule: Rule, readings: Mapping[str, Reading], known: Metrics) -> Bilingual:
+    """Return why what was measured is neither wrong nor sufficient: the comparisons of green that are false."""
+    if any(known.get(f"server.{part}", 0) for part in ("no-web", "no-prosody", "no-jicofo", "no-config")):
+        return {
+            "en": "The files of the server that would decide this were not given, or could not be read.",
+            "de": "Die maßgeblichen Dateien des Servers wurden nicht angegeben oder waren nicht lesbar.",
+        }
+    names = min((_false(condition, known) for condition in rule.green), key=len, default=())
+    if not names:
+        return {
             "en": "Nothing wrong was found, and this is not sufficient for green: only the service in use shows it.",
             "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht: Dies zeigt nur die Benutzung.",
         }
-        if any(known.get(f"server.{part}", 0) for part in ("no-web", "no-prosody", "no-jicofo", "no-config")):
-            parts = {
-                "en": "The files of the server that would decide this were not given, or could not be read.",
-                "de": "Die maßgeblichen Dateien des Servers wurden nicht angegeben oder waren nicht lesbar.",
-            }
-        elif known.get("server.cannot-tell", 0) or known.get("server.module-unknown", 0):
-            parts = {
-                "en": "A part of the server's configuration cannot be judged: findings cannot-tell and module-unknown.",
-                "de": "Ein Teil der Serverkonfiguration ist nicht beurteilbar: Befunde cannot-tell und module-unknown.",
-            }
-    return Verdict("grey", "grey", parts, "", known, sensors, suspect=found is not None)
+    values = _with_places(names, known, readings)
+    return {
+        "en": f"Nothing wrong was found, but this prevents green: {values['en']}.",
+        "de": f"Es wurde kein Mangel gefunden, doch Grün steht entgegen: {values['de']}.",
+    }
+
+
+def _false(condition: Condition, known: Metrics) -> tuple[str, ...]:
+    """Return the metrics that make a condition false."""
+    return tuple(dict.fromkeys(term.metric for term in condition.terms if term.holds(known) is False))
+
+
+def _with_places(names: Sequence[str], known: Metrics, readings: Mapping[str, Reading]) -> Bilingual:
+    """Return values with what they need, and the first places at which check-server found what they count."""
+    values = wording.said(names, known)
+    needs = [needed for name in names if (needed := wording.needed(name))]
+    findings = (readings["server"].evidence or {}).get("findings", ()) if "server" in readings else ()
+    counted = {name.removeprefix("server.") for name in names if name.startswith("server.")}
+    places = [f"{finding['where']}: {finding['what']}" for finding in findings if finding["id"] in counted]
+    more = ["…"] if len(places) > _PLACES else []
+    added = {language: [*(text[language] for text in needs), *places[:_PLACES], *more] for language in values}
+    return {
+        language: f"{text} ({'; '.join(added[language])})" if added[language] else text
+        for language, text in values.items()
+    }
 
 
 def _sentence(text: str) -> str:

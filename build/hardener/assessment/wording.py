@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hardener.assessment.conditions import Value
 
-_WORDS = "words"
+_WORDS, _NEEDS = "words", "needs"
 _PARTS = {"no-prosody": "Prosody", "no-jicofo": "Jicofo", "no-config": "config.js", "no-web": "nginx"}
 # Values that are 0 or 1, and mean no or yes.
 _YES = frozenset(
@@ -97,6 +97,15 @@ def value(metric: str, found: Value) -> Bilingual:
     if metric in _YES:
         return {"en": "yes", "de": "ja"} if found else {"en": "no", "de": "nein"}
     return _texts().get(f"{_WORDS}.{found}", {"en": str(found), "de": str(found)})
+
+
+def needed(metric: str) -> Bilingual | None:
+    """Return what a metric needs that is too small for green; None where there is nothing to say.
+
+    >>> needed("xmpp.not_tried")["en"]
+    'name a test account: --login-file'
+    """
+    return _texts().get(f"{_NEEDS}.{metric}")
 
 
 def absent(metrics: Iterable[str], known: Mapping[str, Value]) -> Bilingual:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,39 @@ def test_what_was_not_measured_could_be_worse_than_yellow() -> None:
     found = verdict("STO-01 bundle", {"evidence.stored": 3})
     assert (found.light, found.missing) == ("grey", ("storage",))
     assert "Found: kinds of values left in the browser: 3" in found.reason["en"]
+
+
+@pytest.mark.parametrize(
+    ("place", "changed", "words"),
+    [
+        ("NET-06 service", {"config.p2p": "unclear"}, "direct connections in config.js: cannot be read"),
+        ("CFG-02 service", {"config.unclear": 2}, "parts of config.js that cannot be read: 2"),
+        ("AUTH-01 service", {"xmpp.attempts": 4}, "hardener assess service --attack"),
+        ("AUTH-02 service", {"xmpp.not_tried": 9}, "for want of a test account: 9 (name a test account: --login-file)"),
+        ("NET-05 bundle", {"evidence.peer_runs": 0}, "none of: runs with a hostile participant"),
+    ],
+)
+def test_grey_names_what_prevents_green(place: str, changed: dict[str, int | str], words: str) -> None:
+    found = verdict(place, FIXTURES[place]["green"] | changed)
+    assert found.light == "grey"
+    assert words in found.reason["en"]
+
+
+def test_grey_for_missing_files_names_the_other_way_to_green() -> None:
+    found = verdict("AUTH-06 service", FIXTURES["AUTH-01 service"]["green"] | {"xmpp.attempts": 4})
+    assert found.light == "grey"
+    assert "attempts to get in: 4 (hundreds are made by hardener assess service --attack)" in found.reason["en"]
+
+
+def test_grey_for_files_that_cannot_be_judged_names_the_first_places() -> None:
+    place = {"id": "module-unknown", "severity": "critical", "what": "mod_x is loaded"}
+    findings = [place | {"where": f"prosody.cfg.lua:{number}"} for number in range(1, 6)]
+    measured = readings(FIXTURES["AUTH-01 deployment"]["green"] | {"server.module-unknown": 5})
+    measured["server"] = replace(measured["server"], evidence={"findings": findings})
+    (judged,) = judging.judge([CRITERIA["AUTH-01"]], measured, "normal", None, TODAY, visited=False)
+    reason = judged.verdicts["deployment"].reason["de"]
+    assert "unbekannte Module: 5 (prosody.cfg.lua:1: mod_x is loaded; " in reason
+    assert "prosody.cfg.lua:3: mod_x is loaded; …)" in reason
 
 
 @pytest.mark.parametrize(

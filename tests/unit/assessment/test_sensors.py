@@ -314,6 +314,15 @@ def test_the_own_stun_server_is_not_foreign(tmp_path: Path) -> None:
     assert SENSORS["config"].measure(made.subject()).metrics["config.foreign_stun"] == 0
 
 
+def test_settings_that_need_to_be_run_are_named_in_the_evidence(tmp_path: Path) -> None:
+    made = assessed.service(tmp_path)
+    (made.site / "config.js").write_text("var config = { p2p: { enabled: window.x } };\n")
+    found = SENSORS["config"].measure(made.subject())
+    assert (found.metrics["config.p2p"], found.evidence["unclear"]) == (
+        "unclear", ["p2p.enabled has a value that needs to be run"],
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("host", ["turn.own.example.evil.example", "evil-turn.own.example", "own.example"])
 def test_a_host_is_own_only_if_it_is_the_same(tmp_path: Path, host: str) -> None:
     made = assessed.service(tmp_path)

@@ -20,7 +20,7 @@ from hardener.assessment.service import logins, tls
 from hardener.assessment.service.client import AGENT, Client, origin_of
 from hardener.assessment.service.visit import Plan, visit
 from hardener.errors import ConfigError, UnreachableError, UsageError
-from hardener.proof.attack.record import Attacked, Attempt, Verdict
+from hardener.proof.attack.record import Account, Attacked, Attempt, NotTried, Verdict
 from hardener.proof.attack.session import Scene
 from hardener.servercheck.readers import syntax
 from support import assessed
@@ -451,7 +451,7 @@ def test_a_permitted_attack_is_counted_by_what_it_reached_and_keeps_no_words(tmp
     def attempts(target: Any, _out: Path, **_words: Any) -> Attacked:
         made = [
             Attempt(name, area, "websocket", ("secret",), ("secret",), Verdict.SUCCEEDED, "secret", 0)
-            for name, area in (("a", "tokens"), ("b", "rooms"), ("c", "huge input"))
+            for name, area in (("a", "tokens"), ("b", "roles"), ("c", "huge input"))
         ]
         return Attacked(target, (*made, replace(made[0], verdict=Verdict.UNCLEAR)), (), 0)
 
@@ -470,6 +470,31 @@ def test_a_permitted_attack_is_counted_by_what_it_reached_and_keeps_no_words(tmp
         "attempts": 4, "entered": 1, "promoted": 1, "disturbed": 1, "unclear": 1,
     }  # fmt: skip
     assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("moderators", "account", "expected"),
+    [
+        ("logged-in", Account("u", "p"), {"moderators": "logged-in", "not_tried": 0, "not_applicable": 1}),
+        ("named", Account("u", "p"), {"moderators": "named", "not_tried": 0, "not_applicable": 1}),
+        ("logged-in", None, {"moderators": "logged-in", "not_tried": 1, "not_applicable": 0}),
+    ],
+)
+def test_an_attack_counts_what_was_not_tried_apart_from_what_the_declaration_does_not_promise(
+    tmp_path: Path, moderators: str, account: Account | None, expected: dict[str, Any]
+) -> None:
+    skipped = NotTried("first one in", "roles", "reason")
+    seen = visit(
+        replace(plan(tmp_path, attack=True), account=account),
+        replace(declared(), attack=PERMISSION, moderators=moderators),
+        NOW,
+        lambda _text: None,
+        client=client(Web({})),
+        attempt=answering(Verdict.REFUSED),
+        browse=no_browser,
+        attacked=lambda target, _out, **_words: Attacked(target, (), (skipped,), 0),
+    )
+    assert {name: seen.facts["attack"][name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(("changed", "light"), [("", "green"), (assessed.APP, "grey")])

@@ -41,6 +41,16 @@ PROTECTED = (
 )
 # Where one of these cannot be read, it is not known whom the client contacts and how people get in.
 _DECISIVE = (*FOREIGN, "hosts.anonymousdomain", "conferenceRequestUrl", "p2p.stunServers")
+# Settings that are on, off, unset or unclear, by the name of their metric.
+_STATES = {
+    "p2p": "p2p.enabled",
+    "insecure_name_warning": "enableInsecureRoomNameWarning",
+    "analytics_disabled": "analytics.disabled",
+    "recording": "recordingService.enabled",
+    "live_streaming": "liveStreaming.enabled",
+    "transcription": "transcription.enabled",
+    "room_not_stored": "doNotStoreRoom",
+}
 # Ids that stock clients keep in the browser and send to other participants or to the server at each meeting.
 _KEPT_IDS = re.compile(r"""getItem\(["'](callStatsUserName|jitsiMeetId|billingId)["']\)""")
 # The client's storage is in memory only: no name, room or id outlives the page.
@@ -82,29 +92,27 @@ def config(subject: Subject) -> Measured:
     named_hosts = [_HOST.findall(server.lower()) for server in servers]
     # Only the hosts: next to them are user and password of a TURN server.
     foreign = [", ".join(names) or "?" for names in named_hosts if not subject.own_names.intersection(names)]
+    unknown = [key for key in (*_DECISIVE, *_STATES.values()) if isinstance(value(key), Unknown)]
     metrics: Metrics = {
-        "config.unclear": len(unclear) + sum(isinstance(value(key), Unknown) for key in _DECISIVE),
+        "config.unclear": len(unclear) + len(set(unknown).intersection(_DECISIVE)),
         "config.broken": int(tree is None or tree.root_node.has_error),
         "config.foreign_services": sum(
             found not in {None, False, ""} and not isinstance(found, Unknown) for found in map(value, FOREIGN)
         ),
         "config.guests": int(state("hosts.anonymousdomain") == "on"),
         "config.conference_request": int(state("conferenceRequestUrl") == "on"),
-        "config.p2p": state("p2p.enabled"),
         "config.foreign_stun": len(foreign),
-        "config.insecure_name_warning": state("enableInsecureRoomNameWarning"),
-        "config.analytics_disabled": state("analytics.disabled"),
-        "config.recording": state("recordingService.enabled"),
-        "config.live_streaming": state("liveStreaming.enabled"),
-        "config.transcription": state("transcription.enabled"),
-        "config.room_not_stored": state("doNotStoreRoom"),
+        **{f"config.{name}": state(key) for name, key in _STATES.items()},
     }
     return Measured(
         metrics,
         {
             "settings": len(settings),
             "foreign_stun": foreign,
-            "unclear": [entry.reason.partition(":")[0] for entry in unclear],
+            "unclear": [
+                *(f"line {entry.where.line}: {entry.reason.partition(':')[0]}" for entry in unclear),
+                *(f"{key} has a value that needs to be run" for key in unknown),
+            ],
         },
     )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
 from hardener.servercheck.check import catalogue, check
+from hardener.servercheck.model import Where
 from hardener.servercheck.rules.web import EXPECTED
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 # What a deployment lacks: metric -> the part that check-server's finding is about.
 _PARTS = {"no-prosody": "prosody", "no-jicofo": "jicofo", "no-config": "web", "no-web": "nginx"}
@@ -31,10 +33,27 @@ def server(subject: Subject) -> Measured:
     metrics |= {f"server.{metric}": about[part] for metric, part in _PARTS.items()}
     metrics |= {f"server.no-{name}": about[name] for name in EXPECTED}
     findings = [
-        {"id": finding.id, "severity": finding.severity, "where": finding.where, "what": finding.what}
+        {
+            "id": finding.id,
+            "severity": finding.severity,
+            "where": str(Where(_below(finding.file, subject.servers), finding.line, finding.name)),
+            "what": finding.what,
+        }
         for finding in checked.findings
     ]
     return Measured(dict(metrics), {"findings": findings, "files": len(checked.files), "forms": list(checked.forms)})
+
+
+def _below(file: str, servers: Sequence[Path]) -> str:
+    """Return a file's path below the folder that was given: where that is says something about another machine.
+
+    >>> from pathlib import Path
+    >>> _below("/home/me/copy/prosody/x.cfg.lua", [Path("/home/me/copy/")]), _below("compose.yml", [Path(".")])
+    ('prosody/x.cfg.lua', 'compose.yml')
+    """
+    bases = (base for server in servers for base in (server, server.resolve(), server.parent, server.resolve().parent))
+    base = next((base for base in bases if Path(file).is_relative_to(base)), None)
+    return Path(file).relative_to(base).as_posix() if base and Path(file) != base else Path(file).name
 
 
 def _own(subject: Subject, folder: Path) -> Subject:

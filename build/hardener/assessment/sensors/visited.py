@@ -141,8 +141,10 @@ def xmpp(subject: Subject) -> Measured:
     first = facts["first"]
     if first and first["verdict"] != "unclear":
         metrics["xmpp.first_moderates"] = int(first["verdict"] == "succeeded")
-    if attack and facts["first"]:  # made with the test account
-        metrics["xmpp.promoted"] = attack["promoted"]
+    if attack:
+        metrics |= {"xmpp.not_tried": attack["not_tried"], "xmpp.moderators": attack["moderators"]}
+        if facts["first"]:  # made with the test account
+            metrics["xmpp.promoted"] = attack["promoted"]
     return Measured(metrics, facts | ({"attack": attack} if attack else {}))
 
 
@@ -164,7 +166,7 @@ _PLANTED = {
         "attempts": [{"answered": True, "verdict": "succeeded", "registration": True}],
         "first": {"verdict": "succeeded"},
     },
-    "attack": {"attempts": 8, "entered": 1, "promoted": 1, "unclear": 1},
+    "attack": {"attempts": 8, "entered": 1, "promoted": 1, "unclear": 1, "not_tried": 1, "moderators": "named"},
 }
 HEADERS = Sensor(
     "headers",
@@ -182,7 +184,9 @@ HEADERS = Sensor(
 )
 XMPP = Sensor(
     "xmpp",
-    named("xmpp", *"attempts answered admitted unclear registration first_moderates promoted".split()),
+    named(
+        "xmpp", *"attempts answered admitted unclear registration first_moderates promoted not_tried moderators".split()
+    ),
     {
         "en": "Logins without an account at the running service",
         "de": "Anmeldungen ohne Konto am laufenden Dienst",
@@ -190,6 +194,6 @@ XMPP = Sensor(
     xmpp,
     {"visit.json": json.dumps(_PLANTED)},
     "xmpp.admitted == 2 and xmpp.registration == 1 and xmpp.first_moderates == 1 and xmpp.promoted == 1 and"
-    " xmpp.attempts == 9 and xmpp.unclear == 1",
+    " xmpp.attempts == 9 and xmpp.unclear == 1 and xmpp.not_tried == 1 and xmpp.moderators == named",
     planted,
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Run = Callable[..., Attacked]
 
 # Areas of attempts that are made with the test account: to moderate, or to be taken for another.
-ROLES = frozenset({"rooms", "focus", "spoofed presence", "administration"})
+ROLES = frozenset({"rooms", "roles", "focus", "spoofed presence", "administration"})
 # Areas of attempts to disturb the service.
 ROBUSTNESS = frozenset({"broken input", "huge input", "many connections"})
 
@@ -62,5 +62,8 @@ def run(target: Target, tell: Callable[[str], None], attack: Run = campaign.run)
         "disturbed": sum(count for area, count in reached.items() if area in ROBUSTNESS),
         "areas": [{"area": area, **counts} for area, counts in attacked.areas.items()],
         "found": sorted(map(list, found)),
-        "not_tried": len(attacked.not_tried),
+        "moderators": "named" if target.named_hosts else "logged-in",
+        "not_tried": 0 if target.account else len(attacked.not_tried),
+        # Ways to moderate that need no defence where each account may moderate.
+        "not_applicable": len(attacked.not_tried) if target.account else 0,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -81,11 +81,23 @@ class _Steps:
     """Runs steps and keeps each result with its key, date and number of requests."""
 
     def __init__(
-        self, plan: Plan, visited: Visited, client: Client, now: dt.datetime, tell: Callable[[str], None]
+        self,
+        plan: Plan,
+        visited: Visited,
+        client: Client,
+        moderators: str,
+        now: dt.datetime,
+        tell: Callable[[str], None],
     ) -> None:
         self._folder, self._resume, self._visited, self._client = plan.kept, plan.resume, visited, client
         self._now, self._tell = now, tell
-        self._reads = [visited.origin, sorted(visited.own), plan.room, plan.account.user if plan.account else ""]
+        self._reads = [
+            visited.origin,
+            sorted(visited.own),
+            plan.room,
+            plan.account.user if plan.account else "",
+            moderators,
+        ]
 
     def run(self, name: str, step: Callable[[], Any], *, valid: Callable[[Any], bool] = lambda _value: True) -> Any:
         """Return the result of a step: the kept one, if ``--resume`` was given and it is of the last hours."""
@@ -150,7 +162,7 @@ def visit(
         attack.permitted(declaration, now.date())
     client = client or Client(origin, declaration.own_hosts, ca_file=plan.ca_file)
     visited = Visited(origin, declaration.own_hosts, plan.kept / "site")
-    steps = _Steps(plan, visited, client, now, tell)
+    steps = _Steps(plan, visited, client, declaration.moderators, now, tell)
     try:
         front = steps.run("front", lambda: _front(client, visited), valid=lambda kept: _is_front(visited.site, kept))
         steps.run("headers", lambda: _headers(client, plan.room, front, visited.own))
@@ -160,8 +172,8 @@ def visit(
         steps.run("logins", lambda: _logins(client, visited.site, plan, attempt))
         goal = browser.Goal(origin, tuple(map(reached, declaration.own_hosts)), visited.site, plan.room, plan.account)
         steps.run("browser", lambda: browse(goal, client.spend, tell), valid=lambda kept: "missing" not in kept)
-        target = _target(client, visited.site, plan)
-        if plan.attack and target:
+        if plan.attack and (target := _target(client, _hosts(visited.site), plan)):
+            target = replace(target, named_hosts=declaration.moderators == "named")
             steps.run("attack", lambda: attack.run(target, tell, attacked))
     except SpentError as error:
         raise UsageError(
@@ -275,9 +287,8 @@ def _hosts(site: Path) -> dict[str, str]:
     return logins.hosts_of(path.read_bytes()) if path.is_file() else {}
 
 
-def _target(client: Client, site: Path, plan: Plan) -> Target | None:
+def _target(client: Client, hosts: dict[str, str], plan: Plan) -> Target | None:
     """Return the XMPP server, if config.js names a host and the server is that of the service."""
-    hosts = _hosts(site)
     if logins.elsewhere(hosts, client.origin) or "hosts.domain" not in hosts:
         return None
     muc = hosts.get("hosts.muc", f"conference.{hosts['hosts.domain']}")
@@ -287,7 +298,7 @@ def _target(client: Client, site: Path, plan: Plan) -> Target | None:
 def _logins(client: Client, site: Path, plan: Plan, attempt: logins.Try | None) -> dict[str, Any]:
     """Ask the XMPP server, if config.js names a host and the server is that of the service."""
     hosts = _hosts(site)
-    target = _target(client, site, plan)
+    target = _target(client, hosts, plan)
     if target is None:
         other = logins.elsewhere(hosts, client.origin)
         return {"attempts": [], "elsewhere": other, "domain": "hosts.domain" in hosts, "first": None}
