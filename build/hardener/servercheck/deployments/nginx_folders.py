@@ -40,7 +40,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a directive is: the words of its location, and what its numbered captures come from."""
+    """Name the place of a directive: the words of its location, and what its numbered captures come from."""
 
     asked: tuple[str, ...] = ()
     expression: Expression | None = None
@@ -95,7 +95,7 @@ class _Base:
 
 
 class Allowance:
-    """How many paths are still looked at: a few lines of configuration can make millions of them."""
+    """Count the paths that are still looked at: a few lines of configuration can make millions of them."""
 
     def __init__(self, left: int = MOST) -> None:
         self.left = left

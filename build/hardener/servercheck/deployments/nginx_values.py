@@ -43,7 +43,7 @@ NAMED = re.compile(r"\(\?(?:P?<(\w+)>|'(\w+)')")
 
 
 class Chosen(Enum):
-    """How freely a request chooses a text."""
+    """Rank how freely a request chooses a text."""
 
     NAME = auto()  # without a slash
     PATH = auto()  # with slashes
