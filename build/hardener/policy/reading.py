@@ -192,8 +192,7 @@ def in_document(
     """Return what a document of a kind names, in order of offset; ``sources`` as for :func:`read`."""
     found = _Found(names(content, code=kind in _CODE))
     if depth <= _DEPTH:
-        for value in _values(content, kind):
-            found.add(value, _in_value(value, depth))
+        found.read(content, kind, depth)
     if kind == "map":
         for digest, source_kind, text in sources_of(content):
             known = sources.get(digest) if sources else None
@@ -223,19 +222,53 @@ def sources_of(content: bytes) -> Iterator[tuple[str, str, bytes]]:
 @functools.cache
 def in_source(kind: str, text: bytes) -> tuple[str, ...]:
     """Return what a source of a map names beyond what its text shows."""
-    if not _WORTH_PARSING.search(text.lower()):
+    if not _is_worth_parsing(text):
         return ()
-    plain = Counter(name.name for name in names(text, code=kind in _CODE))
-    return tuple((Counter(name.name for name in in_document(text, kind, 1)) - plain).elements())
+    plain = names(text, code=kind in _CODE)
+    found = _Found(plain)
+    found.read(text, kind, 1)
+    return tuple((Counter(name.name for name in found.all()) - Counter(name.name for name in plain)).elements())
 
 
-# A source that has nothing of this names nothing that its text does not show.
-_WORTH_PARSING = re.compile(
-    rb"\\(?:x[0-9a-f]{2}|u[0-9a-f{]|[0-3]?[0-7]{2})|(?:https?|wss|ftps?):?[\\/]{0,2}[\"'`]"
-    rb"|data:[a-z]*/[a-z]|javascript:"
-    rb"|(?:https?|wss?|ftps?):(?:/?[a-z0-9]|[\\]|///)|%[0-9a-f]{2}|&#x?[0-9a-f]+;|[\"'`][\\/]{2}|[\"'`]s?://"
-    rb"|atob|fromc(?:har|odep)|[\"'`][a-z0-9+]{20,}={0,2}[\"'`]|\xe3\x80\x82|\xef[\xbc\xbd]"
+# In lower case: what may name something that the text does not show, and what has to be there for it. An expression
+# of all of them would take five times as long.
+_WORTH_PARSING: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = tuple(
+    (needles, re.compile(pattern))
+    for needles, pattern in (
+        # An escape
+        ((b"\\",), rb"\\(?:x[0-9a-f]{2}|u[0-9a-f{]|[0-3]?[0-7]{2})"),
+        ((b"%",), rb"%[0-9a-f]{2}"),
+        ((b"&#",), rb"&#x?[0-9a-f]+;"),
+        ((b"\xe3\x80\x82", b"\xef\xbc", b"\xef\xbd"), rb"\xe3\x80\x82|\xef[\xbc\xbd]"),
+        # An address that is not written plainly
+        ((b"data:", b"javascript:"), rb"data:[a-z]*/[a-z]|javascript:"),
+        ((b"http", b"ws:", b"wss:", b"ftp"), rb"(?:https?|wss?|ftps?):(?:/?[a-z0-9]|[\\]|///)"),
+        ((b"://",), rb"://[a-z0-9_.-]*\\"),
+        # One that something may be joined to
+        ((b"http", b"wss", b"ftp"), rb"(?:https?|wss|ftps?):?[\\/]{0,2}[\"'`]"),
+        ((b"://", b":\\"), rb"s?:[\\/]{2,3}[a-z0-9_.-]*(?:[\"'`]|\$\{)"),
+        ((b"//",), rb"//(?<=[\"'`]//)"),
+        ((b"\\",), rb"[\"'`](?:\\[\\/]|/\\)"),
+        ((b"://",), rb"://(?:(?<=[\"'`]://)|(?<=[\"'`]s://))"),
+        ((b"stun:", b"stuns:", b"turn:", b"turns:"), rb"(?:stun|turn)s?:[a-z0-9_.-]*[\"'`]"),
+        ((b":",), rb":[\\/]{0,2}[\"'`]\s{0,9}\+"),
+        # A text that is made by a function
+        ((b"join(",), rb"\]\s{0,9}\.join\("),
+        ((b"reverse(",), rb"reverse\(\)\s{0,9}\.join\("),
+        ((b"base64", b"hex"), rb"[\"'`](?:base64|hex)[\"'`]"),
+        ((b"atob", b"fromc"), rb"atob|fromc(?:har|odep)"),
+    )
 )
+_ENCODED = re.compile(rb"[\"'`]([A-Za-z0-9+/_-]{16,}={0,2})[\"'`]")
+
+
+def _is_worth_parsing(text: bytes) -> bool:
+    """Return whether a source of a map may name something that its text does not show; the parser decides it."""
+    low = text.lower()
+    for needles, pattern in _WORTH_PARSING:
+        if any(needle in low for needle in needles) and pattern.search(low):
+            return True
+    return any(escapes.is_encoded(match[1]) for match in _ENCODED.finditer(text))
 
 
 def _values(content: bytes, kind: str) -> Iterator[Value]:
@@ -355,6 +388,11 @@ class _Found:
         first = bisect.bisect_left(self._places, (start, ""))
         last = bisect.bisect_left(self._places, (end, ""))
         return Counter(name for _, name in self._places[first:last])
+
+    def read(self, content: bytes, kind: str, depth: int) -> None:
+        """Add what the consumer of a document makes of it."""
+        for value in _values(content, kind):
+            self.add(value, _in_value(value, depth))
 
     def add(self, value: Value, named: list[Name]) -> None:
         """Add what a value names, but for what is found in its range already."""

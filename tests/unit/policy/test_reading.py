@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from typing import TYPE_CHECKING
 
 import brotli
@@ -225,6 +226,14 @@ READ: dict[str, tuple[str, bytes, str]] = {
         EVIL,
     ),
     "joined by +": ("a.js", b'f("htt"+"ps:/"+"/t.ev"+"il.example/")', EVIL),
+    "first label joined": ("a.js", b'f("https://ev"+"il.example")', "evil.example"),
+    "first label in a variable": ("a.js", b"const h='https://ev';f(h+'il.example')", "evil.example"),
+    "beginning of a label in a template": ("a.js", b"const h='t.ev';f(`https://${h}il.example`)", EVIL),
+    "label joined by concat": ("a.js", b'f("https://t.ev".concat("il.example"))', EVIL),
+    "label of a server for calls": ("a.js", b'f("turn:t.ev"+"il.example")', EVIL),
+    "base64 that nothing decodes here": ("a.js", b'f(g("' + encoded("http://t.evil.example/???>") + b'"))', EVIL),
+    "base64 of two parts": ("a.js", b'f(Buffer.from("aHR0cHM6Ly90"+"LmV2aWwuZXhhbXBsZQ","base64"))', EVIL),
+    "hexadecimal": ("a.js", b'f(Buffer.from("' + b"https://t.evil.example".hex().encode() + b'","hex"))', EVIL),
     "concat": ("a.js", b'f("https://".concat("t.",("evil"),".example/"))', EVIL),
     "template of a constant": ("a.js", b"const h='t.evil';f(`https://${h}.example/`)", EVIL),
     "join of an array": ("a.js", b'f(["https:","","t.evil.example"].join("/"))', EVIL),
@@ -267,6 +276,22 @@ def test_each_form_that_a_browser_would_contact_is_found_once(file: str, content
     assert len(finds) == 1
     assert finds[0].file == file
     assert 0 <= finds[0].offset < len(content) or file.endswith((".gz", ".br", ".dat"))
+
+
+# Hosts without a scheme count only in scripts: in a map a backslash is in front of the quote behind them.
+WITHOUT_SCHEME = {"bare umlaut", "join of an array", "join of an array in a variable"}
+IN_SCRIPTS = {
+    name: (content.decode(), host)
+    for name, (file, content, host) in READ.items()
+    if file == "a.js" and name not in WITHOUT_SCHEME and b"\0" not in content and not content.startswith(b"\xff")
+}
+
+
+@pytest.mark.parametrize(("text", "host"), IN_SCRIPTS.values(), ids=IN_SCRIPTS.keys())
+def test_each_form_of_a_script_is_found_in_a_map_that_holds_it(text: str, host: str) -> None:
+    made = {"version": 3, "sources": ["webpack://x/./a.js"], "sourcesContent": [text]}
+    found = find_hosts(json.dumps(made, ensure_ascii=False).encode(), "a.js.map")
+    assert host in {find.host for find in found}
 
 
 JOINED_OF_OTHERS = {

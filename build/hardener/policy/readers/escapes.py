@@ -68,14 +68,19 @@ def is_encoded(text: bytes) -> bool:
         return False
     if len(text) > _LONG:
         return True
-    head = decode_base64(text[:64])
-    if b"\0" in head[:2]:
+    # The first letters rule most names out.
+    return _is_text(decode_base64(text[:8])) and _is_text(decode_base64(text[:64]))
+
+
+def _is_text(decoded: bytes) -> bool:
+    """Return whether something decoded is UTF-8 without control characters, possibly cut off, or begins as UTF-16."""
+    if b"\0" in decoded[:2]:
         return True
     try:
-        decoded = codecs.getincrementaldecoder("utf-8")().decode(head)
+        text = codecs.getincrementaldecoder("utf-8")().decode(decoded)
     except UnicodeDecodeError:
         return False
-    return bool(decoded) and not _CONTROL.search(decoded)
+    return bool(text) and not _CONTROL.search(text)
 
 
 def changed(name: bytes, text: bytes, words: list[bytes | None]) -> bytes | None:

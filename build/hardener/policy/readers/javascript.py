@@ -33,23 +33,22 @@ _GRAMMARS = {
 _METHODS = (
     b"concat join replaceAll replace fromCharCode fromCodePoint atob decodeURIComponent decodeURI unescape from".split()
 )
-_TEXTS = """
+# One query: each walks through the whole tree.
+_NODES = """
 (string) @text
 (template_string) @template
 (binary_expression operator: "+") @joined
 (augmented_assignment_expression operator: "+=") @added
+(variable_declarator name: (identifier)) @declared
+(assignment_expression left: (identifier)) @assigned
+[(statement_block) (for_statement)] @scope
+[(function_declaration) (function_expression) (arrow_function) (method_definition)] @function
 """
 # Calls are found by their text and looked up in the tree: as a query with predicates it takes five times as long.
 _CALL = re.compile(
     rb"(?:\.\s*|\[\s*[\"'`])(" + b"|".join(_METHODS) + rb")(?:[\"'`]\s*\])?\)?\s*\(|"
     rb"(?<![\w$.])(atob|decodeURIComponent|decodeURI|unescape)\s*\("
 )
-_NAMES = """
-(variable_declarator name: (identifier)) @declared
-(assignment_expression left: (identifier)) @assigned
-[(statement_block) (for_statement)] @scope
-[(function_declaration) (function_expression) (arrow_function) (method_definition)] @function
-"""
 _NAME = re.compile(rb"[\w$\x80-\xff]+")
 # A text (in lower case: ignoring case takes five times as long) that a browser reads otherwise than it is written.
 # What is written plainly is found without a parser.
@@ -83,9 +82,9 @@ Parts = list[tuple[bytes, int]]  # a text and where it is in the file, or -1
 
 
 @functools.cache
-def _tools(grammar: str) -> tuple[Parser, Query, Query]:
+def _tools(grammar: str) -> tuple[Parser, Query]:
     language = Language(_GRAMMARS[grammar]())
-    return Parser(language), Query(language, _TEXTS), Query(language, _NAMES)
+    return Parser(language), Query(language, _NODES)
 
 
 def values(content: bytes, grammar: str = "javascript") -> list[Value]:
@@ -103,17 +102,15 @@ class _Script:
     def __init__(self, content: bytes, grammar: str) -> None:
         refuse_nested(content)
         self.content = content
-        self.grammar = grammar
-        self.tree = _tools(grammar)[0].parse(content)
+        parser, query = _tools(grammar)
+        self.tree = parser.parse(content)
         self.root = self.tree.root_node
+        self.nodes = QueryCursor(query).captures(self.root)
         self.known: dict[tuple[int, int, str], Parts | None] = {}
         self.resolving: set[tuple[bytes, int]] = set()
 
-    def _captures(self, query: Query) -> dict[str, list[Node]]:
-        return QueryCursor(query).captures(self.root)
-
     def values(self) -> Iterator[Value]:  # noqa: C901 (one case per form)
-        texts = self._captures(_tools(self.grammar)[1])
+        texts = self.nodes
         joined = []
         for node in (*texts.get("text", ()), *texts.get("template", ())):
             start, end = node.start_byte, node.end_byte
@@ -376,7 +373,7 @@ class _Script:
 
     @functools.cached_property
     def _scopes(self) -> _Scopes:
-        return _Scopes(self._captures(_tools(self.grammar)[2]), self.content)
+        return _Scopes(self.nodes, self.content)
 
     def _resolve(self, node: Node) -> Node | None:
         """Return the constant that a variable is declared with, or assigned once."""
