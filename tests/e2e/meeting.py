@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from hardener.proof.evidence.calls import ENOUGH, STATISTICS
@@ -90,11 +91,15 @@ class Participant:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
 
     def join(self, room: str, user: str, password: str) -> None:
-        """Go all the way from the link into the conference. Only this function knows the order of the steps."""
+        """Go all the way from the link into the conference."""
+        self.knock(room, user, password)
+        self.wait_until_joined()
+
+    def knock(self, room: str, user: str, password: str) -> None:
+        """Ask to join, from the link on. Only this function knows the order of the steps."""
         self.open(room)
         self.log_in(user, password)
         self.greet()
-        self.wait_until_joined()
 
     def open(self, room: str) -> None:
         """Follow a link to a room."""
@@ -261,21 +266,25 @@ class Call:
         person = self.people[name] = Participant(context.new_page(), self.stack.url, name.title())
         return person
 
+    def knock(self, name: str, settings: str = "") -> Participant:
+        """Let a person ask to join, whom the room may hold back."""
+        person = self.person(name, settings)
+        person.knock(self.room, name, self.stack.users[name])
+        return person
+
     def enter(self, name: str, settings: str = "") -> Participant:
         """Let a person join."""
-        person = self.person(name, settings)
-        person.join(self.room, name, self.stack.users[name])
+        person = self.knock(name, settings)
+        person.wait_until_joined()
         return person
 
     def together(self) -> None:
         """Wait until each has picture and sound of all the others."""
         for person in self.people.values():
             person.wait_for_others(len(self.people) - 1)
-        for person in self.people.values():
-            for other in self.people.values():
-                if other is not person:
-                    person.wait_until_received_from(other.name, "frames", 10)
-                    person.wait_until_received_from(other.name, "audio", 1000)
+        for person, other in permutations(self.people.values(), 2):
+            person.wait_until_received_from(other.name, "frames", 10)
+            person.wait_until_received_from(other.name, "audio", 1000)
 
     def close(self) -> None:
         """Close the pages."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,11 +80,10 @@ def test_encrypted_pictures_are_seen_by_those_with_the_key_and_by_no_other(call:
     for person in holders:
         person.wait_for_others(2)
         person.page.evaluate(toggle, True)
+    for person, other in permutations(holders, 2):
+        person.page.wait_for_function(on, arg=person.identity(other.name))
+        person.wait_until_seen(other.name)
     for person in holders:
-        for other in holders:
-            if other is not person:
-                person.page.wait_for_function(on, arg=person.identity(other.name))
-                person.wait_until_seen(other.name)
         person.photograph(SCREENSHOTS / f"bridge-encrypted-{person.name}.png")
 
     dave = call.enter("dave", "config.e2ee = { disabled: true };")
@@ -115,10 +115,9 @@ def three(bridged: Stack, launch_browser: Callable[[], Browser], browsers: list[
 
 def test_three_see_and_hear_each_other_through_the_bridge(three: Call) -> None:
     bridge = stack_module.address(three.stack.name, "jvb")
+    for person, other in permutations(three.people.values(), 2):
+        person.wait_for_more_from(other.name)
     for person in three.people.values():
-        for other in three.people.values():
-            if other is not person:
-                person.wait_for_more_from(other.name)
         assert set(person.far_end()) == {f"{bridge}:10000"}
         assert person.page.evaluate(CHANNEL) == ["websocket", True]
         person.photograph(SCREENSHOTS / f"bridge-{person.name}.png")
@@ -157,10 +156,8 @@ def test_screen_is_seen_by_the_others(three: Call) -> None:
 @pytest.mark.parametrize("service", ["jvb", "jicofo"])
 def test_call_goes_on_after_a_restart(three: Call, service: str) -> None:
     docker.output("restart", "--time", "2", containers(three.stack.name)[service])
-    for person in three.people.values():
-        for other in three.people.values():
-            if other is not person:
-                person.wait_for_more_from(other.name)
+    for person, other in permutations(three.people.values(), 2):
+        person.wait_for_more_from(other.name)
 
 
 def test_people_are_in_the_call_again_after_prosody_restarts(three: Call) -> None:
@@ -171,7 +168,5 @@ def test_people_are_in_the_call_again_after_prosody_restarts(three: Call) -> Non
     for name, person in three.people.items():
         person.page.wait_for_function(entered, arg=before[name])
     three.together()
-    for person in three.people.values():
-        for other in three.people.values():
-            if other is not person:
-                person.wait_for_more_from(other.name)
+    for person, other in permutations(three.people.values(), 2):
+        person.wait_for_more_from(other.name)

@@ -63,10 +63,7 @@ def test_only_a_moderator_kicks(call: Call) -> None:
 def test_room_password_is_asked_for(call: Call) -> None:
     alice = call.enter("alice")
     alice.page.evaluate("() => APP.conference._room.lock('right one')")
-    bob = call.person("bob")
-    bob.open(call.room)
-    bob.log_in("bob", call.stack.users["bob"])
-    bob.greet()
+    bob = call.knock("bob")
     field = bob.page.locator("input[name='lockKey']")
     field.fill("wrong one")
     bob.page.get_by_test_id("modal-dialog-ok-button").or_(bob.page.locator("#modal-dialog-ok-button")).click()
@@ -82,10 +79,7 @@ def test_room_password_is_asked_for(call: Call) -> None:
 def test_lobby_holds_people_until_a_moderator_lets_them_in(call: Call) -> None:
     alice = call.enter("alice")
     alice.page.evaluate("() => APP.conference._room.enableLobby()")
-    bob = call.person("bob")
-    bob.open(call.room)
-    bob.log_in("bob", call.stack.users["bob"])
-    bob.greet()
+    bob = call.knock("bob")
     alice.page.wait_for_function("() => APP.store.getState()['features/lobby'].knockingParticipants.length === 1")
     assert not bob.page.evaluate("APP.conference.isJoined()")
     bob.photograph(SCREENSHOTS / "bridge-lobby.png")
