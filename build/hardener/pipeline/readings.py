@@ -121,9 +121,8 @@ def _read_all(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(max_workers=os.cpu_count(), mp_context=context) as pool:
-        reading = [
-            pool.submit(look_into, str(site), name, sdks, unread) for name in dearest_first if name not in set(maps)
-        ]
+        # Maps as if their sources named nothing else than their text shows: that is so for nearly all.
+        reading = {name: pool.submit(look_into, str(site), name, sdks, unread, {}) for name in dearest_first}
         # Maps of several bundles hold the same sources, and an edit changes one of them.
         held = {name: {digest: (kind, text) for digest, kind, text in _sources(site / name)} for name in maps}
         new = {digest: source for some in held.values() for digest, source in some.items() if digest not in sources}
@@ -132,9 +131,9 @@ def _read_all(
         for batch, future in zip(batches, looked, strict=True):
             sources |= zip(batch, future.result(), strict=True)
         for name in maps:
-            known = {digest: sources[digest] for digest in held[name]}
-            reading.append(pool.submit(look_into, str(site), name, sdks, unread, known))
-        return [future.result() for future in reading]
+            if naming := {digest: sources[digest] for digest in held[name] if sources[digest]}:
+                reading[name] = pool.submit(look_into, str(site), name, sdks, unread, naming)
+        return [future.result() for future in reading.values()]
 
 
 def _sources(file: Path) -> Iterator[tuple[str, str, bytes]]:

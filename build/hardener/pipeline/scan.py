@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,8 +77,10 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = (), unread: tuple[Unread, ...] = ()
     copies = compressed.problems(site)
     differing = {problem.partition(": ")[0] for problem in copies}
     names = [name for name in files if Path(name).suffix not in compressed.SUFFIXES or name in differing]
-    looked = readings(site, names, sdks, unread, kept)
-    stale = (*versions.problems(site), *copies)
+    with ThreadPoolExecutor(1) as beside:  # readings() waits for other processes
+        other = beside.submit(versions.problems, site)
+        looked = readings(site, names, sdks, unread, kept)
+        stale = (*other.result(), *copies)
     used = {reading.skipped for reading in looked}
     looked = [reading for reading in looked if reading.skipped < 0]
     finds = sorted(

@@ -30,11 +30,12 @@ _INTEGRITY = re.compile(rb"""\s+integrity\s*=\s*(["'])([^"'<>]*)\1""", re.IGNORE
 _LOADS = re.compile(rb"""\s(?:src|href)\s*=\s*(["'])([^"'<>?#]+)(?:\?v=[^"'<>#]*)?\1""", re.IGNORECASE)
 _STYLE = re.compile(rb"""\srel\s*=\s*(["']?)stylesheet\1[\s/>]""", re.IGNORECASE)
 _TEXTS = frozenset({".html", ".css", ".js", ".json", ".svg"})
-# An address with a version, or a version that is put behind an address while the page runs ('"?v=" + n').
-_VERSION = re.compile(
-    rb"""((?<![\w@%./~-])[\w@%./~-]+\.(?:js|css|json|wasm|tflite|svg|png|jpe?g|gif|ico|webp|mp3|mp4|opus|wav|ogg|woff2?|ttf|html)|["'`}])"""
-    rb"""\?(?:[\w=&.-]*&)?v=([^\s"'`<>()&#]*)"""
+# A version, and what it is behind: an address, or the end of a text or of a variable ('"?v=" + n').
+_VERSION = re.compile(rb"""\?(?:[\w=&.-]*&)?v=([^\s"'`<>()&#]*)""")
+_ADDRESS = re.compile(
+    rb"""(?:[\w@%./~-]+\.(?:js|css|json|wasm|tflite|svg|png|jpe?g|gif|ico|webp|mp3|mp4|opus|wav|ogg|woff2?|ttf|html)|["'`}])\Z"""
 )
+_LONGEST = 1000  # bytes of an address
 
 
 def version(content: bytes) -> str:
@@ -131,12 +132,16 @@ def _judged(site: Path, file: Path) -> Iterator[str]:
         return
     name = file.relative_to(site).as_posix()
     for match in _VERSION.finditer(content):
-        where = f"{name}:{match.start()}: {match[0].decode('utf-8', 'replace')}"
-        if len(match[1]) == 1:
+        address = _ADDRESS.search(content[max(0, match.start() - _LONGEST) : match.start()])
+        if address is None:
+            continue
+        shown = (address[0] + match[0]).decode("utf-8", "replace")
+        where = f"{name}:{match.start() - len(address[0])}: {shown}"
+        if len(address[0]) == 1:
             yield f"{where}: a version that is added while the page runs cannot be the file's"
             continue
-        named = _named(site, file, match[1])
+        named = _named(site, file, address[0])
         if named is None:
             yield f"{where}: there is no such file with a version"
-        elif (wanted := version(named.read_bytes())) != match[2].decode("utf-8", "replace"):
+        elif (wanted := version(named.read_bytes())) != match[1].decode("utf-8", "replace"):
             yield f"{where}: the file's version is {wanted}"

@@ -94,7 +94,8 @@ def find_hosts(content: bytes, file: str) -> list[Find]:
 def read(content: bytes, file: str, sources: Mapping[str, tuple[str, ...]] | None = None) -> Read:
     """Read a file by its name and its first bytes.
 
-    ``sources`` has what is known of the sources of a map: digest (see :func:`sources_of`) -> :func:`in_source`.
+    ``sources`` has what the sources of a map name, where they have been read already: digest (see :func:`sources_of`)
+    -> :func:`in_source`, for those that name something.
     """
     suffix = PurePosixPath(file).suffix.lower()
     if content.startswith(GZIP) or suffix == ".br":
@@ -193,10 +194,9 @@ def in_document(
     found = _Found(names(content, code=kind in _CODE))
     if depth <= _DEPTH:
         found.read(content, kind, depth)
-    if kind == "map":
+    if kind == "map" and sources != {}:
         for digest, source_kind, text in sources_of(content):
-            known = sources.get(digest) if sources else None
-            if extra := in_source(source_kind, text) if known is None else known:
+            if extra := in_source(source_kind, text) if sources is None else sources.get(digest, ()):
                 at = max(0, content.find(json.dumps(text[:200].decode("utf-8", "replace"))[1:-1].encode()))
                 found.extend(at, extra)
     return found.all()

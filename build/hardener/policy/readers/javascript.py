@@ -44,11 +44,14 @@ _NODES = """
 [(statement_block) (for_statement)] @scope
 [(function_declaration) (function_expression) (arrow_function) (method_definition)] @function
 """
-# Calls are found by their text and looked up in the tree: as a query with predicates it takes five times as long.
-_CALL = re.compile(
-    rb"(?:\.\s*|\[\s*[\"'`])(" + b"|".join(_METHODS) + rb")(?:[\"'`]\s*\])?\)?\s*\(|"
-    rb"(?<![\w$.])(atob|decodeURIComponent|decodeURI|unescape)\s*\("
+# Calls are found by their text and looked up in the tree: as a query with predicates it takes five times as long. An
+# expression that begins with a fixed sign takes a tenth of the time of one that looks back at each place.
+_METHOD_CALLS = (
+    re.compile(rb"\.\s*(?:" + b"|".join(_METHODS) + rb")\)?\s*\("),
+    re.compile(rb"\[\s*[\"'`](?:" + b"|".join(_METHODS) + rb")[\"'`]\s*\]\)?\s*\("),
 )
+_FUNCTION_CALL = re.compile(rb"(?:atob|decodeURIComponent|decodeURI|unescape)\s*\(")
+_NAME_BEFORE = re.compile(rb"[\w$.]")
 _NAME = re.compile(rb"[\w$\x80-\xff]+")
 # A text (in lower case: ignoring case takes five times as long) that a browser reads otherwise than it is written.
 # What is written plainly is found without a parser.
@@ -153,8 +156,14 @@ class _Script:
         return any(word in self._constants for word in _WORD.findall(written))
 
     def _calls(self) -> Iterator[Node]:
-        for match in _CALL.finditer(self.content):
-            node = self.root.descendant_for_byte_range(match.end() - 1, match.end() - 1)  # the bracket of the arguments
+        brackets = {match.end() - 1 for pattern in _METHOD_CALLS for match in pattern.finditer(self.content)}
+        brackets |= {
+            match.end() - 1
+            for match in _FUNCTION_CALL.finditer(self.content)
+            if match.start() == 0 or not _NAME_BEFORE.match(self.content, match.start() - 1)
+        }
+        for bracket in sorted(brackets):
+            node = self.root.descendant_for_byte_range(bracket, bracket)
             call = node.parent.parent if node is not None and node.parent is not None else None
             if call is not None and call.type == "call_expression":
                 yield call
