@@ -24,7 +24,9 @@ _USER = re.compile(r"\b([a-z][a-z0-9+.-]*:(?://)?)[^/\s\"'<>?#]+@", re.IGNORECAS
 # A value that is assigned to a name of secrets. A colon counts only before quotes: prose has colons, too.
 _ASSIGNED = re.compile(
     r"""((?:passw(?:or)?d|passwd|passphrase|pwd|secret|token|credential|api[_-]?key|jwt|auth(?:orization)?|session(?:_?id)?|sid)"""
-    r"""[\w-]*["']?\s*(?:=|%3d|:(?=\s*["']))\s*)(?:"[^"]*"|'[^']*'|["']?[^\s"'&;<>#]+)""",
+    r"""[\w-]*["']?\s*(?:=|%3d|:(?=\s*["']))\s*)"""
+    # An allow-list of Permissions-Policy, whose features have such names: identity-credentials-get=(self).
+    r"""(?!(?:\*|\((?:self|src|\*|"https?://[\w.:*-]+"|\s)*\))(?=[\s,;"']|$))(?:"[^"]*"|'[^']*'|["']?[^\s"'&;<>#]+)""",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b((?i:bearer|basic|negotiate)\s+)(?=[\w.~+/-]*[\dA-Z=])[\w.~+/=-]{6,}")
@@ -70,6 +72,8 @@ def hide(value: Any) -> Any:
 
     >>> hide({"x": ["see 192.0.2.7.", "[::ffff:c000:207]:443", "a@b.example", "?jwt=abc", "https://u:p@host"]})
     {'x': ['see [redacted].', '[[redacted]]:443', '[redacted]', '?jwt=[redacted]', 'https://[redacted]@host']}
+    >>> hide("publickey-credentials-get=(self), identity-credentials-get=(), password=(x)")
+    'publickey-credentials-get=(self), identity-credentials-get=(), password=[redacted]'
     """
     if isinstance(value, str):
         return _hidden(value)
