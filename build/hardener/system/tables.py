@@ -221,6 +221,7 @@ def _hint(near: str, allowed: str) -> str:
 
 def load(path: Path | Traversable) -> Document:
     """Parse a TOML file; raises UsageError when it is missing, ConfigError with line and column when malformed."""
+    text = ""
     try:
         text = path.read_bytes().decode("utf-8")
         return Document(path, text, tomllib.loads(text))
@@ -231,4 +232,7 @@ def load(path: Path | Traversable) -> Document:
     except RecursionError as error:
         raise ConfigError(f"{path}: lists or tables are nested too deeply", hint="the keys need two levels") from error
     except ValueError as error:  # also of a number with more digits than Python converts
-        raise ConfigError(f"{path}: {error}", hint="the file must be valid TOML 1.0 in UTF-8") from error
+        hint = "the file must be valid TOML 1.0 in UTF-8"
+        if re.search(r"(?m)^[^#\n]*=\s*\d{1,2}\.\d{1,2}\.\d{4}\s*(?:#.*)?$", text):
+            hint += "; a date is written as 2026-03-01"
+        raise ConfigError(f"{path}: {error}", hint=hint) from error

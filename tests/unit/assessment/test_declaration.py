@@ -52,6 +52,7 @@ MISTAKES = {
     "a waiver for ever": ('[[waiver]]\nid = "NET-06"\nreason = "r"\nby = "x"\nuntil = 2099-01-01', "too far away"),
     "a host that is not an origin": ("", "own_hosts = "),
     "an unknown table": ("[colours]\nx = 1", "unknown key 'colours'"),
+    "a date as in Germany": ('[answers.dpia]\nstate = "done"\ndate = 01.03.2026', "a date is written as 2026-03-01"),
     "no TOML": ("[answers.dpia", "operator.toml"),
 }  # fmt: skip
 
@@ -64,7 +65,7 @@ def test_a_mistake_is_named(tmp_path: Path, name: str) -> None:
     path.write_text(head + text, "utf-8")
     with pytest.raises(ConfigError) as raised:
         declaration.read(path, TODAY)
-    assert said in raised.value.message
+    assert said in f"{raised.value.message} {raised.value.hint}"
 
 
 def test_a_missing_declaration_is_explained(tmp_path: Path) -> None:
