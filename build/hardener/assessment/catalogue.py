@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hardener.assessment.conditions import Condition
     from hardener.system.tables import Table
 
-NAME, VERSION = "hardener-jitsi", "1.0.0"
+NAME, VERSION = "hardener-jitsi", "1.1.0"
 LANGUAGES = ("en", "de")
 COLUMNS = ("bundle", "deployment", "organisation")
 # A second rule of the column deployment: what a visit to the running service shows.
@@ -114,7 +114,7 @@ _KEYS = {
 }
 _DOCUMENT = {
     "title": BILINGUAL,
-    "issued": text("version and date", required=True),
+    "issued": BILINGUAL,
     "where": text("where the document can be found"),
     "kind": choice(("authority", "law", "court", "standard", "practice"), required=True),
 }
@@ -182,7 +182,7 @@ class SourceDocument:
     """A document that criteria are taken from."""
 
     title: Bilingual
-    issued: str
+    issued: Bilingual
     kind: str
     where: str = ""
 

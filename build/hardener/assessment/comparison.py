@@ -26,11 +26,21 @@ class Change:
     after: str
     mandatory: bool
     title: str
+    revised: bool  # by another revision of the criterion
 
     @property
     def worse(self) -> bool:
         """Return whether the light got worse."""
         return ABSENT not in {self.before, self.after} and _RANK[self.after] < _RANK[self.before]
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the change in words."""
+        if ABSENT in {self.before, self.after}:
+            return "only in the old result" if self.after == ABSENT else "only in the new result"
+        if "grey" in {self.before, self.after} and not self.worse:
+            return "no longer decided" if self.after == "grey" else "decided"
+        return "worse" if self.worse else "better"
 
 
 def pages(results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -60,7 +70,8 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]
         for column in COLUMNS:
             before, after = (item["lights"].get(column, {}).get("light", ABSENT) if item else ABSENT for item in items)
             if before != after:
-                yield Change(identifier, column, before, after, newest["mandatory"], newest["title"]["en"])
+                revised = len({item["revision"] for item in items if item}) > 1
+                yield Change(identifier, column, before, after, newest["mandatory"], newest["title"]["en"], revised)
 
 
 def worse(found: Sequence[Change]) -> bool:

@@ -58,7 +58,8 @@ class Judged:
     criterion: Criterion
     mandatory: bool
     verdicts: Mapping[str, Verdict]
-    waiver: Waiver | None
+    waiver: Waiver | None  # that makes a red light yellow
+    unused: Waiver | None  # that is valid, where no light is red
     expired: Waiver | None
 
 
@@ -93,6 +94,7 @@ def judge(
                 profile in criterion.mandatory,
                 verdicts,
                 valid if used else None,
+                None if used else valid,
                 waiver if waiver and not valid else None,
             )
         )

@@ -14,6 +14,7 @@ from hardener.assessment import wording
 from hardener.assessment.catalogue import COLUMNS, LANGUAGES, LIGHTS
 from hardener.errors import StackError
 from hardener.proof import chromium
+from hardener.proof.redact import HIDDEN
 from hardener.system import disk, process, templates
 
 if TYPE_CHECKING:
@@ -24,18 +25,19 @@ _NO_BROWSER = "apt-get install chromium; or print the HTML page from any browser
 
 def page(result: Mapping[str, Any], language: str) -> str:
     """Return the report of a result in a language."""
+    t = wording.labels(language)
     return templates.render(
         __package__,
         "report.html",
         result=result,
         language=language,
-        t=wording.labels(language),
+        t=t,
         columns=COLUMNS,
         counts=_counts(result),
         first=[item for light in ("red", "yellow") for item in _with(result, light)],
         pending=_pending(result),
         files=sorted({(file["path"], file["sha256"]) for verdict in _verdicts(result) for file in verdict["evidence"]}),
-    )
+    ).replace(HIDDEN, t["hidden"])
 
 
 def _verdicts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -89,15 +91,18 @@ def table(results: Sequence[Mapping[str, Any]], language: str) -> str:
         }
         for identifier in ids
     ]
+    t = wording.labels(language)
     return templates.render(
         __package__,
         "comparison.html",
         results=results,
         rows=rows,
         language=language,
-        t=wording.labels(language),
+        t=t,
         columns=COLUMNS,
-    )
+        catalogues=len({result["catalogue"]["sha256"] for result in results}),
+        revised=[row["id"] for row in rows if len({cell["revision"] for cell in row["cells"] if cell}) > 1],
+    ).replace(HIDDEN, t["hidden"])
 
 
 def name_of(result: Mapping[str, Any]) -> str:

@@ -62,7 +62,8 @@ def make(
         "profile": profile,
         "generated_at": now.isoformat(timespec="seconds"),
         "expires_at": (now + dt.timedelta(days=DAYS)).date().isoformat(),
-        "subject": hide(subject),
+        # The address is declared by the operator, and a report that hides it is about no service.
+        "subject": hide(subject) | {name: subject[name] for name in ("address",) if name in subject},
         "service": _service(declaration),
         "tool": {"hardener": __version__, "python": platform.python_version()},
         "calibration": [
@@ -114,6 +115,7 @@ def _result(item: Judged, evidence: Mapping[str, Mapping[str, str]]) -> dict[str
         "patches": list(criterion.patches),
         "lights": lights,
         "waiver": _waiver(item.waiver),
+        "unused_waiver": _waiver(item.unused),
         "expired_waiver": _waiver(item.expired),
     }
 

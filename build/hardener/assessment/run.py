@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from hardener.assessment.sensors.registry import measure
 from hardener.assessment.service import browser
 from hardener.assessment.service.client import LONGEST, MOST
 from hardener.assessment.service.visit import visit
-from hardener.errors import UsageError
+from hardener.errors import HardenerError, UsageError
 from hardener.pipeline import proofs
 from hardener.system import disk, stamps
 
@@ -43,6 +44,11 @@ class Order:
     release: Path | None = None
     full: bool = False
     name: str = ""
+
+    @property
+    def records(self) -> Path | None:
+        """Return the work area with evidence and proof records, if they are to be read."""
+        return self.root / ".work" if self.full else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def bundle(order: Order, now: dt.datetime, tell: Callable[[str], None] = lambda 
         order.servers,
         declaration,
         order.release,
-        order.root / ".work" if order.full else None,
+        order.records,
         _kept(order),
     )
     assessed = ["bundle", *(["deployment"] if order.servers else []), *(["organisation"] if declaration else [])]
@@ -104,7 +110,12 @@ def service(
     _exist(order.servers)
     declaration = read_declaration(order.operator, now.date())
     order.out.mkdir(parents=True, exist_ok=True)  # a wrong folder is an error before the first request
-    visited = visit(plan, declaration, now, tell, client=client, attempt=attempt, browse=browse)
+    try:
+        visited = visit(plan, declaration, now, tell, client=client, attempt=attempt, browse=browse)
+    except HardenerError:
+        with contextlib.suppress(OSError):  # that of an earlier report is not empty
+            order.out.rmdir()
+        raise
     subject = Subject(
         visited.site,
         order.root,
@@ -112,15 +123,15 @@ def service(
         order.servers,
         declaration,
         order.release,
-        order.root / ".work" if order.full else None,
+        order.records,
         None,
         visited.facts,
     )
     readings = measure(subject, tell=tell)
-    facts = _facts(order, readings) | {"kind": "service", "name": order.name or visited.host}
+    facts = _facts(order, readings) | {"kind": "service", "name": order.name or visited.host, "address": visited.origin}
     facts |= {"requests": {"sent": visited.requests, "most": MOST, "minutes": LONGEST // 60}}
-    if "attack" in visited.facts:
-        facts["requests"]["attempts"] = visited.facts["attack"]["attempts"]
+    if "xmpp.attempts" in readings["xmpp"].metrics:
+        facts["requests"]["attempts"] = readings["xmpp"].metrics["xmpp.attempts"]
     done = _finish(order, declaration, readings, facts, ["bundle", "deployment", "organisation"], now, tell)
     disk.remove(plan.kept)  # only an interrupted visit is resumed
     return done

@@ -13,9 +13,10 @@ from hardener.assessment.sensors.browsed import BROWSER
 from hardener.assessment.service import logins
 from hardener.assessment.service.client import origin_of
 from hardener.assessment.service.visit import Plan
+from hardener.assessment.wording import labels
 from hardener.cli.options import project_of
 from hardener.errors import ScanError, UsageError
-from hardener.system import stamps
+from hardener.system import stamps, tables
 
 if TYPE_CHECKING:
     import argparse
@@ -49,7 +50,7 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], _source: Any, _
         "assess", _assess, "assess a bundle, a running service, a server's files and an organisation as traffic lights"
     )
     parser.add_argument(
-        "action", choices=_ACTIONS, metavar="|".join(_ACTIONS), help="; ".join(f"{k} {v}" for k, v in _ACTIONS.items())
+        "action", metavar="|".join(_ACTIONS), help="; ".join(f"{name} {text}" for name, text in _ACTIONS.items())
     )
     parser.add_argument("paths", nargs="*", metavar="PATH|URL", help="folders, files or the address of the action")
     parser.add_argument(
@@ -98,6 +99,8 @@ def _assess(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         "diff": _diff,
         "init": _init,
     }
+    if given.action not in actions:
+        raise UsageError(f"assess has no action {given.action!r}", hint=_meant(given))
     for option, actions_of in _FOR.items():
         if getattr(given, option) and given.action not in actions_of:
             name = f"--{option.replace('_', '-')}"
@@ -106,6 +109,15 @@ def _assess(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
                 hint=f"leave it out; {name} is for: {', '.join(f'assess {action}' for action in actions_of)}",
             )
     return actions[given.action](given, ui)
+
+
+def _meant(given: argparse.Namespace) -> str:
+    """Return the hint for a wrong action: the words in another order, an address without an action, or a slip."""
+    first = next((word for word in given.paths if word in _ACTIONS), "service" if "://" in given.action else "")
+    if first:
+        return f"the action comes first: hardener assess {first} {given.action}"
+    near = tables.nearest(given.action, _ACTIONS)
+    return f"did you mean {near}?" if near else f"actions: {', '.join(_ACTIONS)}"
 
 
 def _paths(given: argparse.Namespace, least: int, most: int) -> list[str]:
@@ -117,7 +129,7 @@ def _paths(given: argparse.Namespace, least: int, most: int) -> list[str]:
     return list(given.paths)
 
 
-def _order(given: argparse.Namespace, project: Project, site: Path, *, full: bool) -> run.Order:
+def _order(given: argparse.Namespace, project: Project, site: Path) -> run.Order:
     return run.Order(
         site,
         project.root,
@@ -126,15 +138,18 @@ def _order(given: argparse.Namespace, project: Project, site: Path, *, full: boo
         given.operator,
         given.profile,
         given.release or project.dist,
-        full,
+        given.full,
         given.name,
     )
 
 
 def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
-    site = Path(_paths(given, 1, 1)[0])
+    (path,) = _paths(given, 1, 1)
+    if "://" in path:
+        raise UsageError(f"{path} is not a folder", hint=f"for a running service: hardener assess service {path}")
+    site = Path(path)
     project = project_of(given)
-    order = _order(given, project, site, full=given.full)
+    order = _order(given, project, site)
     with ui.step("assess", order.name or site.name) as line:
         assessed = run.bundle(order, dt.datetime.now(dt.UTC), line.tell)
         line.say(f"{len(assessed.result['results'])} criteria")
@@ -151,7 +166,7 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     kept = project.work / "assess-service" / stamps.key(origin_of(address))[:16]
     account = logins.read_account(given.login_file) if given.login_file else None
     plan = Plan(address, kept, given.room, given.ca_file, account, given.resume, given.attack)
-    order = _order(given, project, kept / "site", full=given.full)
+    order = _order(given, project, kept / "site")
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:
             assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
@@ -169,12 +184,12 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
         for column in COLUMNS
     }
     rows = [
-        (column, made["columns"][column], *(lights[column].count(light) for light in _STYLES))
+        (column, _word(made["columns"][column]), *(lights[column].count(light) for light in _STYLES))
         if column in made["assessed"]
         else (column, "not assessed", *("" for _light in _STYLES))
         for column in COLUMNS
     ]
-    ui.table("Lights", ("", "worst mandatory", *_STYLES), rows)
+    ui.table("Lights", ("", "worst mandatory", *map(_word, _STYLES)), rows)
     for item in made["results"]:
         for column, verdict in item["lights"].items():
             if column in made["assessed"] and verdict["light"] in {"red", "yellow"}:
@@ -183,17 +198,19 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
                     f"{verdict['light']}: {item['id']} ({column}) {item['title']['en']}: {reason}",
                     _STYLES[verdict["light"]],
                 )
+        if item["unused_waiver"]:
+            ui.note(f"{item['id']}: the waiver has no effect, because no light of the criterion is red")
         if item["expired_waiver"]:
             ui.note(f"{item['id']}: the waiver expired on {item['expired_waiver']['until']}")
     for entry in made["calibration"]:
         if entry["state"] == "failed":
-            ui.print(f"{entry['sensor']}: the calibration failed, so its criteria are grey", "red")
+            ui.print(f"{entry['sensor']}: the calibration failed, so its criteria are not decided", "red")
         elif entry["sensor"] == BROWSER.name and entry["state"] == "not-run" and made["subject"]["kind"] == "service":
             ui.note(f"no visit with a browser: {entry['reason']['en']}")
     pages = list(assessed.pages)
     if given.pdf:
         pages += [report.print_pdf(page) for page in assessed.pages]
-    ui.print(f"{made['worst']}: {', '.join(str(page) for page in pages)}", _STYLES[made["worst"]])
+    ui.print(f"{_word(made['worst'])}: {', '.join(str(page) for page in pages)}", _STYLES[made["worst"]])
     return made | {"exit": result.exit_code(made, ScanError.exit_code)}
 
 
@@ -214,17 +231,31 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     old, new = (result.read(Path(path)) for path in _paths(given, 2, 2))
     found = comparison.changes(old, new)
     for change in found:
-        word = "worse" if change.worse else "changed"
-        text = f"{word}: {change.id} ({change.column}) {change.before} -> {change.after}: {change.title}"
+        lights = f"{_word(change.before)} -> {_word(change.after)}"
+        revised = " (the rule changed, too)" if change.revised else ""
+        text = f"{change.kind}: {change.id} ({change.column}) {lights}: {change.title}{revised}"
         ui.print(text, "red" if change.worse else "")
     if not found:
         ui.print("no light changed", "green")
-    changes = [change.__dict__ | {"worse": change.worse} for change in found]
+    if old["catalogue"]["sha256"] != new["catalogue"]["sha256"]:
+        versions = " and ".join(
+            f"{made['catalogue']['version']} ({made['catalogue']['sha256'][:8]})" for made in (old, new)
+        )
+        ui.note(f"the results rest on different versions of the catalogue: {versions}")
+    changes = [change.__dict__ | {"worse": change.worse, "kind": change.kind} for change in found]
     return {"changes": changes, "exit": ScanError.exit_code if comparison.worse(found) else 0}
+
+
+def _word(light: str) -> str:
+    """Return a light as reports call it."""
+    return str(labels("en")["lights"].get(light, light))
 
 
 def _init(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     path = Path(_paths(given, 1, 1)[0])
     declaration.write_template(path, given.language or LANGUAGES[0])
-    ui.print(f"{path}: fill it in, then: hardener assess bundle DIR --operator {path}")
+    ui.print(
+        f"{path}: fill it in, then: hardener assess bundle DIR --operator {path}"
+        f", or hardener assess service https://HOST --operator {path}"
+    )
     return {"file": str(path)}

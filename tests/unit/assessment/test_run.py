@@ -179,6 +179,7 @@ def test_a_waiver_is_shown_with_reason_and_name(tmp_path: Path) -> None:
     made.add(APP, 'k=["subject","p2p.enabled"];')
     with made.operator.open("a") as file:
         file.write('[[waiver]]\nid = "CFG-01"\nreason = "Only staff."\nby = "The DPO"\nuntil = 2027-01-31\n')
+        file.write('[[waiver]]\nid = "INV-04"\nreason = "Yellow."\nby = "The DPO"\nuntil = 2027-01-31\n')
         file.write('[[waiver]]\nid = "NET-01"\nreason = "Long ago."\nby = "The DPO"\nuntil = 2026-01-31\n')
     made.finish()
     done = run.bundle(made.order(), NOW)
@@ -189,6 +190,8 @@ def test_a_waiver_is_shown_with_reason_and_name(tmp_path: Path) -> None:
     page = Page((done.folder / "report.en.html").read_text("utf-8"))
     assert "Only staff. (by The DPO, accepted until 2027-01-31)" in page.text
     assert "A waiver expired on 2026-01-31: Long ago." in page.text
+    assert items["INV-04"]["unused_waiver"]["reason"] == "Yellow."
+    assert "Waiver without effect: it accepts red lights only: Yellow. (by The DPO, until 2027-01-31)" in page.text
 
 
 @pytest.mark.parametrize(
@@ -242,6 +245,17 @@ def test_services_are_compared_in_one_table(done: run.Assessed) -> None:
     assert comparison.rows([done.result, other])[1][1] == "red"
 
 
+@pytest.mark.parametrize(("digest", "shown"), [("0" * 64, ["AUTH-01"]), (None, [])])
+def test_a_comparison_of_different_catalogues_names_the_criteria_with_another_rule(
+    done: run.Assessed, digest: str | None, shown: list[str]
+) -> None:
+    other = json.loads(json.dumps(done.result))
+    next(item for item in other["results"] if item["id"] == "AUTH-01")["revision"] -= 1
+    other["catalogue"]["sha256"] = digest or other["catalogue"]["sha256"]
+    notice = Page(comparison.pages([done.result, other])["comparison.en.html"]).text.partition("different versions")[2]
+    assert [word for word in notice.partition("Web client")[0].split() if word == "AUTH-01"] == shown
+
+
 def test_a_difference_lists_what_changed_the_worse_first(done: run.Assessed) -> None:
     new = json.loads(json.dumps(done.result))
     lights = {item["id"]: item["lights"] for item in new["results"]}
@@ -251,3 +265,20 @@ def test_a_difference_lists_what_changed_the_worse_first(done: run.Assessed) -> 
     assert [(change.id, change.worse) for change in found] == [("INV-01", True), ("INV-03", False)]
     assert (comparison.worse(found), comparison.worse(found[1:])) == (True, False)
     assert comparison.changes(new, new) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("red", "green", "better"),
+        ("green", "red", "worse"),
+        ("red", "grey", "no longer decided"),
+        ("green", "grey", "worse"),
+        ("grey", "green", "decided"),
+        ("grey", "red", "worse"),
+        ("-", "red", "only in the new result"),
+        ("red", "-", "only in the old result"),
+    ],
+)
+def test_a_change_says_whether_a_light_is_better_or_only_undecided(before: str, after: str, kind: str) -> None:
+    assert comparison.Change("NET-01", "bundle", before, after, True, "", False).kind == kind

@@ -231,12 +231,14 @@ def test_a_service_that_cannot_be_assessed_is_named_with_a_hint(tmp_path: Path, 
     with pytest.raises(error, match=said) as raised:
         visited(tmp_path, Web(files))
     assert raised.value.hint
+    assert "--resume" not in raised.value.hint  # nothing is kept
 
 
 def test_an_interrupted_visit_resumes_after_its_last_finished_step(tmp_path: Path) -> None:
     web = Web({"/config.js": requests.ConnectionError("planted")})
-    with pytest.raises(UnreachableError, match="does not answer"):
+    with pytest.raises(UnreachableError, match="does not answer") as raised:
         visited(tmp_path, web)
+    assert "--resume" in raised.value.hint
     web.files["/config.js"] = CONFIG
     before = len(web.asked)
     first = visited(tmp_path, web, resume=True)
@@ -377,6 +379,13 @@ def assess(
         for item in done.result["results"]
         if "deployment" in item["lights"]
     }, done
+
+
+def test_a_visit_that_ends_at_once_leaves_no_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError):
+        assess(tmp_path, Web({"/": requests.ConnectionError("planted")}))
+    assert (tmp_path / "operator.toml").exists()
+    assert not (tmp_path / "out").exists()
 
 
 GREEN = ("NET-02", "NET-06", "CFG-02", "HDR-01", "HDR-02", "HDR-03", "HDR-04")

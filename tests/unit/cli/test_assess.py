@@ -105,7 +105,10 @@ def test_options_are_taken_before_between_and_after_the_positionals(
         (("service", "https://x", "--language", "de"), "assess service does not take --language"),
         (("service", "--rom", "x", "https://x"), "unrecognized arguments: --rom"),
         (("service", "--room"), "expected one argument"),
-        (("--room", "x", "https://x"), "invalid choice: 'https://x'"),
+        (("--room", "x", "https://x"), "the action comes first: hardener assess service https://x"),
+        (("a", "bundle"), "the action comes first: hardener assess bundle a"),
+        (("bundel", "a"), "did you mean bundle?"),
+        (("bundle", "https://x"), "for a running service: hardener assess service https://x"),
         (("service", "a", "--pdf", "b"), "was given 2 path(s)"),
     ],
 )

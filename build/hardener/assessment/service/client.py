@@ -144,7 +144,7 @@ class Client:
         if left <= 0:
             raise UnreachableError(
                 f"{self.origin} is slow: the visit was ended after {LONGEST // 60} minutes",
-                hint="check the service; then repeat with --resume, which keeps finished steps and files",
+                hint="check the service",
             )
         return left
 
@@ -182,7 +182,7 @@ class Client:
             self._left()
             raise UnreachableError(
                 f"{self.origin} sent no whole answer within {WHOLE} seconds",
-                hint="check the service; then repeat with --resume, which keeps finished steps",
+                hint="check the service",
             ) from error
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" not in str(error):
@@ -203,7 +203,7 @@ class Client:
         except requests.RequestException as error:
             raise UnreachableError(
                 f"{self.origin} does not answer: {type(error).__name__}",
-                hint="check the name and the network; then repeat with --resume, which keeps finished steps",
+                hint="check name and port of the address, the service, and the network",
             ) from error
 
     def _answer(self, address: str) -> Answer:

@@ -42,7 +42,8 @@ def read_account(path: Path) -> Account:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {type(error).__name__}", hint=hint) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise UsageError(f"{path} cannot be read: {reason}", hint=hint) from error
     if len(lines) < 2 or not lines[0].strip() or not lines[1]:  # noqa: PLR2004
         raise UsageError(f"{path} has no user and password", hint=hint)
     return Account(lines[0].strip(), lines[1])

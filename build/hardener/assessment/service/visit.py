@@ -179,6 +179,10 @@ def visit(
         raise UsageError(
             f"the bound of {MOST} requests was reached before the visit was complete", hint="repeat it without --resume"
         ) from error
+    except UnreachableError as error:
+        if any(plan.kept.glob("*.json")):
+            error.hint += "; then repeat with --resume, which keeps finished steps and files"
+        raise
     visited.requests = client.count
     return visited
 
