@@ -40,13 +40,18 @@ class _Release:
 
 
 def _release(subject: Subject) -> _Release:
-    """Return the files of a released archive, whose own sum has to be that of the manifest."""
-    if subject.release is None:
+    folder = subject.release
+    if folder is None:
         raise MissingError(*_NO_RELEASE)
-    manifest = disk.read_json(subject.release / MANIFEST)
+    return subject.once("release", lambda: _read(folder))
+
+
+def _read(folder: Path) -> _Release:
+    """Return the files of a released archive, whose own sum has to be that of the manifest."""
+    manifest = disk.read_json(folder / MANIFEST)
     try:
         archive = manifest["archives"][0]
-        path = subject.release / Path(archive["file"]).name
+        path = folder / Path(archive["file"]).name
         if stamps.file_digest(path) != archive["sha256"]:
             raise MissingError(
                 "the archive of the release is not that of its manifest",
@@ -104,6 +109,10 @@ def tested_digest(subject: Subject) -> str:
     A service is never the same as a bundle: the operator writes config.js, and a visit does not get all files. If what
     it delivers is that of the release, records about the release count. Raises MissingError where it is not.
     """
+    return subject.once("tested digest", lambda: _tested(subject))
+
+
+def _tested(subject: Subject) -> str:
     if not subject.visited:
         return proofs.site_digest(subject.site) if subject.site else ""
     found = files(subject).metrics

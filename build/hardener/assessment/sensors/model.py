@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from hardener.assessment import conditions
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hardener.assessment.conditions import Metrics
     from hardener.assessment.declaration import Declaration
 
+_Made = TypeVar("_Made")
 COMPRESSED = (".gz", ".br")
 SCRIPTS = (".js", ".mjs")
 
@@ -50,7 +51,7 @@ class Subject:
     records: Path | None = None
     kept: Path | None = None
     visited: Mapping[str, Any] = field(default_factory=dict)
-    _texts: dict[str, str] = field(default_factory=dict)
+    _made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def own_names(self) -> set[str]:
@@ -77,9 +78,15 @@ class Subject:
 
     def text(self, name: str) -> str:
         """Return a file of the bundle as text."""
-        if name not in self._texts and self.site is not None:
-            self._texts[name] = (self.site / name).read_text("utf-8", "replace")
-        return self._texts[name]
+        site = self.site
+        return "" if site is None else self.once(f"text of {name}", lambda: (site / name).read_text("utf-8", "replace"))
+
+    def once(self, name: str, make: Callable[[], _Made]) -> _Made:
+        """Return what a call made under this name before, or make it: sensors share what is slow to read."""
+        if name not in self._made:
+            self._made[name] = make()
+        found: _Made = self._made[name]
+        return found
 
     def scripts(self) -> str:
         """Return all scripts of ``libs/`` as one text."""
@@ -119,7 +126,7 @@ class Sensor:
             for path, content in self.planted.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_text(content, "utf-8")
-            given = replace(subject, site=folder, kept=None, visited={}, _texts={})
+            given = replace(subject, site=folder, kept=None, visited={}, _made={})
             try:
                 found = self.measure(self.own(given, folder) if self.own else given)
             except MissingError:
