@@ -25,7 +25,7 @@ from hardener.proof.evidence.cdp import host_of
 from hardener.proof.evidence.journeys import ANDROID, IPHONE, PHONE, canary
 from hardener.proof.evidence.record import Recorder, read
 from hardener.proof.evidence.relay import Real
-from hardener.proof.evidence.visit import Missed, Visit
+from hardener.proof.evidence.visit import APP_PROMO, LOGIN, PREJOIN, WELCOME, Missed, Visit
 from hardener.proof.evidence.witness import Watched
 from hardener.proof.redact import HIDDEN
 
@@ -48,11 +48,11 @@ _LINGER = 4  # seconds for a page to do what it should not do
 _PATIENCE = 30  # seconds until something of the client is shown
 # What a page shows first, in the order in which it is looked for.
 _SHOWN = {
-    "apps": 'a[href^="intent:"], a[href^="org.jitsi.meet:"]',
-    "login": "#personal-login-user, #login-dialog-username",
-    "prejoin": "#premeeting-name-input",
+    "apps": APP_PROMO,
+    "login": f"{LOGIN}, #login-dialog-username",
+    "prejoin": PREJOIN,
     "call": "#largeVideoContainer",
-    "welcome": "#enter_room_field, #welcome_page, .welcome",
+    "welcome": WELCOME,
     "page": "#react button, #react a",
 }
 # Links into the stores of apps. An intent without an address of its own leads to the store, too.
@@ -65,9 +65,7 @@ _SENDING = """() => {
     const room = window.APP?.conference?._room;
     return Boolean(room?.isJoined?.() && room.getLocalTracks().some(track => !track.isMuted()));
 }"""
-_OTHERS = "() => APP.conference._room?.getParticipants().length === 1"
-_LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"], [data-testid="toolbar.hangup"], .hangup-button'
-_GONE = "() => !window.APP?.conference?.isJoined?.()"
+_LEAVE = f'{calls.LEAVE}, [data-testid="toolbar.hangup"], .hangup-button'
 _PRIVATE = tuple(
     map(ipaddress.ip_network, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7 fe80::/10".split())
 )
@@ -322,13 +320,13 @@ def _meet(walk: _Walk, facts: dict[str, Any], stack: contextlib.ExitStack) -> No
         visit.join()
         visits.append(visit)
     for visit in visits:
-        visit.page.wait_for_function(_OTHERS, timeout=1000 * _PATIENCE)
+        visit.page.wait_for_function(calls.OTHERS, arg=_PEOPLE - 1, timeout=1000 * _PATIENCE)
     facts["shown"] = "call"
     _wait(visits[0].page, _LINGER)
     facts["received"] = visits[0].page.evaluate(calls.STATISTICS)
     for visit in visits:
         visit.find(_LEAVE).evaluate("button => button.click()")
-        visit.page.wait_for_function(_GONE, timeout=1000 * _PATIENCE)
+        visit.page.wait_for_function(calls.GONE, timeout=1000 * _PATIENCE)
     _wait(visits[0].page, _LINGER)
     walk.after += [_stored(visit.context, visit.page, (room, person, user), "call") for visit in visits]
 

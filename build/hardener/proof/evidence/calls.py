@@ -43,10 +43,10 @@ ENOUGH = f"""async ([frames, audio, patience, pictures = 1]) => {{
         await new Promise(next => setTimeout(next, 250));
     }}
 }}"""
-_OTHERS = "count => APP.conference._room?.getParticipants().length === count"
-_GONE = "() => !window.APP?.conference?.isJoined?.()"
+OTHERS = "count => APP.conference._room?.getParticipants().length === count"
+GONE = "() => !window.APP?.conference?.isJoined?.()"
 _INPUT = "#chat-input textarea"
-_LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"]'
+LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"]'
 PATIENCE = 60_000  # milliseconds: three browsers share a small machine
 MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in while one watches: about four seconds
 
@@ -86,7 +86,7 @@ def mallory(visit: Visit) -> None:
             except (*LOST, Refused) as error:
                 raise Missed(f"{type(error).__name__}: {error}") from error
             if not claims:
-                visit.page.wait_for_function(_OTHERS, arg=1, timeout=PATIENCE)
+                visit.page.wait_for_function(OTHERS, arg=1, timeout=PATIENCE)
         visit.wait(1)
         peer.play(hostile, last)
         try:
@@ -114,7 +114,7 @@ def _meet(visit: Visit) -> list[Visit]:
         _come(person)
     for person in people:
         with person.step("sees the others in the room", must=True):
-            person.page.wait_for_function(_OTHERS, arg=len(people) - 1, timeout=PATIENCE)
+            person.page.wait_for_function(OTHERS, arg=len(people) - 1, timeout=PATIENCE)
     return people
 
 
@@ -162,9 +162,9 @@ def _part(people: Sequence[Visit]) -> None:
     """Let all leave by the button, the last to come first; those who stay see that a participant is gone."""
     for number, person in reversed(list(enumerate(people))):
         with person.step("leaves", must=True):
-            person.find(_LEAVE).evaluate("button => button.click()")  # shown or not: the toolbar hides after a while
-            person.page.wait_for_function(_GONE, timeout=PATIENCE)
+            person.find(LEAVE).evaluate("button => button.click()")  # shown or not: the toolbar hides after a while
+            person.page.wait_for_function(GONE, timeout=PATIENCE)
         if number:
             with people[0].step("sees that one has left", must=True):
-                people[0].page.wait_for_function(_OTHERS, arg=number - 1, timeout=PATIENCE)
+                people[0].page.wait_for_function(OTHERS, arg=number - 1, timeout=PATIENCE)
     people[0].wait(2)

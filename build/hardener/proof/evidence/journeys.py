@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.proof.evidence import calls, canaries, occupants
 from hardener.proof.evidence.attack import DIRECT
 from hardener.proof.evidence.site import HOST, STAGE
+from hardener.proof.evidence.visit import WELCOME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ STATIC = (
 def _welcome(visit: Visit) -> None:
     visit.open("/")
     with visit.step("welcome page", must=True):
-        visit.find("#enter_room_field, #welcome_page, .welcome").wait_for(timeout=15000)
+        visit.find(WELCOME).wait_for(timeout=15000)
     visit.wait(2)
 
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from hardener.proof.evidence.site import Scene
 
 # The hardened site's login page, and what is where it is not, or not any more.
-_LOGIN = "#personal-login-user"
-_PREJOIN = "#premeeting-name-input"
-_APP_PROMO = 'a[href^="intent:"], a[href^="org.jitsi.meet:"]'  # upstream's page for phones
+LOGIN = "#personal-login-user"
+PREJOIN = "#premeeting-name-input"
+WELCOME = "#enter_room_field, #welcome_page, .welcome"
+APP_PROMO = 'a[href^="intent:"], a[href^="org.jitsi.meet:"]'  # upstream's page for phones
 _JOINED = "() => window.APP && APP.conference && APP.conference.isJoined()"
 
 
@@ -119,11 +120,11 @@ class Visit:
         """Pass the login page, where the site has one; do nothing where another page is before the room."""
         with contextlib.suppress(Exception):
             self.surface.wait_for_selector(
-                f"{_LOGIN}, {_PREJOIN}, #largeVideoContainer, {_APP_PROMO}",
+                f"{LOGIN}, {PREJOIN}, #largeVideoContainer, {APP_PROMO}",
                 state="attached",
                 timeout=1000 * self.patience,
             )
-            field_ = self.surface.locator(_LOGIN)
+            field_ = self.surface.locator(LOGIN)
             if field_.count():
                 user, password = self.account
                 field_.fill(user)
@@ -137,7 +138,7 @@ class Visit:
         with self.step("joined", must=True):
             if not self._joined(1):
                 with contextlib.suppress(Exception):
-                    self.find(_PREJOIN).fill(
+                    self.find(PREJOIN).fill(
                         self.shown or (self.name or stub.USER).title(), timeout=1000 * self.patience
                     )
                 with contextlib.suppress(Exception):
