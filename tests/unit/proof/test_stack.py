@@ -219,7 +219,7 @@ def test_images_of_jicofo_and_bridge_have_what_the_folder_has(servers: Path) -> 
     assert jicofo["server/jicofo.jar"] == servers / "jicofo/jicofo.jar"
     assert jicofo["roles/named-hosts.conf"] == contexts.SERVER / "jicofo/named-hosts.conf"
     assert jvb["server/lib/ice4j.jar"] == servers / "jitsi-videobridge/lib/ice4j.jar"
-    assert {"Dockerfile", "jvb.conf"} < jvb.keys()
+    assert {"Dockerfile", "jvb.conf", "health.sh", "conference.json"} < jvb.keys()
 
 
 @pytest.mark.parametrize("lacking", ["", "jicofo/jicofo.jar", "jitsi-videobridge/jvb.sh"])

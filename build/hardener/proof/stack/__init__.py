@@ -58,7 +58,7 @@ SETTINGS = (
     "GLOBAL_CONFIG", "GLOBAL_MODULES", "LOG_LEVEL", "XMPP_CONFIGURATION", "XMPP_MODULES",
     "XMPP_MUC_CONFIGURATION", "XMPP_MUC_MODULES",
 )  # fmt: skip
-HEALTHY = 120  # seconds until all containers have to be healthy
+HEALTHY = 300  # seconds until all containers have to be healthy: Java starts slowly on a busy machine
 EDGE = ipaddress.IPv4Network("198.18.0.0/15")  # for tests between networks (RFC 2544), not in real use
 
 
