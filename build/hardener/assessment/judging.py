@@ -141,6 +141,7 @@ def _verdict(
         )
         return Verdict("grey", "grey", reason)
     known = {name: metrics[name] for name in rule.metrics if name in metrics}
+    visit = criterion.service is not None and rule is not criterion.service and bool(criterion.service.green)
     uncertain = False
     for light in JUDGED:
         condition, unknown = first_true(rule.of(light), metrics)
@@ -149,9 +150,9 @@ def _verdict(
             final = criterion.override.get(profile, {}).get(light, light)
             return Verdict(final, final, _because(rule, condition, known, light, final), str(condition), known)
         if condition:
-            return _grey(rule, metrics, readings, known, condition)
+            return _grey(rule, metrics, readings, known, condition, visit=visit)
         uncertain = uncertain or unknown
-    return _grey(rule, metrics, readings, known, None)
+    return _grey(rule, metrics, readings, known, None, visit=visit)
 
 
 def _because(rule: Rule, condition: Condition, known: Metrics, light: str, final: str) -> Bilingual:
@@ -167,9 +168,18 @@ def _because(rule: Rule, condition: Condition, known: Metrics, light: str, final
 
 
 def _grey(
-    rule: Rule, metrics: Metrics, readings: Mapping[str, Reading], known: Metrics, found: Condition | None
+    rule: Rule,
+    metrics: Metrics,
+    readings: Mapping[str, Reading],
+    known: Metrics,
+    found: Condition | None,
+    *,
+    visit: bool,
 ) -> Verdict:
-    """Return grey with what is missing; ``found`` is a milder condition that is true."""
+    """Return grey with what is missing; ``found`` is a milder condition that is true.
+
+    ``visit``: a visit to the running service could be green.
+    """
     lacking = [metric for metric in rule.metrics if metric not in metrics]
     sensors = tuple(dict.fromkeys(sensor_of(metric) for metric in lacking))
     parts: Bilingual = {"en": "", "de": ""}
@@ -196,22 +206,30 @@ def _grey(
         parts["en"] = f"Found: {at_least['en']}. Not excluded that it is worse. {parts['en']}"
         parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
     if not sensors:
-        parts = _short_of_green(rule, readings, known)
+        parts = _short_of_green(rule, readings, known, visit=visit)
     return Verdict("grey", "grey", parts, "", known, sensors, suspect=found is not None)
 
 
-def _short_of_green(rule: Rule, readings: Mapping[str, Reading], known: Metrics) -> Bilingual:
-    """Return why what was measured is neither wrong nor sufficient: the comparisons of green that are false."""
+def _short_of_green(rule: Rule, readings: Mapping[str, Reading], known: Metrics, *, visit: bool) -> Bilingual:
+    """Return why what was measured is neither wrong nor sufficient: the comparisons of green that are false.
+
+    ``visit`` as in :func:`_grey`.
+    """
     if any(known.get(f"server.{part}", 0) for part in ("no-web", "no-prosody", "no-jicofo", "no-config")):
         return {
             "en": "The files of the server that would decide this were not given, or could not be read.",
             "de": "Die maßgeblichen Dateien des Servers wurden nicht angegeben oder waren nicht lesbar.",
         }
     names = min((_false(condition, known) for condition in rule.green), key=len, default=())
+    if not names and visit:
+        return {
+            "en": "Nothing wrong was found, and this is not sufficient for green: only a visit shows it (assess service).",
+            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht: Dies zeigt nur ein Besuch (assess service).",
+        }
     if not names:
         return {
-            "en": "Nothing wrong was found, and this is not sufficient for green: only the service in use shows it.",
-            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht: Dies zeigt nur die Benutzung.",
+            "en": "Nothing wrong was found. For green, this version has no measurement.",
+            "de": "Es wurde kein Mangel gefunden. Für Grün hat diese Version keine Messung.",
         }
     values = _with_places(names, known, readings)
     return {
@@ -241,7 +259,8 @@ def _with_places(names: Sequence[str], known: Metrics, readings: Mapping[str, Re
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", ")")) else f"{text}."
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."
 
 
 def _waived(verdict: Verdict, waiver: Waiver | None) -> Verdict:

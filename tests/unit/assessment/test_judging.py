@@ -103,7 +103,7 @@ def test_grey_names_what_prevents_green(place: str, changed: dict[str, int | str
 def test_grey_for_missing_files_names_the_other_way_to_green() -> None:
     found = verdict("AUTH-06 service", FIXTURES["AUTH-01 service"]["green"] | {"xmpp.attempts": 4})
     assert found.light == "grey"
-    assert "attempts to get in: 4 (hundreds are made by hardener assess service --attack)" in found.reason["en"]
+    assert "Attempts to get in: 4 (hundreds are made by hardener assess service --attack)" in found.reason["en"]
 
 
 def test_grey_for_files_that_cannot_be_judged_names_the_first_places() -> None:
