@@ -49,6 +49,7 @@ def test_people_in_a_call_on_real_servers_and_a_hostile_one(tmp_path: Path) -> N
     media = [told for walked in hardened["runs"] for told in walked["media"]]
     assert [told["who"] for told in media] == ["alice", "bob"]
     assert min(told["frames"] for told in media) >= 60
+    assert [walked["run"] for walked in unpatched["runs"]] == ["real-mallory + mallory-avatar"]
     assert hosts(unpatched["runs"])["tracker.evil.example"] == (True, True)
     assert not campaign.weak_control(unpatched)
     assert answer["exit"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,8 @@ def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
             with _servers(given, ui) if wanted else contextlib.nullcontext((None, "")) as (real, missing):
                 results = [campaign.run(given.site, out / "site", ui, scope, real, missing)]
                 if given.control:
-                    results.append(campaign.run(given.control, out / "control", ui, scope, real, missing))
+                    fewer = replace(scope, pairs=selection.of_control(pairs))
+                    results.append(campaign.run(given.control, out / "control", ui, fewer, real, missing))
         problems = campaign.weak_control(results[1].summary) if given.control else []
         _fill(findings, results[0].summary, problems)
     return _told(results, problems, ui)
@@ -97,7 +99,7 @@ def _merged(given: argparse.Namespace, out: Path, scope: Scope) -> list[Result]:
 
     sides = {"site": given.site, "control": given.control}
     return [
-        merging.merge(site, [folder / side for folder in given.merge], out / side, scope)
+        merging.merge(site, [folder / side for folder in given.merge], out / side, scope, control=side == "control")
         for side, site in sides.items()
         if site
     ]

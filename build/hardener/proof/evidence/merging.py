@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.errors import UsageError
 from hardener.pipeline.proofs import site_digest
 from hardener.proof.evidence import campaign, record
-from hardener.proof.evidence.selection import Shard, name_of
+from hardener.proof.evidence.selection import Shard, name_of, of_control
 from hardener.proof.evidence.verdict import CANARY
 from hardener.system import disk
 
@@ -22,15 +22,17 @@ if TYPE_CHECKING:
 _AGAIN = "run the missing shards, on the same site and with the same options"
 
 
-def merge(site: Path, parts: Sequence[Path], out: Path, scope: Scope) -> Result:
+def merge(site: Path, parts: Sequence[Path], out: Path, scope: Scope, *, control: bool = False) -> Result:
     """Judge the records in ``parts`` (folders with events.ndjson and summary.json) as one; writes what a run writes.
 
-    Raises UsageError where they are not all shards of ``scope`` on this site.
+    ``control`` says that the site is the unpatched one, which makes fewer runs. Raises UsageError where the records are
+    not all shards of ``scope`` on this site.
     """
     shards = _shards(site, parts, scope)
     pairs = scope.pairs
     made = {run["run"] for summary in shards.values() for run in (*summary["runs"], *summary["skipped"])}
-    if missing := sorted({name_of(*pair) for pair in pairs} - made):
+    wanted = of_control(pairs) if control else pairs
+    if missing := sorted({name_of(*pair) for pair in wanted} - made):
         raise UsageError(f"the shards do not have {', '.join(missing[:5])}", hint=_AGAIN)
     campaign.clear(out)
     lines = []

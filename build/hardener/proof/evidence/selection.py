@@ -40,6 +40,15 @@ def plan(only: Sequence[str] = ()) -> list[Pair]:
     return [(journey, attack) for journey, attack in pairs if wanted & _names(journey, attack)]
 
 
+def of_control(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the runs of the control: in an ordinary call on real servers, upstream contacts no third party.
+
+    If nothing else is selected, the control makes these calls: a control without a run proves nothing.
+    """
+    telling = [(journey, attack) for journey, attack in pairs if attack is not NONE or not journey.people]
+    return telling or list(pairs)
+
+
 def _names(journey: Journey, attack: Attack) -> set[str]:
     if attack is NONE:
         return {journey.name, f"{journey.name}+none"}

@@ -82,3 +82,12 @@ def test_a_shard_that_is_missing_or_lacks_a_run_is_refused(site: Path, tmp_path:
         merge(site, whole, tmp_path / "out", SCOPE)
     with pytest.raises(UsageError, match="do not have call"):
         merge(site, [shard(site, 1, of=1)], tmp_path / "out", SCOPE)
+
+
+def test_the_control_may_lack_ordinary_calls_on_real_servers_and_the_site_may_not(site: Path, tmp_path: Path) -> None:
+    only = (ONLY[0], "real-two+none")
+    scope = campaign.Scope(plan(only), only=only)
+    parts = [shard(site, 1, of=1, only=list(only))]
+    assert merge(site, parts, tmp_path / "out", scope, control=True).summary["verdict"] == "clean"
+    with pytest.raises(UsageError, match="do not have real-two"):
+        merge(site, parts, tmp_path / "out", scope)

@@ -13,7 +13,7 @@ import pytest
 from hardener.errors import UsageError
 from hardener.proof.evidence import selection
 from hardener.proof.evidence.attack import NONE
-from hardener.proof.evidence.selection import Shard, name_of, plan, since, touched
+from hardener.proof.evidence.selection import Shard, name_of, of_control, plan, since, touched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,13 @@ def test_the_runs_of_an_attack_are_in_one_shard_as_the_control_expects_its_hosts
             if any(other.name == attack and not journey.people for journey, other in Shard(number, 5).take(plan()))
         ]
         assert len(holders) <= 1, attack
+
+
+def test_the_control_leaves_out_what_proves_nothing_but_never_all() -> None:
+    left_out = [name_of(*pair) for pair in plan() if pair not in of_control(plan())]
+    assert left_out == ["real-two + none", "real-three + none", "real-mallory + none"]
+    assert of_control(plan(["real-two", "real-three"])) == plan(["real-two", "real-three"])
+    assert of_control([]) == []
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "1/3/5", "-1/3", "1/99999", " 1/3"])
