@@ -103,13 +103,17 @@ def _switch(setting: Setting | None, names: dict[bool, frozenset[str]]) -> bool 
 
 
 def words(value: Any) -> Iterator[str]:
-    """Yield all strings in a value, keys included, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Table):
-        yield from value.fields
-        for item in (*value.items, *value.fields.values()):
-            yield from words(item.value)
+    """Yield all strings in a value, keys included, however deep; those of a table that is in it several times once."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        part = stack.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Table) and id(part) not in seen:
+            seen.add(id(part))
+            yield from part.fields
+            stack += [item.value for item in reversed((*part.items, *part.fields.values()))]
 
 
 def outside(setting: Setting | None) -> bool:

@@ -13,6 +13,7 @@ from hardener.servercheck.check import check
 from hardener.servercheck.deployments import front_servers, java, nginx_site
 from hardener.servercheck.deployments.files import Folder
 from hardener.servercheck.model import GLOBAL, Deployment, Prosody, Setting, Unknown, Where, strings
+from hardener.servercheck.queries import words
 from hardener.servercheck.readers import compose, dotenv, hocon, javascript, lua, nginx, properties
 from hardener.servercheck.rules import web
 from support.server_fixtures import HERE
@@ -398,6 +399,53 @@ def test_deep_nesting_is_told(opening: str):
 def test_deep_hocon_is_told(text: str):
     _, doubts = conf(text)
     assert doubts
+
+
+def test_a_lua_text_that_each_line_doubles_is_not_joined_without_end():
+    made, doubts = prosody('local a = "0123456789"\n' + "a = a .. a\n" * 12 + "x = a\n")
+    assert made.own("*", "x").unknown
+    assert doubts
+
+
+def test_a_lua_table_that_each_line_doubles_is_looked_through_once():
+    made, _ = prosody('local a = { "x" }\n' + "a = { a, a }\n" * 12 + "log = a\n")
+    assert list(words(made.own("*", "log").value)) == ["x"]
+
+
+@pytest.mark.parametrize("digits", ["1" * 5000, "0x" + "f" * 5000], ids=["decimal", "hexadecimal"])
+def test_numbers_that_are_too_long_to_be_printed_are_not_known(digits: str):
+    made, _ = prosody(f"http_ports = {{ {digits} }}")
+    assert made.own("*", "http_ports").value.items[0].unknown
+    settings, _ = javascript.read(f"var config = {{ a: {digits} }};".encode(), "x")
+    assert settings["a"].unknown
+
+
+NAMES = [("k" * 99 + separator) * 40 for separator in (".", " { ")]
+
+
+@pytest.mark.parametrize("names", NAMES, ids=["dots", "braces"])
+def test_hocon_names_that_each_object_makes_longer_are_told(names: str):
+    settings, doubts = hocon.read(f"{names} a {{ b = 1 }}", "x", lambda _name, _where, _required: [])
+    assert settings == {}
+    assert doubts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["config" + ".k" * 999 + " = 1;", "config = " + f"{{ {'k' * 99}: " * 30 + "1" + "}" * 30],
+    ids=["dots", "braces"],
+)
+def test_javascript_names_that_each_object_makes_longer_are_told(text: str):
+    settings, doubts = javascript.read(text.encode(), "x")
+    assert (settings, len(doubts)) == ({}, 1)
+
+
+def test_a_hocon_text_without_its_end_is_looked_at_once():
+    assert len(hocon._tokens('"' + '\\"' * 50)) == 2
+    settings, doubts = conf('a = "b\nc = 1')
+    assert settings["a"].unknown
+    assert settings["c"].value == 1
+    assert [doubt.reason for doubt in doubts] == ["a text without its end"]
 
 
 @given(st.lists(TEXTS, min_size=5, max_size=5))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
-from hardener.servercheck.readers.paths import Paths
+from hardener.servercheck.readers.paths import LONGEST, Paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     Include = Callable[[str, Where, bool], list[tuple[str, str]]]
 
 DEPTH = 60
-LONGEST = 200  # characters of a path or reason in a finding
+SHOWN = 200  # characters of a path or reason in a finding
 TOKEN = re.compile(
     r"""(?P<space>[ \t\r\f\v\ufeff\u00a0]+)
       | (?P<comment>(?://|\#)[^\n]*)
       | (?P<line>\n)
       | (?P<long>\"\"\".*?\"\"\"+)
-      | (?P<text>"(?:\\.|[^"\\\n])*")
+      | (?P<text>"(?:\\.|[^"\\\n])*+")
+      | (?P<open>"(?:\\.|[^"\\\n])*+)
       | (?P<hole>\$\{\??[^}\n]{0,200}\})
       | (?P<add>\+=)
       | (?P<mark>[{}\[\],:=])
@@ -75,10 +76,10 @@ class _Parser:
         return token
 
     def where(self, token: _Token, path: str = "") -> Where:
-        return Where(self.name, token.line, path[:LONGEST])
+        return Where(self.name, token.line, path[:SHOWN])
 
     def doubt(self, token: _Token, reason: str) -> None:
-        self.unclear.append(Unclear(self.where(token), reason[:LONGEST], vital=True))
+        self.unclear.append(Unclear(self.where(token), reason[:SHOWN], vital=True))
 
     def whole(self) -> None:
         self.gap()
@@ -141,7 +142,7 @@ class _Parser:
         elif not (token.kind == "mark" and token.text == "{"):
             self.doubt(start, "not valid HOCON: a key without a value")
             return
-        if depth > DEPTH:
+        if depth > DEPTH or len(path) > LONGEST:
             self.doubt(token, "nested too deeply to be read")
             self.at = len(self.tokens) - 1
         elif token.kind == "mark" and token.text == "{":
@@ -166,6 +167,8 @@ class _Parser:
             if token.kind in {"line", "end"} or (token.kind == "mark" and token.text in ",]}"):
                 break
             parts.append(self.take())
+        if any(part.kind == "open" for part in parts):
+            return Unknown("a text without its end")
         if any(part.kind == "hole" for part in parts):
             return Unknown(f"taken from {next(part.text for part in parts if part.kind == 'hole')}")
         if len(parts) == 1 and parts[0].kind == "word":

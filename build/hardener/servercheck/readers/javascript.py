@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.servercheck.model import Setting, Table, Unclear, Unknown, Where
 from hardener.servercheck.readers import syntax
-from hardener.servercheck.readers.paths import Paths
+from hardener.servercheck.readers.paths import LONGEST, Paths
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 GRAMMAR = "tree_sitter_javascript"
 DEPTH = 40
-LONGEST = 200  # characters of a name in a finding
+SHOWN = 200  # characters of a name in a finding
 CONSTANTS = {"true": True, "false": False, "null": None, "undefined": None}
 
 
@@ -79,6 +79,9 @@ class _Reader:
 
     def put(self, path: str, node: Node, where: Where, nested: int, depth: int) -> None:
         """Set what lies at ``path``, and what lies below it if it is an object."""
+        if len(path) > LONGEST:
+            self.unclear.append(Unclear(where, "a name that is too long to be read"))
+            return
         self.paths.clear(path)
         if node.type == "object" and depth < DEPTH:
             for pair in node.named_children:
@@ -94,7 +97,7 @@ class _Reader:
             return
         known = Unknown("set inside a statement that may or may not be run") if nested else _value(node, 0)
         if path:
-            self.paths.put(path, Setting(known, Where(where.file, where.line, f"{self.root}.{path}"[:LONGEST])))
+            self.paths.put(path, Setting(known, Where(where.file, where.line, f"{self.root}.{path}"[:SHOWN])))
         elif isinstance(known, Unknown):
             self.unclear.append(Unclear(where, f"{self.root} as a whole is {known.reason}"))
 
@@ -127,7 +130,7 @@ def _value(node: Node, depth: int) -> Any:
         child.type == "template_substitution" for child in node.named_children
     ):
         return text[1:-1]
-    if node.type == "number" and re.fullmatch(r"\d+(\.\d+)?", text):
+    if node.type == "number" and re.fullmatch(r"\d{1,18}(\.\d{1,18})?", text):
         return json.loads(text) if not text.startswith("0") or text[1:2] in {"", "."} else Unknown("not a plain number")
     if node.type in {"array", "object"} and depth < DEPTH:
         return _members(node, depth)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GRAMMAR = "tree_sitter_lua"
 DEPTH = 40  # tables in tables, files in files: no real configuration has more
+LONGEST = 4_000  # characters of a joined text: each line may double one
+DIGITS = 30  # of a number
 HOSTS = {"VirtualHost": "VirtualHost", "Host": "VirtualHost", "host": "VirtualHost"}
 COMPONENTS = {"Component": "Component", "component": "Component"}
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "\n": "\n"}
@@ -237,7 +239,7 @@ class _File:
             if isinstance(side, Unknown):
                 return side
         if operator == ".." and isinstance(left, str) and isinstance(right, str):
-            return left + right
+            return left + right if len(left) + len(right) <= LONGEST else Unknown("joined to a text that is too long")
         if operator == "or":
             return right if left is None or left is False else left
         if operator == "and":
@@ -311,12 +313,12 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def number(text: str) -> Any:
-    for kind in (int, float):
+    for kind in (int, float) if len(text) <= DIGITS else ():
         try:
             return kind(text, 0) if kind is int else kind(text)
         except ValueError:
             continue
-    return Unknown(f"not a number: {text}")
+    return Unknown(f"not a number: {text[:60]}")
 
 
 def unary(text: str, inner: Any) -> Any:

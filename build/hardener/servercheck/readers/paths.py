@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from hardener.servercheck.model import Setting
 
 
+LONGEST = 300  # characters of a path: what lies in objects repeats those of all around it
+
+
 class Paths:
     """A flat table of settings that knows which paths lie below which."""
 
