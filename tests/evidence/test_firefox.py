@@ -8,6 +8,7 @@ in the browser is missing: what counts is the wire.
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import time
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,7 @@ from hardener.proof.evidence.record import Recorder, read
 from hardener.proof.evidence.sinkhole import Names, Sinkhole
 from hardener.proof.evidence.site import HOST, OwnServer, Scene
 from hardener.proof.evidence.verdict import KINDS
-from hardener.proof.evidence.witness import OWN, _tls
+from hardener.proof.evidence.witness import OWN, tls_context
 from hardener.proof.xmpp.stub import PASSWORD, USER
 from support.browsers import firefox
 from support.browsers.page import PATIENCE
@@ -88,7 +89,7 @@ class Wire:
         (policies / "policies.json").write_text(json.dumps({"policies": POLICIES if managed else {}}))
         # Mounts of 'ip netns exec' end with the program.
         inside = ("sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', str(policies), str(distribution))
-        launcher = [str(self.net.launcher(" ".join(map(_quoted, inside)), self.folder)), firefox.program()]
+        launcher = [str(self.net.launcher(shlex.join(inside), self.folder)), firefox.program()]
         preferences = PREFERENCES if managed else {"remote.prefs.recommended": False}
         environment = ENVIRONMENT if managed else {}
         with firefox.Firefox(preferences, launcher, self.net.connect_browser, environment) as browser:
@@ -121,10 +122,6 @@ class Wire:
         self.record.run = ""
 
 
-def _quoted(word: str) -> str:
-    return "'" + word + "'"
-
-
 @pytest.fixture(scope="module")
 def wire(developers_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Wire]]:
     """Serve a variant in a sealed network; skipped, with the reason, where there can be none."""
@@ -141,7 +138,7 @@ def wire(developers_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> It
                 net = stack.enter_context(SealedNetwork())
             except StackError as error:
                 pytest.skip(f"{error.message} ({error.hint})")
-            record, scene, tls = Recorder(folder / "events.ndjson"), Scene(), _tls(folder)
+            record, scene, tls = Recorder(folder / "events.ndjson"), Scene(), tls_context(folder)
             stack.callback(record.close)
             stack.callback(OwnServer(net, site, scene, record, tls).close)
             stack.callback(Sinkhole(net, Names((*OWN, socket.gethostname())), record, tls).close)

@@ -223,8 +223,8 @@ def _short_of_green(rule: Rule, readings: Mapping[str, Reading], known: Metrics,
     names = min((_false(condition, known) for condition in rule.green), key=len, default=())
     if not names and visit:
         return {
-            "en": "Nothing wrong was found, and this is not sufficient for green: only a visit shows it (assess service).",
-            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht: Dies zeigt nur ein Besuch (assess service).",
+            "en": "Nothing wrong was found, and this is not sufficient for green: only a visit shows it.",
+            "de": "Es wurde kein Mangel gefunden; für Grün genügt das nicht: Dies zeigt nur ein Besuch.",
         }
     if not names:
         return {

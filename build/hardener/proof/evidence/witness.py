@@ -87,7 +87,7 @@ class Watched:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hardener-evidence-")))
             net = stack.enter_context(SealedNetwork())
-            tls = _tls(folder)
+            tls = tls_context(folder)
             tunnels = stack.enter_context(Tunnels(net, self._service))
             self.names = Names(OWN, tunnels.addresses, tunnels.known)
             self.known = frozenset(tunnels.known)
@@ -185,7 +185,7 @@ def _relay_media(net: SealedNetwork, bridge: tuple[str, int]) -> Callable[[], No
     return end
 
 
-def _tls(folder: Path) -> ssl.SSLContext:
+def tls_context(folder: Path) -> ssl.SSLContext:
     key, certificate = certificate_paths(folder)
     names = f"subjectAltName=DNS:{HOST},DNS:{STAGE}"
     kind = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hardener-evidence".split()
