@@ -16,7 +16,7 @@ from hardener.assessment.service.visit import Plan
 from hardener.assessment.wording import labels
 from hardener.cli.options import project_of
 from hardener.errors import ScanError, UsageError
-from hardener.system import stamps, tables
+from hardener.system import locks, stamps, tables
 
 if TYPE_CHECKING:
     import argparse
@@ -169,7 +169,9 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     order = _order(given, project, kept / "site")
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:
-            assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
+            # Visits of one service keep their steps in one folder.
+            with locks.lock(kept.with_suffix(".lock"), waiting=lambda holder: line.tell(f"waits for {holder}")):
+                assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt("finished steps are kept: repeat the command with --resume") from stop
         sent = assessed.result["subject"]["requests"]

@@ -12,10 +12,13 @@ import pytest
 from hardener.assessment import result, run
 from hardener.cli import assess
 from hardener.cli import main as cli
+from hardener.errors import BusyError
+from hardener.system import locks
 from support import assessed
 from support.assessed import NOW
 
 if TYPE_CHECKING:
+    from hardener.assessment.service.visit import Plan
     from support.assessed import Service
 
 
@@ -68,6 +71,17 @@ def test_an_interrupted_visit_names_the_option_that_resumes_it(
     said = capsys.readouterr().err
     assert "--resume" in said
     assert "resumes where it stopped" not in said
+
+
+def test_visits_of_one_service_wait_for_each_other(made: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def visit(order: run.Order, plan: Plan, *_more: object) -> run.Assessed:
+        with locks.lock(plan.kept.with_suffix(".lock"), wait=False):
+            raise AssertionError("a second visit could begin")
+
+    monkeypatch.setattr(run, "service", visit)
+    assert (
+        cli.main(["assess", "service", "https://meet.example.org", "--project", str(made.root)]) == BusyError.exit_code
+    )
 
 
 @pytest.mark.parametrize("place", range(3))
