@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def bundle(order: Order, now: dt.datetime, tell: Callable[[str], None] = lambda 
     _exist(order.servers)
     today = now.date()
     declaration = read_declaration(order.operator, today) if order.operator else None
+    _writable(order.out)
     subject = Subject(
         order.site,
         order.root,
@@ -109,7 +111,7 @@ def service(
         )
     _exist(order.servers)
     declaration = read_declaration(order.operator, now.date())
-    order.out.mkdir(parents=True, exist_ok=True)  # a wrong folder is an error before the first request
+    _writable(order.out)
     try:
         visited = visit(plan, declaration, now, tell, client=client, attempt=attempt, browse=browse)
     except HardenerError:
@@ -137,6 +139,13 @@ def service(
     return done
 
 
+def _writable(out: Path) -> None:
+    """Make the folder of the report and try to write there: a wrong one is an error before anything is measured."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=out):
+        pass
+
+
 def _exist(servers: tuple[Path, ...]) -> None:
     if missing := [path for path in servers if not path.exists()]:
         raise UsageError(f"there is no {missing[0]}", hint="name a folder (/etc), an env file (.env) or a compose file")
@@ -157,7 +166,6 @@ def _finish(
     judged = judging.judge(
         catalogue.load().criteria, readings, profile, declaration, now.date(), visited=facts["kind"] == "service"
     )
-    order.out.mkdir(parents=True, exist_ok=True)
     made = result.make(
         judged,
         readings,

@@ -518,6 +518,19 @@ def test_records_of_a_release_count_for_the_service_that_delivers_it(tmp_path: P
     assert {found[name] for name in ("NET-03", "APP-01", "AUTH-01")} == {light}  # one of them needs the browser tests
 
 
+def test_an_output_that_cannot_be_written_is_found_before_the_first_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(dir: Path) -> None:  # noqa: A002 (as in the library; root may write to folders without permission)
+        raise PermissionError(13, "Permission denied", str(dir / "x"))
+
+    monkeypatch.setattr(run.tempfile, "NamedTemporaryFile", refuse)
+    web = Web({})
+    with pytest.raises(PermissionError):
+        assess(tmp_path, web)
+    assert web.asked == []
+
+
 def test_a_file_in_the_place_of_the_output_is_found_before_the_first_request(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     web = Web({})
