@@ -8,8 +8,10 @@ import os
 import random
 import re
 import signal
+import subprocess
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,54 @@ def undisturbed(reference: Reference, tmp_path_factory: pytest.TempPathFactory) 
     start = time.monotonic()
     assert minimeet.build().code == 0
     return time.monotonic() - start
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A project with an older build in dist/, and its files as they were at two moments, to put back at their place."""
+
+    minimeet: Minimeet
+    older: dict[str, str]
+    untouched: Path  # nothing of the newer build is there
+    packaging: Path  # killed before the first file of the newer build took its place in dist/
+
+    def at(self, moment: Path) -> Minimeet:
+        """Put the project back to a moment."""
+        _copy(moment, self.minimeet.root)
+        return self.minimeet
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Put a copy of a folder in the place of another; its work tree has thousands of files, and Python is slow at it."""
+    subprocess.run(["rm", "-rf", target], check=True)
+    subprocess.run(["cp", "--archive", source, target], check=True)
+
+
+@pytest.fixture(scope="module")
+def outdated(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Outdated:
+    """Make the older build once, and of the newer one all that comes before dist/."""
+    minimeet = Minimeet(tmp_path_factory.mktemp("outdated"), reference.minimeet.cache.parent)
+    minimeet.edit(*EDIT)
+    assert minimeet.build().code == 0
+    older = listing(minimeet.dist)
+    assert older[SITE] != reference.files[SITE]
+    name, old, new = EDIT
+    minimeet.edit(name, new, old)
+    untouched, packaging = minimeet.folder / "untouched", minimeet.folder / "packaging"
+    _copy(minimeet.root, untouched)
+    assert minimeet.build(driver=dies_before(SITE)).code == -signal.SIGKILL
+    left = listing(minimeet.dist)
+    assert [name for name in (SITE, MAPS, MANIFEST, SUMS) if left[name] != older[name]] == []
+    _copy(minimeet.root, packaging)
+    return Outdated(minimeet, older, untouched, packaging)
+
+
+def dies_before(name: str) -> str:
+    """Return a driver that kills the build before a file takes its place in dist/."""
+    return (
+        "import os; replace = os.replace\n"
+        f"os.replace = lambda *a: os.kill(os.getpid(), 9) if str(a[1]).endswith('/dist/{name}') else replace(*a)"
+    )
 
 
 def heals(minimeet: Minimeet, reference: Reference) -> Run:
@@ -85,37 +135,26 @@ def test_kill_while_npm_installs(without_packages: Minimeet, reference: Referenc
 
 
 @pytest.mark.parametrize("step", ["bundle", "package"])
-def test_kill_with_an_older_build_in_dist(minimeet: Minimeet, reference: Reference, step: str) -> None:
+def test_kill_with_an_older_build_in_dist(outdated: Outdated, reference: Reference, step: str) -> None:
     """An archive is the older one or the newer one; then the same command brings all four files up to date."""
-    minimeet.edit(*EDIT)
-    older = minimeet.build()
-    assert older.sums[SITE] != reference.run.sums[SITE]
-    name, old, new = EDIT
-    minimeet.edit(name, new, old)
+    minimeet = outdated.at(outdated.untouched)
     with minimeet.start("build") as running:
         running.until_said(step)
         running.kill()
         for archive in reference.run.sums:
-            assert digest(minimeet.dist / archive) in (older.sums[archive], reference.run.sums[archive])
+            assert digest(minimeet.dist / archive) in (outdated.older[archive], reference.files[archive])
         heals(minimeet, reference)
 
 
 @pytest.mark.parametrize("name", [SITE, MAPS, MANIFEST, SUMS])
-def test_kill_before_a_file_of_dist_takes_its_place(minimeet: Minimeet, reference: Reference, name: str) -> None:
+def test_kill_before_a_file_of_dist_takes_its_place(outdated: Outdated, reference: Reference, name: str) -> None:
     """Some of the four files are of an older build then: the same command brings all of them up to date."""
-    minimeet.edit(*EDIT)
-    older = listing(minimeet.dist) if minimeet.build().code == 0 else {}
-    before, old, new = EDIT
-    minimeet.edit(before, new, old)
-    driver = (
-        "import os; replace = os.replace\n"
-        f"os.replace = lambda *a: os.kill(os.getpid(), 9) if str(a[1]).endswith('/dist/{name}') else replace(*a)"
-    )
-    assert minimeet.build(driver=driver).code == -signal.SIGKILL, "the control"
+    minimeet = outdated.at(outdated.packaging)
+    assert minimeet.build(driver=dies_before(name)).code == -signal.SIGKILL, "the control"
     left = listing(minimeet.dist)
-    assert left[name] == older[name]
+    assert left[name] == outdated.older[name]
     for archive in (SITE, MAPS):
-        assert left[archive] in (older[archive], reference.files[archive])
+        assert left[archive] in (outdated.older[archive], reference.files[archive])
     heals(minimeet, reference)
 
 
