@@ -29,20 +29,25 @@ TOGETHER = {
     ),
 }
 # What takes longest begins first. Beside the first one, which builds the real site, are those that need none. Unit tests
-# come last: they fill the gaps, and some of them read the trees of a build.
+# come last, those that start thousands of programs first: they fill the gaps, and some read the trees of a build.
 LONGEST_FIRST = (
     "tests/e2e/test_stack.py",
     "tests/pipeline/test_killed.py",
+    "tests/pipeline/test_lift_killed.py",
     "tests/evidence/test_real_calls.py",
-    "tests/system",
-    "tests/pipeline/test_failures.py",
     "tests/e2e/test_login.py",
+    "tests/evidence/test_evidence.py",
+    "tests/system",
+    "tests/e2e/test_stanzas.py",
     "tests/e2e/test_login_fallback.py",
+    "tests/pipeline/test_failures.py",
     "tests/e2e/test_login_again.py",
-    "tests/pipeline",
     "tests/evidence",
+    "tests/pipeline",
     "tests/e2e",
     "tests/attack",
+    "tests/unit/upstream/test_lift.py",
+    "tests/unit/series/test_edit_regen.py",
 )
 
 
