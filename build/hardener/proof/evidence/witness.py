@@ -41,6 +41,7 @@ _LONGEST = 600  # characters of an address
 # The browser's own calls home must not be taken for the page's. Playwright's default flags turn most of them off.
 FLAGS = (
     *chromium.FLAGS,
+    chromium.SLOW_CAMERA,
     "--disable-quic",
     "--no-first-run",
     "--disable-domain-reliability",
