@@ -388,11 +388,11 @@ def test_a_visit_that_ends_at_once_leaves_no_empty_folder(tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
 
 
-GREEN = ("NET-02", "NET-06", "CFG-02", "HDR-01", "HDR-02", "HDR-03", "HDR-04")
+GREEN = ("NET-02", "NET-06", "CFG-02", "HDR-01", "HDR-02", "HDR-03", "HDR-04", "MED-02")
 WORSE = {
     "bare": (Web({}, {}), Verdict.REFUSED, {"HDR-01": "red", "HDR-02": "red", "HDR-03": "red", "HDR-04": "red"}),
     "port 80 open": (Web({"cleartext": PAGE}), Verdict.REFUSED, {"HDR-02": "red", "SRV-01": "red"}),
-    "broken settings": (Web({"/config.js": CONFIG + "var x = {{;"}), Verdict.REFUSED, {"CFG-02": "red", "NET-02": "grey"}),
+    "broken settings": (Web({"/config.js": CONFIG + "var x = {{;"}), Verdict.REFUSED, {"CFG-02": "red", "NET-02": "grey", "MED-02": "grey"}),
     "a guest host": (
         Web({"/config.js": CONFIG.replace("domain:", "anonymousdomain: 'guest.x', domain:")}),
         Verdict.REFUSED,
