@@ -1,4 +1,4 @@
-"""A class behind one address: the limits of build/nginx before real servers.
+"""A class and an attacker behind one address: the limits of build/nginx before real servers.
 
 Figures go to .work/logins.json; docs/operator.md has those of one machine.
 """
@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,20 +18,25 @@ import pytest
 from hardener.proof import stack as stack_module
 from hardener.proof.attack.record import Account, Target
 from hardener.proof.attack.session import Scene
+from hardener.proof.xmpp.client import Refused
 from hardener.system import disk
 from support import nginx_server
 
 from .conftest import ROOT, SNIPPETS
+from .meeting import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from playwright.sync_api import Browser
 
     from hardener.proof.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.upstream, pytest.mark.slow]
 
 CLASS = 30
+ATTACKERS, GUESSES = 16, 20  # connections, half of them over BOSH, and wrong passwords on each
 FIGURES = ROOT / ".work" / "logins.json"
 SERVER = """
   {zones}
@@ -91,3 +97,43 @@ def test_class_behind_one_address_logs_in_at_the_same_time(bridged: Stack, front
     with ThreadPoolExecutor(CLASS) as pupils:
         seconds = sorted(pupils.map(log_in, range(CLASS)))  # raises where a pupil is refused
     _note(f"{CLASS} logins, {transport}, {front.kind}", first=seconds[0], last=seconds[-1])
+
+
+def _guess(target: Target, transport: str) -> list[str]:
+    """Try wrong passwords on one connection; returns how the server refuses each."""
+    scene, refusals = Scene(target, transport), []
+    client = scene.guest()
+    for _ in range(GUESSES):
+        scene.more_time()
+        try:
+            client.log_in("bob", "a wrong password")
+        except Refused as refusal:
+            refusals.append(str(refusal))
+    scene.close()
+    return refusals
+
+
+def test_call_stays_up_beside_a_flood_of_wrong_passwords(
+    bridged: Stack, front: Front, launch_browser: Callable[[], Browser], browsers: list[Browser]
+) -> None:
+    """People who had left the room and come back would have other names in it."""
+    call = Call(bridged, launch_browser, browsers)
+    for name in ("alice", "bob"):
+        call.enter(name)
+    call.together()
+    names = [person.page.evaluate("APP.conference.getMyUserId()") for person in call.people.values()]
+    target, began = Target(front.url, bridged.domain, patience=180.0), time.monotonic()
+    with ThreadPoolExecutor(ATTACKERS) as attackers:
+        tries = [
+            attackers.submit(_guess, target, ("websocket", "bosh")[number % 2]) for number in range(ATTACKERS)
+        ]  # fmt: skip
+        while not all(attempt.done() for attempt in tries):
+            for person, other in permutations(call.people.values(), 2):
+                person.wait_for_more_from(other.name)
+    refusals = [refusal for attempt in tries for refusal in attempt.result()]
+    _note(f"{len(refusals)} wrong passwords beside a call, {front.kind}", seconds=time.monotonic() - began)
+    assert refusals == ["not-authorized"] * ATTACKERS * GUESSES
+    for person, other in permutations(call.people.values(), 2):
+        person.wait_for_more_from(other.name)
+    assert [person.page.evaluate("APP.conference.getMyUserId()") for person in call.people.values()] == names
+    call.close()
