@@ -412,6 +412,14 @@ def test_a_lua_table_that_each_line_doubles_is_looked_through_once():
     assert list(words(made.own("*", "log").value)) == ["x"]
 
 
+def test_a_lua_table_that_many_hosts_are_given_is_not_copied_without_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lua, "MOST", 20)
+    table = "local t = { " + "".join(f"a{number} = 1; " for number in range(8)) + "}\n"
+    made, doubts = prosody(table + "".join(f'VirtualHost "h{number}" (t)\n' for number in range(4)))
+    assert [len(host.settings) for host in made.hosts] == [8, 8, 0, 0]
+    assert len(doubts) == 2
+
+
 @pytest.mark.parametrize("digits", ["1" * 5000, "0x" + "f" * 5000], ids=["decimal", "hexadecimal"])
 def test_numbers_that_are_too_long_to_be_printed_are_not_known(digits: str):
     made, _ = prosody(f"http_ports = {{ {digits} }}")

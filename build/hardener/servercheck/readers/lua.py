@@ -25,6 +25,7 @@ GRAMMAR = "tree_sitter_lua"
 DEPTH = 40  # tables in tables, files in files: no real configuration has more
 LONGEST = 4_000  # characters of a joined text: each line may double one
 DIGITS = 30  # of a number
+MOST = 20_000  # options in braces: many hosts may be given one table
 HOSTS = {"VirtualHost": "VirtualHost", "Host": "VirtualHost", "host": "VirtualHost"}
 COMPONENTS = {"Component": "Component", "component": "Component"}
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "\n": "\n"}
@@ -66,6 +67,7 @@ class _Reader:
         self.into = into
         self.include = include
         self.unclear: list[Unclear] = []
+        self.given = 0  # options in braces
 
     def file(self, text: bytes, name: str, depth: int) -> None:
         start = self.into.section("global", GLOBAL, Where(name))
@@ -190,6 +192,10 @@ class _File:
             if isinstance(value, str):
                 self.current.module = value
             elif isinstance(value, Table):
+                self.reader.given += len(value.fields)
+                if self.reader.given > MOST:
+                    self.doubt(node, f"more than {MOST} options: the others were not read")
+                    return
                 for key, setting in value.fields.items():
                     self.set(key, Setting(setting.value, Where(setting.where.file, setting.where.line, key)))
                 # Unlike lines that follow, options in braces close the section.
