@@ -1,4 +1,4 @@
-"""servercheck/readers/syntax.py: a tree for each text, or None for one that takes too long."""
+"""servercheck/readers/syntax.py: a tree for each text, or None for one that takes too much."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def test_a_long_text_that_is_right_has_a_tree(grammar: str) -> None:
 
 def test_a_broken_text_that_takes_the_square_of_its_length_is_given_up() -> None:
     assert syntax.parse("tree_sitter_javascript", b"*at[1]=" * 5000) is None
+
+
+def test_a_broken_text_that_takes_too_much_memory_is_given_up() -> None:
+    """Without its limit this one takes half a second of the processor, and 300 MB."""
+    assert syntax.parse("tree_sitter_javascript", b"} else.a1 =" * 4000) is None
 
 
 def test_a_short_text_needs_no_process(monkeypatch: pytest.MonkeyPatch) -> None:

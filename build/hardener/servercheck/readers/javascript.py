@@ -27,7 +27,7 @@ def read(text: bytes, name: str, root: str = "config") -> tuple[dict[str, Settin
     reader = _Reader(name, root)
     tree = syntax.parse(GRAMMAR, text)
     if tree is None:
-        return {}, [Unclear(Where(name), "takes too long to be read: not the client's configuration")]
+        return {}, [Unclear(Where(name), "takes too much time or memory to be read: not the client's configuration")]
     reader.statements(tree.root_node, 0)
     return reader.paths.settings, reader.unclear
 

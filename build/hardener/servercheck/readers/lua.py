@@ -73,7 +73,9 @@ class _Reader:
         start = self.into.section("global", GLOBAL, Where(name))
         tree = syntax.parse(GRAMMAR, text)
         if tree is None:
-            self.unclear.append(Unclear(Where(name), "takes too long to be read: not a configuration", vital=True))
+            self.unclear.append(
+                Unclear(Where(name), "takes too much time or memory to be read: not a configuration", vital=True)
+            )
             return
         known = len(self.unclear)
         _File(self, name, depth, start).block(tree.root_node, 0)

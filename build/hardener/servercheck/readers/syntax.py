@@ -1,7 +1,8 @@
-"""Syntax trees by tree-sitter, within a limit of time.
+"""Syntax trees by tree-sitter, within a limit of time and memory.
 
 Some broken texts take tree-sitter their length squared, and it asks in between too seldom whether to go on. So a text
-of some length is parsed in a process of its own first, which the system ends after its share of the processor.
+of some length is parsed in a process of its own first, which the system ends after its share of the processor, or of
+memory.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 import multiprocessing
+import os
 import resource
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
     from tree_sitter import Tree
 
 SECONDS = 2  # of the processor
+MEMORY = 200 << 20  # bytes
 SMALL = 2_000  # bytes that take less than that, whatever they are
 
 
 @functools.lru_cache(maxsize=1)  # several readers ask for the same file, one after the other
 def parse(grammar: str, text: bytes) -> Tree | None:
-    """Return the tree of a text; None: it would take too long. ``grammar`` is the module, such as ``tree_sitter_lua``.
+    """Return the tree of a text; None: it would take too much. ``grammar`` is the module, such as ``tree_sitter_lua``.
 
     A process that cannot be started (OSError) is an error: without it there is no limit.
     """
@@ -52,4 +55,7 @@ def _try(grammar: str, text: bytes) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime) + SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # tree-sitter prints that there is no more memory
     Parser(_language(grammar)).parse(text)
