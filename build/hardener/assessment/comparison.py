@@ -35,11 +35,13 @@ class Change:
 
     @property
     def kind(self) -> str:
-        """Return the kind of the change in words."""
+        """Return the kind of the change in words; exit codes depend on :attr:`worse`."""
         if ABSENT in {self.before, self.after}:
             return "only in the old result" if self.after == ABSENT else "only in the new result"
-        if "grey" in {self.before, self.after} and not self.worse:
-            return "no longer decided" if self.after == "grey" else "decided"
+        if self.after == "grey":
+            return "no longer decided"
+        if self.before == "grey" and not self.worse:
+            return "decided"
         return "worse" if self.worse else "better"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -75,7 +76,7 @@ _SERVICE = {
     "profile": choice(PROFILES, required=True),
     "moderators": choice(MODERATORS),
     "own_hosts": texts(
-        "a list of origins: https://meet.example.org",
+        'a list of origins: ["https://meet.example.org"]',
         r"https://[a-z0-9.-]+(?::\d{1,5})?|http://(?:127\.0\.0\.1|localhost)(?::\d{1,5})?",
         distinct=True,
     ),
@@ -180,7 +181,11 @@ def read(path: Path, today: dt.date) -> Declaration:
         if waiver.id not in load().by_id():
             near = tables.nearest(waiver.id, load().by_id())
             raise table.error(
-                f"there is no criterion {waiver.id}", f"did you mean {near}?" if near else "docs/dpo.md", "id"
+                f"there is no criterion {waiver.id}",
+                f"did you mean {near}?"
+                if near
+                else "the ids are in the report, and in build/hardener/assessment/criteria/",
+                "id",
             )
         if (waiver.until - today).days > WAIVER_DAYS:
             raise table.error(f"{waiver.until} is too far away", f"a waiver holds at most {WAIVER_DAYS} days", "until")
@@ -210,6 +215,11 @@ def write_template(path: Path, language: str) -> None:
 def template(language: str) -> str:
     """Return the commented template in a language."""
     return resources.files("hardener.assessment").joinpath(f"templates/operator.{language}.toml").read_text("utf-8")
+
+
+def template_name(language: str) -> str:
+    """Return the name of the service that the template has until it is filled in."""
+    return str(tomllib.loads(template(language))["service"]["name"])
 
 
 def topics_of(metrics: tuple[str, ...]) -> tuple[str, ...]:

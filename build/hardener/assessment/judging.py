@@ -148,17 +148,20 @@ def _verdict(
         # What would be worse has to be known to be false; red needs nothing else.
         if condition and (light == "red" or not uncertain):
             final = criterion.override.get(profile, {}).get(light, light)
-            return Verdict(final, final, _because(rule, condition, known, light, final), str(condition), known)
+            reason = _because(rule, condition, known, light, final, readings)
+            return Verdict(final, final, reason, str(condition), known)
         if condition:
             return _grey(rule, metrics, readings, known, condition, visit=visit)
         uncertain = uncertain or unknown
     return _grey(rule, metrics, readings, known, None, visit=visit)
 
 
-def _because(rule: Rule, condition: Condition, known: Metrics, light: str, final: str) -> Bilingual:
+def _because(
+    rule: Rule, condition: Condition, known: Metrics, light: str, final: str, readings: Mapping[str, Reading]
+) -> Bilingual:
     # Green rests on what was not found, too.
-    names = dict.fromkeys((*condition.metrics, *rule.metrics)) if light == "green" else condition.metrics
-    values = wording.said(names, known)
+    every = dict.fromkeys((*condition.metrics, *rule.metrics))
+    values = wording.said(every, known) if light == "green" else _with_places(condition.metrics, known, readings)
     if light == final:
         return values
     return {
@@ -202,7 +205,7 @@ def _grey(
         values = _with_places(alternatives[0], known, readings)
         parts = {language: f"{parts[language]} {_sentence(values[language])}" for language in parts}
     if found:
-        at_least = _because(rule, found, known, "yellow", "yellow")
+        at_least = _because(rule, found, known, "yellow", "yellow", readings)
         parts["en"] = f"Found: {at_least['en']}. Not excluded that it is worse. {parts['en']}"
         parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
     if not sensors:
@@ -244,18 +247,32 @@ def _false(condition: Condition, known: Metrics) -> tuple[str, ...]:
 
 
 def _with_places(names: Sequence[str], known: Metrics, readings: Mapping[str, Reading]) -> Bilingual:
-    """Return values with what they need, and the first places at which check-server found what they count."""
+    """Return values with what they need, and the first things that they count."""
     values = wording.said(names, known)
     needs = [needed for name in names if (needed := wording.needed(name))]
-    findings = (readings["server"].evidence or {}).get("findings", ()) if "server" in readings else ()
-    counted = {name.removeprefix("server.") for name in names if name.startswith("server.")}
-    places = [f"{finding['where']}: {finding['what']}" for finding in findings if finding["id"] in counted]
+    places = [place for name in names for place in _places(name, known, readings)]
     more = ["…"] if len(places) > _PLACES else []
     added = {language: [*(text[language] for text in needs), *places[:_PLACES], *more] for language in values}
     return {
         language: f"{text} ({'; '.join(added[language])})" if added[language] else text
         for language, text in values.items()
     }
+
+
+def _places(name: str, known: Metrics, readings: Mapping[str, Reading]) -> list[str]:
+    """Return what a metric counts: places in a server's files, parts of config.js that cannot be read, hosts."""
+    sensor, _, metric = name.partition(".")
+    evidence = readings[sensor].evidence if sensor in readings else None
+    if not isinstance(evidence, dict):
+        return []
+    if sensor == "server":
+        return [f"{entry['where']}: {entry['what']}" for entry in evidence.get("findings", ()) if entry["id"] == metric]
+    if name == "config.unclear" or (sensor == "config" and known.get(name) == "unclear"):
+        return list(evidence.get("unclear", ()))
+    if name == "hosts.links":
+        return list(evidence.get("known", {}).get("link", ()))
+    listed = evidence.get(metric, ()) if sensor == "hosts" else ()
+    return [entry for entry in listed if isinstance(entry, str)]
 
 
 def _sentence(text: str) -> str:

@@ -66,6 +66,10 @@ def bundle(order: Order, now: dt.datetime, tell: Callable[[str], None] = lambda 
 
     Raises UsageError for a folder that is not a bundle, and what reading a declaration and checking a server raise.
     """
+    if not order.site.exists():
+        raise UsageError(f"there is no {order.site}", hint="name the folder of an unpacked bundle")
+    if order.site.is_file():
+        raise UsageError(f"{order.site} is a file", hint="unpack an archive into a folder: tar -xzf FILE -C FOLDER")
     if not (order.site / "index.html").is_file() or not (order.site / "libs").is_dir():
         raise UsageError(
             f"{order.site} is not an unpacked bundle: it has no index.html, or no folder libs",

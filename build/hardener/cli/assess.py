@@ -20,7 +20,7 @@ from hardener.system import locks, stamps, tables
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hardener.assessment.run import Assessed
     from hardener.config import Project
@@ -200,6 +200,17 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
                     f"{verdict['light']}: {item['id']} ({column}) {item['title']['en']}: {reason}",
                     _STYLES[verdict["light"]],
                 )
+    _notes(made, ui)
+    pages = list(assessed.pages)
+    if given.pdf:
+        pages += [report.print_pdf(page) for page in assessed.pages]
+    ui.print(f"{_word(made['worst'])}: {', '.join(str(page) for page in pages)}", _STYLES[made["worst"]])
+    return made | {"exit": result.exit_code(made, ScanError.exit_code)}
+
+
+def _notes(made: Mapping[str, Any], ui: UI) -> None:
+    """Print what concerns waivers, calibrations and the declaration as a whole."""
+    for item in made["results"]:
         if item["unused_waiver"]:
             ui.note(f"{item['id']}: the waiver has no effect, because no light of the criterion is red")
         if item["expired_waiver"]:
@@ -209,11 +220,8 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
             ui.print(f"{entry['sensor']}: the calibration failed, so its criteria are not decided", "red")
         elif entry["sensor"] == BROWSER.name and entry["state"] == "not-run" and made["subject"]["kind"] == "service":
             ui.note(f"no visit with a browser: {entry['reason']['en']}")
-    pages = list(assessed.pages)
-    if given.pdf:
-        pages += [report.print_pdf(page) for page in assessed.pages]
-    ui.print(f"{_word(made['worst'])}: {', '.join(str(page) for page in pages)}", _STYLES[made["worst"]])
-    return made | {"exit": result.exit_code(made, ScanError.exit_code)}
+    if made["service"] and made["service"]["name"] in {declaration.template_name(language) for language in LANGUAGES}:
+        ui.note("the declaration still has the name of the template: fill in [service]")
 
 
 def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
@@ -223,7 +231,7 @@ def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if given.pdf:
         pages += [report.print_pdf(page) for page in pages]
     rows = comparison.rows(results)
-    ui.table("Services", ("", *COLUMNS, "worst mandatory"), rows)
+    ui.table("Services", ("", *COLUMNS, "worst mandatory"), [(name, *map(_word, lights)) for name, *lights in rows])
     ui.print(", ".join(map(str, pages)))
     return {"services": [dict(zip(("name", *COLUMNS, "worst"), row, strict=True)) for row in rows]}
 

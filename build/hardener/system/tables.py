@@ -235,4 +235,8 @@ def load(path: Path | Traversable) -> Document:
         hint = "the file must be valid TOML 1.0 in UTF-8"
         if re.search(r"(?m)^[^#\n]*=\s*\d{1,2}\.\d{1,2}\.\d{4}\s*(?:#.*)?$", text):
             hint += "; a date is written as 2026-03-01"
+        elif "Invalid date" in str(error):
+            hint += "; the calendar does not have this day"
+        elif "Invalid value" in str(error):
+            hint += '; a text is in straight quotes: name = "..."'
         raise ConfigError(f"{path}: {error}", hint=hint) from error

@@ -53,6 +53,8 @@ MISTAKES = {
     "a host that is not an origin": ("", "own_hosts = "),
     "an unknown table": ("[colours]\nx = 1", "unknown key 'colours'"),
     "a date as in Germany": ('[answers.dpia]\nstate = "done"\ndate = 01.03.2026', "a date is written as 2026-03-01"),
+    "a day that does not exist": ("[answers.dpia]\ndate = 2026-02-30", "does not have this day"),
+    "a text without quotes": ("[answers.dpia]\ndocument = A memo", "a text is in straight quotes"),
     "no TOML": ("[answers.dpia", "operator.toml"),
 }  # fmt: skip
 

@@ -196,7 +196,7 @@ def test_a_waiver_is_shown_with_reason_and_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"site": Path("/nowhere")}, "not an unpacked bundle"), ({"servers": (Path("/nowhere"),)}, "there is no /nowhere"),
+    [({"site": Path("/nowhere")}, "there is no /nowhere"), ({"site": Path("/usr")}, "not an unpacked bundle"), ({"site": Path(__file__)}, "is a file"), ({"servers": (Path("/nowhere"),)}, "there is no /nowhere"),
      ({"operator": Path("/nowhere.toml")}, "there is no /nowhere.toml")],
 )  # fmt: skip
 def test_wrong_input_is_named_before_anything_is_written(made: Service, change: dict, said: str) -> None:
@@ -273,7 +273,7 @@ def test_a_difference_lists_what_changed_the_worse_first(done: run.Assessed) -> 
         ("red", "green", "better"),
         ("green", "red", "worse"),
         ("red", "grey", "no longer decided"),
-        ("green", "grey", "worse"),
+        ("green", "grey", "no longer decided"),
         ("grey", "green", "decided"),
         ("grey", "red", "worse"),
         ("-", "red", "only in the new result"),

@@ -37,7 +37,8 @@ _PEERS = ("call-mallory", "real-mallory")
 def _asked(subject: Subject) -> Path:
     if subject.records is None:
         raise MissingError(
-            "records of earlier runs were not read (--full)", "Nachweise früherer Läufe wurden nicht gelesen (--full)."
+            "records of earlier runs were not read (--full, on the machine that has them)",
+            "Nachweise früherer Läufe wurden nicht gelesen (--full, auf dem Rechner mit den Nachweisen).",
         )
     return subject.records
 
