@@ -27,7 +27,7 @@ _LIGHT_NAMES = {
 }
 
 
-_PLACES = 3  # in a server's files, that a reason names
+_PLACES = 3  # that a reason names: lines of files, or hosts
 _ONLY_A_VISIT = {
     "en": "Not measured: only a visit to the running service shows this (hardener assess service).",
     "de": "Nicht gemessen: Dies zeigt nur ein Besuch des laufenden Dienstes (hardener assess service).",
