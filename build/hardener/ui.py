@@ -1,7 +1,7 @@
 """The terminal: one line for each step with its time, progress, a summary, errors with their hint.
 
 All of it goes to standard error; standard output is for ``--json``. Colour and moving progress are for terminals only
-(``NO_COLOR`` is honoured by rich).
+(``NO_COLOR`` is honoured by rich); a log gets a line of progress now and then.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hardener.errors import HardenerError
 
 
+_LOGGED = 20  # seconds between two lines of progress where there is no terminal
 # What a terminal obeys or hides, in a picture: names and contents of files of others are printed, too.
 _PICTURES = (
     {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
@@ -83,8 +84,11 @@ class UI:
 
     @contextlib.contextmanager
     def _moving(self, name: str, subject: str) -> Iterator[Callable[[str, float | None], None]]:
-        if self.quiet or not self.console.is_terminal:
+        if self.quiet:
             yield lambda _text, _share: None
+            return
+        if not self.console.is_terminal:
+            yield self._logged(name, subject)
             return
         columns = (
             SpinnerColumn(),
@@ -101,6 +105,18 @@ class UI:
                 progress.update(task, description=text[:40], total=total, completed=share or 0.0)
 
             yield move
+
+    def _logged(self, name: str, subject: str) -> Callable[[str, float | None], None]:
+        """Return what prints the progress of a step that takes long: a log would have nothing for minutes."""
+        last = time.monotonic()
+
+        def log(text: str, _share: float | None) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _LOGGED:
+                last = time.monotonic()
+                self.console.print(Text(f"  {name:<9} {subject:<15} {text} ..."))
+
+        return log
 
     def note(self, text: str) -> None:
         """Print a note, which is not an error."""

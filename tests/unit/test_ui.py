@@ -48,6 +48,20 @@ def test_each_step_is_one_line_with_its_result_and_time() -> None:
     assert list(ui.times) == ["fetch site"]
 
 
+def test_a_log_has_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    ui, out = screen()
+    now = [100.0]
+    monkeypatch.setattr("hardener.ui.time.monotonic", lambda: now[0])
+    with ui.step("assess", "site") as line:
+        for text, seconds in (("headers", 5.0), ("files", 20.0), ("logins", 1.0), ("browser", 30.0)):
+            now[0] += seconds
+            line.tell(text)
+    assert [text.split() for text in out.getvalue().splitlines()[:-1]] == [
+        ["assess", "site", "files", "..."],
+        ["assess", "site", "browser", "..."],
+    ]
+
+
 def test_a_step_that_fails_has_no_line_of_success() -> None:
     ui, out = screen()
     with pytest.raises(PatchError), ui.step("patch", "site"):
