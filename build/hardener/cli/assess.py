@@ -186,9 +186,9 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
         for column in COLUMNS
     }
     rows = [
-        (column, _word(made["columns"][column]), *(lights[column].count(light) for light in _STYLES))
+        (column, _column(made, column), *(lights[column].count(light) for light in _STYLES))
         if column in made["assessed"]
-        else (column, "not assessed", *("" for _light in _STYLES))
+        else (column, _column(made, column), *("" for _light in _STYLES))
         for column in COLUMNS
     ]
     ui.table("Lights", ("", "worst mandatory", *map(_word, _STYLES)), rows)
@@ -231,7 +231,11 @@ def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if given.pdf:
         pages += [report.print_pdf(page) for page in pages]
     rows = comparison.rows(results)
-    ui.table("Services", ("", *COLUMNS, "worst mandatory"), [(name, *map(_word, lights)) for name, *lights in rows])
+    shown = [
+        (name, *(_column(made, column) for column in COLUMNS), _word(made["worst"]))
+        for (name, *_lights), made in zip(rows, results, strict=True)
+    ]
+    ui.table("Services", ("", *COLUMNS, "worst mandatory"), shown)
     ui.print(", ".join(map(str, pages)))
     return {"services": [dict(zip(("name", *COLUMNS, "worst"), row, strict=True)) for row in rows]}
 
@@ -254,6 +258,11 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         ui.note(f"the results rest on different versions of the catalogue: {versions}")
     changes = [change.__dict__ | {"worse": change.worse, "kind": change.kind} for change in found]
     return {"changes": changes, "exit": ScanError.exit_code if comparison.worse(found) else 0}
+
+
+def _column(made: Mapping[str, Any], column: str) -> str:
+    """Return the light of a column in words, or that nothing was given for it."""
+    return _word(made["columns"][column]) if column in made["assessed"] else "not assessed"
 
 
 def _word(light: str) -> str:

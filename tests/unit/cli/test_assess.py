@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hardener.assessment import result, run
+from hardener.assessment.catalogue import COLUMNS
 from hardener.cli import assess
 from hardener.cli import main as cli
 from hardener.errors import BusyError
@@ -48,6 +49,17 @@ def test_the_command_line_gives_the_exit_code_and_the_result(
     assert cli.main(["assess", "init", str(made.folder / "new.toml"), "--language", "de", "-q"]) == 0
     assert cli.main(["assess", "bundle", "-q"]) == 2
     assert cli.main(["assess", "compare", str(done.folder), "-q"]) == 2
+
+
+def test_a_comparison_says_for_which_columns_nothing_was_given(
+    made: Service, done: run.Assessed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = made.folder / "lacking.json"
+    lacking.write_text(json.dumps(done.result | {"assessed": ["bundle"]}))
+    words = ["assess", "compare", str(done.folder), str(lacking), "--out", str(made.folder / "two")]
+    assert cli.main([*words, "--project", str(made.root)]) == 0
+    shown = capsys.readouterr().err.partition("worst mandatory")[2]
+    assert shown.count("not assessed") == len(COLUMNS) - 1
 
 
 def test_a_visit_without_a_browser_says_so(
