@@ -431,9 +431,10 @@ def test_numbers_that_are_too_long_to_be_printed_are_not_known(digits: str):
 NAMES = [("k" * 99 + separator) * 40 for separator in (".", " { ")]
 
 
+@pytest.mark.parametrize("value", ["{ b = 1 }", "= 1", ": [1]", "+= 1"])
 @pytest.mark.parametrize("names", NAMES, ids=["dots", "braces"])
-def test_hocon_names_that_each_object_makes_longer_are_told(names: str):
-    settings, doubts = hocon.read(f"{names} a {{ b = 1 }}", "x", lambda _name, _where, _required: [])
+def test_hocon_names_that_each_object_makes_longer_are_told(names: str, value: str):
+    settings, doubts = hocon.read(f"{names} a {value}", "x", lambda _name, _where, _required: [])
     assert settings == {}
     assert doubts
 

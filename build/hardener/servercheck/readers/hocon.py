@@ -129,6 +129,10 @@ class _Parser:
 
     def member(self, path: str, start: _Token, depth: int) -> None:
         token = self.peek()
+        if depth > DEPTH or len(path) > LONGEST:
+            self.doubt(token, "nested too deeply to be read")
+            self.at = len(self.tokens) - 1
+            return
         if token.kind == "add":
             self.take()
             self.value(path, depth)
@@ -142,10 +146,7 @@ class _Parser:
         elif not (token.kind == "mark" and token.text == "{"):
             self.doubt(start, "not valid HOCON: a key without a value")
             return
-        if depth > DEPTH or len(path) > LONGEST:
-            self.doubt(token, "nested too deeply to be read")
-            self.at = len(self.tokens) - 1
-        elif token.kind == "mark" and token.text == "{":
+        if token.kind == "mark" and token.text == "{":
             self.take()
             self.paths.settings.pop(path, None)
             self.members(path, depth + 1)
