@@ -36,8 +36,8 @@ def unpatched(collect: Callable[..., Evidence]) -> Evidence:
 
 @pytest.fixture(scope="module")
 def hardened(collect: Callable[..., Evidence]) -> Evidence:
-    """Provide three journeys into the hardened site."""
-    return collect("hardened", "welcome+none", "call+none", "who+spoofed-first")
+    """Provide four journeys into the hardened site."""
+    return collect("hardened", "welcome+none", "background+none", "settings+none", "who+spoofed-first")
 
 
 def test_every_canary_is_seen_and_nothing_voids_the_run(unpatched: Evidence) -> None:
@@ -81,11 +81,17 @@ def test_a_blind_witness_voids_the_run(collect: Callable[..., Evidence], monkeyp
 def test_the_hardened_site_is_clean(hardened: Evidence) -> None:
     summary = hardened.summary
     assert (summary["verdict"], summary["void_because"], hosts(summary["runs"])) == ("clean", [], {})
-    assert summary["totals"]["completed"] == summary["totals"]["runs"] == 3
+    assert summary["totals"]["completed"] == summary["totals"]["runs"] == 4
+
+
+def test_journeys_leave_out_nothing_that_the_hardened_site_has(hardened: Evidence) -> None:
+    assert {run["run"]: run["missed"] for run in hardened.summary["runs"] if run["missed"]} == {}
+    steps = [event["name"] for event in hardened.events_of("settings + none") if event["kind"] == "step"]
+    assert sum(step.startswith("settings tab") for step in steps) > 5
 
 
 def test_journeys_into_the_hardened_site_log_in_first(hardened: Evidence) -> None:
-    text = json.dumps(hardened.events_of("call + none"))
+    text = json.dumps(hardened.events_of("background + none"))
     assert text.count("SCRAM-SHA-1") >= 2, "the login page asks, and then the meeting connects"
     assert "ANONYMOUS" not in hardened.text
     assert stub.PASSWORD not in hardened.text

@@ -69,12 +69,12 @@ def _settings(visit: Visit) -> None:
 
 
 def _tabs(visit: Visit) -> None:
-    tabs = visit.surface.locator('[role="tab"]')
+    tabs = visit.surface.locator('[role="dialog"] [role="tab"]')
     with visit.step("settings dialog"):
-        tabs.first.wait_for(timeout=3000)
+        tabs.first.wait_for(timeout=1000 * visit.patience)
     for number in range(tabs.count()):
         with visit.step(f"settings tab {number + 1}"):
-            tabs.nth(number).click(timeout=2000)
+            tabs.nth(number).click(timeout=1000 * visit.patience)
             visit.wait(0.8)
 
 
