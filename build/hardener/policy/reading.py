@@ -111,7 +111,7 @@ def read(content: bytes, file: str, sources: Mapping[str, tuple[str, ...]] | Non
         found = in_document(content_8, kind, 0, sources)
         unread = "neither text nor of a kind that is read" if kind == "binary" else ""
     except TooComplexError:
-        found, unread = names(content_8, code=True), "nested too deeply to be read"
+        found, unread = names(content_8, code=True), "nested too deeply, or joining too many texts, to be read"
     if kind in ("wasm", "binary"):
         found = _with_runs(content, found)
     finds = tuple(

@@ -16,6 +16,7 @@ from hardener.errors import UsageError
 from hardener.pipeline.scan import scan
 from hardener.policy.hostnames import canonical
 from hardener.policy.hosts import Unread
+from hardener.policy.readers import javascript
 from hardener.policy.reading import find_hosts, read
 from support.fakes import write_files
 
@@ -430,3 +431,22 @@ def test_a_script_that_is_nested_too_deeply_is_unread_and_its_plain_addresses_ar
     found = read(f'fetch("https://planted.example");{script}'.encode(), "a.js")
     assert ("nested too deeply" in found.unread, [find.host for find in found.finds]) == (True, ["planted.example"])
     assert read(("[" * 900 + "]" * 900).encode(), "a.js").unread == ""
+
+
+@pytest.mark.parametrize("call", ['.concat("b")', '.replace("b", "ab")', ".concat(`b${c}`)"])
+def test_a_long_chain_of_calls_is_unread_and_its_plain_addresses_are_found(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(javascript, "_MOST", 5_000)
+    script = b'fetch("https://planted.example");"ab"' + call.encode()
+    assert read(script + b".x", "a.js").unread == ""
+    found = read(script + call.encode() * 200, "a.js")
+    assert ("joining too many texts" in found.unread, [find.host for find in found.finds]) == (
+        True,
+        ["planted.example"],
+    )
+
+
+def test_a_text_of_many_parts_is_still_read() -> None:
+    script = b"f(" + b" + ".join(b'"%c"' % letter for letter in b"https://planted.example/" + b"a" * 300) + b")"
+    assert [find.host for find in read(script, "a.js").finds] == ["planted.example"]

@@ -14,11 +14,11 @@ _STEPS = {**dict.fromkeys(b"([{", 1), **dict.fromkeys(b")]}", -1)}
 
 
 class TooComplexError(ScanError):
-    """A script is nested too deeply to be read."""
+    """A script is nested too deeply, or joins too many texts, to be read."""
 
     def __init__(self) -> None:
         super().__init__(
-            "a source in a source map is nested too deeply to be read",
+            "a source in a source map is nested too deeply, or joins too many texts, to be read",
             hint="look for a generated file among the sources of the bundle",
         )
 

@@ -96,3 +96,24 @@ def changed(name: bytes, text: bytes, words: list[bytes | None]) -> bytes | None
         end = numbers[1] + (numbers[0] if name == b"substr" else 0) if len(numbers) > 1 else None
         return text[numbers[0] : end]
     return None
+
+
+def decode_hex(text: bytes) -> bytes:
+    """Return the bytes of a hexadecimal text; nothing if it is none.
+
+    >>> decode_hex(b"68 69"), decode_hex(b"no")
+    (b'hi', b'')
+    """
+    try:
+        return bytes.fromhex(text.decode("ascii", "replace"))
+    except ValueError:
+        return b""
+
+
+def letters(text: bytes) -> list[bytes]:
+    """Return the characters of a text.
+
+    >>> letters(b"ab")
+    [b'a', b'b']
+    """
+    return [letter.encode() for letter in text.decode("utf-8", "replace")]

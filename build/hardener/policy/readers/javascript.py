@@ -18,8 +18,8 @@ import tree_sitter_javascript
 import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
-from hardener.policy.readers import Value, refuse_nested
-from hardener.policy.readers.escapes import changed, decode_base64, is_encoded, unescape
+from hardener.policy.readers import TooComplexError, Value, refuse_nested
+from hardener.policy.readers.escapes import changed, decode_base64, decode_hex, is_encoded, letters, unescape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,19 +33,22 @@ _GRAMMARS = {
 _METHODS = (
     b"concat join replaceAll replace fromCharCode fromCodePoint atob decodeURIComponent decodeURI unescape from".split()
 )
-# One query: each walks through the whole tree.
+# One query: each walks through the whole tree. None asks for what comes after a nested part, as the operator of a sum
+# does: such a question stays open through all that is nested, so a sum of thousands would take their number squared.
 _NODES = """
 (string) @text
 (template_string) @template
-(binary_expression operator: "+") @joined
+(binary_expression) @binary
 (augmented_assignment_expression operator: "+=") @added
 (variable_declarator name: (identifier)) @declared
 (assignment_expression left: (identifier)) @assigned
 [(statement_block) (for_statement)] @scope
+(call_expression) @call
 [(function_declaration) (function_expression) (arrow_function) (method_definition)] @function
 """
-# Calls are found by their text and looked up in the tree: as a query with predicates it takes five times as long. An
-# expression that begins with a fixed sign takes a tenth of the time of one that looks back at each place.
+# Calls are chosen by their text: a query with predicates takes five times as long, and to look them up in the tree
+# takes as long as it is deep. An expression that begins with a fixed sign takes a tenth of the time of one that looks
+# back at each place.
 _METHOD_CALLS = (
     re.compile(rb"\.\s*(?:" + b"|".join(_METHODS) + rb")\)?\s*\("),
     re.compile(rb"\[\s*[\"'`](?:" + b"|".join(_METHODS) + rb")[\"'`]\s*\]\)?\s*\("),
@@ -80,6 +83,8 @@ _TAG_END = re.compile(rb"[\w$)\]]")
 _DEPTH = 24
 _SHORT = 15  # characters that no base64 worth reading has
 _LONGEST = 1 << 16  # bytes of a joined text
+_PARTS = 200  # of a text, of which it is kept where they are
+_MOST = 32 << 20  # bytes of all joined texts of a script: each call of a long chain joins what all before it did
 
 Parts = list[tuple[bytes, int]]  # a text and where it is in the file, or -1
 
@@ -109,6 +114,7 @@ class _Script:
         self.tree = parser.parse(content)
         self.root = self.tree.root_node
         self.nodes = QueryCursor(query).captures(self.root)
+        self.joined = 0  # bytes
         self.known: dict[tuple[int, int, str], Parts | None] = {}
         self.resolving: set[tuple[bytes, int]] = set()
 
@@ -133,10 +139,12 @@ class _Script:
                 yield Value(raw, start, end, ((0, start + 1),))
         # Of a chain 'a + b + c' all parts begin at the same place; the longest is the whole.
         wholes: dict[int, Node] = {}
-        for node in texts.get("joined", ()):
-            known = wholes.get(node.start_byte)
-            if known is None or node.end_byte > known.end_byte:
-                wholes[node.start_byte] = node
+        for node in texts.get("binary", ()):
+            start, end = node.start_byte, node.end_byte
+            known = wholes.get(start)
+            longer = known is None or end > known.end_byte
+            if longer and self.content.find(b"+", start, end) >= 0 and self._operator(node) == b"+":
+                wholes[start] = node
         for node in (*joined, *filter(self._is_text, wholes.values()), *self._calls(), *texts.get("added", ())):
             if (parts := self._fold(node, 0)) is not None and (value := self._joined(node, parts)) is not None:
                 yield value
@@ -162,11 +170,13 @@ class _Script:
             for match in _FUNCTION_CALL.finditer(self.content)
             if match.start() == 0 or not _NAME_BEFORE.match(self.content, match.start() - 1)
         }
-        for bracket in sorted(brackets):
-            node = self.root.descendant_for_byte_range(bracket, bracket)
-            call = node.parent.parent if node is not None and node.parent is not None else None
-            if call is not None and call.type == "call_expression":
-                yield call
+        found = {}
+        for call in self.nodes.get("call", ()) if brackets else ():
+            arguments = call.child_by_field_name("arguments")
+            if arguments is not None and arguments.start_byte in brackets:
+                found[arguments.start_byte] = call
+        for bracket in sorted(found):  # of a chain the innermost first
+            yield found[bracket]
 
     def _joined(self, node: Node, parts: Parts) -> Value | None:
         text = b"".join(part for part, _ in parts)
@@ -186,9 +196,13 @@ class _Script:
         if key not in self.known:
             self.known[key] = None  # what a variable that leads to itself is
             parts = self._folded(node, depth)
-            if parts is not None and sum(len(part) for part, _ in parts) > _LONGEST:
-                parts = None
-            self.known[key] = parts
+            size = sum(len(part) for part, _ in parts or ())
+            self.joined += size
+            if self.joined > _MOST:
+                raise TooComplexError
+            if parts is not None and len(parts) > _PARTS:
+                parts = [(b"".join(part for part, _ in parts), -1)]
+            self.known[key] = None if size > _LONGEST else parts
         return self.known[key]
 
     def _folded(self, node: Node, depth: int) -> Parts | None:  # noqa: C901, PLR0911 (one case per form)
@@ -280,7 +294,7 @@ class _Script:
             if name == b"split":
                 text, by = self._text(receiver, depth), self._text(arguments[0], depth) if arguments else None
                 if text is not None and by is not None:
-                    return [[(part, -1)] for part in (text.split(by) if by else _letters(text))]
+                    return [[(part, -1)] for part in (text.split(by) if by else letters(text))]
             if name == b"reverse":
                 elements = self._list(receiver, depth + 1)
                 return None if elements is None else elements[::-1]
@@ -346,7 +360,7 @@ class _Script:
                 if text is None or name != b"from":
                     return None if text is None else [(text, -1)]
                 by = self._text(arguments[1], depth) if len(arguments) > 1 else None
-                return [(decode_base64(text) if by == b"base64" else _from_hex(text) if by == b"hex" else text, -1)]
+                return [(decode_base64(text) if by == b"base64" else decode_hex(text) if by == b"hex" else text, -1)]
         text = self._text(receiver, depth) if receiver is not None else None
         if text is None:
             return None
@@ -483,14 +497,3 @@ def _spread(arguments: list[Node]) -> list[Node]:
             else [argument]
         )
     ]
-
-
-def _letters(text: bytes) -> list[bytes]:
-    return [letter.encode() for letter in text.decode("utf-8", "replace")]
-
-
-def _from_hex(text: bytes) -> bytes:
-    try:
-        return bytes.fromhex(text.decode("ascii", "replace"))
-    except ValueError:
-        return b""
