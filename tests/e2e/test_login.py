@@ -696,12 +696,11 @@ def test_logging_out_before_the_meeting(go: Callable[..., Visit]) -> None:
 
 def test_logging_out_in_the_meeting(go: Callable[..., Visit], xmpp: Xmpp) -> None:
     """In the settings, where upstream has it; and it works whether the focus knows of a session or not."""
-    seen = go("hardened")
+    seen = go("hardened", toolbarConfig={"alwaysVisible": True})
     seen.wait_for(LOGIN)
     sign_in(seen.page)
     _in_meeting(seen)
     page = seen.page
-    page.mouse.move(600, 500)
     page.click("[aria-label='More actions']")
     page.click("[aria-label='Edit your profile']")
     assert "alice" in page.inner_text("[role='dialog']")
