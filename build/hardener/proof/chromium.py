@@ -43,9 +43,6 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
     f"--disable-features={','.join((*_POPUPS, _STREAMING, *_PLAYWRIGHTS))}",
 )
-# To draw the camera's 20 pictures a second takes a third of a processor. Upstream asks for at least 15: with fewer its
-# settings give the camera up and close.
-SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=15"
 HINT = "apt-get install chromium chromium-headless-shell"
 
 
