@@ -86,6 +86,7 @@ def test_the_hardened_site_is_clean(hardened: Evidence) -> None:
 
 def test_journeys_leave_out_nothing_that_the_hardened_site_has(hardened: Evidence) -> None:
     assert {run["run"]: run["missed"] for run in hardened.summary["runs"] if run["missed"]} == {}
+    assert hardened.summary["totals"]["missed_steps"] == 0
     steps = [event["name"] for event in hardened.events_of("settings + none") if event["kind"] == "step"]
     assert sum(step.startswith("settings tab") for step in steps) > 5
 

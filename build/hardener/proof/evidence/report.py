@@ -92,8 +92,8 @@ def compare(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[tuple[str
 
     rows: list[tuple[str, ...]] = [("verdict", str(left["verdict"]), str(right["verdict"]))]
     names = (
-        "runs completed skipped runs_with_contacts contacts browser transport disagreements runs_with_messages"
-        " runs_with_mistaken".split()
+        "runs completed skipped missed_steps runs_with_contacts contacts browser transport disagreements"
+        " runs_with_messages runs_with_mistaken".split()
     )
     rows += [(name.replace("_", " "), verdict(left, name), verdict(right, name)) for name in names]
     rows.append(("different hosts", *(str(len(summary["totals"]["hosts"])) for summary in (left, right))))

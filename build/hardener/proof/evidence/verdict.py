@@ -78,6 +78,7 @@ def judge(
             "attacks": len({run["attack"] for run in walked} - {"none"}),
             "skipped": len(skipped),
             "completed": sum(1 for run in walked if run["completed"]),
+            "missed_steps": sum(len(run["missed"]) for run in walked),
             "runs_with_contacts": sum(1 for run in walked if run["contacts"] or run["messages"]),
             "contacts": len(contacts),
             "hosts": sorted({contact["host"] for contact in contacts}),

@@ -76,6 +76,13 @@ def test_an_attack_that_ended_early_is_named() -> None:
     assert (summary["verdict"], summary["unproven"]) == ("clean", ["call-mallory + keys-01"])
 
 
+def test_steps_that_failed_are_counted() -> None:
+    step = {"witness": "harness", "kind": "step", "must": False}
+    summary = judge(events(step | {"name": "tab 1", "ok": True}, step | {"name": "tab 2", "ok": False}))
+    assert (summary["verdict"], summary["totals"]["missed_steps"]) == ("clean", 1)
+    assert ("missed steps", "1", "1") in report.compare(summary, summary)
+
+
 def test_contacts_between_runs_count() -> None:
     summary = judge([*events(), {"t": 99.0, "run": "", "witness": "transport", "kind": "dns", "host": "late.example"}])
     assert summary["totals"]["hosts"] == ["late.example"]
