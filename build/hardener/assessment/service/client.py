@@ -193,7 +193,7 @@ class Client:
                 ) from error
             raise UnreachableError(
                 f"{self.origin} has a certificate that is not valid here",
-                hint="renew it, or name the file of your own authority: --ca-file FILE.pem",
+                hint="it has to fit name, date and a known authority; for one of your own: --ca-file FILE.pem",
                 details=(str(error)[:300],),
             ) from error
         except ValueError as error:
