@@ -136,7 +136,7 @@ class UI:
             title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2)
         )
         for number, head in enumerate(heads):
-            table.add_column(head, justify="left" if number == 0 else "right")
+            table.add_column(head, justify="left" if number == 0 else "right", overflow="fold")
         for row in rows:
             table.add_row(*(Text(str(cell)) for cell in row))
         self.console.print(table)

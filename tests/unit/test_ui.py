@@ -62,6 +62,13 @@ def test_a_log_has_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyPat
     ]
 
 
+def test_a_table_that_is_too_wide_loses_no_letter() -> None:
+    ui, out = screen()
+    ui.table("Services", ("", "deployment", "organisation"), [("x" * 50, "not decided", "z" * 50)])
+    letters = "".join(out.getvalue().split())
+    assert (letters.count("x"), letters.count("z")) == (50, 50)
+
+
 def test_a_step_that_fails_has_no_line_of_success() -> None:
     ui, out = screen()
     with pytest.raises(PatchError), ui.step("patch", "site"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +52,18 @@ def pages(results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def rows(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the table for the terminal: a service, its columns, the worst mandatory light."""
+    """Return the table for the terminal: a service, its columns, the worst mandatory light.
+
+    Several results of one service are followed by the name of what was assessed.
+    """
+    known = Counter(map(name_of, results))
     return [
-        (name_of(result), *(result["columns"][column] for column in COLUMNS), result["worst"]) for result in results
+        (
+            f"{name} ({result['subject']['name']})" if known[name := name_of(result)] > 1 else name,
+            *(result["columns"][column] for column in COLUMNS),
+            result["worst"],
+        )
+        for result in results
     ]
 
 

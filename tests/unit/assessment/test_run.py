@@ -245,6 +245,15 @@ def test_services_are_compared_in_one_table(done: run.Assessed) -> None:
     assert comparison.rows([done.result, other])[1][1] == "red"
 
 
+def test_results_of_one_service_are_told_apart_by_what_was_assessed(done: run.Assessed) -> None:
+    other = json.loads(json.dumps(done.result))
+    other["subject"]["name"] = "before the update"
+    assert "(before the update)" in comparison.rows([done.result, other])[1][0]
+    assert comparison.rows([done.result])[0][0] == report.name_of(done.result)
+    for text in comparison.pages([done.result, other]).values():
+        assert "before the update" in Page(text).text
+
+
 @pytest.mark.parametrize(("digest", "shown"), [("0" * 64, ["AUTH-01"]), (None, [])])
 def test_a_comparison_of_different_catalogues_names_the_criteria_with_another_rule(
     done: run.Assessed, digest: str | None, shown: list[str]
