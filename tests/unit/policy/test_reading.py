@@ -16,7 +16,7 @@ from hardener.errors import UsageError
 from hardener.pipeline.scan import scan
 from hardener.policy.hostnames import canonical
 from hardener.policy.hosts import Unread
-from hardener.policy.readers import javascript
+from hardener.policy.readers import escapes, javascript
 from hardener.policy.reading import find_hosts, read
 from support.fakes import write_files
 
@@ -450,3 +450,35 @@ def test_a_long_chain_of_calls_is_unread_and_its_plain_addresses_are_found(
 def test_a_text_of_many_parts_is_still_read() -> None:
     script = b"f(" + b" + ".join(b'"%c"' % letter for letter in b"https://planted.example/" + b"a" * 300) + b")"
     assert [find.host for find in read(script, "a.js").finds] == ["planted.example"]
+
+
+def test_a_script_is_read_in_its_order_whatever_was_read_before() -> None:
+    script = b'var d="evil";f("https://"+d+".example");' + b"var a=1,b=2,c=3,e=4,g=5,h=6,i=7,j=8,k=9,l=10;var d=x();"
+    found = set()
+    for length in range(60):  # the query gives what it finds in another order each time
+        find_hosts(b"f(x,y);" * length, "before.js")
+        found.add(tuple(find.host for find in find_hosts(script, "a.js")))
+    assert found == {("evil.example",)}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "var a0=['x']" + "".join(f",a{n}=a{n - 1}.concat(a{n - 1})" for n in range(1, 23)) + ";f(a22.join('/'))",
+        "var b='" + "a" * 60_000 + "'.split('');" + "f(b.join('/'));" * 200,
+    ],
+    ids=["lists that double", "a long list that is joined again and again"],
+)
+def test_a_script_that_joins_lists_without_end_is_unread(script: str) -> None:
+    assert "joining too many texts" in read(script.encode(), "a.js").unread
+
+
+def test_a_replacement_that_makes_a_text_too_long_is_not_made() -> None:
+    assert escapes.changed(b"replaceAll", b"a" * 60_000, [b"a", b"b" * 60_000]) is None
+    assert escapes.changed(b"replaceAll", b"aa", [b"a", b"b"]) == b"bb"
+
+
+@pytest.mark.parametrize("key", ["host", "'host'", '"h\\u006fst"'])
+def test_a_member_is_found_by_its_name_as_it_is_read(key: str) -> None:
+    script = f"var o={{other:'x',{key}:'planted',host:'second'}};f('https://'+o.host+'.example')"
+    assert [find.host for find in find_hosts(script.encode(), "a.js")] == ["planted.example"]

@@ -7,6 +7,7 @@ import binascii
 import codecs
 import re
 
+LONGEST = 1 << 16  # bytes of a text that is made of others
 _ESCAPE = re.compile(
     rb"\\(u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[0-3]?[0-7]{1,2}|\r\n|\xe2\x80[\xa8\xa9]|.)", re.DOTALL
 )
@@ -84,9 +85,12 @@ def _is_text(decoded: bytes) -> bool:
 
 
 def changed(name: bytes, text: bytes, words: list[bytes | None]) -> bytes | None:
-    """Apply a method of strings to constants."""
+    """Apply a method of strings to constants; None where it is not known, or would make the text too long."""
     if name in (b"replace", b"replaceAll") and len(words) > 1 and words[0] and words[1] is not None:
-        return text.replace(words[0], words[1], 1 if name == b"replace" else -1)
+        most = 1 if name == b"replace" else text.count(words[0])
+        if len(text) + most * len(words[1]) > LONGEST:
+            return None
+        return text.replace(words[0], words[1], most)
     if name == b"toLowerCase":
         return text.lower()
     if name == b"trim":

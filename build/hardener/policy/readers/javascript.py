@@ -8,7 +8,6 @@ Conditions are not followed: a variable has the value that it is given at its de
 
 from __future__ import annotations
 
-import bisect
 import functools
 import re
 from typing import TYPE_CHECKING
@@ -19,7 +18,8 @@ import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 from hardener.policy.readers import TooComplexError, Value, refuse_nested
-from hardener.policy.readers.escapes import changed, decode_base64, decode_hex, is_encoded, letters, unescape
+from hardener.policy.readers.escapes import LONGEST, changed, decode_base64, decode_hex, is_encoded, letters, unescape
+from hardener.policy.readers.scopes import Scopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,6 @@ _METHOD_CALLS = (
 )
 _FUNCTION_CALL = re.compile(rb"(?:atob|decodeURIComponent|decodeURI|unescape)\s*\(")
 _NAME_BEFORE = re.compile(rb"[\w$.]")
-_NAME = re.compile(rb"[\w$\x80-\xff]+")
 # A text (in lower case: ignoring case takes five times as long) that a browser reads otherwise than it is written.
 # What is written plainly is found without a parser.
 OF_INTEREST = re.compile(
@@ -82,9 +81,10 @@ _BACKTICK = ord("`")
 _TAG_END = re.compile(rb"[\w$)\]]")
 _DEPTH = 24
 _SHORT = 15  # characters that no base64 worth reading has
-_LONGEST = 1 << 16  # bytes of a joined text
 _PARTS = 200  # of a text, of which it is kept where they are
 _MOST = 32 << 20  # bytes of all joined texts of a script: each call of a long chain joins what all before it did
+_SHARE = 8
+_IN_ORDER = frozenset({"text", "template", "added", "declared"})
 
 Parts = list[tuple[bytes, int]]  # a text and where it is in the file, or -1
 
@@ -113,8 +113,14 @@ class _Script:
         parser, query = _tools(grammar)
         self.tree = parser.parse(content)
         self.root = self.tree.root_node
-        self.nodes = QueryCursor(query).captures(self.root)
-        self.joined = 0  # bytes
+        # The query gives them in another order each time.
+        self.nodes = {
+            name: sorted(nodes, key=_place) if name in _IN_ORDER else nodes
+            for name, nodes in QueryCursor(query).captures(self.root).items()
+        }
+        self.joined = 0  # bytes of texts, and _SHARE for each part of one and each element of a list
+        self.lists: dict[tuple[int, int, str], list[Parts] | None] = {}
+        self.members: dict[tuple[int, int], dict[bytes, Node]] = {}
         self.known: dict[tuple[int, int, str], Parts | None] = {}
         self.resolving: set[tuple[bytes, int]] = set()
 
@@ -145,7 +151,8 @@ class _Script:
             longer = known is None or end > known.end_byte
             if longer and self.content.find(b"+", start, end) >= 0 and self._operator(node) == b"+":
                 wholes[start] = node
-        for node in (*joined, *filter(self._is_text, wholes.values()), *self._calls(), *texts.get("added", ())):
+        sums = sorted(filter(self._is_text, wholes.values()), key=_place)
+        for node in (*joined, *sums, *self._calls(), *texts.get("added", ())):
             if (parts := self._fold(node, 0)) is not None and (value := self._joined(node, parts)) is not None:
                 yield value
 
@@ -180,7 +187,7 @@ class _Script:
 
     def _joined(self, node: Node, parts: Parts) -> Value | None:
         text = b"".join(part for part, _ in parts)
-        if len(text) > _LONGEST or text == HOLE or not _ADDRESS_LIKE.search(text):
+        if len(text) > LONGEST or text == HOLE or not _ADDRESS_LIKE.search(text):
             return None
         pieces, at = [], 0
         for part, offset in parts:
@@ -197,13 +204,17 @@ class _Script:
             self.known[key] = None  # what a variable that leads to itself is
             parts = self._folded(node, depth)
             size = sum(len(part) for part, _ in parts or ())
-            self.joined += size
-            if self.joined > _MOST:
-                raise TooComplexError
+            self._count(size + _SHARE * len(parts or ()))
             if parts is not None and len(parts) > _PARTS:
                 parts = [(b"".join(part for part, _ in parts), -1)]
-            self.known[key] = None if size > _LONGEST else parts
+            self.known[key] = None if size > LONGEST else parts
         return self.known[key]
+
+    def _count(self, size: int) -> None:
+        """Raise TooComplexError where all that is joined becomes too much."""
+        self.joined += size
+        if self.joined > _MOST:
+            raise TooComplexError
 
     def _folded(self, node: Node, depth: int) -> Parts | None:  # noqa: C901, PLR0911 (one case per form)
         content, start, end = self.content, node.start_byte, node.end_byte
@@ -279,12 +290,21 @@ class _Script:
         parts = self._fold(node, depth + 1)
         return None if parts is None else b"".join(part for part, _ in parts)
 
-    def _list(self, node: Node | None, depth: int) -> list[Parts] | None:  # noqa: C901 (one case per function)
+    def _list(self, node: Node | None, depth: int) -> list[Parts] | None:
         """Return the elements of an array, also of one that a constant text is split into."""
         if node is not None and node.type == "identifier":
             node = self._resolve(node)
         if node is None or depth > _DEPTH:
             return None
+        key = (node.start_byte, node.end_byte, node.type)
+        if key not in self.lists:
+            self.lists[key] = None
+            elements = self._elements(node, depth)
+            self._count(_SHARE * len(elements or ()))
+            self.lists[key] = elements
+        return self.lists[key]
+
+    def _elements(self, node: Node, depth: int) -> list[Parts] | None:
         if node.type == "array":
             return [self._fold(child, depth + 1) or [(HOLE, -1)] for child in _without_comments(node)]
         if node.type == "call_expression":
@@ -300,9 +320,11 @@ class _Script:
                 return None if elements is None else elements[::-1]
             if name == b"concat":
                 elements = self._list(receiver, depth + 1)
-                if elements is not None:
-                    for argument in arguments:
-                        elements += self._list(argument, depth + 1) or [self._fold(argument, depth + 1) or [(HOLE, -1)]]
+                if elements is None:
+                    return None
+                elements = list(elements)
+                for argument in arguments:
+                    elements += self._list(argument, depth + 1) or [self._fold(argument, depth + 1) or [(HOLE, -1)]]
                 return elements
         return None
 
@@ -386,17 +408,25 @@ class _Script:
             elements = _without_comments(base)
             return elements[int(name)] if int(name) < len(elements) else None
         if base.type == "object":
-            for pair in base.named_children:
-                key = pair.child_by_field_name("key") if pair.type == "pair" else None
-                if key is not None:
-                    written = self.content[key.start_byte : key.end_byte]
-                    if name in (written, unescape(written[1:-1])):
-                        return pair.child_by_field_name("value")
+            return self._members(base).get(name or b"")
         return None
 
+    def _members(self, node: Node) -> dict[bytes, Node]:
+        """Return the members of an object by name; the first of several."""
+        place = node.start_byte, node.end_byte
+        if place not in self.members:
+            found = self.members[place] = {}
+            for pair in node.named_children:
+                key = pair.child_by_field_name("key") if pair.type == "pair" else None
+                value = pair.child_by_field_name("value")
+                if key is not None and value is not None:
+                    written = self.content[key.start_byte : key.end_byte]
+                    found.setdefault(unescape(written[1:-1]) if key.type == "string" else written, value)
+        return self.members[place]
+
     @functools.cached_property
-    def _scopes(self) -> _Scopes:
-        return _Scopes(self.nodes, self.content)
+    def _scopes(self) -> Scopes:
+        return Scopes(self.nodes, self.content)
 
     def _resolve(self, node: Node) -> Node | None:
         """Return the constant that a variable is declared with, or assigned once."""
@@ -411,70 +441,8 @@ class _Script:
             self.resolving.discard((name, at))
 
 
-class _Scopes:
-    """Which variable a name means at a place, by the ranges of functions and blocks; -1 is the whole script."""
-
-    def __init__(self, captures: dict[str, list[Node]], content: bytes) -> None:
-        self._content = content
-        self._functions = {(node.start_byte, node.end_byte): node for node in captures.get("function", ())}
-        blocks = {(node.start_byte, node.end_byte) for node in captures.get("scope", ())}
-        self._ranges = sorted(blocks | self._functions.keys(), key=lambda place: (place[0], -place[1]))
-        self._starts = [start for start, _ in self._ranges]
-        self._outer: list[int] = []
-        self._function_of: list[int] = []
-        open_ones: list[int] = []
-        for index, place in enumerate(self._ranges):
-            while open_ones and self._ranges[open_ones[-1]][1] <= place[0]:
-                open_ones.pop()
-            outer = open_ones[-1] if open_ones else -1
-            self._outer.append(outer)
-            inside = self._function_of[outer] if outer >= 0 else -1
-            self._function_of.append(index if place in self._functions else inside)
-            open_ones.append(index)
-        self._declared: dict[tuple[bytes, int], Node] = {}
-        self._assigned: dict[bytes, tuple[list[int], list[Node]]] = {}
-        for node in captures.get("declared", ()):
-            if name := _NAME.match(content, node.start_byte):
-                scope = self._innermost(node.start_byte)
-                # 'let' in an inner block is not distinguished from 'var'.
-                for index in {scope, self._function_of[scope] if scope >= 0 else -1}:
-                    known = self._declared.get((name[0], index))
-                    if known is None or known.child_by_field_name("value") is None:
-                        self._declared[name[0], index] = node
-        for node in sorted(captures.get("assigned", ()), key=lambda node: node.start_byte):
-            if name := _NAME.match(content, node.start_byte):
-                places, nodes = self._assigned.setdefault(name[0], ([], []))
-                places.append(node.start_byte)
-                nodes.append(node)
-
-    def _innermost(self, at: int) -> int:
-        index = bisect.bisect_right(self._starts, at) - 1
-        while index >= 0 and self._ranges[index][1] <= at:
-            index = self._outer[index]
-        return index
-
-    def constant(self, name: bytes, at: int) -> Node | None:
-        """Return the value that a variable is declared with, or assigned once if it is declared without."""
-        scope = self._innermost(at)
-        while True:
-            here = self._declared.get((name, scope))
-            if here is not None and (value := here.child_by_field_name("value")) is not None:
-                return value
-            if here is not None or scope == -1:
-                start, end = self._ranges[scope] if scope >= 0 else (0, len(self._content))
-                places, nodes = self._assigned.get(name, ([], []))
-                first = bisect.bisect_left(places, start)
-                alone = bisect.bisect_left(places, end) - first == 1
-                return nodes[first].child_by_field_name("right") if alone else None
-            function = self._functions.get(self._ranges[scope])
-            if function is not None and self._is_parameter(function, name):
-                return None
-            scope = self._outer[scope]
-
-    def _is_parameter(self, function: Node, name: bytes) -> bool:
-        given = function.child_by_field_name("parameters") or function.child_by_field_name("parameter")
-        written = b"" if given is None else self._content[given.start_byte : given.end_byte]
-        return name in written and name in _WORD.findall(written)
+def _place(node: Node) -> tuple[int, int]:
+    return node.start_byte, -node.end_byte
 
 
 def _without_comments(node: Node) -> list[Node]:
