@@ -29,6 +29,8 @@ def jicofo(lines: str) -> tuple[str, str, str]:
     return COMPOSE, JICOFO, JICOFO + lines
 
 
+PROSODY_ENV = prosody("    env_file: [p.env]\n")
+
 # The finding, what is changed (file, text, what takes its place), and files that are added.
 PROJECTS = (
     # Which files there are
@@ -103,6 +105,12 @@ PROJECTS = (
     ("cannot-tell", [], {"docker-compose.override.yml": "services: { prosody: { environment: { ENABLE_AUTH: '1', ENABLE_AUTH: '0' } } }"}),
     ("anonymous-login", [], {"docker-compose.override.yml": "services: { prosody: { environment: { ENABLE_AUTH: '' } } }"}),
     ("anonymous-login", [prosody("    env_file: [p.env]\n"), (COMPOSE, "      - ENABLE_AUTH\n", "")], {"p.env": "ENABLE_AUTH=0\n"}),
+    ("anonymous-login", [PROSODY_ENV, (".env", "ENABLE_AUTH=1\n", "")], {"p.env": "ENABLE_AUTH=1\n"}),
+    ("cannot-tell", [PROSODY_ENV, (".env", "ENABLE_GUESTS=0\n", "")], {"p.env": "ENABLE_GUESTS=1\n"}),
+    ("anonymous-login", [PROSODY_ENV, (".env", "ENABLE_AUTH=1\n", "")], {"p.env": "ENABLE_AUTH=1\n", "docker-compose.override.yml": "services: { prosody: { environment: { ENABLE_AUTH: } } }"}),
+    (RIGHT, [PROSODY_ENV], {"p.env": "ENABLE_AUTH=0\n"}),
+    (RIGHT, [PROSODY_ENV, (COMPOSE, "      - ENABLE_AUTH\n", "      - ENABLE_AUTH=1\n")], {"p.env": "ENABLE_AUTH=0\n"}),
+    ("cannot-tell", [(COMPOSE, "", "  p2:\n    image: jitsi/prosody:stable-10978\n    environment: ['ENABLE_AUTH=1']\n    env_file: gone.env\n")], {}),
     (RIGHT, [prosody("    env_file: [{ path: gone.env, required: false }]\n")], {}),
     ("cannot-tell", [prosody("    env_file: gone.env\n")], {}),
     # Interpolation

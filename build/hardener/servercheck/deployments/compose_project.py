@@ -132,14 +132,14 @@ class _Project:
     def deployments(self) -> Iterator[Deployment]:
         """Yield one deployment for each service of a kind; of a kind with fewer services, the first one counts."""
         parts = [[service for service in self.running if service.part == part] for part in CONTAINERS]
-        for number, chosen in enumerate(zip_longest(*parts) if any(parts) else [(None,) * len(parts)]):
+        made = []
+        for chosen in zip_longest(*parts) if any(parts) else [(None,) * len(parts)]:
             services = dict(zip(CONTAINERS, chosen, strict=True))
             for part, found in zip(CONTAINERS, parts, strict=True):
                 services[part] = services[part] or next(iter(found), None)
-            made = self.deployment(services)
-            if number == 0:
-                self.beside(made)
-            yield made
+            made.append(self.deployment(services))
+        self.beside(made[0])  # last: each deployment may add to the notes
+        yield from made
 
     def deployment(self, services: dict[str, compose.Service | None]) -> Deployment:
         environments = {part: Environment(self.settings(part, services[part]), self.file) for part in CONTAINERS}
@@ -173,7 +173,11 @@ class _Project:
             if self.composes and part in VITAL:
                 self.notes.doubt(Where(os.fspath(self.composes[0])), f"no service here runs {part}", vital=True)
             return dict(self.variables)
-        return compose.resolve(service, self.variables, self.env_file, self.missing)
+
+        def doubt(where: Where, reason: str) -> None:
+            self.notes.doubt(where, reason, vital=part in VITAL)
+
+        return compose.resolve(service, self.variables, self.env_file, doubt, self.missing)
 
     def env_file(self, setting: Setting, base: Path, needed: bool) -> dict[str, Setting] | None:
         path = base / str(setting.value)

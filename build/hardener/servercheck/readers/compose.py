@@ -357,11 +357,14 @@ def resolve(
     service: Service,
     env: dict[str, Setting],
     files: Callable[[Setting, Path, bool], dict[str, Setting] | None],
+    doubt: Callable[[Where, str], None],
     missing: Unknown | None = None,
 ) -> dict[str, Setting]:
     """Return what the container gets: what the file sets wins over what it passes on, that over ``env_file``.
 
-    ``missing``: why names that it passes on are not known.
+    A name that is passed on without a value removes the one of ``env_file``, except in releases of docker compose from
+    spring 2025: it counts as not set, and is reported to ``doubt``. ``missing``: why names that it passes on are not
+    known.
     """
     result: dict[str, Setting] = {}
     for setting, base, needed in service.env_files:
@@ -371,6 +374,8 @@ def resolve(
             result[name] = env[name]
         elif missing is not None:
             result[name] = Setting(missing, Where(where.file, 0, ".env"))
+        elif (lost := result.pop(name, None)) is not None:
+            doubt(where, f"passes on {name}, which .env does not set: docker compose drops the value of {lost.where}")
     result.update(service.environment)
     return result
 
