@@ -68,7 +68,7 @@ def rows(results: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Return all lights that differ, those that got worse first."""
+    """Return all lights that differ in columns that both results assess, those that got worse first."""
     return sorted(_changes(old, new), key=lambda change: (not change.worse, not change.mandatory))
 
 
@@ -79,7 +79,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]
         newest = items[1] or items[0]
         if newest is None:
             continue
-        for column in COLUMNS:
+        for column in (column for column in COLUMNS if all(column in side["assessed"] for side in (old, new))):
             before, after = (item["lights"].get(column, {}).get("light", ABSENT) if item else ABSENT for item in items)
             if before != after:
                 revised = len({item["revision"] for item in items if item}) > 1

@@ -78,7 +78,7 @@ def bundle(order: Order, now: dt.datetime, tell: Callable[[str], None] = lambda 
     _exist(order.servers)
     today = now.date()
     declaration = read_declaration(order.operator, today) if order.operator else None
-    _writable(order.out)
+    _writable(order)
     subject = Subject(
         order.site,
         order.root,
@@ -115,7 +115,7 @@ def service(
         )
     _exist(order.servers)
     declaration = read_declaration(order.operator, now.date())
-    _writable(order.out)
+    _writable(order)
     try:
         visited = visit(plan, declaration, now, tell, client=client, attempt=attempt, browse=browse)
     except HardenerError:
@@ -143,10 +143,16 @@ def service(
     return done
 
 
-def _writable(out: Path) -> None:
+def _writable(order: Order) -> None:
     """Make the folder of the report and try to write there: a wrong one is an error before anything is measured."""
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=out):
+    for measured in (order.site, *order.servers):
+        if order.out.resolve().is_relative_to(measured.resolve()):
+            raise UsageError(
+                f"the report would be in {measured}, which is assessed",
+                hint="--out DIR names a folder elsewhere: the next assessment would read the report",
+            )
+    order.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=order.out):
         pass
 
 

@@ -251,6 +251,9 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         ui.print(text, "red" if change.worse else "")
     if not found:
         ui.print("no light changed", "green")
+    for column in COLUMNS:
+        if (column in old["assessed"]) != (column in new["assessed"]):
+            ui.note(f"{column}: assessed in the {'old' if column in old['assessed'] else 'new'} result only")
     if old["catalogue"]["sha256"] != new["catalogue"]["sha256"]:
         versions = " and ".join(
             f"{made['catalogue']['version']} ({made['catalogue']['sha256'][:8]})" for made in (old, new)

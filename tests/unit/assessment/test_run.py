@@ -276,6 +276,25 @@ def test_a_difference_lists_what_changed_the_worse_first(done: run.Assessed) -> 
     assert comparison.changes(new, new) == []
 
 
+def test_a_column_that_only_one_result_assesses_has_not_changed(done: run.Assessed) -> None:
+    new = json.loads(json.dumps(done.result))
+    lights = next(item["lights"] for item in new["results"] if "deployment" in item["lights"])
+    lights["deployment"]["light"] = "red" if lights["deployment"]["light"] != "red" else "green"
+    assert len(comparison.changes(done.result, new)) == 1
+    new["assessed"].remove("deployment")
+    assert comparison.changes(done.result, new) == comparison.changes(new, done.result) == []
+
+
+@pytest.mark.parametrize("where", ["site", "site/report", "server/report"])
+def test_a_report_into_what_is_assessed_is_refused(made: Service, where: str) -> None:
+    server = made.folder / "server"
+    server.mkdir(exist_ok=True)
+    out = {"site": made.site, "site/report": made.site / "report", "server/report": server / "report"}[where]
+    with pytest.raises(UsageError, match="which is assessed"):
+        run.bundle(made.order(out=out, servers=(server,)), NOW)
+    assert not (out / "assessment.json").exists()
+
+
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
     [
