@@ -379,7 +379,7 @@ def test_env_and_compose_of_any_kind(text: str):
     project = compose.Project(settings, lambda _path, _where: text)
     project.load(Path("y"), Path())
     for service in project.services.values():
-        compose.resolve(service, settings, lambda _setting, _base, _needed: None)
+        compose.resolve(service, settings, lambda _setting, _base, _needed: None, lambda _where, _reason: None)
         assert len(service.ports) + len(project.mounts(service)) >= 0
 
 
