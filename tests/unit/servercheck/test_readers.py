@@ -401,6 +401,13 @@ def test_deep_hocon_is_told(text: str):
     assert doubts
 
 
+@pytest.mark.parametrize("array", ["[" * 63 + "]" * 63, "[1, 2", "[{ b = 1 ]", "[1, {", "[1 }"])
+def test_an_array_after_which_hocon_is_not_read_is_a_vital_doubt(array: str):
+    """Whatever its name is: a later line may change how people log in."""
+    _, doubts = conf(f"a = false\nx = {array}\na = true\n")
+    assert any(doubt.vital for doubt in doubts)
+
+
 def test_a_lua_text_that_each_line_doubles_is_not_joined_without_end():
     made, doubts = prosody('local a = "0123456789"\n' + "a = a .. a\n" * 12 + "x = a\n")
     assert made.own("*", "x").unknown

@@ -179,21 +179,24 @@ class _Parser:
     def array(self, path: str, depth: int) -> Table | Unknown:
         start = self.take()
         if depth > DEPTH:
+            self.doubt(start, "nested too deeply to be read")
             self.at = len(self.tokens) - 1
             return Unknown("nested too deeply to be read")
         items: list[Setting] = []
         while True:
             self.gap()
             token = self.peek()
-            if token.kind == "end":
+            if token.kind == "end" or (token.kind == "mark" and token.text == "}"):
+                self.doubt(start, "not valid HOCON: an array that is not closed")
                 return Unknown("an array that is not closed")
-            if token.kind == "mark" and token.text in "]}":
+            if token.kind == "mark" and token.text == "]":
                 self.take()
                 return Table(tuple(items))
             if token.kind == "mark" and token.text == "{":
                 self.take()
                 self.members(f"{path}[{len(items)}]", depth + 1)
-                self.take()
+                if self.take().text != "}":
+                    self.doubt(token, "not valid HOCON: an object that is not closed")
                 items.append(Setting(Unknown("an object"), self.where(token)))
                 continue
             before = self.at
