@@ -321,6 +321,36 @@ def test_apaches_files_are_not_read_as_nginx(tmp_path: Path):
     assert [finding for finding in found(check([root]), "note") if "Apache" in finding]
 
 
+BACKUPS = ("backup", "a", "jitsi/bak", "jitsi/JICOFO.old", "jitsi/jicofo/bak", "a/jitsi/jicofo")
+
+
+@pytest.mark.parametrize("folder", BACKUPS)
+@pytest.mark.parametrize("under", ["", "etc"])
+def test_a_backup_of_jicofos_files_does_not_count(folder: str, under: str, tmp_path: Path):
+    root = clean("debian", tmp_path)
+    good = (root / JICOFO).read_text()
+    write(root, {f"{folder}/jicofo.conf": good, "a/jicofo/config": 'X="-Djicofo.authentication.enabled=true"\n'})
+    write(root, {"jitsi/jicofo/config": "X=\n"})
+    if under:
+        root.rename(tmp_path / "etc")
+        root = tmp_path
+    assert found(check([root])) == []
+    live = root / under / JICOFO
+    live.write_text(good.replace("enabled: true", "enabled: false").replace("owner: false", "owner: true"))
+    assert any("auto-owner" in line for line in found(check([root])))
+
+
+@pytest.mark.parametrize("places", [("one", "two"), ("jicofo", "jitsi/jicofo")])
+@pytest.mark.parametrize("name", [JICOFO, "jitsi/videobridge/jvb.conf"])
+def test_several_files_of_which_each_may_be_in_use_are_a_doubt(name: str, places: tuple[str, str], tmp_path: Path):
+    root = clean("debian", tmp_path)
+    file = (root / name).rename(tmp_path / Path(name).name)
+    for place in places:
+        write(root, {f"{place}/{file.name}": file.read_text()})
+    (line,) = [line for line in found(check([root])) if "several files of this name" in line]
+    assert f"{places[1]}/{file.name}" in line
+
+
 @pytest.mark.parametrize("name", ["proxy_params_no_auth", "proxy_params_with_auth", "/etc/nginx/fastcgi_params"])
 def test_parameters_that_a_copy_lacks_are_harmless(name: str, tmp_path: Path):
     root = clean("debian", tmp_path)

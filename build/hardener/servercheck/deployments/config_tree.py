@@ -33,6 +33,10 @@ HARMLESS = re.compile(
 PASSES = re.compile(r"(?m)^[^#]*\b(?:proxy|grpc|fastcgi|uwsgi)_pass\b")
 OPTIONS = ("jicofo/config", "jicofo/*.sh", "default/jicofo", "jicofo.service", "jicofo.service.d/*.conf")
 BRIDGE_OPTIONS = ("videobridge/config", "default/jitsi-videobridge", "jitsi-videobridge2.service.d/*.conf")
+# Where a service reads its files, in a folder that is /etc, holds it, or is part of it; others may be backups.
+STANDARD = re.compile(
+    r"(?:etc/)?(?:(?:jitsi/)?(?:jicofo|videobridge|jvb)/|default/|systemd/system/(?:[\w-]+\.service\.d/)?)?[^/]+"
+)
 # What HOCON adds to the name in an include (HOCON.md, "Include semantics: file formats and extensions").
 HOCON_ENDINGS = (".conf", ".json", ".properties")
 # Debian's examples, which no server has in use.
@@ -128,7 +132,7 @@ def jicofo(folder: Folder, result: Deployment) -> None:
         if key.endswith(".password"):
             result.secrets.append(setting)
     made = dict(result.jicofo or {})
-    for path in folder.find("sip-communicator.properties"):
+    for path in _standard(folder, "sip-communicator.properties"):
         if path.parent.name not in {"videobridge", "jigasi", "jibri", "jvb"}:
             text = folder.text(path)
             java.old_jicofo(properties.read(text, folder.name(path)), made, result)
@@ -138,7 +142,7 @@ def jicofo(folder: Folder, result: Deployment) -> None:
 
 def _options(folder: Folder, names: tuple[str, ...], result: Deployment) -> Iterator[tuple[str, Setting]]:
     """Yield the system properties of a service's start."""
-    for path in folder.find(*names):
+    for path in (path for name in names for path in _standard(folder, name)):
         text = folder.text(path)
         java.forced(text, folder.name(path), result)
         yield from properties.options(text, folder.name(path))
@@ -162,10 +166,20 @@ def bridge(folder: Folder, result: Deployment) -> None:
     result.bridge = java.started(_options(folder, BRIDGE_OPTIONS, result), made, ("videobridge.", "ice4j."), result)
 
 
-def _hocon(folder: Folder, result: Deployment, *names: str) -> dict[str, Setting] | None:
-    found = [path for name in names for path in folder.find(name)]
+def _standard(folder: Folder, pattern: str) -> list[Path]:
+    """Return the files at the standard place; where none is there, all."""
+    found = folder.find(pattern)
+    return [path for path in found if STANDARD.fullmatch(path.relative_to(folder.root).as_posix())] or found
+
+
+def _hocon(folder: Folder, result: Deployment, name: str) -> dict[str, Setting] | None:
+    found = _standard(folder, name)
     if not found:
         return None
+    if len(found) > 1:
+        others = ", ".join(folder.name(path) for path in found[1:])
+        reason = f"several files of this name, and not known which one is in use; check these on their own: {others}"
+        result.doubt(Where(folder.name(found[0])), reason, vital=True)
 
     def include(name: str, where: Where, required: bool) -> list[tuple[str, str]]:
         # HOCON: without an ending, all three are read and the first one wins; a file that is not there is an empty one,
