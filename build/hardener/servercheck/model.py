@@ -184,6 +184,11 @@ class Proxy:
     reaches: str | None = None  # how each path begins on the server behind; None: it is not known
     ports: frozenset[str] = frozenset()  # of the server behind; empty: they are not known
 
+    @property
+    def challenge(self) -> bool:
+        """Return whether only a client for certificates may answer there."""
+        return self.path.split(" ")[-1].startswith("/.well-known/acme-challenge") and "|" not in self.path
+
 
 @dataclass(frozen=True)
 class Published:
@@ -202,7 +207,7 @@ class Site:
     serves: bool = True  # whether it has the client at all
     front: str = ""  # the front server that it is of, if it is not nginx
     redirects: bool = False  # it only sends people to https
-    streams: list[tuple[str, Where]] = field(default_factory=list)  # ports that TCP is passed on to
+    streams: list[tuple[str, Where]] = field(default_factory=list)  # ports that TCP is passed on to; empty: not known
     # header name in lower case: its value, and whether every place that sends headers of its own sends it, too
     headers: dict[str, Setting] = field(default_factory=dict)
     dropped: list[Where] = field(default_factory=list)  # locations whose own headers displace the policy

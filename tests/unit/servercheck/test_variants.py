@@ -236,6 +236,50 @@ PORTS = (
     edit("cannot-tell", (JICOFO, "", "jicofo.rest.port = ${PORT}\n")),
     edit(RIGHT, (SITE, "", SECOND.format("/", 18888))),
 )  # fmt: skip
+# Blocks of a stream, and locations of the client's server or of another one, with what belongs around the server.
+STREAMS = tuple(
+    edit(finds, ("nginx/nginx.conf", "", f"stream {{ {text} }}\nhttp {{ include sites-enabled/*; }}\n"))
+    for finds, text in (
+        ("jicofo-rest-on-web", "map $remote_addr $b { default 127.0.0.1:8888; } server { listen 1; proxy_pass $b; }"),
+        ("jicofo-rest-on-web", "map $ssl_preread_server_name $b { a 127.0.0.1:4444; b j; } upstream J { server x:8888; } server { proxy_pass $b; }"),
+        ("jicofo-rest-on-web", "geo $p { default 8888; } server { listen 1; proxy_pass 127.0.0.1:$p; }"),
+        ("jicofo-rest-on-web", "server { listen 1; set $b j:8888; proxy_pass $b; }"),
+        ("cannot-tell", "server { listen 8888; proxy_pass localhost:$server_port; }"),
+        ("cannot-tell", "server { listen 1; proxy_pass $b; }"),
+        ("cannot-tell", "server { listen 1; proxy_pass unix:/run/x; }"),
+        ("cannot-tell", "upstream j { server unix:/run/x:1; } server { listen 1; proxy_pass j; }"),
+        ("cannot-tell", "map $remote_addr $b { default 127.0.0.1:4444; ~x $c; } server { proxy_pass $b; }"),
+        (RIGHT, "map $ssl_preread_server_name $b { a w; b 127.0.0.1:4444; } upstream w { server w:443; } server { proxy_pass $b; }"),
+    )
+)  # fmt: skip
+CHALLENGE = "location {} {{ proxy_pass http://127.0.0.1:{}; }}"
+PASSED = (
+    *(edit(finds, (SITE, "access_log off;\n", f"access_log off;\n{location}\n"), (SITE, "", around))
+      for finds, location, around in (
+        ("jicofo-rest-on-web", "location /x/ { proxy_pass http://j; }", "upstream J { server 127.0.0.1:8888; }\n"),
+        ("jicofo-rest-on-web", "location /x/ { proxy_pass http://$b; }", "map $arg_a $b { x J; }\nupstream j { server 127.0.0.1:8888; }\n"),
+        ("jicofo-rest-on-web", CHALLENGE.format("~ /.well-known/acme-challenge|/conference-request", 8888), ""),
+        ("jicofo-rest-on-web", CHALLENGE.format("/.well-known/acme-challenge/", 8888), ""),
+        ("bridge-rest-on-web", CHALLENGE.format("/.well-known/acme-challenge/", 8080), ""),
+        ("cannot-tell", CHALLENGE.format("/.well-known/acme-challenge/", 5280), ""),
+        ("cannot-tell", CHALLENGE.format("~ /.well-known/acme-challenge|/x", 9999), ""),
+        ("cannot-tell", "location ~ /.well-known/acme-challenge|/x { fastcgi_pass 127.0.0.1:9; }", ""),
+        (RIGHT, CHALLENGE.format("/.well-known/acme-challenge/", 9999), ""),
+        (RIGHT, "location ^~ /.well-known/acme-challenge/ { content_by_lua_file x.lua; }", ""),
+        (RIGHT, "location = /http-bind { proxy_pass http://$b; }", "map $arg_a $b { default p:5280; }\n"),
+    )),
+    *(edit(finds, (SITE, "", f"{around}\nserver {{ listen 8443 ssl; location / {{ proxy_pass {target}; }} }}\n"))
+      for finds, around, target in (
+        ("jicofo-rest-on-web", "map $host $p { default 8888; }", "http://127.0.0.1:$p"),
+        ("jicofo-rest-on-web", "map $host $p { a 3000; b 8888; }", "http://127.0.0.1:$p"),
+        ("jicofo-rest-on-web", "map $host $b { a http://a:1; b http://b:8888/x; }", "$b"),
+        ("cannot-tell", "", "http://127.0.0.1:$arg_p"),
+        ("cannot-tell", "", "http://$arg_p:3000"),
+        (RIGHT, "map $host $p { a 3000; }", "http://127.0.0.1:$p"),
+        (RIGHT, "", "http://unix:/run/other.sock"),
+        (RIGHT, "", "http://$host:3000"),
+    )),
+)  # fmt: skip
 FEDERATION = (
     edit("s2s-open", (MAIN, '"s2s"; ', ""), (MAIN, "https_ports = { }", "https_ports = { }\ns2s_ports = { }\ns2s_direct_tls_ports = { 5270 }")),
     edit("s2s-open", (MAIN, '"s2s"; ', ""), (MAIN, "https_ports = { }", 'https_ports = { }\ns2s_interfaces = { "127.0.0.1" }\ns2s_direct_tls_ports = 5270')),
@@ -282,7 +326,7 @@ MATRIX = (
 @pytest.mark.parametrize(
     "variant",
     [*NAMES, *TOKEN_KEYS, *ALLOW_LIST, *SECRETS, *JICOFO_INCLUDES, *PUBLISHED, *OLD_SOURCES, *FRONT_SERVERS, *PORTS, *FEDERATION, *SWITCHED_OFF, *ANSWERING,
-     *ELSEWHERE, *CLEARTEXT, *MATRIX],
+     *ELSEWHERE, *CLEARTEXT, *STREAMS, *PASSED, *MATRIX],
     ids=str,
 )  # fmt: skip
 def test_each_form_of_a_mistake_is_found_and_what_is_right_is_not(variant: Variant, tmp_path: Path):

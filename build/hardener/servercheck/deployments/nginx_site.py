@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from hardener.servercheck.deployments.nginx_folders import Allowance, published
+from hardener.servercheck.deployments.nginx_values import Chosen, Values, expression_of
 from hardener.servercheck.model import Proxy, Setting, Site, Table
 from hardener.servercheck.readers.nginx import Directive
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hardener.servercheck.deployments.nginx_values import Expression
     from hardener.servercheck.model import Where
 
 # What the client needs is served where one of these is.
@@ -30,7 +32,9 @@ OUTER = frozenset(
 )
 LISTINGS = frozenset({"autoindex", "fancyindex"})
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
-ACME = "/.well-known/acme-challenge"  # a client for certificates may answer there
+# Without a host, or without the port after its colon.
+NOWHERE = re.compile(r"\w+://(?:(?!unix:)[^/]*:)?(?:/.*)?|(?!unix:)[^/]*:")
+RAW = "$request_uri"
 
 
 def sites(directives: list[Directive]) -> list[Site]:
@@ -190,28 +194,45 @@ def _proxies(server: Directive, outer: list[Directive]) -> Iterator[Proxy]:
     """Yield what the server passes on, from all depths: a location may hold if and limit_except, and further
     locations.
     """
-    values = _variables(server)
-    behind = {
-        block.words[0]: [inner.words[0] for inner in block.body if inner.name == "server" and inner.words]
-        for block in outer
-        if block.name == "upstream" and block.words and block.body is not None
-    }
+    values = Values(server, outer)
+    behind = _upstreams(outer)
     for location in server.inside():
         if location.name != "location":
             continue
         own = list(_own(location))
         rewritten = any(directive.name == "rewrite" for directive in own)
         path = " ".join(location.words)
-        if path.split(" ")[-1].startswith(ACME):
-            continue
         for directive in own:
             if directive.name in ANSWERS:
-                yield Proxy(path, f"{directive.name} {' '.join(directive.words)}".strip(), directive.where)
+                proxy = Proxy(path, f"{directive.name} {' '.join(directive.words)}".strip(), directive.where)
+                yield from () if proxy.challenge else (proxy,)
             elif directive.name in PASSES and directive.words:
-                target = _filled(directive.words[0], values)
-                ports, uri = _split(target, behind)
-                reaches = None if rewritten or "$request_uri" in target or ".." in target else _reaches(location, uri)
-                yield Proxy(path, target, directive.where, reaches, ports)
+                for target in _targets(values, directive.words[0], expression_of(location)):
+                    ports, uri = _split(target, behind)
+                    reaches = None if rewritten or RAW in target or ".." in target else _reaches(location, uri)
+                    shown = directive.words[0] if "$" in target else target
+                    yield Proxy(path, shown, directive.where, reaches, ports)
+
+
+def _upstreams(outer: Iterable[Directive]) -> dict[str, list[str]]:
+    """Return the servers of each upstream block by its name in lower case: nginx compares names without case."""
+    return {
+        block.words[0].lower(): [inner.words[0] for inner in block.body if inner.name == "server" and inner.words]
+        for block in outer
+        if block.name == "upstream" and block.words and block.body is not None
+    }
+
+
+def _targets(values: Values, text: str, expression: Expression | None = None) -> list[str]:
+    """Return each target that a text can become, without its query. ``$name`` is in the place of a name that is not
+    known, ``$text`` in that of anything else. nginx refuses empty targets.
+    """
+    marks = {Chosen.NAME: "$name", Chosen.RAW: RAW}
+    made = set()
+    for parts in values.of(re.split(r"\?|\$is_args|\$args", text, maxsplit=1)[0], expression):
+        target = "".join(part if isinstance(part, str) else marks.get(part.chosen, "$text") for part in parts)
+        made.add(target.split("?")[0])
+    return sorted(target for target in made if target and not NOWHERE.fullmatch(target))
 
 
 def _listed(directives: list[Directive]) -> Iterator[Where]:
@@ -225,24 +246,6 @@ def _own(location: Directive) -> Iterator[Directive]:
             yield from _own(directive)
 
 
-def _variables(server: Directive) -> dict[str, str]:
-    """Return the variables that the server sets to one text and no other."""
-    found: dict[str, set[str]] = {}
-    for directive in server.inside():
-        if directive.name == "set" and len(directive.words) == 2:  # noqa: PLR2004 (name and value)
-            found.setdefault(directive.words[0], set()).add(directive.words[1])
-    return {name: next(iter(texts)) for name, texts in found.items() if len(texts) == 1}
-
-
-def _filled(target: str, values: dict[str, str]) -> str:
-    """Return the target without its query, its variables filled in as far as they are known."""
-    target = re.split(r"\?|\$is_args|\$args", target, maxsplit=1)[0]
-    for _ in range(5):  # a variable may be set from another
-        target = re.sub(r"\$\{(\w+)\}", r"$\1", target)
-        target = re.sub(r"\$\w+", lambda match: values.get(match[0], match[0]), target)
-    return target
-
-
 def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], str | None]:
     """Return the ports that a target names (through an upstream block, too), and its path; no ports: they are
     not known.
@@ -251,9 +254,9 @@ def _split(target: str, behind: dict[str, list[str]]) -> tuple[frozenset[str], s
     if match is None:
         return frozenset(), None
     host, uri = match[1], match[2]
-    if host.startswith("unix:") or "$" in host.rpartition(":")[2]:
+    if host.startswith("unix:") or "$" in host.rpartition(":")[2] or re.search(r"\$(?!name)", host):
         return frozenset(), uri
-    hosts = behind.get(host, [host])
+    hosts = behind.get(host.lower(), [host])
     return frozenset(found[1] if (found := re.search(r":(\d+)$", address)) else "80" for address in hosts), uri
 
 
@@ -282,9 +285,18 @@ def _alternatives(pattern: str) -> bool:
 
 
 def _streamed(stream: Directive) -> Iterator[tuple[str, Where]]:
-    """Yield the ports that TCP connections are passed on to."""
-    for directive in stream.inside():
-        if directive.name == "proxy_pass" or (directive.name == "server" and directive.body is None):
-            for word in directive.words[:1]:
-                if found := re.search(r":(\d+)$", word):
-                    yield found[1], directive.where
+    """Yield the ports that TCP connections are passed on to; an empty one is not known."""
+    outer = stream.body or []
+    behind = _upstreams(outer)
+    for server in outer:
+        values = Values(server, outer)
+        for directive in server.inside() if server.body is not None else ():
+            targets: list[str] = []
+            if directive.name == "proxy_pass" and directive.words:
+                found = _targets(values, directive.words[0])
+                targets = [target for target in found if target.lower() not in behind]
+            elif server.name == "upstream" and directive.name == "server" and directive.words:
+                targets = [directive.words[0]]
+            for target in targets:
+                port = None if target.startswith("unix:") else re.search(r":(\d+)$", target)
+                yield port[1] if port else "", directive.where

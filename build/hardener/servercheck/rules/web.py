@@ -79,8 +79,9 @@ def check(deployment: Deployment) -> Iterator[Hit]:
             else:
                 yield Hit("cannot-tell", folder.where, f"{folder.what}: not known which folders are served")
         for port, where in site.streams:
-            kind = _streamed(port, ports)
-            yield Hit(kind, where, f"nginx passes TCP connections on to port {port}")
+            kind = _streamed(port, ports) if port else "cannot-tell"
+            what = f"port {port}" if port else "a port that is not known"
+            yield Hit(kind, where, f"nginx passes TCP connections on to {what}")
     if deployment.web is not None:
         yield from _config(deployment, deployment.web)
         yield from _outsiders(deployment.web)
@@ -169,10 +170,13 @@ def _proxy(deployment: Deployment, site: Site, proxy: Proxy, ports: _Ports) -> I
         yield Hit("room-info", proxy.where, what)
     elif not site.serves and proxy.ports and not ports.servers & proxy.ports:
         return  # another site's
+    elif proxy.challenge and proxy.ports and not ports.servers & proxy.ports:
+        return
     elif not ports.servers & proxy.ports and (kind := _other(proxy)):
         yield Hit(kind, proxy.where, what)
     else:
-        kind = "cannot-tell" if site.serves or proxy.ports else "cannot-tell-minor"
+        # Other sites of the machine often have a socket behind them.
+        kind = "cannot-tell" if site.serves or proxy.ports or "$" in proxy.target else "cannot-tell-minor"
         yield Hit(kind, proxy.where, f"{what}: not a path that the client needs, or not known which")
 
 
