@@ -180,6 +180,8 @@ def _together(parts: list[Deployment]) -> Deployment:
         whole.secrets += part.secrets
         whole.dial_in += part.dial_in
         whole.directories += part.directories
+        for name, lists in part.sasl.items():
+            whole.sasl[name] = whole.sasl.get(name, []) + lists
         whole.passwords_kept = whole.passwords_kept or part.passwords_kept
         whole.ldap_conf = whole.ldap_conf or part.ldap_conf
         whole.files += part.files

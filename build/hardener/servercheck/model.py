@@ -266,6 +266,8 @@ class Deployment:
     secrets: list[Setting] = field(default_factory=list)  # passwords of service accounts
     dial_in: list[Where] = field(default_factory=list)  # accounts of a phone gateway
     directories: list[Directory] = field(default_factory=list)  # that saslauthd asks
+    # What Cyrus SASL may offer, by the name of its application: each mech_list, or None for a file without one.
+    sasl: dict[str, list[Setting]] = field(default_factory=dict)
     passwords_kept: Where | None = None  # where saslauthd is made to keep passwords that were right
     ldap_conf: Setting | None = None  # TLS_REQCERT of libldap, for all programs of the machine
     found: list[Hit] = field(default_factory=list)  # what a reader has judged itself

@@ -20,6 +20,7 @@ MOUNTED = "/etc/saslauthd.conf"
 OPTION = re.compile(r"\s*(ldap_\w+)\s*:\s*(.*?)\s*")
 # Debian's /etc/default/saslauthd; -c may be joined with other options that have no value.
 KEEPS = re.compile(r"""\s*OPTIONS=["']?(?:.*\s)?-(?:[dhlntTvV]*)c""")
+MECHANISMS = re.compile(r"\s*mech_list:\s*(.*?)\s*", re.IGNORECASE)
 REQUIRE = re.compile(r"\s*TLS_REQCERT\s+(\w+)", re.IGNORECASE)
 VARIABLES = {
     "ldap_servers": "LDAP_URL",
@@ -55,6 +56,12 @@ def of_folder(folder: Folder, result: Deployment) -> None:
         for number, line in enumerate(text.splitlines(), 1):
             if KEEPS.match(line):
                 result.passwords_kept = Where(folder.name(path), number, "OPTIONS")
+    for path in folder.find("sasl/*.conf", "sasl2/*.conf"):
+        name = folder.name(path)
+        lines = folder.text(path).splitlines()
+        found = [(number, match) for number, line in enumerate(lines, 1) if (match := MECHANISMS.fullmatch(line))]
+        lists = [Setting(match[1].upper().split(), Where(name, number, "mech_list")) for number, match in found]
+        result.sasl.setdefault(path.stem, []).extend(lists or [Setting(None, Where(name))])
     for path in folder.find("saslauthd.conf"):
         text = folder.text(path)
         result.directories.append(saslauthd(text, folder.name(path)))

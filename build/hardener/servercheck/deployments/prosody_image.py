@@ -151,6 +151,8 @@ def _login(env: Environment, main: Section) -> str:
     where = where if where.line else auth.where
     if kind.value == "internal":
         _list(main, "disable_sasl_mechanisms", ["DIGEST-MD5", "OAUTHBEARER"], where)
+    if kind.value == "ldap":
+        main.settings["cyrus_application_name"] = Setting("xmpp", where)
     if kind.value in {"jwt", "hybrid_matrix_token"}:
         _tokens(env, main)
     if kind.value == "jwt":

@@ -44,6 +44,7 @@ def check(deployment: Deployment) -> Iterator[Hit]:
     main = main_host(prosody)
     for host in prosody.hosts:
         yield from _provider(prosody, host, main)
+        yield from _mechanisms(deployment, prosody, host, main)
         yield from _registration(prosody, host)
         yield from _tokens(prosody, host)
     if main is not None:
@@ -63,8 +64,12 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
         return
     names = {"host": host.name}
     if provider.value in ANONYMOUS:
-        kind = "anonymous-login" if main is not None and host.name == main.name else "guest-vhost"
-        yield Hit(kind, provider.where, f"VirtualHost {host.name}: authentication is {provider.value}", names)
+        yield Hit(
+            _without_login(host, main),
+            provider.where,
+            f"VirtualHost {host.name}: authentication is {provider.value}",
+            names,
+        )
     elif provider.value == "jitsi-shared-secret":
         yield Hit("shared-login", provider.where, f"VirtualHost {host.name} has one secret for everybody", names)
     elif provider.value not in PERSONAL:
@@ -88,6 +93,34 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
         yield Hit(
             "cleartext-login", encrypted.where, f"VirtualHost {host.name}: c2s_require_encryption is false", names
         )
+
+
+def _without_login(host: Section, main: Section | None) -> str:
+    return "anonymous-login" if main is not None and host.name == main.name else "guest-vhost"
+
+
+def _mechanisms(deployment: Deployment, prosody: Prosody, host: Section, main: Section | None) -> Iterator[Hit]:
+    """Yield whether Cyrus SASL offers ANONYMOUS, as it does with all modules of Debian and no list of mechanisms.
+
+    The file with the list has the name of the application (libsasl(5), mod_auth_cyrus). The image has one for xmpp.
+    """
+    provider, name = prosody.provider(host), prosody.get(host, "cyrus_application_name")
+    application = name.value if name is not None else "prosody"
+    disabled = {string.value for string in strings(prosody.get(host, "disable_sasl_mechanisms"))}
+    image = deployment.form == "docker" and application == "xmpp"
+    if provider.value != "cyrus" or "ANONYMOUS" in disabled or image:
+        return
+    lists = deployment.sasl.get(application, []) if isinstance(application, str) else []
+    for mechanisms in lists:
+        if "ANONYMOUS" in (mechanisms.value or ()):
+            what = f"VirtualHost {host.name}: Cyrus SASL offers ANONYMOUS"
+            yield Hit(_without_login(host, main), mechanisms.where, what, {"host": host.name})
+    if not all(mechanisms.value for mechanisms in lists) or not lists:
+        where = next((mechanisms.where for mechanisms in lists if not mechanisms.value), provider.where)
+        file = f"/etc/sasl/{application}.conf" if isinstance(application, str) else "its file in /etc/sasl"
+        state = "has no mech_list" if lists else "is not here"
+        what = f"VirtualHost {host.name}: {file} {state}: without its line mech_list: PLAIN it may offer ANONYMOUS"
+        yield Hit("cannot-tell", where, what)
 
 
 def _names(prosody: Prosody, host: Section) -> Iterator[Hit]:
