@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 HERE = Path(__file__).parents[1] / "server_files"
 NGINX = Path(__file__).parents[2] / "build" / "nginx"
@@ -48,6 +54,24 @@ def stock(folder: Path) -> Path:
     (root / "conf.d/own.conf").write_text("opts={\n")
     (root / "conf.d/own.cfg.lua").write_text('VirtualHost "foreign" { authentication = "anonymous" }\n')
     return root
+
+
+def forbid(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system refuse to read the folder, as it refuses a user other than root with mode 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scandir, stat = os.scandir, os.stat
+
+    def listed(path: str) -> object:
+        return refuse(path) if Path(path) == folder else scandir(path)
+
+    def known(path: str | int, **options: Any) -> object:
+        return refuse(path) if isinstance(path, str | Path) and folder in Path(path).parents else stat(path, **options)
+
+    def refuse(path: str | Path) -> object:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+
+    monkeypatch.setattr(os, "scandir", listed)
+    monkeypatch.setattr(os, "stat", known)
 
 
 @dataclass(frozen=True)

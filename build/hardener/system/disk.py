@@ -87,6 +87,17 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
+def is_hidden(path: Path) -> bool:
+    """Return whether it cannot be determined if anything is there, as a folder above cannot be read."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file so that a killed run leaves the old content or the new, never a half."""
     write_all({path: content})

@@ -11,7 +11,7 @@ import pytest
 from hardener.release import tree
 from hardener.servercheck.check import Checked, check
 from hardener.servercheck.deployments import files
-from support.server_fixtures import HOST, JICOFO, MAIN, SITE, clean, stock
+from support.server_fixtures import HOST, JICOFO, MAIN, SITE, clean, forbid, stock
 
 NGINX = "nginx/nginx.conf"
 NOT_NGINX = "[fs_types]\n    ext4 = {\n        features = y\n    }\n"
@@ -319,6 +319,20 @@ def test_apaches_files_are_not_read_as_nginx(tmp_path: Path):
     write(root, {"apache2/sites-enabled/meet.conf": text})
     assert found(check([root])) == []
     assert [finding for finding in found(check([root]), "note") if "Apache" in finding]
+
+
+FORBIDDEN = ("systemd/system/jicofo.service.d", "systemd/system", "systemd", "default", "jitsi/jicofo/x")
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_a_folder_that_cannot_be_read_and_may_hold_jicofos_options_is_a_doubt(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root = stock(tmp_path)
+    forbid(root / "polkit-1/rules.d", monkeypatch)
+    assert found(check([root])) == []
+    forbid(root / folder, monkeypatch)
+    assert [line for line in found(check([root])) if f"/{folder} cannot be read" in line]
 
 
 BACKUPS = ("backup", "a", "jitsi/bak", "jitsi/JICOFO.old", "jitsi/jicofo/bak", "a/jitsi/jicofo")

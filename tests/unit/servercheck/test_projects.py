@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hardener.servercheck.check import check
-from support.server_fixtures import GUEST, clean
+from support.server_fixtures import GUEST, clean, forbid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,6 +160,55 @@ def test_a_project_is_read_as_docker_compose_reads_it(finds: str, edits: list, f
         assert any(text.startswith(f"{finds} ") for text in critical), critical
     else:
         assert critical == []
+
+
+@pytest.mark.parametrize("form", ["volume", "CONFIG"])
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "config/prosody/config",
+        "config/prosody/config/conf.d",
+        "config/prosody",
+        "config/jicofo",
+        "config/web/nginx-custom",
+    ],
+)
+def test_a_folder_that_cannot_be_read_does_not_count_as_absent(
+    folder: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Named so that its path says nothing about what it holds."""
+    root = clean("docker", tmp_path)
+    if form == "volume":
+        name = folder.split("/")[1]
+        source = "prosody/config" if name == "prosody" else name
+        text = (root / COMPOSE).read_text()
+        mount = f"  {name}:\n    volumes: ['./config/{source}:/config']\n"
+        (root / COMPOSE).write_text(text.replace(f"  {name}:\n", mount, 1).replace("./config/", "./x/"))
+        folder = folder.replace("config/", "x/", 1)
+    forbid(root / folder, monkeypatch)
+    assert any("cannot be read" in finding.what for finding in check([root]).findings if finding.severity == "critical")
+
+
+def test_a_single_file_for_the_web_server_that_cannot_be_read_is_a_doubt(tmp_path: Path):
+    root = clean("docker", tmp_path)
+    (root / "own.conf").write_bytes(bytes(1000))
+    text = (root / COMPOSE).read_text()
+    mount = "  web:\n    volumes: ['./own.conf:/config/nginx-custom/own.conf']\n"
+    (root / COMPOSE).write_text(text.replace("  web:\n", mount, 1))
+    assert check([root]).open
+
+
+def test_an_optional_env_file_in_a_folder_that_cannot_be_read_is_a_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    root = clean("docker", tmp_path)
+    text = (root / COMPOSE).read_text()
+    (root / COMPOSE).write_text(
+        text.replace(PROSODY, f"{PROSODY}    env_file: [{{ path: x/p.env, required: false }}]\n")
+    )
+    assert not check([root]).open
+    forbid(root / "x", monkeypatch)
+    assert check([root]).open
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "compose.yml", COMPOSE, "docker-compose.yaml"])

@@ -344,24 +344,36 @@ class _Given:
 
     def folder(self, source: Path, target: str) -> None:
         if disk.is_folder(source):
-            found = Folder(source, config_tree.doubts(self.result))
-            for path, relative in zip(found.paths, found.relative, strict=True):
-                name = f"{target}/{relative}"
-                if _wanted(self.part, name) and (path.name not in GENERATED or not self.vital):
-                    text = found.read(path)
-                    if text is not None:
-                        self.apply(name, text, found.name(path))
-            self.result.files += found.read_files
+            self.inside(Folder(source, config_tree.doubts(self.result)), target)
         elif disk.is_there(source):
             whole = content(source)
             if isinstance(whole, str):
-                self.doubt(f"{source} {whole}")
+                vital = self.vital or _wanted(self.part, target)
+                self.result.doubt(self.mount.where, f"{source} {whole}", vital=vital)
             else:
                 self.file(target, whole, os.fspath(source))
+        elif disk.is_hidden(source):
+            self.result.doubt(self.mount.where, f"{source} cannot be read: what lies in it is not known", vital=True)
         elif not Path(os.path.normpath(source)).is_relative_to(
             os.path.normpath(self.base)
         ):  # docker makes those, empty
             self.doubt(f"{source} is not on this machine: what lies in it is not known")
+
+    def inside(self, found: Folder, target: str) -> None:
+        """Read the files of a folder; those that the container reads, and that cannot be read here, are vital."""
+        for path in found.unreadable:
+            name = os.path.normpath(f"{target}/{path.relative_to(found.root)}")
+            if any(pattern.startswith(f"{name}/") for pattern in READ.get(self.part, ())):
+                self.result.doubt(self.mount.where, f"{found.name(path)} cannot be read", vital=True)
+        for path, relative in zip(found.paths, found.relative, strict=True):
+            name = f"{target}/{relative}"
+            if _wanted(self.part, name) and (path.name not in GENERATED or not self.vital):
+                text = found.read(path)
+                if text is not None:
+                    self.apply(name, text, found.name(path))
+                else:
+                    self.result.doubt(self.mount.where, f"{found.name(path)} was not read", vital=True)
+        self.result.files += found.read_files
 
     def file(self, name: str, text: bytes, shown: str) -> None:
         """Apply a file that is given by itself."""

@@ -22,6 +22,7 @@ OLD_STUN = re.compile(r"org\.ice4j\.ice\.harvest\.STUN_MAPPING_HARVESTER_ADDRESS
 VITAL = re.compile(
     r"\.lua$|jicofo\.conf$|jicofo/config$|\.properties$"
     r"|(?:^|/)(?:nginx|prosody|jicofo|sites-enabled|conf\.d|site-confs|caddy|haproxy|traefik|apache2|httpd)(?:/|$)"
+    r"|(?:^|/)jicofo\.service(?:\.d)?(?:/|$)|(?:^|/)(?:etc|default|jitsi|sasl2?|systemd(?:/system)?)$"
 )
 # nginx' own lists of types and parameters, and what says which ciphers are used.
 HARMLESS = re.compile(

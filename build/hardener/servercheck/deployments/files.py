@@ -89,7 +89,7 @@ class Folder:
     def _unreadable(self, error: OSError) -> None:
         path = Path(error.filename or self.root)
         self.unreadable.append(path)
-        self.doubt(Where(self.name(path)), f"cannot be read: {error.strerror}", False)
+        self.doubt(Where(self.name(path)), f"cannot be read: {error.strerror}", path == self.root)
 
     def name(self, path: Path) -> str:
         """Return how the file is called in findings: as the user named the folder."""

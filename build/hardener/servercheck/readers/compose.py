@@ -186,7 +186,7 @@ class Project:
         """Return the variables of an env file."""
         from hardener.servercheck.readers import dotenv  # noqa: PLC0415 (a name of this module, too)
 
-        if not needed and not disk.is_file(path):
+        if not needed and not disk.is_file(path) and not disk.is_hidden(path):
             return None
         content = self.text(path, where)
         if content is None:
