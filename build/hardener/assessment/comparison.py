@@ -74,12 +74,13 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     sides = [{item["id"]: item for item in result["results"]} for result in (old, new)]
+    columns = [column for column in COLUMNS if column in old["assessed"] and column in new["assessed"]]
     for identifier in dict.fromkeys([*sides[0], *sides[1]]):
         items = [side.get(identifier) for side in sides]
         newest = items[1] or items[0]
         if newest is None:
             continue
-        for column in (column for column in COLUMNS if all(column in side["assessed"] for side in (old, new))):
+        for column in columns:
             before, after = (item["lights"].get(column, {}).get("light", ABSENT) if item else ABSENT for item in items)
             if before != after:
                 revised = len({item["revision"] for item in items if item}) > 1

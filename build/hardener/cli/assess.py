@@ -186,9 +186,11 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
         for column in COLUMNS
     }
     rows = [
-        (column, _column(made, column), *(lights[column].count(light) for light in _STYLES))
-        if column in made["assessed"]
-        else (column, _column(made, column), *("" for _light in _STYLES))
+        (
+            column,
+            _column(made, column),
+            *(lights[column].count(light) if column in made["assessed"] else "" for light in _STYLES),
+        )
         for column in COLUMNS
     ]
     ui.table("Lights", ("", "worst mandatory", *map(_word, _STYLES)), rows)
