@@ -195,7 +195,18 @@ def test_includes_that_double_at_each_step_reach_a_limit(name: str, line: str, t
     root = write(stock(tmp_path), {name.format(step): line.format(step + 1) for step in range(35)})
     if "jicofo" in name:
         (root / JICOFO).write_text('include "a0.conf"')
-    assert any("more than 1000 included files" in text for text in found(check([root])))
+    assert any("more than 2000 includes" in text for text in found(check([root])))
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [("nginx/conf.d/a.conf", "include b/*.conf;\n"),
+     ("prosody/conf.d/a.cfg.lua", 'Include "b/*.cfg.lua"\n'),
+     (JICOFO, 'include "b"\n')],
+)  # fmt: skip
+def test_include_lines_that_find_nothing_reach_a_limit(file: str, line: str, tmp_path: Path):
+    root = write(stock(tmp_path), {file: line * 2001})
+    assert any("more than 2000 includes" in text for text in found(check([root])))
 
 
 @pytest.mark.parametrize(

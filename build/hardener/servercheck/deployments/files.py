@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LARGEST = 250_000  # bytes; no configuration file is larger
 TOTAL = 3_000_000  # bytes of one deployment
 MOST = 20_000  # files and folders looked at
-INCLUDED = 1_000  # files that are included, by all Include lines together
+INCLUDED = 2_000  # Include lines that are followed, and files that they include, all together
 LONGEST = 1_000  # bytes of a path
 LINKS = 20  # links that lead to each other
 SKIPPED = frozenset({".git", "node_modules", "certs", "ssl", "acme.sh", "acme-certs", "keys", "data", "transcripts"})
@@ -235,6 +235,8 @@ class Folder:
         ``main``: relative paths start at the folder above that has this file (``nginx.conf``), or at the nearest folder
         above where they exist; else at the folder of the file itself.
         """
+        if not self._may_include(where):
+            return []
         beside = self.beside(where.file)
         bases = [beside]
         if main and not Path(pattern).is_absolute():
@@ -247,12 +249,17 @@ class Folder:
             self.doubt(where, f"includes {pattern}, which is not here", True)
         contents = []
         for path in found:
-            self.included += 1
-            if self.included > INCLUDED:
-                self.doubt(where, f"more than {INCLUDED} included files: not read", True)
+            if not self._may_include(where):
                 break
             contents.append((self.name(path), self.read(path)))
         return [(name, text) for name, text in contents if text is not None]
+
+    def _may_include(self, where: Where) -> bool:
+        """Count an Include line or a file; the first one over the limit becomes a doubt."""
+        self.included += 1
+        if self.included == INCLUDED + 1:
+            self.doubt(where, f"more than {INCLUDED} includes: what follows was not read", True)
+        return self.included <= INCLUDED
 
     def beside(self, name: str) -> Path:
         """Return the folder of a file that ``name`` named."""
