@@ -44,6 +44,7 @@ _NODES = """
 (assignment_expression left: (identifier)) @assigned
 [(statement_block) (for_statement)] @scope
 (call_expression) @call
+(comment) @comment
 [(function_declaration) (function_expression) (arrow_function) (method_definition)] @function
 """
 # Calls are chosen by their text: a query with predicates takes five times as long, and to look them up in the tree
@@ -171,11 +172,12 @@ class _Script:
         return any(word in self._constants for word in _WORD.findall(written))
 
     def _calls(self) -> Iterator[Node]:
-        brackets = {match.end() - 1 for pattern in _METHOD_CALLS for match in pattern.finditer(self.content)}
+        written = self._uncommented()
+        brackets = {match.end() - 1 for pattern in _METHOD_CALLS for match in pattern.finditer(written)}
         brackets |= {
             match.end() - 1
-            for match in _FUNCTION_CALL.finditer(self.content)
-            if match.start() == 0 or not _NAME_BEFORE.match(self.content, match.start() - 1)
+            for match in _FUNCTION_CALL.finditer(written)
+            if match.start() == 0 or not _NAME_BEFORE.match(written, match.start() - 1)
         }
         found = {}
         for call in self.nodes.get("call", ()) if brackets else ():
@@ -184,6 +186,15 @@ class _Script:
                 found[arguments.start_byte] = call
         for bracket in sorted(found):  # of a chain the innermost first
             yield found[bracket]
+
+    def _uncommented(self) -> bytes:
+        """Return the script with spaces in the place of comments, which may be between a name and its bracket."""
+        if "comment" not in self.nodes:
+            return self.content
+        written = bytearray(self.content)
+        for comment in self.nodes["comment"]:
+            written[comment.start_byte : comment.end_byte] = b" " * (comment.end_byte - comment.start_byte)
+        return bytes(written)
 
     def _joined(self, node: Node, parts: Parts) -> Value | None:
         text = b"".join(part for part, _ in parts)
