@@ -214,6 +214,7 @@ class Site:
     proxies: list[Proxy] = field(default_factory=list)
     published: list[Published] = field(default_factory=list)  # folders of configuration or accounts that are served
     listed: list[Where] = field(default_factory=list)  # where the names of all files of a folder are shown
+    writable: list[Where] = field(default_factory=list)  # where files can be changed without a login
     foreign: list[Setting] = field(default_factory=list)  # Access-Control-Allow-Origin, as it is sent
     hides_cors: bool = False  # headers of that kind that come from Prosody are taken out
     logs: list[Setting] = field(default_factory=list)  # access_log lines; value: their arguments

@@ -195,6 +195,8 @@ def _served(site: Site) -> Iterator[Hit]:
         yield Hit("scripts-uncompressed", site.where, "scripts are sent as they are")
     for where in site.listed:
         yield Hit("folders-listed", where, f"{where.name} on")
+    for where in site.writable:
+        yield Hit("files-writable", where, "dav_methods without a login")
     log = site.logs[0] if site.logs else None
     if log is None or str(log.value) != "off":
         where = log.where if log else Where(site.where.file, 0, "access_log is not set")
