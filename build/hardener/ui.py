@@ -123,6 +123,10 @@ class UI:
         if not self.quiet:
             self.console.print(Text("  ").append("note", "yellow").append(f"      {self.complete(text)}"))
 
+    def waits(self, who: str) -> None:
+        """Report the process that holds what this one waits for."""
+        self.note(f"{who} is at work here: waiting")
+
     def print(self, text: str = "", style: str = "") -> None:
         """Print a line of the summary."""
         if not self.quiet:

@@ -170,7 +170,7 @@ def _service(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     with ui.step("assess", given.name or origin_of(address)) as line:
         try:
             # Visits of one service keep their steps in one folder.
-            with locks.lock(kept.with_suffix(".lock"), waiting=lambda holder: line.tell(f"waits for {holder}")):
+            with locks.lock(kept.with_suffix(".lock"), waiting=ui.waits):
                 assessed = run.service(order, plan, dt.datetime.now(dt.UTC), line.tell)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt("finished steps are kept: repeat the command with --resume") from stop

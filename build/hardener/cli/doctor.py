@@ -79,7 +79,7 @@ def _clean(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
             "a lift is in progress, and its work is there", hint="hardener lift --continue, or --abort"
         )
     removed = [project.work] + ([stamps.home()] if arguments.cache else [])
-    with locks.lock(project.work / "lock", waiting=lambda who: ui.note(f"{who} builds here: waiting")):
+    with locks.lock(project.work / "lock", waiting=ui.waits):
         for folder in removed:
             disk.remove(folder)
             ui.print(f"removed {folder}")

@@ -169,5 +169,5 @@ def _servers(given: argparse.Namespace, ui: UI) -> Iterator[tuple[Real | None, s
         address = stack.address(name, "jvb") if bridged else ""
         yield Real(running.url, running.domain, running.users, config, bridge=address), ""
     finally:
-        with stack.lock():
+        with stack.lock(ui.waits):
             stack.down(name, staging.folder(here, name))

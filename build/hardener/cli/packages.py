@@ -130,7 +130,7 @@ def _add(project: Project, made: Iterable[tuple[str, bytes]], ui: UI) -> dict[st
     """Write files into dist/, and their sums into its list."""
     names = []
     for name, content in made:
-        with locks.lock(project.work / "sums.lock"):
+        with locks.lock(project.work / "sums.lock", waiting=ui.waits):
             add_file(project.dist, name, content)
         ui.print(f"{project.dist / name}: {len(content) / 1e6:.1f} MB")
         names.append(name)

@@ -132,7 +132,7 @@ def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
             mirror = fetch_pinned(component, sources, ui).mirror
             layer = layers_of(project, component)[-1]
             base = ground(project, component, layer, mirror, ui)
-            held.enter_context(locks.lock(EditTree.of(project.work / EDIT, component, layer).lock))
+            held.enter_context(locks.lock(EditTree.of(project.work / EDIT, component, layer).lock, waiting=ui.waits))
             with ui.step("regen", component.name) as line:
                 plans.append(plan(component, mirror, base, layer, project.work / EDIT, today()))
                 done = plans[-1].result

@@ -85,7 +85,7 @@ def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if given.action == "up":
         return _up(project, name, given, ui)
     if given.action == "down":
-        with ui.step("stack", name) as line, stack.lock(lambda who: line.tell(f"{who} is at work: waiting")):
+        with ui.step("stack", name) as line, stack.lock(ui.waits):
             gone = stack.down(name, folder)
             line.say(f"{gone.removed} things removed" + ("; the daemon that we started, too" if gone.daemon else ""))
         return asdict(gone)

@@ -64,9 +64,8 @@ def _area(project: Project, options: Options) -> Path:
 def _built(project: Project, options: Options, area: Path, ui: UI) -> Iterator[tuple[tuple[Built, ...], Beside]]:
     """Bundle all components, and hold the work area and the worker threads until the block ends."""
     node.check_major(project.node)
-    waiting = lambda who: ui.note(f"{who} builds here: waiting")  # noqa: E731
     with (
-        locks.lock(project.work / "lock", wait=options.wait, waiting=waiting),
+        locks.lock(project.work / "lock", wait=options.wait, waiting=ui.waits),
         Beside(threads=os.cpu_count() or 1) as installing,
         Beside(threads=1) as beside,
     ):

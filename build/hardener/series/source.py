@@ -75,8 +75,7 @@ class Source:
 def fetch_pinned(component: Component, sources: Mapping[str, str], ui: UI, *, wait: bool = True) -> Fetched:
     """Fetch a component's pinned commit (see git/fetch.py) under its line of the terminal."""
     with ui.step("fetch", component.name) as line:
-        waiting = lambda who: line.tell(f"{who} is at work here: waiting")  # noqa: E731
-        fetched = fetch(component, sources.get(component.name, ""), tell=line.tell, wait=wait, waiting=waiting)
+        fetched = fetch(component, sources.get(component.name, ""), tell=line.tell, wait=wait, waiting=ui.waits)
         state = f"{fetched.objects} objects from {fetched.source}" if fetched.objects else "in the cache"
         line.say(f"{component.release} ({component.commit[:12]}) {state}")
     for note in fetched.notes:

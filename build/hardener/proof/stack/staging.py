@@ -59,9 +59,9 @@ def up(
     """
     where = site or project.work / "hardened" / "site"
     # What the last build left must not change while it is read; an archive or a folder of the user's own is theirs.
-    quiet = contextlib.nullcontext() if site else locks.lock(project.work / "lock")
+    quiet = contextlib.nullcontext() if site else locks.lock(project.work / "lock", waiting=ui.waits)
     with ui.step("stack", name) as line:
-        with stack.lock(lambda who: line.tell(f"{who} is at work: waiting")), quiet:
+        with stack.lock(ui.waits), quiet:
             running = stack.up(
                 name, folder(project, name), where, plugins(project, sources or {}),
                 flavour=flavour, upstream=upstream_images(project), settings=settings, port=port, users=users,
