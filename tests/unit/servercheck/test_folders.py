@@ -209,6 +209,26 @@ def test_include_lines_that_find_nothing_reach_a_limit(file: str, line: str, tmp
     assert any("more than 2000 includes" in text for text in found(check([root])))
 
 
+def test_a_word_that_nginx_does_not_read_is_a_doubt(tmp_path: Path):
+    root = write(stock(tmp_path), {"nginx/conf.d/a.conf": "root /" + "a" * 4_096 + ";"})
+    assert any("a word of more than 4096 characters" in text for text in found(check([root])))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [(SITE, "http {" + "\n" * 200_000 + "}"),
+     (SITE, "server { root /usr/share/jitsi-meet; location ~ ^" + "[" * 200_000 + " { proxy_pass http://127.0.0.1:8888; } }"),
+     (SITE, "server { root /usr/share/jitsi-meet; location ~ " + "(" * 100_000 + ")" * 100_000 + " { root /etc; } }"),
+     ("saslauthd.conf", "ldap_servers: a" + " " * 200_000 + "b"),
+     ("sasl/xmpp.conf", "mech_list: a" + " " * 200_000 + "b"),
+     ("haproxy/haproxy.cfg", " use_backend b if { path_beg /a }\n" * 3_000 + "backend b\n" + " server s 127.0.0.1:5280\n" * 3_000)],
+    ids=["lines", "brackets", "groups", "spaces in an option", "spaces in a list", "backends"],
+)  # fmt: skip
+def test_what_repeats_in_a_file_is_read_in_time_that_grows_with_its_size(file: str, text: str, tmp_path: Path):
+    """Otherwise each of these takes minutes, or all memory."""
+    assert check([write(stock(tmp_path), {file: text})]).files
+
+
 @pytest.mark.parametrize(
     ("text", "more", "words"),
     [

@@ -19,8 +19,7 @@ MANY = 400
         ),
         pytest.param("".join(f"set $a {number};" for number in range(MANY)) + "root /srv/$a;", id="values"),
         pytest.param("".join(f"set $v{n} $v{n + 1}$v{n + 1};" for n in range(MANY)) + "root /srv/$v0;", id="depth"),
-        pytest.param(f"location ~ {'(' * 5_000} {{ alias /srv/$1; }}", id="expression"),
-        pytest.param(f"root /{'a' * 5_000};", id="text"),
+        pytest.param(f"location ~ {'(' * 4_000} {{ alias /srv/$1; }}", id="expression"),
     ],
 )
 def test_what_is_too_much_to_be_compared_is_not_known(text: str):

@@ -31,7 +31,7 @@ HARMLESS = re.compile(
     r"|security\.conf\.inc)$"
 )
 # Modules of nginx' files in sites-available that would pass something on.
-PASSES = re.compile(r"(?m)^[^#]*\b(?:proxy|grpc|fastcgi|uwsgi)_pass\b")
+PASSES = re.compile(r"(?m)^[^#\n]*\b(?:proxy|grpc|fastcgi|uwsgi)_pass\b")
 OPTIONS = ("jicofo/config", "jicofo/*.sh", "default/jicofo", "jicofo.service", "jicofo.service.d/*.conf")
 BRIDGE_OPTIONS = ("videobridge/config", "default/jitsi-videobridge", "jitsi-videobridge2.service.d/*.conf")
 # Where a service reads its files, in a folder that is /etc, holds it, or is part of it; others may be backups.

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from hardener.servercheck.model import Deployment
 
 MOUNTED = "/etc/saslauthd.conf"
-OPTION = re.compile(r"\s*(ldap_\w+)\s*:\s*(.*?)\s*")
+OPTION = re.compile(r"(ldap_\w+)\s*:\s*(.*)")
 # Debian's /etc/default/saslauthd; -c may be joined with other options that have no value.
 KEEPS = re.compile(r"""\s*OPTIONS=["']?(?:.*\s)?-(?:[dhlntTvV]*)c""")
-MECHANISMS = re.compile(r"\s*mech_list:\s*(.*?)\s*", re.IGNORECASE)
+MECHANISMS = re.compile(r"mech_list:\s*(.*)", re.IGNORECASE)
 REQUIRE = re.compile(r"\s*TLS_REQCERT\s+(\w+)", re.IGNORECASE)
 VARIABLES = {
     "ldap_servers": "LDAP_URL",
@@ -34,7 +34,7 @@ def saslauthd(text: str, file: str) -> Directory:
     """Return what a saslauthd.conf sets."""
     settings = {}
     for number, line in enumerate(text.splitlines(), 1):
-        if match := OPTION.fullmatch(line):
+        if match := OPTION.fullmatch(line.strip()):
             settings[match[1]] = Setting(match[2], Where(file, number, match[1]))
     return Directory(Where(file), settings)
 
@@ -59,7 +59,9 @@ def of_folder(folder: Folder, result: Deployment) -> None:
     for path in folder.find("sasl/*.conf", "sasl2/*.conf"):
         name = folder.name(path)
         lines = folder.text(path).splitlines()
-        found = [(number, match) for number, line in enumerate(lines, 1) if (match := MECHANISMS.fullmatch(line))]
+        found = [
+            (number, match) for number, line in enumerate(lines, 1) if (match := MECHANISMS.fullmatch(line.strip()))
+        ]
         lists = [Setting(match[1].upper().split(), Where(name, number, "mech_list")) for number, match in found]
         result.sasl.setdefault(path.stem, []).extend(lists or [Setting(None, Where(name))])
     for path in folder.find("saslauthd.conf"):

@@ -46,13 +46,14 @@ FORMATS = (
     Format("lighttpd", "lighttpd.conf lighttpd/*.conf lighttpd/conf-enabled/*.conf"),
     Format("Envoy", "envoy.yaml envoy.yml envoy/*.yaml"),
 )
-APACHE = re.compile(r"(?im)^\s*(?:<(?:VirtualHost|Location|Proxy|IfModule)\b|(?:ProxyPass|DocumentRoot)\b)")
+APACHE = re.compile(r"(?im)^[ \t]*(?:<(?:VirtualHost|Location|Proxy|IfModule)\b|(?:ProxyPass|DocumentRoot)\b)")
 # An address with a port; a port on a line of its own (Envoy, Traefik's labels).
 TARGET = re.compile(r"(?<![\w.-])(?!\d+:)(?:\[[0-9a-fA-F:]{2,40}\]|[\w.-]{1,253}):(\d{2,5})(?!\d)(/[^\s\"',;|)\]}]*)?")
 LONE = re.compile(r"(?i)\b(?:port_value|port)\"?\s*[:=]\s*\"?(\d{2,5})\b")
 LISTENS = re.compile(
     r"(?i)^\s*(?:bind|listen|<VirtualHost|address|entrypoints?|frontend|server_name|\"?listen\"?:)\b|^\s*:\d+|^\S+\s*\{\s*$"
 )
+MOST = 100  # paths of a backend
 COMMENT = re.compile(r"^\s*(?:#|//|;).*$|\s#\s.*$")
 
 
@@ -112,7 +113,9 @@ def _reaches(kind: Format, path: str, rest: str | None) -> str | None:
 
 
 def _backends(lines: list[str]) -> dict[str, list[str]]:
-    """Return the paths that lead to each backend of HAProxy; one that is used without a path is missing."""
+    """Return the paths that lead to each backend of HAProxy; one that is used without a path is missing, and one that
+    is used with very many.
+    """
     named: dict[str, list[str]] = {}
     used: dict[str, list[str]] = {}
     always: set[str] = set()
@@ -125,7 +128,8 @@ def _backends(lines: list[str]) -> dict[str, list[str]]:
             found = match_path.search(match[2])
             words = [word for word in match[2].split() if word in named]
             paths = found[1].split() if found else [path for word in words[:1] for path in named[word]]
-            used.setdefault(match[1], []).extend(paths if paths and "or" not in match[2].split() else [""])
+            if len(used.setdefault(match[1], [])) <= MOST:
+                used[match[1]] += paths if paths and "or" not in match[2].split() else [""]
         elif match := re.match(r"\s*(?:default_backend|use_backend)\s+(\S+)", line):
             always.add(match[1])
-    return {name: paths for name, paths in used.items() if name not in always and all(paths)}
+    return {name: paths for name, paths in used.items() if name not in always and all(paths) and len(paths) <= MOST}

@@ -292,7 +292,7 @@ def _reaches(location: Directive, uri: str | None) -> str | None:
 
 def _alternatives(pattern: str) -> bool:
     """Return whether an expression has a | outside of brackets."""
-    bare = re.sub(r"\\.|\[[^\]]*\]", "", pattern)
+    bare = re.sub(r"\\.|\[[^\]]*\]?", "", pattern)
     depth = 0
     for sign in bare:
         depth += {"(": 1, ")": -1}.get(sign, 0)

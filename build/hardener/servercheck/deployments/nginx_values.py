@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DEPTH = 5  # variables that are set from others
 MOST = 200  # values of one text
-LONGEST = 4_096  # characters of a text; nginx reads no longer ones
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 # Without a slash and without two dots; nginx refuses any other name of a host (ngx_http_validate_host).
 NAMES = frozenset(
@@ -121,12 +120,12 @@ class Values:
         """Return what a text can become; ``expression``: where its numbered captures come from."""
         made: list[set[Parts]] = []
         end = 0
-        for match in VARIABLE.finditer(text[:LONGEST]):
+        for match in VARIABLE.finditer(text):
             made.append({(text[end : match.start()],)})
             made.append(self._variable(match[1] or match[2], expression, depth))
             end = match.end()
         made.append({(text[end:],)})
-        if len(text) > LONGEST or prod(map(len, made)) > MOST:
+        if prod(map(len, made)) > MOST:
             return {(Wild(Chosen.UNKNOWN),)}
         return {_joined(part for parts in combination for part in parts) for combination in product(*made)}
 
@@ -199,7 +198,7 @@ def _group(pattern: str, name: str, subject: Parts) -> Wild:
         return Wild(Chosen.UNKNOWN)
     if kinds & {Chosen.FREE, Chosen.RAW}:
         return Wild(Chosen.FREE)
-    span = _span(pattern, name) if len(pattern) <= LONGEST else None
+    span = _span(pattern, name)
     if span is None:
         return Wild(Chosen.UNKNOWN)
     body = pattern[span[0] : span[1]]
@@ -217,7 +216,7 @@ def captured(body: str) -> Wild:
     >>> captured(r"\\w+\\.js").chosen.name, captured(r".+\\.js").chosen.name, captured("[^?]+").chosen.name
     ('NAME', 'PATH', 'PATH')
     """
-    deep = len(body) > LONGEST or any(_may(atom, "/") for atom, _ in _atoms(body))
+    deep = any(_may(atom, "/") for atom, _ in _atoms(body))
     return Wild(Chosen.PATH if deep else Chosen.NAME, ending=body)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEPTH = 40  # blocks in blocks, files in files
 LONGEST = 60  # characters of a name in a finding
+WORD = 4_096  # characters of a word; nginx reads no longer ones (NGX_CONF_BUFFER)
 ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 # Quotes mean something only at the start of a word; a bare word ends at white space, a semicolon or an opening brace.
 TOKEN = re.compile(
@@ -78,7 +79,9 @@ class _Parser:
     def token(self, kind: str, text: str) -> None:
         if kind in {"word", "quoted"}:
             self.first = self.first if self.words else self.line
-            self.words.append(_unescape(text[1:-1] if kind == "quoted" else text))
+            self.words.append(_unescape(text[1:-1] if kind == "quoted" else text)[:WORD])
+            if len(text) > WORD:
+                self.doubt(f"not valid nginx configuration: a word of more than {WORD} characters")
         elif kind == "mark" and text == "}":
             if self.words or len(self.stack) == 1:
                 self.doubt("not valid nginx configuration near }")

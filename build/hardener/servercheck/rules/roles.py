@@ -112,7 +112,7 @@ def duration(text: str) -> float | None:
     >>> duration("24 hours"), duration("90 seconds"), duration("1500"), duration("soon")
     (86400.0, 90.0, 1.5, None)
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text.strip())
     if not match:
         return None
     word = match[2].lower()
