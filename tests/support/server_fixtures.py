@@ -533,6 +533,11 @@ WEAKNESSES = (
         "stunServers: []",
         "stunServers: [ { urls: 'stun:meet-jit-si-turnrelay.jitsi.net:443' } ]",
     ),
+    debian("direct-connections", CONFIG, "p2p: { enabled: false", "p2p: { enabled: true"),
+    debian("direct-connections", CONFIG, "p2p: { enabled: false", "p2p: { enabled: location.hash"),
+    docker("direct-connections", "ENABLE_P2P=1", "ENABLE_P2P=0"),
+    debian("etherpad-in-client", CONFIG, "enableSaveLogs: false", "etherpad_base: 'https://pad.example.org/p/'"),
+    docker("etherpad-in-client", "ETHERPAD_PUBLIC_URL=https://pad.example.org/p/\n"),
     debian(
         "bridge-foreign-stun",
         "jitsi/videobridge/jvb.conf",

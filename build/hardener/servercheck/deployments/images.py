@@ -69,7 +69,10 @@ def _bridge(env: Environment) -> dict[str, Setting]:
 
 
 def _web(env: Environment) -> dict[str, Setting]:
-    made = {"disableDeepLinking": env.flag("DISABLE_DEEP_LINKING", default=False)}
+    made = {
+        "disableDeepLinking": env.flag("DISABLE_DEEP_LINKING", default=False),
+        "p2p.enabled": env.flag("ENABLE_P2P", default=True),
+    }
     if env.on("ENABLE_AUTH") and env.on("ENABLE_GUESTS"):
         made["hosts.anonymousdomain"] = Setting(
             env.text("XMPP_GUEST_DOMAIN", "guest.meet.jitsi").value, env.where("ENABLE_GUESTS")
@@ -86,6 +89,8 @@ def _web(env: Environment) -> dict[str, Setting]:
         ("dialInNumbersUrl", "DIALIN_NUMBERS_URL"),
         ("dialInConfCodeUrl", "CONFCODE_URL"),
         ("p2p.stunServers", "P2P_STUN_SERVERS"),
+        ("etherpad_base", "ETHERPAD_URL_BASE"),
+        ("etherpad_base", "ETHERPAD_PUBLIC_URL"),
     ):
         if env.text(name).value:
             made[path] = env.text(name)

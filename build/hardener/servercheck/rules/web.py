@@ -239,6 +239,12 @@ def _outsiders(web: dict[str, Setting]) -> Iterator[Hit]:
     stun = web.get("p2p.stunServers")
     if stun is not None and (names := [word for word in words(stun.value) if any(out in word for out in OUTSIDERS)]):
         yield Hit("foreign-stun", stun.where, f"p2p.stunServers has {', '.join(names)}")
+    direct = web.get("p2p.enabled")
+    if direct is not None and direct.value:
+        yield Hit("direct-connections", direct.where, f"p2p.enabled is {_shown(direct)}")
+    pad = web.get("etherpad_base")
+    if pad is not None and pad.value:
+        yield Hit("etherpad-in-client", pad.where, "etherpad_base is set")
     allowed = web.get("embeddingAllowedOrigins")
     if allowed is not None and "*" in words(allowed.value):
         yield Hit("embedding-any-page", allowed.where, "embeddingAllowedOrigins has *")

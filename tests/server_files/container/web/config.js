@@ -5,5 +5,5 @@ config.hosts.domain = 'meet.jitsi';
 var subdomain = '<!--# echo var="subdomain" default="" -->';
 config.hosts.muc = 'muc.' + subdomain + 'meet.jitsi';
 config.bosh = 'https://meet.example.org/http-bind';
-config.p2p = { enabled: true };
+config.p2p = { enabled: false };
 config.disableDeepLinking = true;
