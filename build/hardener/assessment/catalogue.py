@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hardener.assessment.conditions import Condition
     from hardener.system.tables import Table
 
-NAME, VERSION = "hardener-jitsi", "1.1.0"
+NAME, VERSION = "hardener-jitsi", "1.2.0"
 LANGUAGES = ("en", "de")
 COLUMNS = ("bundle", "deployment", "organisation")
 # A second rule of the column deployment: what a visit to the running service shows.
