@@ -7,7 +7,10 @@ product. Prosody has the plugins of the pin.
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +18,8 @@ import pytest
 from joserfc import jwk, jwt
 
 from hardener.errors import ConfigError
-from hardener.proof.attack import tokens
-from hardener.proof.attack.record import Account, Target
+from hardener.proof.attack import campaign, tokens
+from hardener.proof.attack.record import Account, Target, Verdict
 from hardener.proof.attack.session import Scene
 from hardener.proof.xmpp.muc import moderates, role
 from hardener.proof.xmpp.stanzas import condition, local
@@ -29,8 +32,8 @@ from support.prosody_server import DOMAIN, MUC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+PAGE = Path(__file__).parents[2] / "docs" / "operator.md"
 pytestmark = [pytest.mark.attack, pytest.mark.upstream]
 
 
@@ -224,3 +227,33 @@ def test_a_token_may_be_used_again_while_it_lasts(gateway: Gateway, prosody: pro
     token = Browser(gateway).sign_in()
     assert [_end(prosody, token) for _attempt in range(2)] == ["success"] * 2
     assert _claims(token)["exp"] - time.time() <= 300
+
+
+def test_the_attack_suite_finds_no_way_to_a_role_with_a_participants_token(
+    gateway: Gateway, prosody: prosody_server.Server, tmp_path: Path
+) -> None:
+    """The token opens all rooms, as docs/operator.md says: the suite's attempts have rooms of their own.
+
+    With a token of a moderator, which is the control, attempts succeed.
+    """
+
+    def left(person: str, *words: str) -> set[str]:
+        claims = _claims(Browser(gateway).sign_in(user=person)) | {"room": "*"}
+        account = Account("", "", tokens.signed(claims, SECRET))
+        target = Target(prosody.url, DOMAIN, muc=MUC, account=account, named_hosts=True, patience=PATIENCE, listen=0.2)
+        attacked = campaign.run(target, tmp_path, only=words)
+        assert len(attacked.attempts) > 2
+        return {f"{attempt.name}: {attempt.why}" for attempt in attacked.attempts if attempt.verdict != Verdict.REFUSED}
+
+    assert left("pupil", "roles") == set()
+    assert left("teacher", "first one in") != set()
+
+
+def test_the_operators_page_describes_the_token_of_the_reference_gateway(prosody: prosody_server.Server) -> None:
+    """Its payload, with the domain of the tests and a time that is now, makes a moderator."""
+    (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    claims, now = json.loads(example), int(time.time())
+    assert claims["exp"] - claims["nbf"] == 310
+    claims |= {"sub": DOMAIN, "nbf": now - 10, "exp": now + 300}
+    (_role, affiliation), moderator, refusal = _join(prosody, tokens.signed(claims, SECRET), claims["room"])
+    assert (affiliation, moderator, refusal) == ("owner", True, "")

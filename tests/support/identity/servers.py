@@ -93,7 +93,6 @@ def setup(folder: Path, cache: Path) -> Setup:
     asap_accepted_issuers = {{ "{ISSUER}" }}
     asap_accepted_audiences = {{ "{AUDIENCE}" }}
 """,
-        muc=f'app_id = "{ISSUER}"\napp_secret = "{SECRET}"\nenable_domain_verification = true',
         muc_modules=("token_verification", "token_affiliation"),
         environment={"LUA_PATH": _LUA_PATH},
     )
