@@ -1,4 +1,4 @@
-"""The floor plan: the import contracts of pyproject.toml hold, and each kind of wrong import is found."""
+"""The packages of the code: the import contracts of pyproject.toml hold, and each kind of wrong import is found."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LONGEST, SHORTEST = 500, 60
 LINT = (Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", ROOT / "pyproject.toml")
 FIRST, TYPES = "from __future__ import annotations\n", "if TYPE_CHECKING:\n"
 UPWARD = "Imports go down BROKEN"
-CIRCLE = "No import circles, on any floor BROKEN"
+CIRCLE = "No import cycles BROKEN"
 WRONG = {
     "a step imports the command line": ("pipeline/bundle.py", "hardener.cli import options", UPWARD),
     "git imports the series": ("git/trees.py", "hardener.series import lists", UPWARD),
     "the pipeline imports upstream": ("pipeline/bundle.py", "hardener.upstream import releases", UPWARD),
     "check-server imports the pin": ("servercheck/model.py", "hardener import config", UPWARD),
     "for types only": ("system/disk.py", "hardener.ui import UI", UPWARD),
-    "a room that is on no floor": ("attic.py", "hardener import errors", UPWARD),
-    "a circle in a room": ("git/sources.py", "hardener.git import fetch", CIRCLE),
+    "a package that is in no layer": ("attic.py", "hardener import errors", UPWARD),
+    "a circle in a package": ("git/sources.py", "hardener.git import fetch", CIRCLE),
     "a circle of folders": ("proof/xmpp/stanzas.py", "hardener.proof.attack import record", CIRCLE),
 }
 
