@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hardener.servercheck.deployments.nginx_folders import Allowance, published
 from hardener.servercheck.deployments.nginx_values import Chosen, Values, expression_of
+from hardener.servercheck.deployments.nginx_writing import INHERITED, writable
 from hardener.servercheck.model import Proxy, Setting, Site, Table
 from hardener.servercheck.readers.nginx import Directive
 
@@ -26,13 +27,14 @@ ANSWERS = frozenset(
 )
 MOST = 200  # servers that are judged
 # What a server has from around it.
-OUTER = frozenset(
-    "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static root"
-    " autoindex fancyindex dav_methods map geo split_clients".split()
+OUTER = (
+    frozenset(
+        "add_header access_log ssi ssi_types upstream gzip gzip_types gzip_static brotli brotli_types brotli_static"
+        " root autoindex fancyindex map geo split_clients".split()
+    )
+    | INHERITED
 )
 LISTINGS = frozenset({"autoindex", "fancyindex"})
-# What asks for a login, or lets through only named addresses.
-PROTECTS = frozenset({"auth_basic", "auth_request", "auth_jwt", "allow", "deny", "internal", "limit_except"})
 TARGET = re.compile(r"(?:https?|grpcs?)://(unix:[^:]*:?|[^/]*)(/.*)?")
 # Without a host, or without the port after its colon.
 NOWHERE = re.compile(r"\w+://(?:(?!unix:)[^/]*:)?(?:/.*)?|(?!unix:)[^/]*:")
@@ -80,7 +82,7 @@ def add_inside(site: Site, directives: list[Directive]) -> None:
         site.proxies += _proxies(whole, outer)
         site.published += published(whole, [], PASSES | ANSWERS, Allowance())
         site.listed += _listed(outer)
-        site.writable += _writable(whole, [])
+        site.writable += writable(whole, [], PASSES | ANSWERS, serves=True)
 
 
 def _all(directives: Iterable[Directive]) -> Iterator[Directive]:
@@ -125,7 +127,7 @@ def _facts(server: Directive, outer: list[Directive], allowance: Allowance) -> S
     result.proxies = [proxy for proxy in _proxies(server, outer) if result.serves or "_pass " not in proxy.target]
     result.published = list(published(server, outer, PASSES | ANSWERS, allowance))
     result.listed = list(_listed([*server.inside(), *outer]))
-    result.writable = list(_writable(server, outer))
+    result.writable = list(writable(server, outer, PASSES | ANSWERS, serves=result.serves))
     plain, away = _plain(server), _sends_away(server)
     result.redirects = plain and away
     if result.serves and plain and (not away or result.proxies):
@@ -241,19 +243,6 @@ def _targets(values: Values, text: str, expression: Expression | None = None) ->
 
 def _listed(directives: list[Directive]) -> Iterator[Where]:
     return (directive.where for directive in directives if directive.name in LISTINGS and directive.words == ("on",))
-
-
-def _writable(block: Directive, around: list[Directive]) -> Iterator[Where]:
-    """Yield the WebDAV methods of a block that neither asks for a login nor limits the addresses."""
-    inside = [directive for directive in block.body or () if directive.body is None]
-    if any(directive.name in PROTECTS and directive.words[:1] != ("off",) for directive in block.body or ()):
-        return
-    for directive in (*inside, *around):
-        if directive.name == "dav_methods" and directive.words[:1] != ("off",):
-            yield directive.where
-    for directive in block.body or ():
-        if directive.body is not None:
-            yield from _writable(directive, [])
 
 
 def _own(location: Directive) -> Iterator[Directive]:

@@ -68,6 +68,8 @@ def check(deployment: Deployment) -> Iterator[Hit]:
         if site.serves and not site.redirects:
             yield from _headers(site)
             yield from _served(site)
+        for where in site.writable:
+            yield Hit("files-writable", where, "dav_methods without a login")
         if site.cleartext is not None:
             yield Hit("web-cleartext", site.cleartext, "the client is served without TLS")
         for proxy in site.proxies:
@@ -195,8 +197,6 @@ def _served(site: Site) -> Iterator[Hit]:
         yield Hit("scripts-uncompressed", site.where, "scripts are sent as they are")
     for where in site.listed:
         yield Hit("folders-listed", where, f"{where.name} on")
-    for where in site.writable:
-        yield Hit("files-writable", where, "dav_methods without a login")
     log = site.logs[0] if site.logs else None
     if log is None or str(log.value) != "off":
         where = log.where if log else Where(site.where.file, 0, "access_log is not set")
