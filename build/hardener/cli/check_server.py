@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import snippets
 from hardener.errors import ScanError
-from hardener.servercheck import sarif
-from hardener.servercheck.check import check
+from hardener.servercheck import limited, sarif
 from hardener.ui import write_out
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def _rows(findings: Sequence[Finding]) -> Iterator[tuple[str, str]]:
 
 def _check_server(words: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Check a server, print the findings and return them; the exit code is 7 after a critical finding."""
-    result = check(words.paths, words.vouch_for)
+    result = limited.check(words.paths, words.vouch_for)
     for _, group in groupby(result.findings, key=lambda finding: (finding.severity, finding.id)):
         findings = tuple(group)
         ui.rated(findings[0].severity, findings[0].title, findings[0].id, _rows(findings))

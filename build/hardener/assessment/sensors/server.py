@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hardener.assessment.sensors.model import Measured, MissingError, Sensor, Subject, named
-from hardener.servercheck.check import catalogue, check
+from hardener.servercheck import limited
+from hardener.servercheck.check import catalogue
 from hardener.servercheck.model import Where
 from hardener.servercheck.rules.web import EXPECTED
 
@@ -26,7 +27,7 @@ def server(subject: Subject) -> Measured:
             "the server's files were not given (--server DIR)",
             "Die Dateien des Servers wurden nicht angegeben (--server ORDNER).",
         )
-    checked = check(subject.servers)
+    checked = limited.check(subject.servers)
     counts = Counter(finding.id for finding in checked.findings)
     about = Counter(finding.about for finding in checked.findings)
     metrics = {f"server.{name}": counts[name] for name in catalogue()}

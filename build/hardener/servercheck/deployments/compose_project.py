@@ -119,7 +119,7 @@ class _Project:
     def starts(self, service: compose.Service) -> bool:
         """Return whether compose starts the service without an option for its profile."""
         profiles = self.variables.get("COMPOSE_PROFILES")
-        on = set(re.split(r"\s*,\s*", str(profiles.value))) if profiles is not None else set()
+        on = {name.strip() for name in str(profiles.value).split(",")} if profiles is not None else set()
         reason = ""
         if service.profiles and not on & {*service.profiles, "*"}:
             reason = f"{service.name} is started only with --profile {service.profiles[0]}: not judged"

@@ -27,7 +27,7 @@ INHERITED = LOGINS | {"dav_methods", "allow", "deny", "satisfy", "root"}
 
 @dataclass(frozen=True)
 class _State:
-    """What is in force in a block. ``rules``: allow and deny, in order."""
+    """Settings that are in force in a block. ``rules``: allow and deny, in order."""
 
     methods: frozenset[str] = frozenset()
     where: Where | None = None
