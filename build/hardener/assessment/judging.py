@@ -206,8 +206,8 @@ def _grey(
         parts = {language: f"{parts[language]} {_sentence(values[language])}" for language in parts}
     if found:
         at_least = _because(rule, found, known, "yellow", "yellow", readings)
-        parts["en"] = f"Found: {at_least['en']}. Not excluded that it is worse. {parts['en']}"
-        parts["de"] = f"Festgestellt: {at_least['de']}. Schlechteres ist nicht ausgeschlossen. {parts['de']}"
+        parts["en"] = f"At best yellow: {at_least['en']}. Whether it is red is open. {parts['en']}"
+        parts["de"] = f"Bestenfalls gelb: {at_least['de']}. Ob die Ampel rot ist, ist offen. {parts['de']}"
     if not sensors:
         parts = _short_of_green(rule, readings, known, visit=visit)
     return Verdict("grey", "grey", parts, "", known, sensors, suspect=found is not None)

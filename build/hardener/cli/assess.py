@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hardener.config import Project
     from hardener.ui import UI
 
+LIBRARY = "libs/lib-jitsi-meet.min.js"  # each release of Jitsi Meet has it
 _ACTIONS = {
     "bundle": "DIR: assess an unpacked bundle",
     "service": "https://HOST: assess your own running service",
@@ -150,6 +151,8 @@ def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     site = Path(path)
     project = project_of(given)
     order = _order(given, project, site)
+    if site.is_dir() and not (site / LIBRARY).is_file():
+        ui.note(f"{path} has no {LIBRARY}: the criteria are those of Jitsi Meet, which this may not be")
     with ui.step("assess", order.name or site.name) as line:
         assessed = run.bundle(order, dt.datetime.now(dt.UTC), line.tell)
         line.say(f"{len(assessed.result['results'])} criteria")
@@ -187,19 +190,19 @@ def _shown(assessed: Assessed, given: argparse.Namespace, ui: UI) -> dict[str, A
     }
     rows = [
         (
-            column,
+            _title(column),
             _column(made, column),
             *(lights[column].count(light) if column in made["assessed"] else "" for light in _STYLES),
         )
         for column in COLUMNS
     ]
-    ui.table("Lights", ("", "worst mandatory", *map(_word, _STYLES)), rows)
+    ui.table("Lights of all criteria", ("", "worst mandatory", *map(_word, _STYLES)), rows)
     for item in made["results"]:
         for column, verdict in item["lights"].items():
             if column in made["assessed"] and verdict["light"] in {"red", "yellow"}:
                 reason = verdict["reason"]["en"]
                 ui.print(
-                    f"{verdict['light']}: {item['id']} ({column}) {item['title']['en']}: {reason}",
+                    f"{verdict['light']}: {item['id']} ({_title(column)}) {item['title']['en']}: {reason}",
                     _STYLES[verdict["light"]],
                 )
     _notes(made, ui)
@@ -219,7 +222,8 @@ def _notes(made: Mapping[str, Any], ui: UI) -> None:
             ui.note(f"{item['id']}: the waiver expired on {item['expired_waiver']['until']}")
     for entry in made["calibration"]:
         if entry["state"] == "failed":
-            ui.print(f"{entry['sensor']}: the calibration failed, so its criteria are not decided", "red")
+            ui.print(f"{entry['sensor']}: {entry['reason']['en']}: its criteria are not decided", "red")
+            ui.print("  Its lists may be those of another project: name hardener's checkout with --project.")
         elif entry["sensor"] == BROWSER.name and entry["state"] == "not-run" and made["subject"]["kind"] == "service":
             ui.note(f"no visit with a browser: {entry['reason']['en']}")
     if made["service"] and made["service"]["name"] in {declaration.template_name(language) for language in LANGUAGES}:
@@ -237,7 +241,7 @@ def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         (name, *(_column(made, column) for column in COLUMNS), _word(made["worst"]))
         for (name, *_lights), made in zip(rows, results, strict=True)
     ]
-    ui.table("Services", ("", *COLUMNS, "worst mandatory"), shown)
+    ui.table("Services", ("", *map(_title, COLUMNS), "worst mandatory"), shown)
     ui.print(", ".join(map(str, pages)))
     return {"services": [dict(zip(("name", *COLUMNS, "worst"), row, strict=True)) for row in rows]}
 
@@ -249,13 +253,13 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     for change in found:
         lights = f"{_word(change.before)} -> {_word(change.after)}"
         revised = " (the rule changed, too)" if change.revised else ""
-        text = f"{change.kind}: {change.id} ({change.column}) {lights}: {change.title}{revised}"
+        text = f"{change.kind}: {change.id} ({_title(change.column)}) {lights}: {change.title}{revised}"
         ui.print(text, "red" if change.worse else "")
     if not found:
         ui.print("no light changed", "green")
     for column in COLUMNS:
         if (column in old["assessed"]) != (column in new["assessed"]):
-            ui.note(f"{column}: assessed in the {'old' if column in old['assessed'] else 'new'} result only")
+            ui.note(f"{_title(column)}: assessed in the {'old' if column in old['assessed'] else 'new'} result only")
     if old["catalogue"]["sha256"] != new["catalogue"]["sha256"]:
         versions = " and ".join(
             f"{made['catalogue']['version']} ({made['catalogue']['sha256'][:8]})" for made in (old, new)
@@ -268,6 +272,11 @@ def _diff(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
 def _column(made: Mapping[str, Any], column: str) -> str:
     """Return the light of a column in words, or that nothing was given for it."""
     return _word(made["columns"][column]) if column in made["assessed"] else "not assessed"
+
+
+def _title(column: str) -> str:
+    """Return a column as reports call it."""
+    return str(labels("en")["columns"][column]).lower()
 
 
 def _word(light: str) -> str:

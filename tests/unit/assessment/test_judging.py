@@ -75,13 +75,13 @@ def test_files_and_a_visit_both_count_and_the_worse_decides() -> None:
 
 def test_a_visit_does_not_make_up_for_a_defect_in_files_whose_extent_is_unknown() -> None:
     found = verdict("HDR-01 deployment", {"server.csp-weak": 1} | FIXTURES["HDR-01 service"]["green"])
-    assert (found.light, "Not excluded that it is worse" in found.reason["en"]) == ("grey", True)
+    assert (found.light, "Whether it is red is open" in found.reason["en"]) == ("grey", True)
 
 
 def test_what_was_not_measured_could_be_worse_than_yellow() -> None:
     found = verdict("STO-01 bundle", {"evidence.stored": 3})
     assert (found.light, found.missing) == ("grey", ("storage",))
-    assert "Found: kinds of values left in the browser: 3" in found.reason["en"]
+    assert "At best yellow: kinds of values left in the browser: 3" in found.reason["en"]
 
 
 @pytest.mark.parametrize(
