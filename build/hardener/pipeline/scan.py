@@ -42,7 +42,7 @@ class Scanned:
 
     ``stale`` are versions, integrities and compressed copies that are not those of their file, ``unread`` files that
     could not be read and are not on the list of those that need not be, ``unused`` the entries of that list that no
-    file needs.
+    file needs, ``idle`` the problems of entries that have to be removed.
     """
 
     files: int
@@ -55,6 +55,7 @@ class Scanned:
     stale: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
     @functools.cached_property
     def hosts(self) -> dict[str, tuple[int, int]]:
@@ -72,7 +73,7 @@ def scan(site: Path, sdks: tuple[Sdk, ...] = (), unread: tuple[Unread, ...] = ()
     the last run (pipeline/readings.py).
     """
     if not site.is_dir():
-        raise UsageError(f"{site} is no folder", hint="name the unpacked site, or build one: hardener build")
+        raise UsageError(f"{site} is not a folder", hint="name the unpacked site, or build one: hardener build")
     files = sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file())
     copies = compressed.problems(site)
     differing = {problem.partition(": ")[0] for problem in copies}
@@ -132,15 +133,15 @@ def judge(
                 f"{host}: found {served} times ({maps} in maps), {NAME} expects {entry.count} ({entry.maps}); "
                 f"first at {places[0]}"
             )
-    problems += [
+    idle = [
         f"{host}: in {NAME}, but nothing names it any more"
         for host, entry in entries.items()
         if host not in scanned.hosts and (exact or entry.tree)
     ]
     if exact:
-        problems += [f"{files}: [[unread]] in {NAME}, but there is no such file any more" for files in scanned.unused]
-    problems += scanned.unread
-    return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems))
+        idle += [f"{files}: [[unread]] in {NAME}, but there is no such file any more" for files in scanned.unused]
+    problems += (*idle, *scanned.unread)
+    return replace(scanned, entries=tuple(entries.values()), problems=tuple(problems), idle=tuple(idle))
 
 
 def check(
@@ -175,7 +176,10 @@ def check(
         named = len(judged.problems) - len(judged.unread)
         if named:
             wrong.append(f"the bundle and {NAME} differ in {named} host(s)")
+        if named > len(judged.idle):
             hints.append(f"remove the host by a patch, or review it and list it: hardener scan {site} --propose")
+        if judged.idle:
+            hints.append(f"remove each entry from {NAME} that nothing names any more")
         if judged.unread:
             wrong.append(f"{len(judged.unread)} file(s) cannot be read")
             hints.append(

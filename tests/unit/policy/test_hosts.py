@@ -124,6 +124,21 @@ def test_a_planted_host_turns_the_check_red_with_file_and_offset(site: Path, tmp
     assert "--propose" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("blocks", "hints"),
+    [
+        (GOOD[:1], {"--propose"}),
+        ((*GOOD, host("gone.example")), {"remove each entry"}),
+        ((GOOD[0], host("gone.example")), {"--propose", "remove each entry"}),
+    ],
+)
+def test_the_hint_fits_what_differs(site: Path, tmp_path: Path, blocks: tuple[str, ...], hints: set[str]) -> None:
+    """An entry that nothing names is removed; it needs no patch and no review."""
+    with pytest.raises(ScanError) as caught:
+        check(site, hosts(tmp_path, *blocks))
+    assert {hint for hint in ("--propose", "remove each entry") if hint in caught.value.hint} == hints
+
+
 def test_one_more_mention_of_a_known_host_turns_it_red_too(site: Path, tmp_path: Path) -> None:
     listed = hosts(tmp_path, *GOOD)
     (site / "c.js").write_bytes(b'fetch("https://jitsi.example/collect")')

@@ -422,7 +422,7 @@ class TestScan:
         path = tmp_path / "site"
         if kind == "file":
             path.write_text("x")
-        with pytest.raises(UsageError, match="is no folder") as caught:
+        with pytest.raises(UsageError, match="is not a folder") as caught:
             scan(path)
         assert (caught.value.exit_code, bool(caught.value.hint)) == (2, True)
 
