@@ -148,12 +148,19 @@ class _Parser(argparse.ArgumentParser):
     """Mistakes on the command line become errors like all others: with a hint, and as JSON if that is wanted."""
 
     subcommand = ""
+    first = ""  # the first word of the command line
 
     def __init__(self, **more: Any) -> None:
         # A part of an option's name would be accepted, but main() would not find --json in it.
         super().__init__(allow_abbrev=False, **more)
 
     def error(self, message: str) -> NoReturn:
+        option = self.first.partition("=")[0]
+        if option.startswith("-") and option in set(_options_of(self)):
+            raise UsageError(
+                f"{option} is written before the subcommand",
+                hint=f"write it after the subcommand: {self.prog} SUBCOMMAND {option}",
+            )
         near = _meant(message, _options_of(self))
         # argparse lets the main parser report an option that a subcommand does not know.
         page = f"{self.prog} {self.subcommand}".rstrip() + " --help"
@@ -245,6 +252,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     wanted = [module for module, names in MODULES.items() if words[:1] and words[0] in names]
     parser.subcommand = words[0] if wanted else ""
+    parser.first = words[0] if words else ""
     for module in wanted or MODULES:
         try:
             importlib.import_module(f"hardener.cli.{module}").register(subcommand, source, extra)
