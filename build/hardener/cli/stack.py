@@ -62,12 +62,10 @@ def register(subcommand: Callable[..., argparse.ArgumentParser], source: Any, _e
 
 def _serve(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Serve until an interrupt. Raises UsageError where there is no site, StackError where the port is taken."""
-    folder = given.site or project_of(given).work / "hardened" / "site"
+    folder = given.site or _built_site(project_of(given).work)
     if not (folder / "index.html").is_file():
-        raise UsageError(
-            f"{folder} is not a site: there is no index.html",
-            hint="hardener serve DIR, with an unpacked archive" if given.site else "hardener build",
-        )
+        hint = "hardener serve DIR, with an unpacked archive" if given.site else _what_to_serve(project_of(given).work)
+        raise UsageError(f"{folder} is not a site: there is no index.html", hint=hint)
     site = Site(folder)
     with contextlib.suppress(KeyboardInterrupt), serving(site.answer, site.refuse, given.port) as url:
         ui.print(f"{url}  {folder}")
@@ -75,6 +73,17 @@ def _serve(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         threading.Event().wait()
     ui.print("stopped")
     return {"site": os.fspath(folder), "exit": 128 + signal.SIGINT}
+
+
+def _built_site(work: Path) -> Path:
+    return work / "hardened" / "site"
+
+
+def _what_to_serve(work: Path) -> str:
+    """Return the hint for a project that has not been built; the demo of a checkout is a project of its own."""
+    demo = work / "demo" / "project"
+    built = (_built_site(demo / ".work") / "index.html").is_file()
+    return "hardener build" + (f"; to show the demo: --project {demo}" if built else "")
 
 
 def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:

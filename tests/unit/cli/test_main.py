@@ -130,6 +130,17 @@ class TestUsage:
         assert main.main(words) == 2
         assert f"did you mean {meant}?" in capsys.readouterr().err
 
+    @pytest.mark.parametrize(
+        "words", [["--verbose", "doctor"], ["--project", "x", "doctor"], ["--project=x", "doctor"]]
+    )
+    def test_an_option_before_the_subcommand_is_explained(
+        self, capsys: pytest.CaptureFixture[str], words: list[str]
+    ) -> None:
+        assert main.main(words) == 2
+        err = capsys.readouterr().err
+        assert "write it after the subcommand" in err
+        assert "did you mean" not in err
+
     def test_an_option_of_another_subcommand_is_not_proposed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main.main(["sign", "KEY", "--signers", "FILE"]) == 2
         assert "did you mean --signers?" not in capsys.readouterr().err
@@ -425,3 +436,15 @@ def test_doctor_fails_for_what_a_build_needs(
     assert answer == code
     assert json.loads(out)["findings"] == [vars(finding)]
     assert "apt-get install nginx-light" in err
+
+
+def test_serve_before_a_build_names_the_demo_where_it_is_built(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hints = []
+    for _attempt in range(2):
+        assert main.main(["serve", "--project", str(project)]) == 2
+        hints.append(capsys.readouterr().err.partition("hint:  ")[2])
+        write_files(project / ".work/demo/project/.work/hardened/site", {"index.html": "page"})
+    shown = f"to show the demo: --project {project}/.work/demo/project"
+    assert [shown in hint for hint in hints] == [False, True]
