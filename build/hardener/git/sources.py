@@ -23,14 +23,20 @@ def sources(given: tuple[str, ...], variable: str, names: tuple[str, ...]) -> di
     chosen: dict[str, str] = {}
     for entry in (*variable.split(), *given):
         name, sign, where = entry.partition("=")
-        if not sign or not where or name not in names:
+        known = f"NAME is one of: {', '.join(names)}"
+        if not sign or not where:
             raise UsageError(
                 f"{VARIABLE} / --upstream: {entry!r} is not NAME=URL-or-path",
-                hint=f"NAME is one of: {', '.join(names)}; several entries are separated by blanks",
+                hint=f"{known}; several entries are separated by blanks",
+            )
+        if name not in names:
+            raise UsageError(
+                f"{VARIABLE} / --upstream: this project has no component {name!r}",
+                hint=f"{known}; if the variable is for another project: unset {VARIABLE}",
             )
         if not re.match(r"https://|ssh://|file://|/|\.\.?/", where):
             raise UsageError(
-                f"{VARIABLE} / --upstream: {where!r} is no source", hint="an https, ssh or file URL, or a path"
+                f"{VARIABLE} / --upstream: {where!r} is not a source", hint="an https, ssh or file URL, or a path"
             )
         chosen[name] = where
     return chosen

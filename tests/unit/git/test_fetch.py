@@ -226,6 +226,12 @@ class TestSources:
         assert caught.value.exit_code == 2
         assert caught.value.hint
 
+    def test_an_unknown_component_is_named_with_those_of_the_project(self) -> None:
+        """A variable for the real project is set, and the demo is built."""
+        with pytest.raises(UsageError, match="this project has no component 'jitsi-meet'") as caught:
+            sources((), "jitsi-meet=/x", ("minimeet",))
+        assert "NAME is one of: minimeet; if the variable is for another project: unset" in caught.value.hint
+
     def test_the_environment_is_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HARDENER_UPSTREAM", "a=/x")
         assert chosen_sources((), ("a",)) == {"a": "/x"}
