@@ -154,7 +154,8 @@ def _lay_out(component: Component, work: WorkTree, new: Path) -> None:
         sources = sorted(work.path.glob(pattern))
         if not sources:
             raise BundleError(
-                f"{component.name}: {pattern} of {component.site} matches nothing", hint="was a deploy target left out?"
+                f"{component.name}: {pattern} of {component.site} matches nothing",
+                hint="was a deploy target left out (make in upstream.toml), or did remove.list remove the files?",
             )
         for path in sources:
             _copy(path, new / destination / path.name)

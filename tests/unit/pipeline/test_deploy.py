@@ -62,6 +62,16 @@ def test_a_link_in_the_site_is_refused_not_followed(tree: Path, tmp_path: Path, 
     assert not (tmp_path / "site").exists()
 
 
+def test_a_folder_that_is_empty_names_the_lists_that_may_have_emptied_it(tree: Path) -> None:
+    """A tree from git has no empty folders: remove.list can take the last file of one."""
+    (tree / "sounds/ring.wav").unlink()
+    (tree / "sounds").rmdir()
+    with pytest.raises(BundleError, match=r"sounds of site\.install matches nothing") as caught:
+        deployed(tree)
+    assert "upstream.toml" in caught.value.hint
+    assert "remove.list" in caught.value.hint
+
+
 def test_a_link_can_be_left_out(tree: Path) -> None:
     (tree / "sounds/link.wav").symlink_to("ring.wav")
     assert deployed(tree, site_without=("sounds/link.wav",)).files == 2
