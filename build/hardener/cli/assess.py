@@ -123,8 +123,10 @@ def _meant(given: argparse.Namespace) -> str:
 
 def _paths(given: argparse.Namespace, least: int, most: int) -> list[str]:
     if not least <= len(given.paths) <= most:
+        number = "not enough" if len(given.paths) < least else "too many"
+        shown = f": {', '.join(given.paths)}" if given.paths else ""
         raise UsageError(
-            f"assess {given.action} was given {len(given.paths)} path(s)",
+            f"assess {given.action} was given {number} arguments{shown}",
             hint=f"hardener assess {given.action} {_ACTIONS[given.action]}",
         )
     return list(given.paths)
@@ -149,6 +151,11 @@ def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if "://" in path:
         raise UsageError(f"{path} is not a folder", hint=f"for a running service: hardener assess service {path}")
     site = Path(path)
+    if site.is_file() and given.operator and given.operator.is_dir():
+        raise UsageError(
+            f"{path} is a file and --operator {given.operator} is a folder",
+            hint=f"in the other order: hardener assess bundle {given.operator} --operator {path}",
+        )
     project = project_of(given)
     order = _order(given, project, site)
     if site.is_dir() and not (site / LIBRARY).is_file():

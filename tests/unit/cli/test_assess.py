@@ -135,7 +135,13 @@ def test_options_are_taken_before_between_and_after_the_positionals(
         (("a", "bundle"), "the action comes first: hardener assess bundle a"),
         (("bundel", "a"), "did you mean bundle?"),
         (("bundle", "https://x"), "for a running service: hardener assess service https://x"),
-        (("service", "a", "--pdf", "b"), "was given 2 path(s)"),
+        (("service", "a", "--pdf", "b"), "assess service was given too many arguments: a, b"),
+        (
+            ("bundle", "--operator", "a"),
+            "assess bundle was given not enough arguments hint: hardener assess bundle DIR",
+        ),
+        (("diff", "a"), "assess diff was given not enough arguments: a"),
+        (("bundle", __file__, "--operator", str(Path(__file__).parent)), f"--operator {__file__}"),
     ],
 )
 def test_an_option_that_would_be_ignored_is_refused_with_a_hint(
