@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.errors import UsageError
 from hardener.servercheck.deployments import compose_project, config_tree
+from hardener.servercheck.deployments.files import content
 from hardener.servercheck.model import Deployment, Hit, Where
+from hardener.servercheck.readers import dotenv
 from hardener.servercheck.rules import directories, host, login, modules, roles, web
 from hardener.system import tables
 from hardener.system.tables import choice, text
@@ -27,6 +31,12 @@ _KEYS = {
     **dict.fromkeys(("title", "means", "docker", "files", "source"), text("a sentence", required=True)),
 }
 UNKNOWN = "module-unknown"
+# Each .env of docker-jitsi-meet has some of these: gen-passwords.sh writes the first two.
+_VARIABLES = re.compile(
+    r"(JICOFO|JVB|AUTH|ENABLE|GLOBAL|JIBRI|JIGASI|JITSI|JWT|LDAP|LETSENCRYPT|MATRIX|PROSODY|TOKEN|TURNS?|VISITORS|XMPP)_\w+"
+    r"|PUBLIC_URL"
+)
+_WHAT_TO_NAME = "name a folder with the servers' files, such as /etc, or the folder or .env of docker-jitsi-meet"
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
 
     Folders may be parts of one deployment (Prosody's machine, the web server's). ``vouched`` are unknown modules of
     Prosody that are left out of the findings: the caller has reviewed them. Raises UsageError for a path that does not
-    exist or cannot be checked, and for a vouched module that no finding is about.
+    exist or has no configuration of these servers, and for a vouched module without a finding.
     """
     for path in paths:
         if not path.exists():
@@ -158,9 +168,38 @@ def _deployments(paths: list[Path]) -> Iterator[Deployment]:
         else:
             envs.append(path)
     if envs or composes:
+        if not composes:
+            _expect_variables(envs)
         yield from compose_project.read(envs, composes)
     if folders:
-        yield _together([config_tree.read(folder) for folder in folders])
+        yield _of_folders(folders)
+
+
+def _of_folders(folders: list[Path]) -> Deployment:
+    parts = [config_tree.read(folder) for folder in folders]
+    for folder, part in zip(folders, parts, strict=True):
+        if not part.files and not part.unclear:
+            raise UsageError(
+                f"{folder} has no configuration of Prosody, Jicofo, the bridge, nginx or the client",
+                hint=_WHAT_TO_NAME,
+            )
+    whole = _together(parts)
+    if not whole.files:
+        whole.environment = os.fspath(folders[0])
+    return whole
+
+
+def _expect_variables(envs: list[Path]) -> None:
+    """Raise UsageError for files without a variable of docker-jitsi-meet, whose defaults would be judged."""
+    texts = {path: content(path) for path in envs}
+    for path, found in texts.items():
+        if isinstance(found, bytes) and any(
+            _VARIABLES.fullmatch(name) for name in dotenv.read(found.decode("utf-8", "replace"), os.fspath(path))[0]
+        ):
+            return
+    path, found = next(iter(texts.items()))
+    reason = found if isinstance(found, str) else "has no variable of docker-jitsi-meet"
+    raise UsageError(f"{path} {reason}", hint=_WHAT_TO_NAME)
 
 
 def _together(parts: list[Deployment]) -> Deployment:
@@ -198,7 +237,7 @@ def _findings(deployment: Deployment, vouched: frozenset[str]) -> Iterator[Findi
         yield _finding(
             Hit("cannot-tell" if doubt.vital else "cannot-tell-minor", doubt.where, doubt.reason), deployment.form
         )
-    place = Where(deployment.environment or ", ".join(deployment.files[:1]) or "the folder")
+    place = Where(deployment.environment or ", ".join(deployment.files[:1]))
     for name, kind, what in (
         ("prosody", "cannot-tell", "no configuration of Prosody here: who gets in is not known"),
         ("jicofo", "cannot-tell", "no jicofo.conf here: who becomes moderator is not known"),

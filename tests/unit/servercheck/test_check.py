@@ -110,14 +110,34 @@ def test_the_stand_in_alone_is_no_jicofo(tmp_path: Path):
     assert [finding.what for finding in doors] == ["no jicofo.conf here: who becomes moderator is not known"]
 
 
-def test_nothing_to_read_is_no_pass(tmp_path: Path):
+def test_a_folder_without_configuration_is_an_error_and_no_pass(tmp_path: Path):
+    """Also beside another one that has some: the second path is then a mistake."""
     (tmp_path / "etc").mkdir()
-    result = check([tmp_path / "etc"])
-    assert result.open
-    assert {finding.what.split(":")[0] for finding in result.findings if finding.id == "cannot-tell"} == {
-        "no configuration of Prosody here",
-        "no jicofo.conf here",
-    }
+    for paths in ([tmp_path / "etc"], [clean("debian", tmp_path), tmp_path / "etc"]):
+        with pytest.raises(UsageError, match=rf"{tmp_path}/etc has no configuration of Prosody") as caught:
+            check(paths)
+        assert "/etc" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("passwd", "root:x:0:0:root:/root:/bin/bash\n"),
+        ("found.sarif", '{\n  "version": "2.1.0",\n  "runs": []\n}\n'),
+        ("other.env", "POSTGRES_PASSWORD=x\nTZ=UTC\n"),
+        ("empty.env", ""),
+    ],
+)
+def test_a_file_without_a_variable_of_docker_jitsi_meet_is_an_error(tmp_path: Path, name: str, text: str):
+    """Its defaults would be judged: no login at all. Beside the right file, it may be an env_file of compose."""
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(UsageError, match=str(path)) as caught:
+        check([path])
+    assert ".env of docker-jitsi-meet" in caught.value.hint
+    env = tmp_path / ".env"
+    env.write_text("ENABLE_AUTH=1\n")
+    assert check([env, path]).files
 
 
 def test_a_part_alone_does_not_pass_and_the_parts_together_do(tmp_path: Path):
