@@ -305,7 +305,7 @@ def _in_build_order(path: Path, components: Mapping[str, Component]) -> tuple[Co
         for need in component.needs:
             if need not in components:
                 raise ConfigError(
-                    f"{path}: [component.{component.name}] needs {need!r}, which is no component",
+                    f"{path}: [component.{component.name}] needs {need!r}, which is not a component",
                     hint="allowed: " + ", ".join(components),
                 )
             if not components[need].package:

@@ -39,7 +39,7 @@ def _delta(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     sources = sources_of(arguments, project)
     for folder in arguments.built or ():
         if not folder.is_dir():
-            raise UsageError(f"{folder} is no folder", hint="unpack both archives, or: --built OLD/site NEW/site")
+            raise UsageError(f"{folder} is not a folder", hint="unpack both archives, or: --built OLD/site NEW/site")
     histories = {}
     for component in project.components:
         with ui.step("history", component.name) as line:

@@ -219,7 +219,7 @@ def _git_folder(where: Path) -> Path:
     folder = next((path for path in (where / ".git", where) if (path / "objects").is_dir()), None)
     if folder is None:
         raise UnreachableError(
-            f"{where} is no git repository", hint="--source NAME=WHERE: the folder of a clone (not of a work tree)"
+            f"{where} is not a git repository", hint="--source NAME=WHERE: the folder of a clone (not of a work tree)"
         )
     if (folder / "shallow").exists():
         raise PinError(f"{where} is a shallow clone, without history", hint=f"git -C {where} fetch --unshallow --tags")

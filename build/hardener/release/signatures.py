@@ -108,7 +108,7 @@ def verify(folder: Path, signature: Path, namespace: str, signers: Path) -> Verd
     try:
         key = key_of(signature)
     except ValueError as error:
-        return Verdict(good=False, why=f"{signature.name} is no signature of ssh-keygen: {error}")
+        return Verdict(good=False, why=f"{signature.name} is not a signature of ssh-keygen: {error}")
     if (kind := _kind(key)) not in _KINDS:
         return Verdict(good=False, why=f"{signature.name} is of a key of the kind {kind!r}, not of Ed25519")
     encoded = base64.b64encode(key)

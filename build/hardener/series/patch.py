@@ -192,7 +192,7 @@ def _header(head: bytes) -> tuple[str, str, dict[str, str], Identity]:
     try:
         parsedate_to_datetime(values["Date"])
     except ValueError as error:
-        raise ValueError(f"Date: {values['Date']!r} is no date") from error
+        raise ValueError(f"Date: {values['Date']!r} is not a date") from error
     body = text.partition("\n\n")[2].strip()
     fields = {}
     for key, value in re.findall(r"^([A-Z][\w-]+):[ \t]*(.*)$", body, re.MULTILINE):

@@ -60,7 +60,9 @@ class Forge:
         """Return the tags of a repository whose full ref name begins so: ref -> id of its commit or tag object."""
         match = re.search(r"[/:]([\w.-]+)/([\w.-]+?)(?:\.git)?/?$", repository)
         if not match:
-            raise UsageError(f"{repository} is no repository of a forge", hint="leave out --api: git ls-remote will do")
+            raise UsageError(
+                f"{repository} is not a repository of a forge", hint="leave out --api: git ls-remote will do"
+            )
         found: dict[str, str] = {}
         path = f"/repos/{match[1]}/{match[2]}/git/matching-refs/{prefix.removeprefix('refs/')}?per_page=100"
         for page in range(1, _PAGES + 1):

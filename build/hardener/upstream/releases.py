@@ -72,7 +72,7 @@ def choose(
         found = commits.get(project.site.name) or site.resolve(name)
         if not found:
             raise UsageError(
-                f"{name!r} is no tag, branch or commit of {project.site.name} here",
+                f"{name!r} is not a tag, branch or commit of {project.site.name} here",
                 hint="give a tag such as stable/jitsi-meet_10655, or more sources: --source NAME=URL-or-path",
             )
         chosen[name] = commits or {project.site.name: found}

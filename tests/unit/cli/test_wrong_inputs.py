@@ -294,7 +294,7 @@ ROWS = [
     Row("base is not the pin", lambda bench: bench.sub(A, (f"Base: {bench.pin}", f"Base: {'1' * 40}")), "base", "Base is 111111111111, the pin is", REGEN),
     Row("evidence that is not there", header(("::test_it", "::test_them")), "evidence", "there is no test tests/test_it.py::test_them", EDIT),
     Row("no mail header", header(("From: ", "Von: ")), "form", "no mail header", EDIT),
-    Row("date that is none", header(("Date: Tue, 14 Nov 2023 22:13:20 +0000", "Date: yesterday")), "form", "is no date", EDIT),
+    Row("date that is none", header(("Date: Tue, 14 Nov 2023 22:13:20 +0000", "Date: yesterday")), "form", "is not a date", EDIT),
     Row("empty file", write(A, b""), "form", "the file is empty", EDIT),
     Row("truncated file", lambda bench: (bench.root / A).write_bytes((bench.root / A).read_bytes()[:-40]), "form", "truncated", EDIT),
     Row("not a patch at all", write(A, b"\x00\xff" * 99), "form", "no file is touched", EDIT),

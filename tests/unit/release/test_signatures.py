@@ -276,7 +276,7 @@ def _sign_with_openssh(key: Path, path: Path, namespace: str, signature: Path) -
 )
 def test_a_damaged_signature_is_refused_and_explained(release: Release, content: bytes) -> None:
     (release.dist / "SHA256SUMS.sig").write_bytes(content)
-    assert "is no signature of ssh-keygen" in release.failed()["signature"]
+    assert "is not a signature of ssh-keygen" in release.failed()["signature"]
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])

@@ -312,7 +312,7 @@ class TestReleases:
         with pytest.raises(UsageError, match="no release is in that range") as empty:
             look(project, between="v7.0..v8.0")
         assert "--source" in empty.value.hint
-        with pytest.raises(UsageError, match=r"'v9\.9' is no tag, branch or commit of fake") as caught:
+        with pytest.raises(UsageError, match=r"'v9\.9' is not a tag, branch or commit of fake") as caught:
             look(project, "v9.9")
         assert "--source" in caught.value.hint
 
@@ -392,7 +392,7 @@ class TestSources:
         assert len(both.releases) == 7
 
     def test_a_folder_without_a_repository_is_code_4(self, project: config.Project, tmp_path: Path) -> None:
-        with pytest.raises(UnreachableError, match="is no git repository") as caught:
+        with pytest.raises(UnreachableError, match="is not a git repository") as caught:
             drift(project, {"fake": [str(tmp_path)]})
         assert (caught.value.exit_code, "--source" in caught.value.hint) == (4, True)
 

@@ -172,7 +172,7 @@ def _refuse_strange(kind: Flavour, settings: Mapping[str, str], users: tuple[str
             )
     for user in users:
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", user):
-            raise UsageError(f"{user!r} is no user name", hint="lower-case letters, digits, dot, dash, underscore")
+            raise UsageError(f"{user!r} is not a user name", hint="lower-case letters, digits, dot, dash, underscore")
 
 
 def _edge(name: str) -> dict[str, str]:

@@ -35,7 +35,9 @@ def read_site(where: Path) -> dict[str, bytes]:
     else:
         files = {}
     if "index.html" not in files or "config.js" not in files:
-        raise UsageError(f"{where} is no site: it lacks index.html or config.js", hint="hardener build, or --site DIR")
+        raise UsageError(
+            f"{where} is not a site: it lacks index.html or config.js", hint="hardener build, or --site DIR"
+        )
     return {name: data for name, data in files.items() if not name.endswith(".map")}
 
 
