@@ -117,7 +117,7 @@ def token_mode(xmpp: Xmpp, configure: Callable[..., None]) -> None:
 
 @pytest.mark.usefixtures("token_mode")
 def test_no_claim_of_a_wrong_type_empties_the_page(visit: Callable[..., Visit]) -> None:
-    """Each claim with each wrong value. Upstream's page is empty after the first picture that is no text."""
+    """Each claim with each wrong value. Upstream's page is empty after the first picture that is not a text."""
     assert _hand_over(visit, "unpatched", ("picture",))["emptied"] == "picture"
 
     assert _hand_over(visit, "hardened", CLAIMS) == {"bad": [], "emptied": ""}

@@ -126,7 +126,7 @@ def test_the_page_speaks_the_readers_language(
     [("de-DE", "de"), ("DE_at", "de"), ("zh-HK", "zh-TW"), ("pt-BR", "pt-BR"), ("../../x", "tr"), ("xx", "tr")],
 )
 def test_a_link_may_name_a_region(reader: Callable[..., Page], name: str, language: str) -> None:
-    """What is no language that there is leaves the choice to the browser."""
+    """A value that is not a language leaves the choice to the browser."""
     assert spoken(reader("hardened", f"/?lang={name}", "tr-TR")) == language
 
 

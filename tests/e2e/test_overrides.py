@@ -153,7 +153,7 @@ def test_a_link_hides_nobody_and_claims_nothing(visit: Callable[..., Visit], nam
     ids=["text", "number", "function"],
 )
 def test_no_link_stops_the_page(visit: Callable[..., Visit], fragment: str) -> None:
-    """Parts of a key, set on something that is no object of the link's own."""
+    """Parts of a key, set on something that is not an object of the link's own."""
     harmed = {}
     for variant in ("unpatched", "hardened"):
         seen = visit(variant, f"{ROOM}#{fragment}", login=False)

@@ -25,7 +25,7 @@ LOADED = "() => window.APP?.store?.getState()['features/base/config']?.hosts"
 TOKEN = unsigned_token(context={"user": {"name": "Planted"}})
 OPAQUE = "opaque-Zaunkoenig-7"
 
-# Where a secret is in a link, and what must not be logged of it. A value without quotes is no JSON.
+# Where a secret is in a link, and what must not be logged of it. A value without quotes is not JSON.
 LINKS = {
     "query": (f"?jwt={TOKEN}", TOKEN),
     "hash": (f"#jwt=%22{TOKEN}%22", TOKEN),

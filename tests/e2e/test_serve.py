@@ -360,7 +360,7 @@ def test_no_path_leads_out_of_the_site(tmp_path: Path) -> None:
     assert [path for path, reply in replies.items() if b"t0p" in reply.body or b"root:" in reply.body] == []
     assert {reply.status for reply in replies.values()} == {200, 400, 404}
     assert replies["/room"].status == 200
-    assert replies["/static/own-link.js"].status == 200  # a link inside of the site is no way out
+    assert replies["/static/own-link.js"].status == 200  # a link inside of the site does not lead out
 
 
 def test_an_interrupt_ends_it_as_the_table_of_exit_codes_says(tmp_path: Path) -> None:

@@ -601,7 +601,7 @@ def test_what_server_focus_and_participants_may_say_arrives(entrance: Callable[.
 
 @pytest.mark.parametrize("stanza", ["presence", "message", "iq"])
 def test_no_stanza_ends_the_connection(entrance: Callable[..., list[dict[str, Any]]], stanza: str) -> None:
-    """A stream's error is no part of a stanza; the server's own still ends it."""
+    """A stream's error is not a part of a stanza; the server's own still ends it."""
     error = "<error xmlns='http://etherx.jabber.org/streams'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></error>"
     inside = {
         "presence": _presence(f"<z xmlns='urn:z'>{error}</z>"),

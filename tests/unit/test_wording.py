@@ -28,6 +28,7 @@ PLANTED = {
     "message": ("build/hardener/ui.py", 'raise ValueError("the hint mends it")\n'),
     "formatted message": ("build/hardener/ui.py", 'raise ValueError(f"{name} stands in {path}")\n'),
     "docstring of a test": ("tests/unit/test_ui.py", '"""Nobody logs in."""\n'),
+    "is no": ("build/hardener/ui.py", 'raise ValueError(f"{path} is no folder")\n'),
     "subject of a patch": ("patches/jitsi-meet/x.patch", "Subject: Let nobody in\n\nBody\n\ndiff --git a/x b/x\n"),
     "reason": ("hosts.toml", 'reason = "made anew"\n'),
 }

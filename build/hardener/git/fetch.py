@@ -54,7 +54,7 @@ def fetch(
     ``source`` replaces the component's repository; ``tell(text, share)`` gets the progress of a transfer (0 to 1).
     Touches the network only when something is missing, or git cannot read the mirror: then it is put aside and made
     again, with a note. Raises UnreachableError when the source does not answer, PinError when it does not have the
-    commit, the pin is no commit, or the release's ref has moved, BusyError when a person's git is at work in the
+    commit, the pin is not a commit, or the release's ref has moved, BusyError when a person's git is at work in the
     mirror, or another hardener (with ``wait=False``; else ``waiting`` is called with its name).
     """
     mirror = mirror_of(component)

@@ -171,7 +171,7 @@ def open_history(
 
     A URL is asked when it never was, or with ``fetch``; without ``ask``, never: then there is what an earlier command
     has brought. Raises UnreachableError when one does not answer or a path is
-    no repository, PinError for a path that holds no history (a shallow clone).
+    not a repository, PinError for a path that holds no history (a shallow clone).
     """
     path = stamps.home() / "history" / f"{component.name}.git"
     wheres = tuple(dict.fromkeys(sources)) or (component.repository,)

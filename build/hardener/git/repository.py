@@ -82,7 +82,7 @@ class Repository:
         return done.text
 
     def commit(self, name: str) -> str | None:
-        """Return the id of the commit that ``name`` denotes, or None where it is not here or is no commit."""
+        """Return the id of the commit that ``name`` denotes, or None where it is not here or is not a commit."""
         done = self.git("rev-parse", "--quiet", "--verify", "--end-of-options", name + "^{commit}")
         return done.text if done.status == 0 else None
 

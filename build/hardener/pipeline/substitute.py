@@ -89,7 +89,7 @@ def _read(name: str, component: str, file: Path) -> Substitute:
 
 
 def _manifest(file: Path) -> dict[str, Any] | None:
-    """Return the package.json of an npm archive, in whatever its one top folder is; None where the file is no such
+    """Return the package.json of an npm archive, in whatever its one top folder is; None where the file is not such an
     archive.
     """
     try:

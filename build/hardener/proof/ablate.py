@@ -49,7 +49,7 @@ class Ablation:
 def ablate(project: Project, only: tuple[str, ...], ui: UI) -> tuple[Ablation, ...]:
     """Leave out each patch of the project (or those named in ``only``) in turn and run its test.
 
-    Raises UsageError for a name that is no patch.
+    Raises UsageError for a name that is not a patch.
     """
     found = [
         (path, layer)

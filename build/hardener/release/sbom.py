@@ -204,7 +204,7 @@ def _package(package: Package) -> Component:
         purl=PackageURL("npm", group or None, name, package.version),
         pedigree=Pedigree(notes="changed by a patch in upstream's own folder patches/") if package.patched else None,
         authors=[OrganizationalContact(name=package.author)] if package.author else None,
-        # The guideline wants an address of the creator; that of the repository is no person's.
+        # The guideline wants an address of the creator; that of the repository is not a person's.
         manufacturer=OrganizationalEntity(name=package.author or package.name, urls=[Uri(package.home)])
         if package.home
         else None,

@@ -92,7 +92,7 @@ def apply(
 
     ``tree_names`` are the names under which ``remove.list`` knows this tree. ``upstream`` is upstream's commit below
     ``base``, where that is one of ours: only upstream's commits are named as causes. Raises PatchError (with ``hint``)
-    that names all patches that do not fit, or that are no valid patches; ConfigError for a malformed or stale list.
+    that names all patches that do not fit, or that are not valid patches; ConfigError for a malformed or stale list.
     """
     applied = try_apply(component, mirror, base, folder, tree_names, upstream=upstream)
     bad = [str(result) for result in applied.results if not result.status.fits]

@@ -30,7 +30,7 @@ class Removal:
 def parse_series(text: str) -> list[str]:
     """Return patch file names in the order of application.
 
-    Raises ValueError with the line number for a name that is twice there, or is no plain ``*.patch`` file name.
+    Raises ValueError with the line number for a name that is twice there, or is not a plain ``*.patch`` file name.
 
     >>> parse_series("# privacy\\nno-gravatar.patch\\n\\nno-stun.patch  # as of 2.0\\n")
     ['no-gravatar.patch', 'no-stun.patch']

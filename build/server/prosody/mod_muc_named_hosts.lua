@@ -99,7 +99,7 @@ local function refuse(event, who, wanted)
 end
 
 local function appointed(event)
-	-- "true" is a module that acts for the server: that is no person's appointment
+	-- "true" is a module that acts for the server: that is not a person's appointment
 	return may_appoint and event.actor and event.actor ~= true and is_host(jid.bare(event.actor));
 end
 

@@ -56,7 +56,7 @@ WHOLE = {
 
 
 def test_a_stanza_is_cut_into_its_children(cut: Callable[[list[Any]], list[Any]]) -> None:
-    """Tags in comments, in raw text and in attributes are no tags."""
+    """Tags in comments, in raw text and in attributes are not tags."""
     assert [children for _first, children in cut([[text, "", 0, ""] for text in WHOLE])] == list(WHOLE.values())
 
 

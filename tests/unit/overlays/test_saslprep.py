@@ -94,7 +94,7 @@ def test_every_code_point_beside_others(overlay: Callable[..., list[Any]], frame
 
 
 def test_every_code_point_of_a_user_name_is_normalized(overlay: Callable[..., list[Any]]) -> None:
-    """What is nothing for a name is nothing first: a zero-width space, pasted along with it, is no space."""
+    """What is nothing for a name is nothing first: a zero-width space, pasted along with it, is not a space."""
     texts = [f"a{sign}b" for sign in IN_USE]
 
     def expected(text: str) -> str:

@@ -1,4 +1,4 @@
-"""pipeline/compressed.py: copies beside bundles and style sheets, and the scan finds one that is no copy."""
+"""pipeline/compressed.py: copies beside bundles and style sheets, and the scan finds a file that is not a copy."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ class TestTrees:
     """Trees are read once, and git is asked only where it could say yes."""
 
     def test_they_hold_what_ls_tree_says(self, upstream: FakeUpstream, tmp_path: Path) -> None:
-        """Regular files with their mode, of several commits at once; links and submodules are no files."""
+        """Regular files with their mode, of several commits at once; links and submodules are not files."""
         first = upstream.head
         modes = {"link": SYMLINK, "sub": SUBMODULE, "a/b/run.sh": EXECUTABLE}
         files = {"link": b"/etc/passwd", "sub": first.encode(), "a/b/run.sh": b"#!/bin/sh\n", "a/\u00e4 b.js": b"x\n"}

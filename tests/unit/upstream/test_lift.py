@@ -288,7 +288,7 @@ class TestResult:
         assert "patches/site/taken.patch" not in plain
 
     def test_outside_of_git(self, world, lift):
-        """A project that is no git repository is lifted as well, without commits."""
+        """A project that is not a git repository is lifted as well, without commits."""
         (world.root / ".git").rename(world.root.parent / "away")
 
         to_end(world, lift)

@@ -69,7 +69,7 @@ def test_exit_code_9_is_for_ci(
 def test_the_exit_code_says_where_the_source_cannot_tell(
     project: config.Project, tmp_path: Path, tags: tuple[str, ...], code: int
 ) -> None:
-    """A mirror without such tags, or one that is older than the pin, is no answer; a newer release is, wherever it is."""
+    """A mirror without such tags, or one that is older than the pin, is not an answer; a newer release is, wherever it is."""
     other = FakeUpstream.with_release(tmp_path / "other.git")
     for tag in tags:
         other.tag(tag)

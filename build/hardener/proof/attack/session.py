@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Way:
     """One way in. ``run`` tries it and says what came of it.
 
-    A hang-up, a silence and an answer that is no XML are judged for it
+    A hang-up, a silence and an answer that is not XML are judged for it
     (:func:`hardener.proof.attack.campaign.attempt`): it
     catches only what means something else to it.
     """

@@ -1,7 +1,7 @@
 """The hostile participant at real servers: an XMPP client of our own, with an account of its own, in the same room.
 
 It says what Mallory says in the stub (proof/xmpp/stub.py), but Prosody carries it. It is outside of the sealed
-network and is no browser: so each contact that the witnesses see is one of the victim's.
+network and is not a browser: so each contact that the witnesses see is one of the victim's.
 """
 
 from __future__ import annotations

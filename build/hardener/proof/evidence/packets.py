@@ -72,7 +72,7 @@ def is_public(address: str) -> bool:
 
 
 def dns_question(data: bytes) -> tuple[str, str] | None:
-    """Return the name (lower case, no dot at the end) and type that a DNS query asks for; None where it is no query.
+    """Return the name (lower case, no dot at the end) and type that a DNS query asks for; None where it is not a query.
 
     >>> dns_question(bytes.fromhex("abcd 0100 0001 0000 0000 0000 03777777 0178 00 0001 0001"))
     ('www.x', 'A')

@@ -46,7 +46,7 @@ FORMATS = (
     ),
     Format("an application of Terraform", "*.tf", SERVER),
 )
-# Top-level keys of YAML files that are no compose files, by the format that they are of.
+# Top-level keys of YAML files that are not compose files, by the format that they are of.
 KEYS = {
     "a Helm chart": frozenset("apiVersion jicofo jvb prosody replicaCount image ingress global jitsi".split()),
     "Kubernetes manifests": frozenset({"kind"}),

@@ -117,7 +117,7 @@ class Course:
         return self.folder / "before" / "patches" / component.name
 
     def _note_drops(self) -> None:
-        """Keep in mind which patches go, by the person's word; a name that is no patch is for the lists."""
+        """Keep in mind which patches go, by the person's word; a name that is not a patch is for the lists."""
         for name in self.options.drop:
             file = name.removesuffix(".patch") + ".patch"
             for component in self._moving():

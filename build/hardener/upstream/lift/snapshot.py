@@ -82,7 +82,7 @@ def _files(root: Path) -> dict[str, Path]:
 
 
 def uncommitted(project: Project) -> tuple[str, list[str]]:
-    """Return the project's commit ('' where it is no git work tree), and what a lift would write that is not
+    """Return the project's commit ('' where it is not a git work tree), and what a lift would write that is not
     committed.
     """
     git: list[str | Path] = ["git", "-C", project.root]

@@ -69,10 +69,10 @@ const claims = claimsOf('', {
 
 /**
  * Reads a token's claims. A claim of a wrong type is dropped, and the console says which: upstream hands it on, and a name or
- * picture that is no text ends in an empty page. The signature is for the server to check.
+ * picture that is not a text ends in an empty page. The signature is for the server to check.
  *
  * @param {any} jwt - The token.
- * @returns {Object|undefined} The claims, or undefined where it is no token.
+ * @returns {Object|undefined} The claims, or undefined where it is not a token.
  */
 export function readClaims(jwt: unknown): any {
     try {
