@@ -40,7 +40,7 @@ def debian(tmp_path: Path) -> Path:
     # One line, as step 3 of the page writes it.
     text = re.sub(r"authentication: \{\n +enabled: true\n +", "authentication { enabled: true, ", settings.read_text())
     settings.write_text(text)
-    variables, commands, _restart = chapter("docs/operator.md", "Login")["Tokens on Debian"]
+    _libraries, variables, commands, _restart = chapter("docs/operator.md", "Login")["Tokens on Debian"]
     script = f"chown() {{ :; }}\n{variables}{commands.replace('/etc/', f'{root}/')}"
     subprocess.run(["bash", "-ec", script], env=os.environ | {"HOST": "meet.example.org"}, check=True)
     (urls,) = re.findall(r"^tokenAuthUrl: .*\n.*\n", (ROOT / "docs/operator.md").read_text(), re.MULTILINE)
