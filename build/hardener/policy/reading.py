@@ -245,7 +245,7 @@ _WORTH_PARSING: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = tuple(
         ((b"http", b"ws:", b"wss:", b"ftp"), rb"(?:https?|wss?|ftps?):(?:/?[a-z0-9]|[\\]|///)"),
         ((b"://",), rb"://[a-z0-9_.-]*\\"),
         # One that something may be joined to
-        ((b"http", b"wss", b"ftp"), rb"(?:https?|wss|ftps?):?[\\/]{0,2}[\"'`]"),
+        ((b"http", b"wss", b"ftp"), rb"(?:https?|wss|ftps?):?[\\/]{0,2}(?:[\"'`]|\$\{)"),
         ((b"://", b":\\"), rb"s?:[\\/]{2,3}[a-z0-9_.-]*(?:[\"'`]|\$\{)"),
         ((b"//",), rb"//(?<=[\"'`]//)"),
         ((b"\\",), rb"[\"'`](?:\\[\\/]|/\\)"),

@@ -50,11 +50,12 @@ _NODES = """
 # Calls are chosen by their text: a query with predicates takes five times as long, and to look them up in the tree
 # takes as long as it is deep. An expression that begins with a fixed sign takes a tenth of the time of one that looks
 # back at each place.
+_BRACKET = rb"\s*+(?:\)\s*+)*+(?:\?\.\s*+)?\("
 _METHOD_CALLS = (
-    re.compile(rb"\.\s*(?:" + b"|".join(_METHODS) + rb")\)?\s*\("),
-    re.compile(rb"\[\s*[\"'`](?:" + b"|".join(_METHODS) + rb")[\"'`]\s*\]\)?\s*\("),
+    re.compile(rb"\.\s*(?:" + b"|".join(_METHODS) + rb")" + _BRACKET),
+    re.compile(rb"\[\s*[\"'`](?:" + b"|".join(_METHODS) + rb")[\"'`]\s*\]" + _BRACKET),
 )
-_FUNCTION_CALL = re.compile(rb"(?:atob|decodeURIComponent|decodeURI|unescape)\s*\(")
+_FUNCTION_CALL = re.compile(rb"(?:atob|decodeURIComponent|decodeURI|unescape)" + _BRACKET)
 _NAME_BEFORE = re.compile(rb"[\w$.]")
 # A text (in lower case: ignoring case takes five times as long) that a browser reads otherwise than it is written.
 # What is written plainly is found without a parser.
@@ -77,6 +78,11 @@ _FOLDED = frozenset(
     as_expression satisfies_expression non_null_expression sequence_expression await_expression
     assignment_expression identifier member_expression subscript_expression call_expression
     """.split()
+)
+# What JavaScript reads as a blank beyond ASCII.
+_BLANKS = tuple(
+    chr(code).encode()
+    for code in (0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF)
 )
 _BACKTICK = ord("`")
 _TAG_END = re.compile(rb"[\w$)\]]")
@@ -123,7 +129,8 @@ class _Script:
         self.lists: dict[tuple[int, int, str], list[Parts] | None] = {}
         self.members: dict[tuple[int, int], dict[bytes, Node]] = {}
         self.known: dict[tuple[int, int, str], Parts | None] = {}
-        self.resolving: set[tuple[bytes, int]] = set()
+        self.children: dict[int, list[Node]] = {}
+        self.resolved: dict[int, Node | None] = {}
 
     def values(self) -> Iterator[Value]:  # noqa: C901 (one case per form)
         texts = self.nodes
@@ -172,7 +179,7 @@ class _Script:
         return any(word in self._constants for word in _WORD.findall(written))
 
     def _calls(self) -> Iterator[Node]:
-        written = self._uncommented()
+        written = self._with_spaces()
         brackets = {match.end() - 1 for pattern in _METHOD_CALLS for match in pattern.finditer(written)}
         brackets |= {
             match.end() - 1
@@ -187,14 +194,18 @@ class _Script:
         for bracket in sorted(found):  # of a chain the innermost first
             yield found[bracket]
 
-    def _uncommented(self) -> bytes:
-        """Return the script with spaces in the place of comments, which may be between a name and its bracket."""
-        if "comment" not in self.nodes:
-            return self.content
-        written = bytearray(self.content)
-        for comment in self.nodes["comment"]:
-            written[comment.start_byte : comment.end_byte] = b" " * (comment.end_byte - comment.start_byte)
-        return bytes(written)
+    def _with_spaces(self) -> bytes:
+        """Return the script with spaces in the place of comments and blanks that may be before a bracket."""
+        written = self.content
+        if "comment" in self.nodes:
+            changed_to = bytearray(written)
+            for comment in self.nodes["comment"]:
+                changed_to[comment.start_byte : comment.end_byte] = b" " * (comment.end_byte - comment.start_byte)
+            written = bytes(changed_to)
+        if not written.isascii():
+            for blank in _BLANKS:
+                written = written.replace(blank, b" " * len(blank))
+        return written
 
     def _joined(self, node: Node, parts: Parts) -> Value | None:
         text = b"".join(part for part, _ in parts)
@@ -244,10 +255,15 @@ class _Script:
                 left = self._fold(node.child_by_field_name("left"), depth + 1)
                 right = self._fold(node.child_by_field_name("right"), depth + 1)
                 return None if left is None and right is None else [*(left or [(HOLE, -1)]), *(right or [(HOLE, -1)])]
-            case "parenthesized_expression" | "as_expression" | "satisfies_expression" | "non_null_expression":
-                return self._fold(node.named_children[0] if node.named_children else None, depth + 1)
-            case "sequence_expression" | "await_expression":
-                return self._fold(node.named_children[-1] if node.named_children else None, depth + 1)
+            case (
+                "parenthesized_expression"
+                | "as_expression"
+                | "satisfies_expression"
+                | "non_null_expression"
+                | "sequence_expression"
+                | "await_expression"
+            ):
+                return self._fold(self._inner(node), depth + 1)
             case "binary_expression":  # a || "https://"
                 return self._fold(node.child_by_field_name("right"), depth + 1)
             case "assignment_expression":
@@ -268,8 +284,7 @@ class _Script:
             if child.type != "template_substitution":
                 continue
             parts.append(self._raw(at, child.start_byte))
-            inner = child.named_children[0] if child.named_children else None
-            parts += self._fold(inner, depth + 1) or [(HOLE, -1)]
+            parts += self._fold(self._inner(child), depth + 1) or [(HOLE, -1)]
             at = child.end_byte
         parts.append(self._raw(at, node.end_byte - 1))
         return parts
@@ -303,6 +318,7 @@ class _Script:
 
     def _list(self, node: Node | None, depth: int) -> list[Parts] | None:
         """Return the elements of an array, also of one that a constant text is split into."""
+        node = self._bare(node)
         if node is not None and node.type == "identifier":
             node = self._resolve(node)
         if node is None or depth > _DEPTH:
@@ -317,11 +333,11 @@ class _Script:
 
     def _elements(self, node: Node, depth: int) -> list[Parts] | None:
         if node.type == "array":
-            return [self._fold(child, depth + 1) or [(HOLE, -1)] for child in _without_comments(node)]
+            return [self._fold(child, depth + 1) or [(HOLE, -1)] for child in self._children(node)]
         if node.type == "call_expression":
             function = node.child_by_field_name("function")
             name, receiver = self._method(function, depth)
-            arguments = _arguments(node)
+            arguments = self._arguments(node)
             if name == b"split":
                 text, by = self._text(receiver, depth), self._text(arguments[0], depth) if arguments else None
                 if text is not None and by is not None:
@@ -341,6 +357,7 @@ class _Script:
 
     def _method(self, function: Node | None, depth: int) -> tuple[bytes, Node | None]:
         """Return the name of a function that is called, and what it is a method of."""
+        function = self._bare(function)
         if function is None:
             return b"", None
         if function.type in ("member_expression", "subscript_expression"):
@@ -349,15 +366,11 @@ class _Script:
                 return self._text(function.child_by_field_name("index"), depth) or b"", receiver
             step = function.child_by_field_name("property")
             return (b"" if step is None else self.content[step.start_byte : step.end_byte]), receiver
-        if function.type == "parenthesized_expression" and function.named_children:  # (0, window.atob)(...)
-            return self._method(function.named_children[0], depth)
-        if function.type == "sequence_expression" and function.named_children:
-            return self._method(function.named_children[-1], depth)
         return self.content[function.start_byte : function.end_byte], None
 
     def _call(self, node: Node, depth: int) -> Parts | None:  # noqa: C901, PLR0911 (one case per function)
         name, receiver = self._method(node.child_by_field_name("function"), depth)
-        arguments = _arguments(node)
+        arguments = self._arguments(node)
         first = arguments[0] if arguments else None
         match name:
             case b"concat":
@@ -382,7 +395,7 @@ class _Script:
                 decode = decode_base64 if name == b"atob" else unquote_to_bytes
                 return None if text is None else [(decode(text), -1)]
             case b"fromCharCode" | b"fromCodePoint":
-                numbers = [self._text(argument, depth) for argument in _spread(arguments)]
+                numbers = [self._text(argument, depth) for argument in self._spread(arguments)]
                 try:
                     return [(b"".join(chr(int(number or b"", 0)).encode() for number in numbers), -1)]
                 except (ValueError, OverflowError):
@@ -403,7 +416,7 @@ class _Script:
 
     def _member(self, node: Node, depth: int) -> Node | None:
         """Return what a member of an object, or an element of an array, is given where the object is declared."""
-        base = node.child_by_field_name("object")
+        base = self._bare(node.child_by_field_name("object"))
         if base is not None and base.type == "identifier":
             base = self._resolve(base)
         elif base is not None and base.type in ("member_expression", "subscript_expression") and depth < _DEPTH:
@@ -416,7 +429,7 @@ class _Script:
         else:
             name = self._text(node.child_by_field_name("index"), depth)
         if base.type == "array" and name is not None and name.isdigit():
-            elements = _without_comments(base)
+            elements = self._children(base)
             return elements[int(name)] if int(name) < len(elements) else None
         if base.type == "object":
             return self._members(base).get(name or b"")
@@ -440,39 +453,47 @@ class _Script:
         return Scopes(self.nodes, self.content)
 
     def _resolve(self, node: Node) -> Node | None:
-        """Return the constant that a variable is declared with, or assigned once."""
-        name, at = self.content[node.start_byte : node.end_byte], node.start_byte
-        if (name, at) in self.resolving:
-            return None
-        self.resolving.add((name, at))
-        try:
-            found = self._scopes.constant(name, at)
-            return self._resolve(found) if found is not None and found.type == "identifier" else found
-        finally:
-            self.resolving.discard((name, at))
+        """Return the constant that a variable is declared with, or assigned once; also through other variables."""
+        passed = []
+        found: Node | None = node
+        while found is not None and found.type == "identifier" and found.start_byte not in self.resolved:
+            self.resolved[found.start_byte] = None  # what a variable that leads to itself is
+            passed.append(found.start_byte)
+            found = self._scopes.constant(self.content[found.start_byte : found.end_byte], found.start_byte)
+        if found is not None and found.type == "identifier":
+            found = self.resolved[found.start_byte]
+        self.resolved |= dict.fromkeys(passed, found)
+        return found
+
+    def _children(self, node: Node) -> list[Node]:
+        """Return what a node holds, without comments."""
+        if node.id not in self.children:
+            self.children[node.id] = [child for child in node.named_children if child.type != "comment"]
+        return self.children[node.id]
+
+    def _inner(self, node: Node) -> Node | None:
+        """Return the expression that another one wraps; of a sequence the last."""
+        children = self._children(node)
+        return children[-1 if node.type == "sequence_expression" else 0] if children else None
+
+    def _bare(self, node: Node | None) -> Node | None:
+        """Return an expression without the brackets around it, such as ``window.atob`` of ``(0, window.atob)``."""
+        while node is not None and node.type in ("parenthesized_expression", "sequence_expression"):
+            node = self._inner(node)
+        return node
+
+    def _arguments(self, node: Node) -> list[Node]:
+        arguments = node.child_by_field_name("arguments")
+        return [] if arguments is None or arguments.type != "arguments" else self._children(arguments)
+
+    def _spread(self, arguments: list[Node]) -> list[Node]:
+        """Return the elements of ``...[1, 2]`` as arguments."""
+        spread = []
+        for argument in arguments:
+            inner = self._inner(argument) if argument.type == "spread_element" else None
+            spread += [argument] if inner is None else self._children(inner)
+        return spread
 
 
 def _place(node: Node) -> tuple[int, int]:
     return node.start_byte, -node.end_byte
-
-
-def _without_comments(node: Node) -> list[Node]:
-    return [child for child in node.named_children if child.type != "comment"]
-
-
-def _arguments(node: Node) -> list[Node]:
-    arguments = node.child_by_field_name("arguments")
-    return [] if arguments is None or arguments.type != "arguments" else _without_comments(arguments)
-
-
-def _spread(arguments: list[Node]) -> list[Node]:
-    """Return the elements of ``...[1, 2]`` and of ``null, [1, 2]`` (apply) as arguments."""
-    return [
-        element
-        for argument in arguments
-        for element in (
-            _without_comments(argument.named_children[0])
-            if argument.type == "spread_element" and argument.named_children
-            else [argument]
-        )
-    ]
