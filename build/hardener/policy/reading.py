@@ -111,7 +111,8 @@ def read(content: bytes, file: str, sources: Mapping[str, tuple[str, ...]] | Non
         found = in_document(content_8, kind, 0, sources)
         unread = "neither text nor of a kind that is read" if kind == "binary" else ""
     except TooComplexError:
-        found, unread = names(content_8, code=True), "nested too deeply, or joining too many texts, to be read"
+        found = names(content_8, code=True)
+        unread = "nested too deeply, joining too many texts, or too broken to be read"
     if kind in ("wasm", "binary"):
         found = _with_runs(content, found)
     finds = tuple(
@@ -390,9 +391,12 @@ class _Found:
         return Counter(name for _, name in self._places[first:last])
 
     def read(self, content: bytes, kind: str, depth: int) -> None:
-        """Add what the consumer of a document makes of it."""
-        for value in _values(content, kind):
-            self.add(value, _in_value(value, depth))
+        """Add what the consumer of a document makes of it. Raises TooComplexError."""
+        try:
+            for value in _values(content, kind):
+                self.add(value, _in_value(value, depth))
+        except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+            raise TooComplexError from error
 
     def add(self, value: Value, named: list[Name]) -> None:
         """Add what a value names, but for what is found in its range already."""

@@ -456,6 +456,76 @@ def test_a_script_that_is_nested_too_deeply_is_unread_and_its_plain_addresses_ar
     assert read(("[" * 900 + "]" * 900).encode(), "a.js").unread == ""
 
 
+# Each took minutes, or ended the command: the time grew with the square of the size, or the depth was not limited.
+EMOJI = "\U0001f600".encode()
+LONG: dict[str, tuple[str, bytes]] = {
+    "instruction": ("a.svg", b"<?x " + b"a" * 1_000_000 + b"?><a/>"),
+    "instruction with a value that does not end": (
+        "a.svg",
+        b"<?x " + b"a" * 200_000 + b"='" + b"b" * 200_000 + b"?><a/>",
+    ),
+    "quotes of JSON that are escaped": ("a.json", b'["https:x", ' + b'\\"' * 400_000),
+    "strings of a style sheet": ("a.css", EMOJI + b"''" * 120_000),
+    "strings in brackets of a style sheet": ("a.css", b"(" * 900 + b"''" * 60_000),
+    "tags behind each other": ("a.html", EMOJI + b"<a b=c>" * 60_000),
+    "elements of a list": ("a.js", b"l=[" + b"'a.b'," * 15_000 + b"];" + b"l[9]+'';" * 15_000),
+    "variables that lead to others": (
+        "a.js",
+        b"var a0='/x';" + b"".join(b"var a%d=a%d;" % (n + 1, n) for n in range(5000)) + b"f(a5000+'/');" * 5000,
+    ),
+    "sections of a map": ("a.js.map", b'{"sections": [5], "sources": 5, "sourcesContent": 7}'),
+    "number as sections of a map": ("a.js.map", b'{"sections": 5}'),
+}
+
+
+@pytest.mark.parametrize(("file", "content"), LONG.values(), ids=LONG.keys())
+def test_a_file_made_to_be_slow_is_read_to_its_end(file: str, content: bytes) -> None:
+    assert read(content, file).unread == ""
+
+
+BROKEN: dict[str, tuple[str, bytes]] = {
+    "tags": ("a.html", b"<a " * 80_000),
+    "comments": ("a.html", b"<!-- " * 100_000),
+    "values": ("a.html", b"<a b='" * 40_000),
+    "instructions": ("a.html", b"<?" * 500_000),
+    "end tags": ("a.html", b"</" * 500_000),
+    "declarations": ("a.html", b"<!doctype" * 100_000),
+    "brackets of a style sheet": ("a.css", b"(" * 249_000),
+    "brackets behind others": ("a.css", b")" * 2000 + b"(" * 240_000),
+    "brackets of a script behind others": ("a.js", b")" * 500_000 + b"(" * 500_000),
+    "brackets of a map": ("a.js.map", b"[" * 249_000),
+    "digits of a style sheet": ("a.css", b"1" * 5000),
+    "digits of an entity": ("a.html", b"&#" + b"1" * 5000 + b";"),
+    "digits of an index": ("a.js", b"l=['a.b'];l[" + b"1" * 5000 + b"]+'';"),
+}
+
+
+@pytest.mark.parametrize(("file", "content"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_file_that_is_too_broken_to_be_read_is_unread(file: str, content: bytes) -> None:
+    assert "too broken to be read" in read(content, file).unread
+
+
+def test_a_few_tags_and_comments_that_do_not_end_are_read() -> None:
+    page = b'<img src="https&#58;//t.evil.example">' + b"<!-- <a " * 5
+    found = read(page, "a.html")
+    assert (found.unread, [find.host for find in found.finds]) == ("", [EVIL])
+
+
+def test_a_text_of_json_that_does_not_end_is_read() -> None:
+    assert EVIL in {find.host for find in find_hosts(rb'{"a": "\u0068ttps://t.evil.example/', "a.json")}
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n", "\f"])
+def test_an_address_of_a_style_sheet_is_found_at_its_offset(line_end: str) -> None:
+    content = f"a{{}}{line_end}\u00e4 {{}}{line_end}b{{c: '\\68ttps:t.evil.example'}}".encode()
+    assert [find.offset for find in find_hosts(content, "a.css")] == [content.index(b"'")]
+
+
+def test_an_address_of_a_page_is_found_at_its_offset() -> None:
+    content = "<p title=\u00e4>\u00e4</p>\n\u00e4<img src='https&#58;//t.evil.example'>".encode()
+    assert [find.offset for find in find_hosts(content, "a.html")] == [content.index(b"<img")]
+
+
 @pytest.mark.parametrize("call", ['.concat("b")', '.replace("b", "ab")', ".concat(`b${c}`)"])
 def test_a_long_chain_of_calls_is_unread_and_its_plain_addresses_are_found(
     call: str, monkeypatch: pytest.MonkeyPatch

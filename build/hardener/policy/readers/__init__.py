@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from dataclasses import dataclass
 
 from hardener.errors import ScanError
@@ -25,9 +26,27 @@ class TooComplexError(ScanError):
 
 def refuse_nested(script: bytes) -> None:
     """Raise TooComplexError for a script that has too many brackets in each other."""
-    steps = map(_STEPS.__getitem__, script.translate(None, _BRACKETS))
-    if max(itertools.accumulate(steps), default=0) > _NESTED:
+    depths = list(itertools.accumulate(map(_STEPS.__getitem__, script.translate(None, _BRACKETS))))
+    # Count from the lowest depth so far: closing brackets that nothing opened must not hide others.
+    lowest = itertools.accumulate(depths, min, initial=0)
+    if max(map(operator.sub, depths, lowest), default=0) > _NESTED:
         raise TooComplexError
+
+
+class Offsets:
+    """Turn offsets in characters into offsets in bytes. A text is encoded once if they are asked for in order."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._characters = self._bytes = 0
+
+    def of(self, character: int) -> int:
+        """Return the offset in bytes of a character."""
+        if character < self._characters:
+            self._characters = self._bytes = 0
+        self._bytes += len(self._text[self._characters : character].encode("utf-8", "surrogateescape"))
+        self._characters = character
+        return self._bytes
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from hardener.policy.readers import Value
+from hardener.policy.readers import TooComplexError, Value
 from hardener.policy.readers.escapes import is_encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # In valid JSON quotes occur only around texts. json.loads would lose places, and of two equal keys the first.
-_TEXT = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+# One that nothing closes reaches to the end.
+_TEXT = re.compile(rb'"([^"\\]*+(?:\\.?[^"\\]*+)*+)(?:"|\Z)', re.DOTALL)
 # In lower case: what may make a text say something else to a browser than its bytes show.
 _OF_INTEREST = re.compile(
     rb"(?:https?|wss?|ftps?):(?!//[a-z0-9])|data:[a-z,;]|javascript:|\"[\x00-\x20]*[\\/]{2}|%[0-9a-f]{2}|&(?:#|\w+;)|\\[u/]"
@@ -56,16 +57,23 @@ def _decoded(text: bytes) -> bytes:
 
 
 def sources(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield name and text of each source that a source map holds; nothing where it is not one."""
+    """Yield name and text of each source that a source map holds; nothing where it is not one.
+
+    Raises TooComplexError.
+    """
     try:
         parsed = json.loads(content)
     except ValueError:
         return
-    for part in (
-        [parsed, *(section.get("map") for section in parsed.get("sections", ()))] if isinstance(parsed, dict) else ()
-    ):
-        if isinstance(part, dict):
-            names, texts = part.get("sources"), part.get("sourcesContent")
-            for name, text in zip(names or (), texts or (), strict=False):
-                if isinstance(name, str) and isinstance(text, str):
-                    yield name, text.encode("utf-8", "surrogatepass")
+    except RecursionError as error:
+        raise TooComplexError from error
+    sections = _list(parsed, "sections")
+    for part in (parsed, *(section.get("map") for section in sections if isinstance(section, dict))):
+        for name, text in zip(_list(part, "sources"), _list(part, "sourcesContent"), strict=False):
+            if isinstance(name, str) and isinstance(text, str):
+                yield name, text.encode("utf-8", "surrogatepass")
+
+
+def _list(parsed: object, key: str) -> list[object]:
+    found = parsed.get(key) if isinstance(parsed, dict) else None
+    return found if isinstance(found, list) else []

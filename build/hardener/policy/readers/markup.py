@@ -11,7 +11,7 @@ import re
 from html.parser import HTMLParser
 from xml.parsers import expat
 
-from hardener.policy.readers import Value
+from hardener.policy.readers import Offsets, TooComplexError, Value
 
 _ADDRESSES = frozenset(
     """
@@ -23,10 +23,13 @@ _DATA = re.compile(r"json|importmap|speculationrules", re.IGNORECASE)
 _DELAYED = re.compile(
     r"\s*[\d.]*\s*[;,]?\s*(?:url\s*=\s*)?[\"']?", re.IGNORECASE
 )  # <meta http-equiv=refresh content="0; url=...">
+_PSEUDO_ATTRIBUTE = re.compile(r"(?<![\w:-])([\w:-]++)\s*+=\s*+([\"'])(.*?)\2", re.DOTALL)
+# Tags and comments without an end: the parser looks for the end of each in all the rest of a page.
+_UNCLOSED = 20
 
 
 def values(content: bytes, *, xml: bool = False) -> list[Value]:
-    """Return attributes, texts, scripts and styles of a page.
+    """Return attributes, texts, scripts and styles of a page. Raises TooComplexError.
 
     >>> [value.text for value in values(b'<a href="https&#58;//a.example">x</a>')][0]
     b'https://a.example'
@@ -61,17 +64,42 @@ class _Html(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.values: list[Value] = []
         text = content.decode("utf-8", "surrogateescape")
-        self._lines: list[str] = text.split("\n")
-        self._starts = [0]
-        for line in self._lines:
-            self._starts.append(self._starts[-1] + len(line.encode("utf-8", "surrogateescape")) + 1)
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._offsets = Offsets(text)
+        self._unclosed = 0
         self._type = ""
         self.feed(text)
         self.close()
 
     def _at(self) -> int:
         line, column = self.getpos()
-        return self._starts[line - 1] + len(self._lines[line - 1][:column].encode("utf-8", "surrogateescape"))
+        return self._offsets.of(self._starts[line - 1] + column)
+
+    def _ended(self, end: int) -> int:
+        self._unclosed += end < 0
+        if self._unclosed > _UNCLOSED:
+            raise TooComplexError
+        return end
+
+    def parse_starttag(self, i: int) -> int:
+        """Parse a tag; -1 if it has no end. Raises TooComplexError for a page with many of those."""
+        return self._ended(super().parse_starttag(i))
+
+    def parse_endtag(self, i: int) -> int:
+        """Parse an end tag as :meth:`parse_starttag` does a tag."""
+        return self._ended(super().parse_endtag(i))
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Parse a comment as :meth:`parse_starttag` does a tag."""
+        return self._ended(super().parse_comment(i, report))
+
+    def parse_pi(self, i: int) -> int:
+        """Parse an instruction as :meth:`parse_starttag` does a tag."""
+        return self._ended(super().parse_pi(i))
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Parse a declaration as :meth:`parse_starttag` does a tag."""
+        return self._ended(super().parse_html_declaration(i))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         start = self._at()
@@ -143,8 +171,8 @@ class _Xml:
             self.values.append(Value(text, self._start, self._size, language=language))
 
     def _instruction(self, _target: str, data: str) -> None:
-        for name, _, text in re.findall(r"([\w:-]+)\s*=\s*([\"'])(.*?)\2", data):
-            start = self._parser.CurrentByteIndex
+        start = self._parser.CurrentByteIndex
+        for name, _, text in _PSEUDO_ATTRIBUTE.findall(data):
             self.values += attribute("", name, html.unescape(text), start, self._size)
 
     def _doctype(self, _name: str, system: str | None, _public: str | None, _internal: int) -> None:

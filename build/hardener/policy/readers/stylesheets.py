@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import tinycss2  # type: ignore[import-untyped]
 
-from hardener.policy.readers import Value
+from hardener.policy.readers import Offsets, Value, refuse_nested
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_LINE_END = re.compile(r"\r\n|[\r\n\f]")
+
 
 def values(content: bytes) -> list[Value]:
-    r"""Return addresses and strings.
+    r"""Return addresses and strings. Raises TooComplexError.
 
     >>> [(value.text, value.address) for value in values(rb'@import "//a\2e example"; a{b:url(\68ttps://c.example)}')]
     [(b'//a.example', True), (b'https://c.example', True)]
     """
+    refuse_nested(content)
     text = content.decode("utf-8", "surrogateescape")
-    starts = [0]
-    for line in text.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
+    starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+    offsets = Offsets(text)
     found = []
     for token in _tokens(tinycss2.parse_component_value_list(text, skip_comments=True)):
-        at = starts[min(token.source_line, len(starts)) - 1] + token.source_column - 1
-        start = len(text[:at].encode("utf-8", "surrogateescape"))
+        at = starts[token.source_line - 1] + token.source_column - 1
+        start = offsets.of(at)
         written = text[at : at + 1]
         value = token.value.encode("utf-8", "surrogateescape")
         length = len(value) + (6 if written in "uU" else 2)
@@ -41,10 +44,13 @@ def values(content: bytes) -> list[Value]:
 
 
 def _tokens(nodes: Iterable[Any]) -> Iterator[Any]:
-    for node in nodes:
-        if node.type in ("url", "string") or (node.type == "error" and getattr(node, "value", "")):
-            yield node
-        elif node.type == "function":
-            yield from _tokens(node.arguments)
-        elif node.type in ("() block", "[] block", "{} block"):
-            yield from _tokens(node.content)
+    unread = [iter(nodes)]
+    while unread:
+        for node in unread[-1]:
+            if node.type in ("url", "string") or (node.type == "error" and getattr(node, "value", "")):
+                yield node
+            elif node.type in ("function", "() block", "[] block", "{} block"):
+                unread.append(iter(node.arguments if node.type == "function" else node.content))
+                break
+        else:
+            unread.pop()
