@@ -273,7 +273,6 @@ READ: dict[str, tuple[str, bytes, str]] = {
     "source in a map": ("a.js.map", MAP, EVIL),
     "comment in brackets": ("a.js", b'f((/*c*/"https:/")+"/t.evil.example")', EVIL),
     "comment in a template": ("a.js", b'f(`https:/${/*c*/"/t.evil.example"}`)', EVIL),
-    "comment behind a sequence": ("a.js", b'f((0,"https:/"/*c*/)+"/t.evil.example")', EVIL),
     "comment behind a method in brackets": ("a.js", b'(["https:/","/t.evil.example"].join/*c*/)("")', EVIL),
     "space behind a method in brackets": ("a.js", b'(["https:/","/t.evil.example"].join )("")', EVIL),
     "comment before spread codes": (
@@ -285,8 +284,8 @@ READ: dict[str, tuple[str, bytes, str]] = {
     "element of an array in brackets": ("a.js", b'f((["b","https:/"])[1]+"/t.evil.example")', EVIL),
     "optional call of join": ("a.js", b'["https:/","/t.evil.example"].join?.("")', EVIL),
     "optional call by a name in quotes": ("a.js", b'["https:/","/t.evil.example"]["join"] ?. ("")', EVIL),
-    "optional call of atob": ("a.js", b'f(atob?.("' + encoded("https:/") + b'")+"/t.evil.example")', EVIL),
-    "atob in a sequence": ("a.js", b'f((0,atob)("' + encoded("https:/") + b'")+"/t.evil.example")', EVIL),
+    "optional call of atob": ("a.js", b'atob?.("Ly9hLmRl")', "a.de"),  # shorter than what is decoded without a call
+    "atob in a sequence": ("a.js", b'(0,atob)("Ly9hLmRl")', "a.de"),
     "join in several brackets": ("a.js", b'((["https:/","/t.evil.example"].join))("")', EVIL),
     "no-break space before a bracket": ("a.js", '["https:/","/t.evil.example"].join\u00a0("")'.encode(), EVIL),
     "byte order mark before a bracket": ("a.js", '["https:/","/t.evil.example"].join\ufeff("")'.encode(), EVIL),
