@@ -60,7 +60,8 @@ def _dev(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     with contextlib.suppress(KeyboardInterrupt), _only_instance(project), live.serving(given.port) as url:
         sources = sources_of(given, project)
         mirror = fetch_pinned(component, sources, ui).mirror
-        edited = edit(component, mirror, ground(project, component, layer, mirror, ui), layer, project.work / EDIT)
+        base = ground(project, component, layer, mirror, ui)
+        edited = edit(component, mirror, base, layer, project.work / EDIT, waiting=ui.waits)
         if edited.stopped:
             raise PatchError(
                 f"{component.name}: {edited.stopped[0]} does not fit",

@@ -100,7 +100,7 @@ def _edit(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
     mirror = fetch_pinned(component, sources_of(arguments, project), ui).mirror
     layer = layers_of(project, component)[-1]
     base = ground(project, component, layer, mirror, ui)
-    edited = edit(component, mirror, base, layer, project.work / EDIT, restart=arguments.restart)
+    edited = edit(component, mirror, base, layer, project.work / EDIT, restart=arguments.restart, waiting=ui.waits)
     ui.print(f"{edited.how}: {edited.path}, {edited.patches} patches as commits on {base[:12]}", "bold")
     if edited.saved:
         ui.note(f"what was there is kept on the branch {edited.saved}")
@@ -138,7 +138,7 @@ def _regen(arguments: argparse.Namespace, ui: UI) -> dict[str, Any]:
                 done = plans[-1].result
                 changed = len(done.written) + len(done.added)
                 line.say(f"{layer}{changed} to write, {done.kept} as they were (from the {done.source})")
-        table = write(project, plans)
+        table = write(project, plans, waiting=ui.waits)
     for planned in plans:
         _tell_regenerated(planned, ui)
     if table:

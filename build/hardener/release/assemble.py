@@ -76,7 +76,7 @@ def assemble(project: Project, sources: Mapping[str, str], wanted: Wanted, ui: U
     _check(project, wanted, out)
     previous, before = _previous(project, wanted.previous)
     area = project.work / "release"
-    with locks.lock(area / "lock"):
+    with locks.lock(area / "lock", waiting=ui.waits):
         result = build.build(project, Options(sources=sources, dist=area / "built"), ui)
         checkout, components = Checkout(project.root), result.components
         commit = checkout.commit

@@ -29,7 +29,7 @@ from hardener.system import disk, locks, stamps
 from hardener.system.process import Completed, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hardener.config import Component
     from hardener.series.extras import Layer
@@ -317,16 +317,26 @@ class Edited:
     stopped: tuple[str, ...] = ()
 
 
-def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path, *, restart: bool = False) -> Edited:
+def edit(
+    component: Component,
+    mirror: Path,
+    base: str,
+    layer: Layer,
+    area: Path,
+    *,
+    restart: bool = False,
+    waiting: Callable[[str], None] | None = None,
+) -> Edited:
     """Open the series of a layer below ``area``, on ``base`` (the pin, or what lies below a downstream layer).
 
     An open work tree is gone on with; where nothing was done in it, it follows the series. With ``restart``, or where
-    this was killed halfway, it is made again, and what was there is kept on a branch. Raises UnfinishedError when both
+    this was killed halfway, it is made again, and what was there is kept on a branch. While another process holds the
+    work tree, ``waiting`` is called with its name. Raises UnfinishedError when both
     sides have changed, BusyError when a git is at work in it, PatchError or ConfigError for a series that cannot be
     read.
     """
     tree = EditTree.of(area, component, layer)
-    with locks.lock(tree.lock):
+    with locks.lock(tree.lock, waiting=waiting):
         series = [patches.read(path) for path in read_series(layer.patches)]
         refuse_notes(layer.patches, series)
         files = fingerprint(layer.patches)
@@ -338,7 +348,7 @@ def edit(component: Component, mirror: Path, base: str, layer: Layer, area: Path
             stopped = _import(building, base, series, files)
             building.path.rename(tree.path)
             return Edited(tree.path, "opened", len(series) - len(stopped), stopped=stopped)
-        leftovers.clear(tree.path / ".git")
+        leftovers.clear(tree.path / ".git", waiting=waiting)
         state = tree.state()
         if restart:
             saved = tree.save()

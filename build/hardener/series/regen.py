@@ -25,7 +25,7 @@ from hardener.system import disk, locks, transaction
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hardener.config import Component, Project
@@ -104,18 +104,20 @@ def plan(component: Component, mirror: Path, base: str, layer: Layer, area: Path
     return Plan(result, tree, folder, tuple(new), files)
 
 
-def write(project: Project, plans: Sequence[Plan]) -> bool:
+def write(project: Project, plans: Sequence[Plan], *, waiting: Callable[[str], None] | None = None) -> bool:
     """Write what was planned for all components and the table of patches/README.md: all of it, or nothing.
 
-    Returns whether the table changed. Raises HardenerError where a series of the project cannot be read.
+    Returns whether the table changed. While another process writes, ``waiting`` is called with its name. Raises
+    HardenerError where a series of the project cannot be read.
     """
     files = {path: content for planned in plans for path, content in planned.files.items()}
-    with locks.lock(project.work / "table.lock"):  # the table is about all components, a run maybe about one
+    # The table is about all components, a run maybe about one.
+    with locks.lock(project.work / "table.lock", waiting=waiting):
         table = catalogue(project, {planned.folder: planned.series for planned in plans})
         if not table.current and table.wanted is not None:
             files[table.path] = table.wanted.encode()
         if files:
-            transaction.commit(files, project.work)
+            transaction.commit(files, project.work, waiting=waiting)
     return table.path in files
 
 

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING
 from hardener.system import disk, locks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _DROP, _DO, _UNDO = _JOURNALS = "transaction-begun.json", "transaction.json", "transaction-undo.json"
 _LOCK = "transaction.lock"
 
 
-def commit(files: Mapping[Path, bytes | None], area: Path) -> None:
+def commit(files: Mapping[Path, bytes | None], area: Path, *, waiting: Callable[[str], None] | None = None) -> None:
     """Write these files, and remove those whose content is None: completely, or not at all.
 
-    Raises StackError where the disk is full or the user may not write; then every file is as it was.
+    While another process is at it, ``waiting`` is called with its name. Raises StackError where the disk is full or the
+    user may not write; then every file is as it was.
     """
     begun, journal = area / _DROP, area / _DO
-    with disk.full_disk_explained(), disk.refusal_explained(), locks.lock(area / _LOCK):
+    with disk.full_disk_explained(), disk.refusal_explained(), locks.lock(area / _LOCK, waiting=waiting):
         _finish(area)
         # A file that is written stays a link where it is one. Removals come first: where a file system does not
         # distinguish cases, the old name of a file may be its new one.

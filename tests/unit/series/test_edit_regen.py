@@ -19,10 +19,12 @@ from hardener.errors import UnfinishedError
 from hardener.git import leftovers
 from hardener.series import edit, header, patch
 from hardener.series.extras import Layer
-from hardener.system import transaction
+from hardener.system import locks, transaction
 from support.fakes import FakeUpstream, git, lines, standard, write_files, write_project, write_series
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 pytestmark = pytest.mark.processes
@@ -118,6 +120,25 @@ def test_there_and_back_changes_no_byte(cycle: Cycle) -> None:
     answer = cycle.ok("regen", "fake")["components"][0]
     assert (answer["source"], answer["kept"], answer["written"]) == ("work tree", 4, [])
     assert cycle.files() == before
+
+
+def test_edit_and_regen_report_each_lock_that_they_wait_for(cycle: Cycle, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = []
+    lock = locks.lock
+
+    def record(
+        path: Path, *, wait: bool = True, waiting: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[None]:
+        if wait and waiting is None:
+            silent.append(path.name)
+        return lock(path, wait=wait, waiting=waiting)
+
+    monkeypatch.setattr(locks, "lock", record)
+    before = cycle.files()
+    cycle.ok("edit", "fake")
+    cycle.change("src/new.js", b"new\n", "-m", "Add\n\nWhy.")
+    cycle.ok("regen", "fake")
+    assert (cycle.files() != before, silent) == (True, [])
 
 
 def test_a_snapshot_has_all_files_as_they_are_and_changes_nothing(cycle: Cycle) -> None:

@@ -164,7 +164,7 @@ def test_a_file_that_another_process_wrote_while_waiting_is_not_removed_by_a_fai
     fresh = project / "b/more/fresh"
 
     @contextlib.contextmanager
-    def lock(_: Path) -> Iterator[None]:
+    def lock(_: Path, **_waiting: object) -> Iterator[None]:
         write_files(project, {"b/more/fresh": b"of another"})
         yield
 

@@ -25,10 +25,10 @@ def folder(project: Project, name: str) -> Path:
     return project.work / "stack" / name
 
 
-def plugins(project: Project, sources: Mapping[str, str]) -> dict[str, bytes]:
+def plugins(project: Project, sources: Mapping[str, str], ui: UI) -> dict[str, bytes]:
     """Return upstream's Prosody plugins of the pinned commit: path below their folder -> content."""
     component = project.site
-    repository = Repository(fetch(component, sources.get(component.name, "")).mirror)
+    repository = Repository(fetch(component, sources.get(component.name, ""), waiting=ui.waits).mirror)
     entries = repository.entries(component.commit)
     found = {path.removeprefix(PLUGINS): entry.blob for path, entry in entries.items() if path.startswith(PLUGINS)}
     return {path: repository.blob(blob) for path, blob in found.items()}
@@ -63,7 +63,7 @@ def up(
     with ui.step("stack", name) as line:
         with stack.lock(ui.waits), quiet:
             running = stack.up(
-                name, folder(project, name), where, plugins(project, sources or {}),
+                name, folder(project, name), where, plugins(project, sources or {}, ui),
                 flavour=flavour, upstream=upstream_images(project), settings=settings, port=port, users=users,
                 tell=line.tell,
             )  # fmt: skip

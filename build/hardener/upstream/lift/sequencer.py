@@ -104,7 +104,8 @@ class Course:
         if component.name not in self._repositories:
             for pinned in (component, self.state.goal.apply(component)):
                 # Only by commit: target.py has checked the tag.
-                mirror = fetch(replace(pinned, ref=""), self.options.sources.get(component.name, "")).mirror
+                source = self.options.sources.get(component.name, "")
+                mirror = fetch(replace(pinned, ref=""), source, waiting=self.ui.waits).mirror
             history = self.histories[component.name]
             self._repositories[component.name] = rebase.open_repository(self._tree(component), history, mirror)
         return self._repositories[component.name]
