@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.policy import addresses
 from hardener.policy import sdks as sdk
 from hardener.policy.addresses import MAP_SUFFIX, Find
+from hardener.policy.readers import TooComplexError
 from hardener.policy.reading import Read, in_source, read, sources_of
 from hardener.policy.sdks import Trace
 from hardener.system import disk, stamps
@@ -124,20 +125,30 @@ def _read_all(
         # Maps as if their sources named nothing else than their text shows: that is so for nearly all.
         reading = {name: pool.submit(look_into, str(site), name, sdks, unread, {}) for name in dearest_first}
         # Maps of several bundles hold the same sources, and an edit changes one of them.
-        held = {name: {digest: (kind, text) for digest, kind, text in _sources(site / name)} for name in maps}
-        new = {digest: source for some in held.values() for digest, source in some.items() if digest not in sources}
+        held = {name: _sources(site / name) for name in maps}
+        new = {
+            digest: found for some in held.values() for digest, found in (some or {}).items() if digest not in sources
+        }
         batches = list(_batches(new))
         looked = [pool.submit(_in_sources, [new[digest] for digest in batch]) for batch in batches]
         for batch, future in zip(batches, looked, strict=True):
-            sources |= zip(batch, future.result(), strict=True)
-        for name in maps:
-            if naming := {digest: sources[digest] for digest in held[name] if sources[digest]}:
+            sources |= {
+                digest: names for digest, names in zip(batch, future.result(), strict=True) if names is not None
+            }
+        for name, some in held.items():
+            if some is None or not sources.keys() >= some.keys():  # as a whole, so that it counts as unread
+                reading[name] = pool.submit(look_into, str(site), name, sdks, unread)
+            elif naming := {digest: sources[digest] for digest in some if sources[digest]}:
                 reading[name] = pool.submit(look_into, str(site), name, sdks, unread, naming)
         return [future.result() for future in reading.values()]
 
 
-def _sources(file: Path) -> Iterator[tuple[str, str, bytes]]:
-    return sources_of(file.read_bytes())
+def _sources(file: Path) -> dict[str, tuple[str, bytes]] | None:
+    """Return kind and text of each source of a map, by digest; None where it is too complex to be read."""
+    try:
+        return {digest: (kind, text) for digest, kind, text in sources_of(file.read_bytes())}
+    except TooComplexError:
+        return None
 
 
 def _batches(sources: Mapping[str, tuple[str, bytes]]) -> Iterator[list[str]]:
@@ -154,8 +165,15 @@ def _batches(sources: Mapping[str, tuple[str, bytes]]) -> Iterator[list[str]]:
         yield batch
 
 
-def _in_sources(batch: Sequence[tuple[str, bytes]]) -> list[tuple[str, ...]]:
-    return [in_source(kind, text) for kind, text in batch]
+def _in_sources(batch: Sequence[tuple[str, bytes]]) -> list[tuple[str, ...] | None]:
+    return [_in_source(kind, text) for kind, text in batch]
+
+
+def _in_source(kind: str, text: bytes) -> tuple[str, ...] | None:
+    try:
+        return in_source(kind, text)
+    except TooComplexError:
+        return None
 
 
 def look_into(

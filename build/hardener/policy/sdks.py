@@ -41,7 +41,7 @@ _KEYS = {
     "absent": text("a sentence: why upstream's bundle at the pin does not show it"),
 }
 # The names of the modules in a source map: 'webpack://library/./path/of/the/tree'.
-_SOURCES = re.compile(rb'"sources"\s*:\s*(\[(?:\s*"(?:[^"\\]|\\.)*"\s*,?)*\s*\])')
+_SOURCES = re.compile(rb'"sources"\s*+:\s*+(\[(?:\s*+"(?:[^"\\]|\\.)*+"\s*+,?)*+\s*+\])')
 _SOURCE = re.compile(r"[a-z]+://[^/]*/(?:\./)?")
 
 
@@ -151,13 +151,17 @@ def _matcher(rule: str) -> Any:
 
 
 def sources(content: bytes) -> list[str]:
-    """Return the paths of the modules that a source map lists.
+    """Return the paths of the modules that a source map lists; none where it is damaged.
 
     >>> sources(b'{"version":3,"sources":["webpack://app/./a/b.js","webpack://app/webpack/startup"],"names":[]}')
     ['a/b.js', 'webpack/startup']
     """
     found = _SOURCES.search(content)
-    return [_SOURCE.sub("", name, count=1) for name in json.loads(found[1])] if found else []
+    try:
+        names: list[str] = json.loads(found[1]) if found else []
+    except ValueError:
+        return []
+    return [_SOURCE.sub("", name, count=1) for name in names]
 
 
 def in_bundles(bundles: Mapping[str, Iterable[str]], sdks: Sequence[Sdk]) -> list[Trace]:

@@ -149,3 +149,20 @@ def test_of_a_source_map_only_changed_sources_are_read_again(
     stored["sources"] = {digest: ["planted.example"] for digest in stored["sources"]}
     kept.write_text(json.dumps(stored))
     assert hosts(first, second.replace("'b'", "'c'")) == ["c.example", "planted.example"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 200_000,
+        json.dumps({"version": 3, "sources": ["a.js"], "sourcesContent": ['f("\\x68ttps://a" + ' + "(" * 200_000]}),
+    ],
+    ids=["map", "source"],
+)
+@pytest.mark.parametrize("more", ["", "x" * 400_000], ids=["small site", "large site"])
+def test_a_map_that_is_too_complex_is_unread(tmp_path: Path, content: str, more: str) -> None:
+    """A large site is read by several processes, the sources of its maps before the maps."""
+    (tmp_path / "a.js.map").write_text(content, "utf-8")
+    (tmp_path / "b.txt").write_text(more, "utf-8")
+    found = {reading.name: reading.read.unread for reading in readings(tmp_path, ["a.js.map", "b.txt"], SPY, ())}
+    assert (bool(found["a.js.map"]), found["b.txt"]) == (True, "")

@@ -165,3 +165,8 @@ def test_each_rule_of_our_list_finds_what_is_planted(sdk: Sdk, kind: str, rule: 
         found = find_fingerprints(b'!function(){"' + rule.encode() + b'"}', "a.js", every)
     assert {(trace.sdk, trace.rule) for trace in found} == {(sdk.name, rule)}
     assert all(sdk.name in line and rule in line for line in problems(found))
+
+
+@pytest.mark.parametrize("rest", ['"a" ' * 60, '"a\\x",]'], ids=["without an end", "with an escape that JSON lacks"])
+def test_a_damaged_map_lists_no_modules(rest: str) -> None:
+    assert sources(f'{{"version":3,"sources":[{rest}'.encode()) == []
