@@ -170,7 +170,7 @@ def test_what_is_no_site_is_refused(tmp_path: Path, what: str) -> None:
         where.mkdir()
     elif what == "no archive":
         where.write_text("hello")
-    with pytest.raises(UsageError, match="no site") as caught:
+    with pytest.raises(UsageError, match="not a site") as caught:
         contexts.read_site(where)
     assert "hardener build" in caught.value.hint
 
@@ -337,8 +337,8 @@ def test_attack_refuses_a_stack_without_our_modules(monkeypatch: pytest.MonkeyPa
     [
         ({"SHELL": "x"}, ("alice",), "no setting 'SHELL'"),
         ({"ENABLE_AUTO_OWNER": "1"}, ("alice",), "flavour local has no setting"),
-        ({}, ("alice", "Bob@x"), "no user name"),
-        ({}, ("-h",), "no user name"),
+        ({}, ("alice", "Bob@x"), "not a user name"),
+        ({}, ("-h",), "not a user name"),
     ],
 )
 def test_strange_settings_and_users_are_refused_before_anything_is_done(
