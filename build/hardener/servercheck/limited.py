@@ -6,6 +6,7 @@ The readers have limits of their own, which name the file. These here are for wh
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import signal
 import traceback
@@ -54,6 +55,7 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
 
 def _run(sender: Connection, paths: tuple[Path, ...], vouched: tuple[str, ...], seconds: int, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller ends this process
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Python prints that there is no more memory; a bug goes to the caller
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = int(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (until, until))
