@@ -6,14 +6,13 @@ The readers have limits of their own, which name the file. These here are for wh
 from __future__ import annotations
 
 import multiprocessing
-import os
-import resource
 import signal
 import traceback
 from typing import TYPE_CHECKING
 
 from hardener.errors import UsageError
 from hardener.servercheck import check as unlimited
+from hardener.servercheck.readers import syntax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +54,7 @@ def check(paths: Sequence[Path], vouched: Sequence[str] = ()) -> Checked:
 
 def _run(sender: Connection, paths: tuple[Path, ...], vouched: tuple[str, ...], seconds: int, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller ends this process
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Python prints that there is no more memory; a bug goes to the caller
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    until = int(used.ru_utime + used.ru_stime) + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (until, until))
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    syntax.limit_process(seconds, memory)
     found: Checked | Exception
     try:
         found = unlimited.check(paths, vouched)

@@ -241,10 +241,14 @@ def _start(path: Parts) -> tuple[str, Wild | None, str]:
     return text, wild, ending
 
 
+def normal(path: str) -> str:
+    """Return a path without segments that mean nothing; normpath keeps two slashes at the start, which mean one."""
+    return re.sub(r"\A//", "/", os.path.normpath(path))
+
+
 def _holds(text: str, wild: Wild | None, ending: str) -> bool:
     """Return whether a path leads into a folder of secrets, or to one that holds such a folder."""
-    # normpath keeps two slashes at the start, which mean one.
-    path = re.sub(r"\A//", "/", os.path.normpath(text))
+    path = normal(text)
     begins = path.rstrip("/") + "/" if text.endswith("/") else path
     deep = wild is not None and wild.chosen is Chosen.PATH
     if not any(f"{path}/".startswith(f"{secret}/") for secret in SECRET):

@@ -6,10 +6,11 @@ as a whole (https://nginx.org/en/docs/http/ngx_http_access_module.html).
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from hardener.servercheck.deployments.nginx_folders import normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +22,9 @@ CLIENT = "/usr/share/jitsi-meet"
 LOGINS = frozenset({"auth_basic", "auth_request", "auth_jwt"})
 EVERYONE = frozenset({("allow", "all"), ("allow", "0.0.0.0/0"), ("allow", "::/0"), ("deny", "all")})
 VARIABLE = re.compile(r"\$\{?\w+\}?")  # its value may be "off"
+RULES = frozenset({"allow", "deny"})
 # What a block can have from around it.
-INHERITED = LOGINS | {"dav_methods", "allow", "deny", "satisfy", "root"}
+INHERITED = LOGINS | RULES | {"dav_methods", "satisfy", "root"}
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,23 @@ class _State:
                 state = replace(state, internal=True)
             elif name in {"root", "alias"} and words:
                 state = replace(state, root=words[0])
-        rules = tuple((directive.name, " ".join(directive.words)) for directive in own if _is_rule(directive))
+        rules = tuple((directive.name, " ".join(directive.words)) for directive in own if directive.name in RULES)
         return replace(state, rules=rules) if rules else state
 
     @property
     def protected(self) -> bool:
         """Return whether a stranger is refused."""
         closed = next((rule[0] for rule in self.rules if rule in EVERYONE), "allow") == "deny"
-        if self.internal or (self.any and self.rules and not closed):
-            return self.internal
+        if self.internal:
+            return True
+        if self.any and self.rules and not closed:
+            return False
         return bool(self.logins) or closed
 
     @property
     def touches_client(self) -> bool:
         """Return whether the files are those of the client, or may be."""
-        folder = re.sub(r"\A//", "/", os.path.normpath(self.root)) if self.root else ""
+        folder = normal(self.root) if self.root else ""
         above, below = f"{CLIENT}/".startswith(f"{folder.rstrip('/')}/"), f"{folder}/".startswith(f"{CLIENT}/")
         return bool(folder) and ("$" in folder or above or below)
 
@@ -106,7 +110,3 @@ def _limited(state: _State, method: str, limits: list[Directive]) -> _State:
         if method not in limit.words:
             state = state.inner(limit.body or [])
     return state
-
-
-def _is_rule(directive: Directive) -> bool:
-    return directive.name in {"allow", "deny"}

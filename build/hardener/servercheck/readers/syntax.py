@@ -51,11 +51,16 @@ def _in_time(grammar: str, text: bytes) -> bool:
     return in_time
 
 
-def _try(grammar: str, text: bytes) -> None:
+def limit_process(seconds: int, memory: int) -> None:
+    """Let this process end when it takes more: seconds of the processor from now on, bytes of memory in all."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime) + SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    until = int(used.ru_utime + used.ru_stime) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (until, until))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # tree-sitter prints that there is no more memory
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Python and tree-sitter print that there is no more memory
+
+
+def _try(grammar: str, text: bytes) -> None:
+    limit_process(SECONDS, MEMORY)
     Parser(_language(grammar)).parse(text)
