@@ -13,8 +13,6 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
-
 from hardener import __version__
 from hardener.assessment import catalogue, judging, wording
 from hardener.assessment.sensors.registry import SENSORS
@@ -152,6 +150,8 @@ def schema() -> dict[str, Any]:
 
 def check(result: Any, name: str) -> dict[str, Any]:
     """Return a result that fits the schema. Raises ConfigError that names the first place that does not."""
+    import jsonschema  # noqa: PLC0415 (a quarter of a second to load; two where it knows all formats)
+
     problems = jsonschema.Draft202012Validator(schema()).iter_errors(result)
     problem = min(problems, key=lambda found: found.json_path, default=None)
     if problem:

@@ -8,10 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from cyclonedx.exception import MissingOptionalDependencyException
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
-
 from hardener import config
 from hardener.errors import ConfigError, StackError
 from hardener.git.project import Checkout
@@ -236,6 +232,11 @@ def _versions(candidate: Candidate) -> Iterator[str]:
 
 
 def _sbom(candidate: Candidate) -> Iterator[str]:
+    # jsonschema with all formats, which is behind these, takes two seconds to load.
+    from cyclonedx.exception import MissingOptionalDependencyException  # noqa: PLC0415
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     bills = sorted(candidate.folder.glob("*.cdx.json"))
     document = disk.read_json(bills[0]) if len(bills) == 1 else None
     if not document:
