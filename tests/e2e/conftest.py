@@ -26,9 +26,10 @@ from hardener.proof.stack.flavours import JITSI
 from hardener.proof.xmpp.stub import PASSWORD, USER, Conversation, Door, Mallory
 from hardener.ui import UI
 from support import nginx_server
+from support.browsers.lent import Lender
 from support.sites import archive_of, unpack
 
-from .meeting import Participant
+from .meeting import Participant, modest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,17 +161,28 @@ def desk(full_browser: Callable[[], Browser]) -> Iterator[Browser]:
     browser.close()
 
 
+@pytest.fixture(scope="session")
+def lender(browser: Browser) -> Iterator[Lender]:
+    """Provide the contexts of the lean browser that serve one test after the other."""
+    lender = Lender(browser)
+    yield lender
+    lender.close()
+
+
 @pytest.fixture
-def context(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """Provide a context of the lean browser, without sounds; of Chromium itself for tests with the marker
+def context(request: pytest.FixtureRequest, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
+    """Provide an empty context of the lean browser, without sounds; of Chromium itself for tests with the marker
     ``full_browser``.
     """
-    if not request.node.get_closest_marker("full_browser"):
-        context.add_init_script(NO_SOUNDS)
-        yield context
+    if request.node.get_closest_marker("full_browser"):
+        with request.getfixturevalue("desk").new_context() as full:
+            yield full
         return
-    with request.getfixturevalue("desk").new_context() as full:
-        yield full
+    of_test = request.node.get_closest_marker("browser_context_args")
+    options = browser_context_args | (of_test.kwargs if of_test else {})
+    with request.getfixturevalue("lender").lend(options) as lean:
+        lean.add_init_script(NO_SOUNDS)
+        yield lean
 
 
 @pytest.fixture(scope="session")
@@ -308,7 +320,7 @@ def participant(
     def enter(name: str) -> Participant:
         if len(browsers) == len(contexts):
             browsers.append(full_browser())
-        contexts.append(browsers[len(contexts)].new_context())
+        contexts.append(modest(browsers[len(contexts)]))
         return Participant(contexts[-1].new_page(), stack.url, name)
 
     yield enter

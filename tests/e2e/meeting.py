@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
     from hardener.proof.stack import Stack
 
@@ -240,6 +240,21 @@ class Participant:
         self.page.screenshot(path=path)
 
 
+def modest(browser: Browser, settings: str = "") -> BrowserContext:
+    """Return a context for a call in which several browsers, each with the pictures of all, share a small machine;
+    ``settings`` are more lines of config.js.
+    """
+    context = browser.new_context(viewport={"width": 800, "height": 500})
+    settings = f"config.constraints.video.frameRate = {{ max: 5 }}; {settings}"
+
+    def append(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text() + settings)
+
+    context.route("**/config.js*", append)
+    return context
+
+
 class Call:
     """People with a browser each, who come into one room."""
 
@@ -253,16 +268,8 @@ class Call:
         number = len(self.people)
         if len(self.browsers) == number:
             self.browsers.append(self.launch())
-        # Three browsers, each with three pictures, share a small machine.
-        context = self.browsers[number].new_context(viewport={"width": 800, "height": 500})
+        context = modest(self.browsers[number], settings)
         context.set_default_timeout(120_000)
-        settings = f"config.constraints.video.frameRate = {{ max: 5 }}; {settings}"
-
-        def append(route: Route) -> None:
-            answer = route.fetch()
-            route.fulfill(response=answer, body=answer.text() + settings)
-
-        context.route("**/config.js*", append)
         person = self.people[name] = Participant(context.new_page(), self.stack.url, name.title())
         return person
 

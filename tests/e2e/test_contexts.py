@@ -1,0 +1,110 @@
+"""A browser context that another test has used is as if it were new."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import BrowserContext, WebSocketRoute
+
+    from support.browsers.lent import Lender
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+OPTIONS = {"locale": "fr-FR"}  # no other test has such a context
+PAGE = "/static/offline.html"
+LEAVE_TRACES = """async () => {
+    document.cookie = 'trace=1';
+    localStorage.setItem('trace', '1');
+    await caches.open('trace');
+    await new Promise(done => { indexedDB.open('trace').onsuccess = done; });
+}"""
+# What is there when a page comes: traces of the test before, and what its context was told to do.
+FOUND = """async () => ({
+    stored: [ document.cookie, ...Object.keys(localStorage), ...await caches.keys(),
+        ...(await indexedDB.databases()).map(database => database.name) ],
+    script: window.scripted ?? false,
+    permission: (await navigator.permissions.query({ name: 'geolocation' })).state,
+    online: navigator.onLine,
+    routed: (await fetch('/static/routed')).status === 418,
+    socket: await new Promise(done => {
+        const socket = new WebSocket(`ws://${location.host}/socket`);
+        socket.onopen = () => done('open');
+        socket.onerror = () => done('refused');
+    })
+})"""
+
+
+def _use(context: BrowserContext, heard: list[str]) -> None:
+    """Do to a context what tests do, and leave traces in it."""
+
+    def answer(socket: WebSocketRoute) -> None:
+        socket.on_message(lambda message: None)
+
+    context.add_init_script("window.scripted = true")
+    context.grant_permissions(["geolocation"])
+    context.route("**/static/routed", lambda route: route.fulfill(status=418))
+    context.route_web_socket("**/socket", answer)
+    context.on("console", lambda message: heard.append(message.text))
+
+
+def _look(context: BrowserContext, address: str) -> dict[str, Any]:
+    page = context.new_page()
+    page.goto(address + PAGE)
+    found: dict[str, Any] = page.evaluate(FOUND)
+    return found
+
+
+def test_nothing_of_one_test_reaches_the_next(lender: Lender, site: Callable[[str], str]) -> None:
+    """What the first one does, and sees of it afterwards, is the control."""
+    address = site("hardened")
+    heard: list[str] = []
+    with lender.lend(OPTIONS) as first:
+        _use(first, heard)
+        page = first.new_page()
+        page.goto(address + PAGE)
+        page.evaluate(LEAVE_TRACES)
+        page.evaluate("console.log('said')")
+        assert _look(first, address) == {
+            "stored": ["trace=1", "trace", "trace", "trace"],
+            "script": True,
+            "permission": "granted",
+            "online": True,
+            "routed": True,
+            "socket": "open",
+        }
+        first.set_offline(True)
+    assert "said" in heard
+    heard.clear()
+
+    with lender.lend(OPTIONS) as second:
+        assert second is first
+        assert _look(second, address) == {
+            "stored": [""],
+            "script": False,
+            "permission": "prompt",
+            "online": True,
+            "routed": False,
+            "socket": "refused",
+        }
+        second.pages[0].evaluate("console.log('said')")
+        second.pages[0].wait_for_function("() => true")
+    assert heard == []
+
+
+def test_a_context_that_a_test_has_closed_is_replaced(lender: Lender) -> None:
+    with lender.lend(OPTIONS) as first:
+        first.close()
+    with lender.lend(OPTIONS) as second:
+        assert second is not first
+        second.new_page()
+
+
+def test_each_set_of_options_has_a_context_of_its_own(lender: Lender) -> None:
+    with lender.lend(OPTIONS) as french, lender.lend({"locale": "de-DE"}) as german:
+        languages = [context.new_page().evaluate("navigator.language") for context in (french, german)]
+    assert languages == ["fr-FR", "de-DE"]
