@@ -436,14 +436,14 @@ def test_background_of_upstream_starts_its_timer_from_a_blob(
     assert "blob:" in seen.page.evaluate("started")
 
 
+WEBASSEMBLY = "'wasm-unsafe-eval'"
 WORDS = [
-    "'wasm-unsafe-eval'",
+    pytest.param(WEBASSEMBLY, marks=pytest.mark.full_browser),
     *re.findall("'sha256-[^']+'", HEADERS["Content-Security-Policy"]),
     "base-uri 'self'",
 ]  # Not here: "data:" in img-src, for pictures that a person takes as background or avatar, which no journey does yet.
 
 
-@pytest.mark.full_browser
 @pytest.mark.usefixtures("xmpp")
 @pytest.mark.parametrize("word", WORDS)
 def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[str], str], word: str) -> None:
@@ -460,7 +460,11 @@ def test_page_breaks_a_stricter_rule(context: BrowserContext, site: Callable[[st
 
     page.route("**/SomeRoom", answer)
     page.goto(f"{address}/SomeRoom")
-    enter(page, READY["/SomeRoom"])
-    page.get_by_role("button", name="Select Background").click()
-    page.get_by_role("radio", name="Blur", exact=True).click()
+    for step in (
+        lambda: enter(page, READY["/SomeRoom"]),
+        page.get_by_role("button", name="Select Background").click,
+        page.get_by_role("radio", name="Blur", exact=True).click,
+    ):
+        if not page.evaluate("violations"):  # most come with the page
+            step()
     Visit(page).wait_until(lambda: page.evaluate("violations") != [], "a violation")
