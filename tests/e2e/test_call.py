@@ -42,8 +42,8 @@ def _meet(stack: Stack, participant: Callable[[str], Participant], names: tuple[
 
 def test_two_see_and_hear_each_other(stack: Stack, participant: Callable[[str], Participant]) -> None:
     people = _meet(stack, participant, ("alice", "bob"))
-    for person in people:
-        before = person.wait_until_received(frames=1, audio=1)
+    begun = [person.wait_until_received(frames=1, audio=1) for person in people]
+    for person, before in zip(people, begun, strict=True):
         after = person.wait_until_received(frames=before["frames"] + 30, audio=before["audio"] + 3000)
         assert after["state"] == "connected"
         person.wait_until_shown()

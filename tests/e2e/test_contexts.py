@@ -23,7 +23,7 @@ LEAVE_TRACES = """async () => {
     await caches.open('trace');
     await new Promise(done => { indexedDB.open('trace').onsuccess = done; });
 }"""
-# What is there when a page comes: traces of the test before, and what its context was told to do.
+# What is there when a page comes: traces of the test before, and how its context was set.
 FOUND = """async () => ({
     stored: [ document.cookie, ...Object.keys(localStorage), ...await caches.keys(),
         ...(await indexedDB.databases()).map(database => database.name) ],

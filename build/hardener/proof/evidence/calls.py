@@ -54,7 +54,7 @@ GONE = "() => !window.APP?.conference?.isJoined?.()"
 _INPUT = "#chat-input textarea"
 LEAVE = '[aria-label="Leave the meeting"], [aria-label="Hang up"]'
 PATIENCE = 120_000  # milliseconds: three browsers and a bridge share a small machine
-MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in while one watches: about twelve seconds
+MORE_FRAMES, MORE_AUDIO = 60, 6000  # how much more has to come in: about twelve seconds
 
 
 def two(visit: Visit) -> None:
@@ -125,11 +125,14 @@ def _meet(visit: Visit) -> list[Visit]:
 
 
 def _watch(people: Sequence[Visit]) -> None:
-    """Wait until each person has seen and heard all the others for a while."""
+    """Wait until each person has seen and heard all the others for a while, all at the same time."""
     others = len(people) - 1
+    begun = []
     for person in people:
         with person.step("sees and hears the others", must=True):
-            before = _received(person, others, others, 1)
+            begun.append(_received(person, others, others, 1))
+    for person, before in zip(people, begun, strict=True):
+        with person.step("still sees and hears the others", must=True):
             more = {kind: others * amount for kind, amount in (("frames", MORE_FRAMES), ("audio", MORE_AUDIO))}
             after = _received(person, others, before["frames"] + more["frames"], before["audio"] + more["audio"])
             grown = {kind: after[kind] - before[kind] for kind in ("frames", "audio", "video")}
