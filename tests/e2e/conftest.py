@@ -4,6 +4,8 @@ Chromium.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import re
@@ -29,7 +31,7 @@ from support import nginx_server
 from support.browsers.lent import Lender
 from support.sites import archive_of, unpack
 
-from .meeting import Participant, modest
+from .meeting import SMALL, Participant, modest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,14 +146,16 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 @pytest.fixture(scope="session")
 def full_browser(
     launch_browser: Callable[..., Browser], browser_type_launch_args: dict[str, Any]
-) -> Callable[[], Browser]:
-    """Start Chromium itself, as it is on a desk: with its own pace of the camera, and a process for each page."""
+) -> Callable[..., Browser]:
+    """Start Chromium itself, as it is on a desk: with its own pace of the camera, and a process for each page. Takes
+    more arguments for its command line.
+    """
     program = chromium.browser()
     if not program:
         pytest.skip("Chromium itself is not installed: apt-get install chromium")
     lean = {SLOW_CAMERA, PROCESS_PER_SITE}
     arguments = [word for word in browser_type_launch_args["args"] if word not in lean]
-    return lambda: launch_browser(executable_path=program, args=arguments)
+    return lambda *more: launch_browser(executable_path=program, args=[*arguments, *more])
 
 
 @pytest.fixture(scope="session")
@@ -310,22 +314,30 @@ def browsers(full_browser: Callable[[], Browser]) -> Iterator[list[Browser]]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def lenders(full_browser: Callable[..., Browser]) -> Iterator[list[Lender]]:
+    """Provide the browsers of the participants of a call that were started so far."""
+    found: list[Lender] = []
+    yield found
+    for lender in found:
+        lender.browser.close()
+
+
 @pytest.fixture
 def participant(
-    stack: Stack, browsers: list[Browser], full_browser: Callable[[], Browser]
+    stack: Stack, lenders: list[Lender], full_browser: Callable[..., Browser]
 ) -> Iterator[Callable[[str], Participant]]:
     """Provide a person of that name before a browser of their own, who has gone nowhere yet."""
-    contexts: list[BrowserContext] = []
+    with contextlib.ExitStack() as lent:
+        numbers = itertools.count()
 
-    def enter(name: str) -> Participant:
-        if len(browsers) == len(contexts):
-            browsers.append(full_browser())
-        contexts.append(modest(browsers[len(contexts)]))
-        return Participant(contexts[-1].new_page(), stack.url, name)
+        def enter(name: str) -> Participant:
+            if len(lenders) == (number := next(numbers)):
+                lenders.append(Lender(full_browser(PROCESS_PER_SITE)))
+            context = lent.enter_context(lenders[number].lend({"viewport": SMALL}))
+            return Participant(modest(context).new_page(), stack.url, name)
 
-    yield enter
-    for context in contexts:
-        context.close()
+        yield enter
 
 
 @dataclass

@@ -240,11 +240,12 @@ class Participant:
         self.page.screenshot(path=path)
 
 
-def modest(browser: Browser, settings: str = "") -> BrowserContext:
-    """Return a context for a call in which several browsers, each with the pictures of all, share a small machine;
-    ``settings`` are more lines of config.js.
-    """
-    context = browser.new_context(viewport={"width": 800, "height": 500})
+# Several browsers, each with the pictures of all, share a small machine.
+SMALL = {"width": 800, "height": 500}
+
+
+def modest(context: BrowserContext, settings: str = "") -> BrowserContext:
+    """Return the context, in which a page shows few pictures a second; ``settings`` are more lines of config.js."""
     settings = f"config.constraints.video.frameRate = {{ max: 5 }}; {settings}"
 
     def append(route: Route) -> None:
@@ -268,7 +269,7 @@ class Call:
         number = len(self.people)
         if len(self.browsers) == number:
             self.browsers.append(self.launch())
-        context = modest(self.browsers[number], settings)
+        context = modest(self.browsers[number].new_context(viewport=SMALL), settings)
         context.set_default_timeout(120_000)
         person = self.people[name] = Participant(context.new_page(), self.stack.url, name.title())
         return person

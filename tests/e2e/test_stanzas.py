@@ -138,9 +138,7 @@ def entrance(visit: Callable[..., Visit], context: BrowserContext) -> Callable[.
     """
     context.route_web_socket(re.compile(".*"), Server().serve)
 
-    def enter(
-        variant: str, lists: list[list[str]], way: str = "socket", *, calls: bool = True
-    ) -> list[dict[str, Any]]:
+    def enter(variant: str, lists: list[list[str]], way: str = "socket", *, calls: bool = True) -> list[dict[str, Any]]:
         seen = visit(variant, "/")
         seen.wait_for("#enter_room_field")
         seen.page.evaluate(HELPERS)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Lender:
-    """The contexts of one browser; those that are not lent wait for the next test that asks for the same options."""
+    """The contexts of one ``browser``; those that are not lent wait for the next test that asks for the same options."""
 
     def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+        self.browser = browser
         self._free: dict[str, BrowserContext] = {}
 
     @contextmanager
@@ -30,7 +30,7 @@ class Lender:
         the test has closed it, the next test gets a new one.
         """
         key = json.dumps(options, sort_keys=True, default=str)
-        context = self._free.pop(key, None) or self._browser.new_context(**options)
+        context = self._free.pop(key, None) or self.browser.new_context(**options)
         with _noted(context) as undo:
             yield context
         try:
