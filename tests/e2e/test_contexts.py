@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.browsers import lent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -102,6 +104,16 @@ def test_a_context_that_a_test_has_closed_is_replaced(lender: Lender) -> None:
     with lender.lend(OPTIONS) as second:
         assert second is not first
         second.new_page()
+
+
+def test_a_context_that_was_lent_often_is_replaced(lender: Lender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lent, "TIMES", 2)
+    contexts = []
+    for _ in range(3):
+        with lender.lend({"locale": "it-IT"}) as context:
+            contexts.append(context)
+    assert contexts[0] is contexts[1]
+    assert contexts[1] is not contexts[2]
 
 
 def test_each_set_of_options_has_a_context_of_its_own(lender: Lender) -> None:

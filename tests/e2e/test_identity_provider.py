@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import BrowserContext, Page
 
     from support.identity.gateway import Gateway
 
@@ -61,7 +61,11 @@ def gateway(running: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
 
 @pytest.fixture
 def page(
-    visit: Callable[..., Visit], configure: Callable[..., None], gateway: Gateway, prosody: prosody_server.Server
+    context: BrowserContext,
+    visit: Callable[..., Visit],
+    configure: Callable[..., None],
+    gateway: Gateway,
+    prosody: prosody_server.Server,
 ) -> Page:
     """Provide the login page of a room."""
     configure(
@@ -72,6 +76,7 @@ def page(
         tokenAuthUrl=f"{gateway.address}/login?room={{room}}",
         tokenLogoutUrl=f"{gateway.address}/logout",
     )
+    context.add_init_script("window.cameTo = location.href")
     seen = visit("hardened", ROOM, login=False)
     for address in (gateway.address, gateway.settings.provider):
         seen.page.route(f"{address}/**", lambda asked: asked.continue_())
@@ -90,7 +95,7 @@ def _sign_in(page: Page, user: str = "teacher", password: str = PASSWORD, code: 
 
 def _token(page: Page) -> str:
     """Return the token with which the gateway sent the browser back."""
-    (token,) = re.findall(r"#jwt=%22(.+)%22", page.evaluate("performance.getEntriesByType('navigation')[0].name"))
+    (token,) = re.findall(r"#jwt=%22(.+)%22", page.evaluate("cameTo"))
     return str(token)
 
 

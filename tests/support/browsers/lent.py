@@ -16,37 +16,33 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext
 
+TIMES = 25  # what pages leave in the memory of their process makes it slower in time
+
 
 class Lender:
     """The contexts of one ``browser``; those that are not lent wait for the next test that asks for the same options."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
-        self._free: dict[str, BrowserContext] = {}
+        self._free: dict[str, tuple[BrowserContext, int]] = {}
 
     @contextmanager
     def lend(self, options: Mapping[str, Any]) -> Iterator[BrowserContext]:
         """Lend a context with these options of ``Browser.new_context``. It is emptied afterwards; where that fails, or
-        the test has closed it, the next test gets a new one.
+        the test has closed it, or after many times, the next test gets a new one.
         """
         key = json.dumps(options, sort_keys=True, default=str)
-        context = self._free.pop(key, None) or self.browser.new_context(**options)
+        context, times = self._free.pop(key, None) or (self.browser.new_context(**options), 1)
         with _noted(context) as undo:
             yield context
-        try:
-            for page in context.pages:
-                page.close()
-            for step in undo:
-                step()
-            _empty(context)
-        except Error:
-            context.close()
+        if times < TIMES and _emptied(context, undo):
+            self._free[key] = context, times + 1
         else:
-            self._free[key] = context
+            context.close()
 
     def close(self) -> None:
         """Close all contexts that are not lent."""
-        for context in self._free.values():
+        for context, _ in self._free.values():
             context.close()
         self._free.clear()
 
@@ -73,16 +69,24 @@ def _noted(context: BrowserContext) -> Iterator[list[Callable[[], None]]]:
         del context.add_init_script, context.on
 
 
-def _empty(context: BrowserContext) -> None:
-    """Take away routes, permissions, and all that sites have stored."""
-    context.unroute_all()
-    context._impl_obj._web_socket_routes.clear()  # Playwright has no function for it
-    context.set_offline(False)
-    context.set_extra_http_headers({})
-    context.clear_permissions()
-    context.clear_cookies()
-    page = context.new_page()
-    session = context.new_cdp_session(page)
-    session.send("Network.clearBrowserCache")
-    session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
-    page.close()
+def _emptied(context: BrowserContext, undo: list[Callable[[], None]]) -> bool:
+    """Take away pages, routes, permissions, and all that sites have stored; return whether that was possible."""
+    try:
+        for page in context.pages:
+            page.close()
+        for step in undo:
+            step()
+        context.unroute_all()
+        context._impl_obj._web_socket_routes.clear()  # Playwright has no function for it
+        context.set_offline(False)
+        context.set_extra_http_headers({})
+        context.clear_permissions()
+        context.clear_cookies()
+        page = context.new_page()
+        session = context.new_cdp_session(page)
+        session.send("Network.clearBrowserCache")
+        session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+        page.close()
+    except Error:
+        return False
+    return True
