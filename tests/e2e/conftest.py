@@ -81,6 +81,8 @@ PROCESS_PER_SITE = "--process-per-site"
 # For pages on which no test looks at the camera: to draw its 20 pictures a second takes a third of a processor.
 # Upstream's settings show no camera that has fewer than 15.
 SLOW_CAMERA = "--use-fake-device-for-media-stream=fps=5"
+# Options of pytest-playwright that record what a context shows: it then has to be a new one.
+RECORDING = ("--tracing", "--video", "--screenshot")
 # Before a meeting, the page loads 43 sounds. No test listens, and a page does not wait for them.
 NO_SOUNDS = """HTMLAudioElement.prototype.setAttribute = function(name, value) {
     Element.prototype.setAttribute.call(this, name, name === 'preload' ? 'none' : value);
@@ -182,9 +184,13 @@ def context(request: pytest.FixtureRequest, browser_context_args: dict[str, Any]
         with request.getfixturevalue("desk").new_context() as full:
             yield full
         return
-    of_test = request.node.get_closest_marker("browser_context_args")
-    options = browser_context_args | (of_test.kwargs if of_test else {})
-    with request.getfixturevalue("lender").lend(options) as lean:
+    with contextlib.ExitStack() as lent:
+        if any(request.config.getoption(name) != "off" for name in RECORDING):
+            lean = request.getfixturevalue("new_context")()
+        else:
+            of_test = request.node.get_closest_marker("browser_context_args")
+            options = browser_context_args | (of_test.kwargs if of_test else {})
+            lean = lent.enter_context(request.getfixturevalue("lender").lend(options))
         lean.add_init_script(NO_SOUNDS)
         yield lean
 

@@ -436,9 +436,8 @@ def test_background_of_upstream_starts_its_timer_from_a_blob(
     assert "blob:" in seen.page.evaluate("started")
 
 
-WEBASSEMBLY = "'wasm-unsafe-eval'"
 WORDS = [
-    pytest.param(WEBASSEMBLY, marks=pytest.mark.full_browser),
+    pytest.param("'wasm-unsafe-eval'", marks=pytest.mark.full_browser),
     *re.findall("'sha256-[^']+'", HEADERS["Content-Security-Policy"]),
     "base-uri 'self'",
 ]  # Not here: "data:" in img-src, for pictures that a person takes as background or avatar, which no journey does yet.

@@ -253,8 +253,7 @@ def _parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     wanted = [module for module, names in MODULES.items() if words[:1] and words[0] in names]
     parser.subcommand = words[0] if wanted else ""
     parser.first = words[0] if words else ""
-    unwanted = () if words[:1] == ["--version"] else MODULES
-    for module in wanted or unwanted:
+    for module in wanted or (MODULES if words[:1] != ["--version"] else ()):
         try:
             importlib.import_module(f"hardener.cli.{module}").register(subcommand, source, extra)
         except ModuleNotFoundError as problem:
