@@ -106,6 +106,18 @@ def test_a_context_that_a_test_has_closed_is_replaced(lender: Lender) -> None:
         second.new_page()
 
 
+@pytest.mark.parametrize("of_page", [True, False], ids=["page", "context"])
+def test_no_clock_of_one_test_is_that_of_the_next(lender: Lender, of_page: bool) -> None:
+    """A clock that a test gives to one page is that of all pages of its context: the first assertion is the control."""
+    now = "() => Date.now()"
+    with lender.lend(OPTIONS) as first:
+        page = first.new_page()
+        (page.clock if of_page else first.clock).install(time=0)
+        assert first.new_page().evaluate(now) < 1_000_000
+    with lender.lend(OPTIONS) as second:
+        assert second.new_page().evaluate(now) > 1_000_000
+
+
 def test_a_context_that_was_lent_often_is_replaced(lender: Lender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lent, "TIMES", 2)
     contexts = []
