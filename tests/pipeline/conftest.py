@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -291,6 +291,22 @@ def minimeet(tmp_path: Path, shared_cache: Path, reference: Reference) -> Minime
     return Minimeet(tmp_path, shared_cache)
 
 
+def put_copy(source: Path, target: Path) -> None:
+    """Put a copy of a project in the place of another; packages are hard links, as the build makes them of its store."""
+    subprocess.run(["rm", "-rf", target], check=True)
+    shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("node_modules"))
+    for packages in source.glob(".work/*/*/tree/node_modules"):
+        copy = target / packages.relative_to(source)
+        subprocess.run(["cp", "--archive", "--link", packages, copy], check=True)  # thousands: Python is slow at it
+
+
+@pytest.fixture
+def built(minimeet: Minimeet, reference: Reference) -> Minimeet:
+    """Provide a project that was built, as a user's is: a build does again only what an edit changes."""
+    put_copy(reference.minimeet.root, minimeet.root)
+    return minimeet
+
+
 @pytest.fixture
 def apart(tmp_path: Path, reference: Reference) -> Minimeet:
     """Provide a project that was never built, with no mirror in its cache; only the npm packages are there."""
@@ -311,10 +327,9 @@ def without_packages(tmp_path: Path, reference: Reference) -> Minimeet:
     return Minimeet(tmp_path, tmp_path / "cache")
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """Provide a disk of 256 MB whose size :func:`shrink` sets."""
-    folder = tmp_path / "disk"
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a disk of 256 MB, whose size :func:`shrink` sets."""
     folder.mkdir()
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", folder], capture_output=True, text=True, check=False
@@ -325,7 +340,14 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Provide a small disk."""
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
+
+
 def shrink(disk: Path, free: int) -> None:
-    """Leave so many bytes free on a disk."""
-    used = shutil.disk_usage(disk).used
-    subprocess.run(["mount", "-o", f"remount,size={used + free}", disk], check=True)
+    """Leave so many bytes free on a disk, of which an empty one keeps a page: a size of 0 means no limit."""
+    size = max(shutil.disk_usage(disk).used + free, 4096)
+    subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)

@@ -13,10 +13,10 @@ import pytest
 
 from minimeet import repository
 
-from .conftest import Minimeet, Reference, Run, listing, shrink
+from .conftest import SITE, Minimeet, Reference, Run, listing, shrink, small_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PATCHES, OVERLAYS = "patches/minimeet/", "overlays/minimeet/"
@@ -127,10 +127,24 @@ CASES = [
     ),
     Case("malformed upstream.toml", 3, ("upstream.toml", "line 4"), edits(("upstream.toml", 'name = "minimeet-hardened"', "name = minimeet"))),
     Case("unknown key in upstream.toml", 3, ("upstream.toml", "omits", "allowed"), edits(("upstream.toml", "omit =", "omits ="))),
-    Case("malformed hosts.toml", 3, ("hosts.toml", "line 4"), edits(("hosts.toml", 'host = "attacker', "host = attacker"))),
     Case("malformed overlays.toml", 3, ("overlays.toml", "line 2"), edits((OVERLAYS + "overlays.toml", f'path = "{STUB}"', "path = stub"))),
     Case("overlay whose upstream file changed", 5, ("config.js", "upstream changed it"), changed_under_overlay),
     Case("text that upstream has already", 5, ("lang/main.json", "login.intro"), edits((OVERLAYS + "overlays.toml", 'override = ["login.intro"]\n', ""))),
+    Case("type error in an overlay", 6, ("react/features/hardened/wrong.ts", "TS2322"), type_error),
+    Case("syntax error in an overlay", 6, ("functions.js",), edits((OVERLAYS + "react/features/analytics/functions.js", "function sendEvent()", "function sendEvent("))),
+    Case("make is missing", 8, ("make",), without_program("make")),
+    Case("git is missing", 8, ("git",), without_program("git")),
+    Case("unknown verb", 2, ("bake",), words=("bake",)),
+    Case("unknown option", 2, ("--faster",), words=("build", "--faster")),
+    Case("unknown toolchain", 2, ("parcel",), words=("build", "--toolchain", "parcel")),
+    Case("unknown component", 2, ("nomeet",), words=("build", "--upstream", "nomeet=/tmp")),
+    Case("unknown tree", 2, ("mastre",), words=("check", "--tree", "mastre")),
+    Case("no project", 2, ("upstream.toml", "--project"), no_project),
+    Case("other Node than upstream's", 3, ("Node 99",), edits(("upstream.toml", "node = 24", "node = 99"))),
+]  # fmt: skip
+# What a build finds only after the bundler.
+LATE_CASES = [
+    Case("malformed hosts.toml", 3, ("hosts.toml", "line 4"), edits(("hosts.toml", 'host = "attacker', "host = attacker"))),
     Case("host that is there once more", 7, ("www.w3.org: found 3 times",), edits(("hosts.toml", "count = 3\nmaps = 2", "count = 2\nmaps = 2"))),
     Case("listed host that is not there any more", 7, ("gone.example", "nothing names it"), edits(
         ("hosts.toml", "# Foreign hosts", '[[host]]\nhost = "gone.example"\nclass = "link"\nreason = "none"\ncount = 1\n\n# Foreign hosts'))),
@@ -141,18 +155,7 @@ CASES = [
     Case("no sdks.toml", 2, ("sdks.toml does not exist",), lambda minimeet, _: (minimeet.root / "sdks.toml").unlink()),
     Case("nothing of that name to leave out of the site", 6, ("there is no sounds/gone.*", "site_without"), edits(
         ("upstream.toml", "site_files =", 'site_without = ["sounds/gone.*"]\nsite_files ='))),
-    Case("type error in an overlay", 6, ("react/features/hardened/wrong.ts", "TS2322"), type_error),
-    Case("syntax error in an overlay", 6, ("functions.js",), edits((OVERLAYS + "react/features/analytics/functions.js", "function sendEvent()", "function sendEvent("))),
     Case("alias that nothing imports", 6, ("@minimeet/nothing",), edits((OVERLAYS + "overlays.toml", '"@minimeet/crash-reporter"', '"@minimeet/nothing"'))),
-    Case("make is missing", 8, ("make",), without_program("make")),
-    Case("git is missing", 8, ("git",), without_program("git")),
-    Case("unknown verb", 2, ("bake",), words=("bake",)),
-    Case("unknown option", 2, ("--faster",), words=("build", "--faster")),
-    Case("unknown toolchain", 2, ("parcel",), words=("build", "--toolchain", "parcel")),
-    Case("unknown component", 2, ("nomeet",), words=("build", "--upstream", "nomeet=/tmp")),
-    Case("unknown tree", 2, ("mastre",), words=("check", "--tree", "mastre")),
-    Case("no project", 2, ("upstream.toml", "--project"), no_project),
-    Case("other Node than upstream's", 3, ("Node 99",), edits(("upstream.toml", "node = 24", "node = 99"))),
 ]  # fmt: skip
 
 
@@ -175,32 +178,47 @@ def dist(apart: Minimeet, reference: Reference) -> Path:
     return apart.dist
 
 
+@pytest.mark.usefixtures("dist")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_failure_is_explained_and_leaves_dist_alone(
-    apart: Minimeet, dist: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+    apart: Minimeet, monkeypatch: pytest.MonkeyPatch, case: Case
 ) -> None:
     """Exit code, hint, JSON error, no traceback, nothing new in dist/."""
-    before = listing(dist)
-    case.prepare(apart, monkeypatch)
-    run = apart.run(*case.words, driver=case.driver, env=case.env)
-    assert listing(dist) == before
+    check(case, apart, monkeypatch)
+
+
+@pytest.mark.parametrize("case", LATE_CASES, ids=lambda case: case.name)
+def test_failure_after_an_edit_is_explained_and_leaves_dist_alone(
+    built: Minimeet, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    """The same where an earlier build has left a work area: only what the edit reaches is done again."""
+    check(case, built, monkeypatch)
+
+
+def check(case: Case, minimeet: Minimeet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bring a case about, and check how it ends."""
+    before = listing(minimeet.dist)
+    assert before
+    case.prepare(minimeet, monkeypatch)
+    run = minimeet.run(*case.words, driver=case.driver, env=case.env)
+    assert listing(minimeet.dist) == before
     failed(run, case.code)
     for text in case.say:
         assert text in run.stderr
 
 
-def test_unknown_host_is_named_with_file_and_offset(apart: Minimeet, dist: Path) -> None:
+def test_unknown_host_is_named_with_file_and_offset(built: Minimeet) -> None:
     """A host that was not reviewed: exit code 7, the place that is named is where it is, and dist/ is left alone."""
-    before = listing(dist)
-    apart.edit(
+    before = listing(built.dist)
+    built.edit(
         OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "fetch('https://planted.example/x');"
     )
-    run = apart.build()
+    run = built.build()
     failed(run, 7)
     name, offset = re.search(r"unknown host planted\.example.*?: (libs/\S+?\.js):(\d+): ", run.stderr).groups()
-    site = apart.root / ".work" / "hardened" / "site"
+    site = built.root / ".work" / "hardened" / "site"
     assert (site / name).read_bytes()[int(offset) :].startswith(b"planted.example")
-    assert listing(dist) == before
+    assert listing(built.dist) == before
 
 
 def test_unreachable_upstream_names_the_way_out(apart: Minimeet, dist: Path) -> None:
@@ -252,35 +270,51 @@ def test_tampered_integrity_is_refused(without_packages: Minimeet, monkeypatch: 
     assert not without_packages.dist.exists()
 
 
+@dataclass(frozen=True)
+class Room:
+    """Bytes of a disk that an undisturbed build takes, and those of its ``dist/``."""
+
+    build: int
+    dist: int
+
+
+@pytest.fixture(scope="module")
+def room(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """Measure it on such a disk, where no file is a link to one of the cache."""
+    with small_disk(tmp_path_factory.mktemp("room") / "disk") as disk:
+        minimeet = Minimeet(disk, reference.minimeet.cache.parent)
+        empty = shutil.disk_usage(disk).used
+        assert minimeet.build().code == 0
+        yield Room(shutil.disk_usage(disk).used - empty, sum(path.stat().st_size for path in minimeet.dist.iterdir()))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.98, None], ids=["none", "little", "most", "all but half of dist"])
-def test_full_disk_of_the_project(disk: Path, apart: Minimeet, reference: Reference, share: float | None) -> None:
+def test_full_disk_of_the_project(disk: Path, reference: Reference, room: Room, share: float | None) -> None:
     """Exit code 8 wherever the space runs out, and with room enough the same command continues to the same archives."""
-    minimeet = Minimeet(disk, apart.cache.parent)
-    assert minimeet.build().code == 0
-    needed = shutil.disk_usage(disk).used
-    packed = sum(path.stat().st_size for path in minimeet.dist.iterdir())
-    shutil.rmtree(minimeet.root / ".work")
-    shutil.rmtree(minimeet.dist)
-    empty = shutil.disk_usage(disk).used
+    minimeet = Minimeet(disk, reference.minimeet.cache.parent)
     # What two builds take differs by some pages, so the last case leaves away what no build can do without.
-    room = needed - empty - packed // 2 if share is None else int((needed - empty) * share)
-    shrink(disk, room // 4096 * 4096)
+    free = room.build - room.dist // 2 if share is None else int(room.build * share)
+    shrink(disk, free // 4096 * 4096)
     run = minimeet.build()
     reference.intact(minimeet.dist)
     failed(run, 8)
     assert "space" in run.stderr
-    shrink(disk, 2 * needed)
+    shrink(disk, 2 * room.build)
     again = minimeet.build()
     assert again.code == 0, again.stderr
     assert again.sums == reference.run.sums
 
 
-@pytest.mark.parametrize("free", [0, 100_000, 3_000_000])
-def test_full_disk_of_the_cache(disk: Path, without_packages: Minimeet, reference: Reference, free: int) -> None:
+# Where git's mirror does not fit, npm is not asked: its packages are at hand for the build that continues.
+@pytest.mark.parametrize(("free", "start"), [(0, "apart"), (100_000, "apart"), (3_000_000, "without_packages")])
+def test_full_disk_of_the_cache(
+    disk: Path, request: pytest.FixtureRequest, reference: Reference, free: int, start: str
+) -> None:
     """The same where the user's cache lies: git's mirror, then npm's packages."""
+    begun: Minimeet = request.getfixturevalue(start)
     home = disk / "cache"
-    shutil.copytree(without_packages.cache.parent, home, symlinks=True)
-    minimeet = Minimeet(without_packages.folder / "with a small cache", home)
+    shutil.copytree(begun.cache.parent, home, symlinks=True)
+    minimeet = Minimeet(begun.folder / "with a small cache", home)
     shrink(disk, free)
     run = minimeet.build()
     failed(run, 8)
@@ -296,10 +330,10 @@ def test_full_disk_for_temporary_files(disk: Path, apart: Minimeet) -> None:
     failed(apart.build(env={"TMPDIR": str(disk)}), 8)
 
 
-def test_hint_of_a_failed_bundle_can_be_followed(apart: Minimeet) -> None:
+def test_hint_of_a_failed_bundle_can_be_followed(built: Minimeet) -> None:
     """What the hint says to run does run, and shows what the tool said."""
-    apart.edit(OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "import('./nowhere');")
-    run = apart.build()
+    built.edit(OVERLAYS + "react/features/analytics/functions.js", "/* on purpose */", "import('./nowhere');")
+    run = built.build()
     failed(run, 6)
     assert "./nowhere" in run.stderr
     words = re.search(r"hardener (.*?build)\b", run.answer["hint"])[1].split()
@@ -309,17 +343,18 @@ def test_hint_of_a_failed_bundle_can_be_followed(apart: Minimeet) -> None:
         "hardener",
         *words,
         "--project",
-        str(apart.root),
+        str(built.root),
         "--upstream",
-        f"minimeet={apart.upstream}",
+        f"minimeet={built.upstream}",
     ]
-    done = subprocess.run(command, env=apart.env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=built.env, capture_output=True, text=True, check=False)
     assert done.returncode == 6, done.stderr
 
 
-def test_reader_that_goes_away_is_no_bug_of_ours(minimeet: Minimeet) -> None:
+def test_reader_that_goes_away_is_no_bug_of_ours(built: Minimeet) -> None:
     """``hardener build --json | head -0``: no traceback."""
+    (built.dist / SITE).unlink()
     # As the shell does it: standard output is a pipe whose other end is closed.
-    run = minimeet.build(driver="import os; read, write = os.pipe(); os.close(read); os.dup2(write, 1)")
+    run = built.build(driver="import os; read, write = os.pipe(); os.close(read); os.dup2(write, 1)")
     assert "Traceback" not in run.stderr
     assert "done" in run.stderr
