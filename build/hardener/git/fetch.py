@@ -128,9 +128,11 @@ def _wanted(repository: Repository, component: Component) -> list[str] | None:
 
     A fetch that was killed after its pack was in place has the commit, but has not noted yet that history ends there.
     """
-    if repository.commit(component.commit) != component.commit or not repository.ends_at(component.commit):
+    if not repository.ends_at(component.commit):
         return None
     missing = repository.missing(component.commit)
+    if not missing:
+        return []
     entries = repository.entries(component.commit, links=True)  # a checkout writes these as well
     return sorted({e.blob for path, e in entries.items() if e.blob in missing and not inside(path, component.exclude)})
 

@@ -195,11 +195,11 @@ def open_history(
     branch = ""
     for folder in locals_:
         source = Repository(folder)
-        refs = _refs(source, "refs/") | refs
-        head = source.git("symbolic-ref", "HEAD").text
-        branch = branch or (head if head in refs else "")
+        here, head = _refs(source, "refs/")
+        refs = here | refs
+        branch = branch or head
     if remotes:
-        refs = _refs(repository, _FETCHED) | refs
+        refs = _refs(repository, _FETCHED)[0] | refs
     branches = (branch, "refs/heads/master", "refs/heads/main")
     return History(
         path, refs, next((b for b in branches if b in refs), ""), remotes, int(facts["at"]) if facts and remotes else 0
@@ -226,13 +226,16 @@ def _git_folder(where: Path) -> Path:
     return folder.resolve()
 
 
-def _refs(repository: Repository, prefix: str) -> dict[str, str]:
-    """Return branches and tags under a prefix, by their full upstream name; an annotated tag means its commit."""
-    refs = {}
-    form = "--format=%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)"
+def _refs(repository: Repository, prefix: str) -> tuple[dict[str, str], str]:
+    """Return branches and tags under a prefix, by their full upstream name, and the branch that HEAD names, if it is
+    one of them; an annotated tag means its commit.
+    """
+    refs, head = {}, ""
+    form = "--format=%(HEAD)%(refname) %(objecttype) %(objectname) %(*objecttype) %(*objectname)"
     for line in repository.output("for-each-ref", form, f"{prefix}heads", f"{prefix}tags").splitlines():
-        name, *things = line.split(" ")
+        name, *things = line[1:].split(" ")
         for kind, thing in zip(things[::2], things[1::2], strict=True):
             if kind == "commit":
                 refs["refs/" + name.removeprefix(prefix)] = thing
-    return refs
+                head = name if line.startswith("*") else head
+    return refs, head

@@ -50,7 +50,7 @@ def make(path: Path, url: str = "") -> None:
     head, config = path / "HEAD", path / "config"
     if not (head.is_file() and _HEAD.fullmatch(head.read_bytes())):
         disk.write(head, b"ref: refs/heads/main\n")
-    if not url and config.is_file():
+    if not url and config.is_file() and config.read_bytes() != _config("").encode():
         url = Repository(path).git("config", "--file", config.absolute(), f"remote.{REMOTE}.url").text
     content = _config(url).encode()
     if not (config.is_file() and config.read_bytes() == content):

@@ -87,8 +87,11 @@ class Repository:
         return done.text if done.status == 0 else None
 
     def ends_at(self, commit: str) -> bool:
-        """Return whether git can walk from a commit: its parents are here, or it is noted as an end of history."""
-        return self.git("rev-list", "--max-count=2", commit).status == 0
+        """Return whether this is a commit from which git can walk: its parents are here, or it is noted as an end of
+        history.
+        """
+        done = self.git("rev-list", "--max-count=2", commit)
+        return done.status == 0 and done.text.split("\n")[0] == commit
 
     def tree_of(self, commit: str) -> str:
         """Return the tree id of a commit."""
@@ -118,7 +121,7 @@ class Repository:
 
     def missing(self, tree: str) -> set[str]:
         """Return the objects of a tree that this repository lacks (a partial clone holds only what was asked for)."""
-        lines = self.output("rev-list", "--objects", "--missing=print", self.tree_of(tree)).splitlines()
+        lines = self.output("rev-list", "--objects", "--missing=print", f"{tree}^{{tree}}").splitlines()
         return {line[1:] for line in lines if line.startswith("?")}
 
     def changed(self, before: str, after: str) -> list[str]:
