@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Between:
     old: str
     new: str
 
-    @property
+    @cached_property
     def backwards(self) -> bool:
         """Return whether the lift goes down: then the commits are those that it leaves behind."""
         return self.history.git("merge-base", "--is-ancestor", self.new, self.old).status == 0

@@ -6,6 +6,7 @@ ours is) and ``--drop`` (the entry goes). An unchanged file needs no decision.
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from dataclasses import dataclass, replace
@@ -64,10 +65,11 @@ class Lists:
         self.between = between
         self.overlays = project.overlays(component)
         self.removals = project.patches(component) / REMOVALS
-        self.old = between.history.entries(between.old)
-        self.new = between.history.entries(between.new)
+        entries = functools.cache(between.history.entries)  # a tree is often at the commit of one of the pins
+        self.old = entries(between.old)
+        self.new = entries(between.new)
         self.trees = {
-            name: between.history.entries(commits[component.name])
+            name: entries(commits[component.name])
             for name, commits in project.trees.items()
             if between.history.commit(commits.get(component.name, ""))
         }

@@ -73,8 +73,11 @@ def open_repository(folder: Path, history: History, mirror: Path) -> Repository:
         "remote.upstream.url": next(iter(history.remotes), str(history.path.absolute())),
         "remote.upstream.promisor": "true",
     }
+    listed = repository.output("config", "--local", "--list", "-z").split("\0")
+    there = {key: value for key, _, value in (setting.partition("\n") for setting in listed)}
     for key, value in settings.items():
-        repository.output("config", key, value)
+        if there.get(key.lower()) != value:
+            repository.output("config", key, value)
     # Content is taken byte for byte, whatever upstream's .gitattributes say.
     disk.write(folder / ".git" / "info" / "attributes", b"* -text -filter -ident -working-tree-encoding\n")
     alternates = f"{history.path.absolute() / 'objects'}\n{mirror.absolute() / 'objects'}\n"
@@ -88,7 +91,7 @@ def merge(repository: Repository, tip: str, old: str) -> Merged:
     Raises StackError where git is too old for it.
     """
     # git finds the base of a merge only in history, so upstream's side becomes a child of the patch's parent.
-    ours = repository.commit_tree(repository.tree_of(tip), old + "^", "upstream", _HERE, _HERE)
+    ours = repository.commit_tree(f"{tip}^{{tree}}", old + "^", "upstream", _HERE, _HERE)
     done = repository.git(
         "-c",
         "merge.conflictStyle=zdiff3",
