@@ -7,6 +7,7 @@ series maintainable. One run reports all findings, each with the command that fi
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import shlex
@@ -23,7 +24,7 @@ from hardener.series.patch import context_lines
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from hardener.config import Component
@@ -259,18 +260,21 @@ def _typed(path: Path) -> str:
 
 def has_test(root: Path, evidence: str) -> bool:
     """Return whether a test of that name is in the file, found by parsing it: nothing is imported or run."""
-    name, *parts = evidence.partition("[")[0].split("::")
+    name, _, test = evidence.partition("[")[0].partition("::")
     try:
-        nodes: list[ast.stmt] = ast.parse((header.folder_of_test(root, evidence) / name).read_bytes()).body
+        return test in _tests((header.folder_of_test(root, evidence) / name).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return False
-    for part in parts:
-        found = [
-            node
-            for node in nodes
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == part
-        ]
-        if not found:
-            return False
-        nodes = found[0].body
-    return bool(parts)
+
+
+@functools.lru_cache(maxsize=64)  # several patches name the same file
+def _tests(source: bytes) -> frozenset[str]:
+    """Return the functions and classes of a test file by their ids: ``name``, and ``Class::name`` of a method."""
+
+    def ids(nodes: Iterable[ast.stmt], prefix: str = "") -> Iterator[str]:
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield prefix + node.name
+                yield from ids(node.body, f"{prefix}{node.name}::")
+
+    return frozenset(ids(ast.parse(source).body))
