@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import subprocess
 import tarfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +24,6 @@ from hardener.ui import UI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -219,7 +220,41 @@ def test_images_of_jicofo_and_bridge_have_what_the_folder_has(servers: Path) -> 
     assert jicofo["server/jicofo.jar"] == servers / "jicofo/jicofo.jar"
     assert jicofo["roles/named-hosts.conf"] == contexts.SERVER / "jicofo/named-hosts.conf"
     assert jvb["server/lib/ice4j.jar"] == servers / "jitsi-videobridge/lib/ice4j.jar"
-    assert {"Dockerfile", "jvb.conf", "health.sh", "conference.json"} < jvb.keys()
+    assert {"Dockerfile", "jvb.conf", "conference.sh", "conference.json"} < jvb.keys()
+
+
+def test_each_image_has_the_script_of_its_health_check(servers: Path) -> None:
+    made = {
+        "web": contexts.web({"config.js": b""}, "local"),
+        "prosody": contexts.prosody({}),
+        "focus": contexts.focus(),
+        "jicofo": contexts.jicofo(servers),
+        "jvb": contexts.jvb(servers),
+    }
+    for image, files in made.items():
+        dockerfile = files["Dockerfile"]
+        assert isinstance(dockerfile, Path)
+        assert 'CMD ["/health.sh", ' in dockerfile.read_text("utf-8"), image
+        assert files["health.sh"] == contexts.DOCKER / "health.sh", image
+
+
+def test_health_check_pauses_only_after_a_success(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "sleep").write_text('#!/bin/sh\necho "slept $1"\n')
+    (programs / "sleep").chmod(0o755)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+
+    def check(*command: str) -> tuple[bool, str]:
+        argv = (contexts.DOCKER / "health.sh", *command)
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+        return done.returncode == 0, done.stdout
+
+    assert check("false") == (False, "")
+    assert check("true") == (True, "")
+    assert check("true") == (True, "slept 30\n")
+    assert check("false") == (False, "slept 30\n")
+    assert check("true") == (True, "")
 
 
 @pytest.mark.parametrize("lacking", ["", "jicofo/jicofo.jar", "jitsi-videobridge/jvb.sh"])

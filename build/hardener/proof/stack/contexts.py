@@ -16,6 +16,8 @@ DOCKER, NGINX, SERVER = (
     for name in ("docker", "nginx", "server")
 )
 
+_HEALTH: dict[str, bytes | Path] = {"health.sh": DOCKER / "health.sh"}
+
 
 def read_site(where: Path) -> dict[str, bytes]:
     """Return the files of a site (path in the site -> content) from a folder or from an archive of ``dist/``; no
@@ -52,7 +54,7 @@ def web(site: dict[str, bytes], flavour: str) -> dict[str, bytes | Path]:
     build/nginx.
     """
     files: dict[str, bytes | Path] = {f"site/{name}": data for name, data in site.items()}
-    files |= {"Dockerfile": DOCKER / "web" / "Dockerfile", "nginx.conf": DOCKER / "web" / "nginx.conf"}
+    files |= {"Dockerfile": DOCKER / "web" / "Dockerfile", "nginx.conf": DOCKER / "web" / "nginx.conf"} | _HEALTH
     files |= {f"hardener/{file.name}": file for file in NGINX.glob("*.conf")}
     files["config.js"] = site["config.js"] + settings(flavour)
     # nginx makes ETags of time and size: another site, another time. Seconds, so that every builder has the same.
@@ -94,4 +96,4 @@ def _folder(name: str) -> dict[str, bytes | Path]:
         file.relative_to(folder).as_posix(): file
         for file in folder.rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
-    }
+    } | _HEALTH

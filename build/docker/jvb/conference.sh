@@ -1,6 +1,6 @@
 #!/bin/sh
-# Report the bridge as healthy once it has opened a conference: on a busy machine, its first one takes longer than the 15
-# seconds after which Jicofo gives the bridge up for a minute.
+# Succeed once the bridge has opened a conference: on a busy machine, its first one takes longer than the 15 seconds after
+# which Jicofo gives the bridge up for a minute.
 set -eu
 
 bridge=http://127.0.0.1:8080
