@@ -59,6 +59,8 @@ def _evidence(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         from hardener.proof.evidence import campaign, selection  # noqa: PLC0415 (Playwright is a tool of the tests)
     except ModuleNotFoundError as error:
         raise StackError(f"{error.name} is not installed", hint="uv sync (the dev group brings it)") from error
+    for site in filter(None, (given.site, given.control)):
+        campaign.refuse_no_site(site)
     project = project_of(given)
     out = given.out or project.work / "evidence"
     pairs = selection.plan(given.only)

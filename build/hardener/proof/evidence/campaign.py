@@ -6,6 +6,7 @@ The runs are shared out to sealed networks that work side by side (sharing.py), 
 from __future__ import annotations
 
 import secrets
+import shlex
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -86,6 +87,15 @@ class _Stage:
     missing: str
 
 
+def refuse_no_site(site: Path) -> None:
+    """Raise UsageError unless this is the folder of an unpacked site."""
+    if site.is_file():
+        hint = f"unpack it, and give the folder: mkdir DIR && tar -xzf {shlex.quote(str(site))} -C DIR"
+        raise UsageError(f"{site} is not a folder", hint=hint)
+    if not (site / "index.html").is_file():
+        raise UsageError(f"{site} has no index.html", hint="give the folder of an unpacked site")
+
+
 def run(
     site: Path, out: Path, ui: UI, scope: Scope, real: Real | None = None, missing: str = "not asked for"
 ) -> Result:
@@ -93,8 +103,6 @@ def run(
 
     ``real`` are the servers for journeys that need them; without them those are skipped, and ``missing`` says why.
     """
-    if not (site / "index.html").is_file():
-        raise UsageError(f"{site} has no index.html", hint="give the folder of an unpacked site")
     pairs, networks = scope.pairs, scope.networks
     clear(out)
     record = Recorder(out / EVENTS)

@@ -7,9 +7,12 @@ from unittest import mock
 
 import pytest
 
+from hardener.cli.main import main
+from hardener.errors import UsageError
 from hardener.proof import redact
 from hardener.proof.evidence import campaign, cdp, occupants, record, selection
 from hardener.proof.evidence.attacker_pages import token
+from hardener.proof.stack import staging
 from hardener.ui import UI
 from support.fakes import write_files
 
@@ -113,3 +116,24 @@ def test_a_page_that_gives_no_answer_is_a_difference_and_the_error_stays(tmp_pat
     recorder.close()
     (event,) = [entry for entry in record.read(tmp_path / "events.ndjson") if entry["kind"] == "occupants"]
     assert event["differences"] == ["the page did not answer"]
+
+
+@pytest.mark.parametrize("wrong", ["site", "control"])
+@pytest.mark.parametrize("kind", ["archive", "empty folder", "nothing"])
+def test_what_is_no_site_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: str, kind: str
+) -> None:
+    for name in ("site", "control"):
+        write_files(tmp_path / name, {"index.html": ""})
+    place = tmp_path / wrong / "inside"
+    if kind == "archive":
+        place.write_bytes(b"")
+    elif kind == "empty folder":
+        place.mkdir()
+    folders = {"site": tmp_path / "site", "control": tmp_path / "control"} | {wrong: place}
+    monkeypatch.setattr(staging, "up", mock.Mock(side_effect=AssertionError("servers were started")))
+    monkeypatch.setattr(campaign, "run", mock.Mock(side_effect=AssertionError("the run began")))
+    assert main(["evidence", str(folders["site"]), "--control", str(folders["control"])]) == UsageError.exit_code
+    said = capsys.readouterr().err
+    assert str(place) in said
+    assert "unpack" in said
