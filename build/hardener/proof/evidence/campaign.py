@@ -6,7 +6,6 @@ The runs are shared out to sealed networks that work side by side (sharing.py), 
 from __future__ import annotations
 
 import secrets
-import shlex
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -90,8 +89,7 @@ class _Stage:
 def refuse_no_site(site: Path) -> None:
     """Raise UsageError unless this is the folder of an unpacked site."""
     if site.is_file():
-        hint = f"unpack it, and give the folder: mkdir DIR && tar -xzf {shlex.quote(str(site))} -C DIR"
-        raise UsageError(f"{site} is not a folder", hint=hint)
+        raise UsageError(f"{site} is a file", hint="unpack an archive into a folder: tar -xzf FILE -C FOLDER")
     if not (site / "index.html").is_file():
         raise UsageError(f"{site} has no index.html", hint="give the folder of an unpacked site")
 
