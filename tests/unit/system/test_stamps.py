@@ -131,13 +131,18 @@ class TestWrite:
         disk.write(tmp_path / "a.txt", b"x")
         assert calls == ["fsync", "replace"]
 
-    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS], ids=errno.errorcode.get)
-    def test_a_full_disk_is_explained(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    @pytest.mark.parametrize(
+        ("code", "remedy"),
+        [(errno.ENOSPC, "free some space"), (errno.EDQUOT, "free some space"), (errno.EROFS, "findmnt")],
+    )
+    def test_a_disk_that_takes_nothing_is_explained(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+    ) -> None:
         monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(code, os.strerror(code))))
         with pytest.raises(StackError, match=os.strerror(code)) as caught:
             disk.write(tmp_path / "a.txt", b"x")
         assert caught.value.exit_code == 8
-        assert "free some space" in caught.value.hint
+        assert remedy in caught.value.hint
         assert list(tmp_path.iterdir()) == []
 
     def test_a_file_in_the_place_of_the_folder_is_explained(self, tmp_path: Path) -> None:
