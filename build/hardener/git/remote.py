@@ -210,7 +210,9 @@ class Transfer:
         last = re.sub(r"^.*?(fatal|error|ERROR): ", "", complaint) or "no answer"
         return UnreachableError(
             f"cannot fetch from {without_password(self.where)}: {without_password(last)}",
-            hint=f"name a mirror: {VARIABLE}=NAME=URL-or-path (or build the demo without upstream: make demo)",
+            hint=f"correct what {VARIABLE} or --upstream names, or unset it: then the public upstream is asked"
+            if self.local
+            else f"name a mirror: {VARIABLE}=NAME=URL-or-path (or build the demo without upstream: make demo)",
             details=() if self.local else diagnose(self.where),
         )
 

@@ -20,6 +20,7 @@ from hardener.git.remote import diagnose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from support.fakes import FakeUpstream
 
@@ -233,3 +234,9 @@ def test_a_full_folder_for_temporary_files_is_not_a_bug(
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     with pytest.raises(StackError, match="/tmp/x"):
         fetch(upstream.component())
+
+
+def test_a_named_path_without_a_repository_is_to_be_corrected(upstream: FakeUpstream, tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        fetch(upstream.component(repository=str(tmp_path / "nowhere")))
+    assert "correct what HARDENER_UPSTREAM" in caught.value.hint
