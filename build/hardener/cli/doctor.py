@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hardener.cli.options import project_of
 from hardener.errors import HardenerError, UnfinishedError
 from hardener.git.fetch import is_fetched
-from hardener.git.sources import chosen_sources
+from hardener.git.sources import chosen_sources, without_password
 from hardener.series import edit
 from hardener.system import disk, locks, node, stamps
 from hardener.system.process import run
@@ -166,16 +166,12 @@ def _source(component: Component, named: str) -> Finding:
     if not where.startswith("https://"):
         state = "ok" if Path(where.removeprefix("file://")).exists() else "missing"
         return Finding(subject, state, where, "" if state == "ok" else remedy)
-    import requests  # noqa: PLC0415 (a fifth of a second to load)
+    from hardener.git.remote import diagnose  # noqa: PLC0415 (a fifth of a second to load)
 
-    try:
-        answer = requests.get(f"{where}/info/refs", params={"service": "git-upload-pack"}, timeout=10, stream=True)
-        answer.close()
-    except requests.exceptions.RequestException as error:
-        return Finding(subject, "missing", f"{where}: {type(error).__name__}", remedy)
-    if not answer.ok:
-        return Finding(subject, "missing", f"{where}: HTTP {answer.status_code}", remedy)
-    return Finding(subject, "ok", f"{where} answers")
+    problems = diagnose(where)
+    if problems:
+        return Finding(subject, "missing", f"{without_password(where)}: {problems[0]}", remedy)
+    return Finding(subject, "ok", f"{without_password(where)} answers")
 
 
 def _registry() -> Finding:

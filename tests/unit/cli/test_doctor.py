@@ -107,6 +107,7 @@ def test_an_upstream_out_of_reach_is_missing_unless_the_cache_has_the_pin(
     monkeypatch.setattr(requests, "get", lambda *_, **__: (_ for _ in ()).throw(error))
     finding = found(project, "source of site", online=True)
     assert (finding.state, "HARDENER_UPSTREAM=site=" in finding.remedy) == ("missing", True)
+    assert ": the host " in finding.text
     mirror_of(project.site).mkdir(parents=True)
     kept = {f"refs/hardener/{project.site.commit}": project.site.commit}
     monkeypatch.setattr(Repository, "commit", lambda _, name: kept.get(name))
