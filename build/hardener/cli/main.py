@@ -136,7 +136,8 @@ def _not_installed(problem: ModuleNotFoundError) -> StackError:
         raise problem
     return StackError(
         f"this subcommand needs the Python package {package}, which is not installed",
-        hint="install hardener with all of its packages: pipx install 'hardener[build] @ FILE-OR-ADDRESS-OF-THE-WHEEL'",
+        hint="install hardener with all of its packages: pipx install './FILE.whl[build]', or from a server:"
+        " pipx install 'hardener[build] @ https://HOST/FILE.whl'",
     )
 
 
