@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # lines of a file that names the word
 _NEAR = 5
+_ALIKE = 0.75  # difflib.SequenceMatcher.ratio(): a slip of the keyboard, not another word
 _SHORTEST = 4  # letters of a name that is worth looking for
 
 
@@ -256,7 +257,7 @@ def _nothing(project: Project, asked: _Question, component: str) -> UsageError:
         elif files:
             known, message = asked.known | set(files), f"{message}: {component} has no such file at the pin"
     parts = sorted((name for name in known if asked.word.lower() in name.lower()), key=len)
-    near = [*parts, *difflib.get_close_matches(asked.word, known, n=_NEAR)]
+    near = [*parts, *difflib.get_close_matches(asked.word, known, n=_NEAR, cutoff=_ALIKE)]
     near = list(dict.fromkeys(name for name in near if name != asked.word))[:_NEAR]
     return UsageError(
         message,
