@@ -64,7 +64,8 @@ def _serve(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     """Serve until an interrupt. Raises UsageError where there is no site, StackError where the port is taken."""
     folder = given.site or _built_site(project_of(given).work)
     if not (folder / "index.html").is_file():
-        hint = "hardener serve DIR, with an unpacked archive" if given.site else _what_to_serve(project_of(given).work)
+        unpacked = "unpack an archive into a folder: tar -xzf FILE -C FOLDER"
+        hint = unpacked if given.site else _what_to_serve(project_of(given).work)
         raise UsageError(f"{folder} is not a site: there is no index.html", hint=hint)
     site = Site(folder)
     with contextlib.suppress(KeyboardInterrupt), serving(site.answer, site.refuse, given.port) as url:
@@ -96,7 +97,8 @@ def _stack(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
     if given.action == "down":
         with ui.step("stack", name) as line, stack.lock(ui.waits):
             gone = stack.down(name, folder)
-            line.say(f"{gone.removed} things removed" + ("; the daemon that we started, too" if gone.daemon else ""))
+            removed = f"{gone.removed} things removed" if gone.removed else "nothing to remove"
+            line.say(removed + ("; the Docker daemon that hardener started is stopped" if gone.daemon else ""))
         return asdict(gone)
     if given.action == "logs":
         text = stack.logs(name)
