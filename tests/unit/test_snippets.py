@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ def test_without_an_embedder_the_snippets_are_those_of_build_nginx(tmp_path: Pat
     optional = {"brotli/brotli.conf", "limits/limits.conf", "limits/zones.conf"}
     assert {"site.conf", "proxy.conf", "security-headers.conf"} | optional == set(names)
     assert all((tmp_path / name).read_bytes() == (NGINX / name).read_bytes() for name in names)
+
+
+def test_each_header_of_ours_is_hidden_from_what_servers_behind_send() -> None:
+    ours = set(re.findall(r"^add_header (\S+)", (NGINX / "security-headers.conf").read_text("utf-8"), re.MULTILINE))
+    hidden = set(re.findall(r"^proxy_hide_header (\S+);", (NGINX / "proxy.conf").read_text("utf-8"), re.MULTILINE))
+    assert ours
+    assert ours - hidden == set()
 
 
 def test_one_list_of_embedders_drives_all_headers(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ def test_all_criteria_are_here(known: Catalogue) -> None:
     assert [criterion.id for criterion in known.criteria] == wanted
 
 
+def test_the_readme_has_their_number(known: Catalogue) -> None:
+    assert f"{len(known.criteria)} criteria" in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_each_metric_of_a_rule_is_one_that_a_sensor_delivers(known: Catalogue) -> None:
     used = {metric for criterion in known.criteria for rule in criterion.all_rules.values() for metric in rule.metrics}
     assert {metric for metric in used if metric not in SENSORS[sensor_of(metric)].metrics} == set()
