@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hardener import __version__
 from hardener.cli.options import completion
 from hardener.errors import HardenerError, StackError, UsageError
-from hardener.system import disk
+from hardener.system import disk, stamps
 from hardener.ui import UI, write_out
 
 if TYPE_CHECKING:
@@ -117,12 +117,14 @@ def _run(words: Sequence[str], ui: UI) -> dict[str, Any]:
 
 def _is_named(problem: OSError, arguments: argparse.Namespace) -> bool:
     """Return whether a file that cannot be made, read or written is one of the command line, or below one
-    (``/proc/x``): then no error of the system is a bug of ours.
+    (``/proc/x``), or leads to the cache: then no error of the system is a bug of ours.
     """
     values = [value for given in vars(arguments).values() for value in (given if isinstance(given, list) else [given])]
     named = [Path(value) for value in values if isinstance(value, Path) or (isinstance(value, str) and value)]
     name = problem.filename if isinstance(problem.filename, str | bytes) else ""
     missing = Path(os.fsdecode(name)).absolute()
+    if name and stamps.home().is_relative_to(missing):
+        return True
     return any(missing.is_relative_to(path.absolute()) for path in named if path.name)
 
 

@@ -271,6 +271,13 @@ class TestErrors:
         found, _, err = run(capsys, "assess", "bundle", project, "--out", "out", "--project", project)
         assert (found, "Traceback" in err, "hint:" in err) == (code, False, True)
 
+    def test_a_cache_that_cannot_be_made_is_code_2(
+        self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", "/proc/hardener/cache")
+        code, _, err = run(capsys, "check", "--project", project)
+        assert (code, "cannot read or write /proc/hardener" in err) == (2, True), err
+
     def test_a_missing_file_that_no_one_named_is_a_bug(
         self, capsys: pytest.CaptureFixture[str], project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
