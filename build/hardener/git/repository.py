@@ -26,6 +26,7 @@ PLAIN_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",  # refs/replace would show other files under the pinned id
 }
 PLAIN_OPTIONS = ("-c", f"core.attributesFile={os.devnull}")
 REGULAR, EXECUTABLE, LINK = "100644", "100755", "120000"

@@ -9,7 +9,7 @@ import pytest
 
 from hardener.errors import HardenerError
 from hardener.git.repository import Entry, Identity, Repository, inside
-from support.fakes import EXECUTABLE, ODD_NAME, SYMLINK, FakeUpstream
+from support.fakes import EXECUTABLE, ODD_NAME, SYMLINK, FakeUpstream, git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,3 +174,13 @@ def test_the_users_configuration_does_not_change_bytes(
 )
 def test_inside(path: str, folders: list[str], answer: bool) -> None:
     assert answer == inside(path, folders)
+
+
+def test_a_replaced_commit_is_still_itself(tmp_path: Path) -> None:
+    """git-replace(1): another commit's files would appear under the pinned id."""
+    upstream = FakeUpstream.with_release(tmp_path / "upstream.git")
+    pin, other = upstream.head, upstream.commit({"other": b"x"})
+    before = Repository(upstream.path).entries(pin)
+    git(upstream.path, "update-ref", f"refs/replace/{pin}", other)
+    assert "other" not in before
+    assert Repository(upstream.path).entries(pin) == before
