@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,6 +40,14 @@ FOUND = """async () => ({
         socket.onerror = () => done('refused');
     })
 })"""
+
+SPOILS: dict[str, Callable[[BrowserContext], object]] = {
+    "timeout": lambda context: context.set_default_timeout(60_000),
+    "navigation": lambda context: context.set_default_navigation_timeout(60_000),
+    "function": lambda context: context.expose_function("exposed", lambda: 1),
+    "binding": lambda context: context.expose_binding("bound", lambda _source: 1),
+    "geolocation": lambda context: context.set_geolocation({"latitude": 1, "longitude": 1}),
+}
 
 
 def _use(context: BrowserContext, heard: list[str]) -> None:
@@ -79,12 +88,15 @@ def test_nothing_of_one_test_reaches_the_next(lender: Lender, site: Callable[[st
             "routed": True,
             "socket": "open",
         }
+        first.set_extra_http_headers({"X-Trace": "1"})
+        assert page.goto(address + PAGE).request.all_headers()["x-trace"] == "1"
         first.set_offline(True)
     assert "said" in heard
     heard.clear()
 
     with lender.lend(OPTIONS) as second:
         assert second is first
+        assert second.pages == []
         assert _look(second, address) == {
             "stored": [""],
             "script": False,
@@ -93,6 +105,7 @@ def test_nothing_of_one_test_reaches_the_next(lender: Lender, site: Callable[[st
             "routed": False,
             "socket": "refused",
         }
+        assert "x-trace" not in second.pages[0].goto(address + PAGE).request.all_headers()
         second.pages[0].evaluate("console.log('said')")
         second.pages[0].wait_for_function("() => true")
     assert heard == []
@@ -104,6 +117,38 @@ def test_a_context_that_a_test_has_closed_is_replaced(lender: Lender) -> None:
     with lender.lend(OPTIONS) as second:
         assert second is not first
         second.new_page()
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_what_stays_in_a_context_does_not_reach_the_next_test(lender: Lender, name: str) -> None:
+    with lender.lend(OPTIONS) as first:
+        SPOILS[name](first)
+    with lender.lend(OPTIONS) as second:
+        assert second is not first
+
+
+def test_a_trace_that_a_test_began_has_ended(lender: Lender) -> None:
+    with lender.lend(OPTIONS) as first:
+        first.tracing.start()
+    with lender.lend(OPTIONS) as second:
+        assert second is first
+        second.tracing.start()
+
+
+def test_options_that_emptying_would_take_away_are_there_each_time(lender: Lender) -> None:
+    for _ in range(2):
+        with lender.lend({"permissions": ["geolocation"]}) as context:
+            asked = "navigator.permissions.query({ name: 'geolocation' }).then(permission => permission.state)"
+            assert context.new_page().evaluate(asked) == "granted"
+
+
+def test_no_context_stays_open_that_nobody_can_borrow(lender: Lender) -> None:
+    before = len(lender.browser.contexts)
+    with contextlib.suppress(LookupError), lender.lend({"locale": "es-ES"}):
+        raise LookupError
+    with lender.lend({"locale": "es-ES"}), lender.lend({"locale": "es-ES"}):
+        assert len(lender.browser.contexts) == before + 2
+    assert len(lender.browser.contexts) == before + 1
 
 
 @pytest.mark.parametrize("of_page", [True, False], ids=["page", "context"])
