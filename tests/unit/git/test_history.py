@@ -27,3 +27,14 @@ def test_the_default_branch_is_the_one_that_head_names(tmp_path: Path, head: str
     history = open_history(upstream.component(), [str(upstream.path)])
     assert history.default_branch == default
     assert history.refs["refs/heads/develop"] == upstream.head
+
+
+def test_the_first_source_with_a_default_branch_says_which_it_is(tmp_path: Path) -> None:
+    paths = []
+    for name in ("first", "second"):
+        upstream = FakeUpstream.with_release(tmp_path / f"{name}.git")
+        git(upstream.path, "update-ref", f"refs/heads/{name}", upstream.head)
+        git(upstream.path, "symbolic-ref", "HEAD", f"refs/heads/{name}")
+        paths.append(str(upstream.path))
+    assert open_history(upstream.component(), paths).default_branch == "refs/heads/first"
+    assert open_history(upstream.component(), paths[::-1]).default_branch == "refs/heads/second"
