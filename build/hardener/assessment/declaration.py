@@ -11,7 +11,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hardener.assessment.catalogue import LANGUAGES, PROFILES, Bilingual, load
 from hardener.errors import UsageError
@@ -217,9 +217,14 @@ def template(language: str) -> str:
     return resources.files("hardener.assessment").joinpath(f"templates/operator.{language}.toml").read_text("utf-8")
 
 
-def template_name(language: str) -> str:
-    """Return the name of the service that the template has until it is filled in."""
-    return str(tomllib.loads(template(language))["service"]["name"])
+def left_of_template(service: Mapping[str, Any]) -> list[str]:
+    """Return the keys of ``[service]`` whose value is still the template's, in any language.
+
+    >>> left_of_template({"name": "Name of the service", "operator": "Example e.V.", "profile": "high"})
+    ['name']
+    """
+    templates = [tomllib.loads(template(language))["service"] for language in LANGUAGES]
+    return [key for key in ("name", "operator") if service[key] in {words[key] for words in templates}]
 
 
 def topics_of(metrics: tuple[str, ...]) -> tuple[str, ...]:

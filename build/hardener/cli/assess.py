@@ -158,7 +158,7 @@ def _bundle(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
         )
     project = project_of(given)
     order = _order(given, project, site)
-    if site.is_dir() and not (site / LIBRARY).is_file():
+    if (site / "index.html").is_file() and not (site / LIBRARY).is_file():
         ui.note(f"{path} has no {LIBRARY}: the criteria are those of Jitsi Meet, which this may not be")
     with ui.step("assess", order.name or site.name) as line:
         assessed = run.bundle(order, dt.datetime.now(dt.UTC), line.tell)
@@ -233,8 +233,8 @@ def _notes(made: Mapping[str, Any], ui: UI) -> None:
             ui.print("  Its lists may be those of another project: name hardener's checkout with --project.")
         elif entry["sensor"] == BROWSER.name and entry["state"] == "not-run" and made["subject"]["kind"] == "service":
             ui.note(f"no visit with a browser: {entry['reason']['en']}")
-    if made["service"] and made["service"]["name"] in {declaration.template_name(language) for language in LANGUAGES}:
-        ui.note("the declaration still has the name of the template: fill in [service]")
+    if made["service"] and (left := declaration.left_of_template(made["service"])):
+        ui.note(f"the declaration still has what the template says: fill in {' and '.join(left)} of [service]")
 
 
 def _compare(given: argparse.Namespace, ui: UI) -> dict[str, Any]:
