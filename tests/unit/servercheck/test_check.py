@@ -264,6 +264,14 @@ def test_cures_are_for_the_form_that_was_read(tmp_path: Path):
     assert found.fix == "ENABLE_GUESTS=0"
 
 
+def test_a_provider_that_is_mistyped_is_named_with_what_is_meant(tmp_path: Path):
+    root = clean("debian", tmp_path)
+    file = root / "prosody/conf.avail/meet.example.org.cfg.lua"
+    file.write_text(file.read_text("utf-8").replace('"internal_hashed"', '"internal_hased"'), "utf-8")
+    found = [finding.what for finding in check([root]).findings if finding.id == "cannot-tell"]
+    assert any("'internal_hased' is a provider not known here; did you mean internal_hashed?" in what for what in found)
+
+
 @pytest.mark.parametrize(("name", "hint"), [("gone", "name a folder"), ("one.cfg.lua", "name its folder")])
 def test_what_cannot_be_checked_is_an_error_with_a_hint(name: str, hint: str, tmp_path: Path):
     (tmp_path / "one.cfg.lua").write_text("x = 1")

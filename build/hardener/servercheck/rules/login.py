@@ -22,6 +22,7 @@ from hardener.servercheck.queries import (
     outside,
     words,
 )
+from hardener.system.tables import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +74,10 @@ def _provider(prosody: Prosody, host: Section, main: Section | None) -> Iterator
     elif provider.value == "jitsi-shared-secret":
         yield Hit("shared-login", provider.where, f"VirtualHost {host.name} has one secret for everybody", names)
     elif provider.value not in PERSONAL:
-        yield Hit(
-            "cannot-tell", provider.where, f"VirtualHost {host.name}: {provider.value!r} is a provider not known here"
-        )
+        near = nearest(str(provider.value), sorted(PERSONAL))
+        meant = f"; did you mean {near}?" if near else ""
+        what = f"VirtualHost {host.name}: {provider.value!r} is a provider not known here{meant}"
+        yield Hit("cannot-tell", provider.where, what)
     if provider.value == "internal_plain":
         yield Hit(
             "passwords-stored-plain", provider.where, f"VirtualHost {host.name} keeps passwords as they are", names
