@@ -211,6 +211,7 @@ class Transfer:
         return UnreachableError(
             f"cannot fetch from {without_password(self.where)}: {without_password(last)}",
             hint=f"correct what {VARIABLE} or --upstream names, or unset it: then the public upstream is asked"
+            " (or build the demo without upstream: make demo)"
             if self.local
             else f"name a mirror: {VARIABLE}=NAME=URL-or-path (or build the demo without upstream: make demo)",
             details=() if self.local else diagnose(self.where),
