@@ -8,7 +8,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import MANIFEST, MAPS, PATIENCE, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, listing
+from .conftest import MANIFEST, MAPS, PATIENCE, SITE, STEPS, SUMS, Minimeet, Reference, Run, digest, listing, put_copy
 
 MOMENTS = [round(moment, 3) for moment in random.Random(20261123).choices([n / 1000 for n in range(1, 1000)], k=10)]
 EDIT = ("overlays/minimeet/config.js", "What the operator of a site sets.", "What an operator sets.")
@@ -42,14 +41,8 @@ class Outdated:
 
     def at(self, moment: Path) -> Minimeet:
         """Put the project back to a moment."""
-        _copy(moment, self.minimeet.root)
+        put_copy(moment, self.minimeet.root)
         return self.minimeet
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Put a copy of a folder in the place of another; its work tree has thousands of files, and Python is slow at it."""
-    subprocess.run(["rm", "-rf", target], check=True)
-    subprocess.run(["cp", "--archive", source, target], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +56,11 @@ def outdated(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> 
     name, old, new = EDIT
     minimeet.edit(name, new, old)
     untouched, packaging = minimeet.folder / "untouched", minimeet.folder / "packaging"
-    _copy(minimeet.root, untouched)
+    put_copy(minimeet.root, untouched)
     assert minimeet.build(driver=dies_before(SITE)).code == -signal.SIGKILL
     left = listing(minimeet.dist)
     assert [name for name in (SITE, MAPS, MANIFEST, SUMS) if left[name] != older[name]] == []
-    _copy(minimeet.root, packaging)
+    put_copy(minimeet.root, packaging)
     return Outdated(minimeet, older, untouched, packaging)
 
 
