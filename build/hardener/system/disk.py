@@ -26,6 +26,7 @@ NO_SPACE = os.strerror(errno.ENOSPC)
 _REFUSALS = {
     code: errno.errorcode[code] for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 }
+_FREE_SPACE = "free some space (a build needs about 4 GB), or: hardener clean --cache"
 _REMEDIES = {
     errno.EROFS: "see how it is mounted (findmnt --target FOLDER), or work in a folder that can be written",
     errno.EMFILE: "raise the limit of open files (ulimit -n), or end other programs",
@@ -53,13 +54,9 @@ def full_disk_explained() -> Iterator[None]:
         collected = isinstance(error, shutil.Error) and NO_SPACE in str(error)
         if collected or error.errno in _REFUSALS:
             where = error.filename or "the work area"
-            raise StackError(f"cannot write {where}: {error.strerror or NO_SPACE}", hint=_remedy(error)) from error
+            hint = _REMEDIES.get(error.errno or errno.ENOSPC, _FREE_SPACE)
+            raise StackError(f"cannot write {where}: {error.strerror or NO_SPACE}", hint=hint) from error
         raise
-
-
-def _remedy(error: OSError) -> str:
-    fallback = "free some space (a build needs about 4 GB), or: hardener clean --cache"
-    return _REMEDIES.get(error.errno or errno.ENOSPC, fallback)
 
 
 @contextlib.contextmanager
