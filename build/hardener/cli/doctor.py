@@ -160,18 +160,19 @@ def _locale(project: Project) -> Finding:
 def _source(component: Component, named: str) -> Finding:
     """Look for the pinned commit as a build does: in the cache, then where a setting says, then at upstream."""
     subject, where = f"source of {component.name}", named or component.repository
+    shown = without_password(where)
     if is_fetched(component):
         return Finding(subject, "ok", f"{component.commit[:12]} is in the cache")
     remedy = f"HARDENER_UPSTREAM={component.name}=URL-or-path (a mirror that has {component.commit[:12]})"
     if not where.startswith("https://"):
         state = "ok" if Path(where.removeprefix("file://")).exists() else "missing"
-        return Finding(subject, state, where, "" if state == "ok" else remedy)
+        return Finding(subject, state, shown, "" if state == "ok" else remedy)
     from hardener.git.remote import diagnose  # noqa: PLC0415 (a fifth of a second to load)
 
     problems = diagnose(where)
     if problems:
-        return Finding(subject, "missing", f"{without_password(where)}: {problems[0]}", remedy)
-    return Finding(subject, "ok", f"{without_password(where)} answers")
+        return Finding(subject, "missing", f"{shown}: {problems[0]}", remedy)
+    return Finding(subject, "ok", f"{shown} answers")
 
 
 def _registry() -> Finding:
